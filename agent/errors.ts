@@ -1,0 +1,98 @@
+/** Every fault that makercast can report: a stable code, who must act, and whether trying again can help. */
+
+/** Who can mend it: the operator (a setting), the network, the device (hardware, packages), or us (a bug). */
+export type Actor = 'operator' | 'network' | 'device' | 'us';
+
+interface Kind {
+  readonly actor: Actor;
+  readonly retryable: boolean;
+  /** One line for docs/errors.md. */
+  readonly doc: string;
+}
+
+const kinds = {
+  setting_unknown: { actor: 'operator', retryable: false, doc: 'A setting of that name does not exist.' },
+  setting_type: { actor: 'operator', retryable: false, doc: 'A setting has a value of the wrong type.' },
+  setting_range: { actor: 'operator', retryable: false, doc: 'A setting is out of its range, or not one of its choices.' },
+  setting_url: { actor: 'operator', retryable: false, doc: 'An output URL is malformed or has no application path.' },
+  setting_removed: { actor: 'operator', retryable: false, doc: 'A setting that no longer exists.' },
+  settings_unreadable: { actor: 'operator', retryable: false, doc: 'The settings file cannot be read or is not YAML.' },
+  usage: { actor: 'operator', retryable: false, doc: 'The command line is not understood.' },
+  source_not_found: { actor: 'operator', retryable: true, doc: 'The camera or microphone that a setting names is not there.' },
+  source_busy: { actor: 'device', retryable: true, doc: 'Another program holds the camera or microphone.' },
+  source_failed: { actor: 'device', retryable: true, doc: 'The camera, microphone or file stopped with an error.' },
+  source_silent: { actor: 'device', retryable: true, doc: 'The source gives no pictures, and no error either.' },
+  source_ended: { actor: 'operator', retryable: false, doc: 'The last file of the playlist has been played.' },
+  source_format: { actor: 'operator', retryable: false, doc: 'The camera offers no format that can be used.' },
+  file_unreadable: { actor: 'operator', retryable: true, doc: 'A media file does not exist or may not be read.' },
+  file_no_video: { actor: 'operator', retryable: false, doc: 'A media file holds no video.' },
+  file_broken: { actor: 'operator', retryable: false, doc: 'A media file cannot be understood by GStreamer.' },
+  encoder_missing: { actor: 'device', retryable: false, doc: 'No usable H.264 encoder, or the one that a setting names does not work here.' },
+  passthrough_unfit: { actor: 'operator', retryable: false, doc: 'The source cannot be passed through untouched, though the settings insist.' },
+  plugin_missing: { actor: 'device', retryable: false, doc: 'GStreamer or one of its plugins is not installed.' },
+  binding_missing: { actor: 'device', retryable: false, doc: 'The native GStreamer binding is not built or does not load.' },
+  port_in_use: { actor: 'operator', retryable: true, doc: 'The port of the demonstration server is taken.' },
+  demo_missing: { actor: 'device', retryable: false, doc: 'The demonstration server is not installed (device images leave it out).' },
+  network_none: { actor: 'network', retryable: true, doc: 'This machine has no network but its own loopback.' },
+  output_unresolved: { actor: 'network', retryable: true, doc: 'The name of the server is not known to DNS.' },
+  output_refused: { actor: 'network', retryable: true, doc: 'The server refuses the connection.' },
+  output_unreachable: { actor: 'network', retryable: true, doc: 'There is no route to the server.' },
+  output_timeout: { actor: 'network', retryable: true, doc: 'The server does not answer in time.' },
+  output_tls: { actor: 'operator', retryable: true, doc: 'The secure connection cannot be made: certificate, or not a TLS port.' },
+  output_already_published: { actor: 'operator', retryable: true, doc: 'Somebody already publishes under this key.' },
+  output_denied: { actor: 'operator', retryable: true, doc: 'The server refuses the application, the key or the user.' },
+  output_closed_connecting: { actor: 'operator', retryable: true, doc: 'The server closed during connect: check application and key.' },
+  output_closed: { actor: 'network', retryable: true, doc: 'The server closed the connection in mid-stream.' },
+  output_failed: { actor: 'network', retryable: true, doc: 'An output failed for a reason that the server does not tell.' },
+  child_died: { actor: 'us', retryable: true, doc: 'The capture or delivery process ended unasked.' },
+  child_hung: { actor: 'us', retryable: true, doc: 'The capture or delivery process does not answer.' },
+  pipeline_invalid: { actor: 'us', retryable: false, doc: 'GStreamer does not accept the pipeline that was composed.' },
+  state_unwritable: { actor: 'device', retryable: true, doc: 'The data folder cannot be written.' },
+  state_set_aside: { actor: 'device', retryable: false, doc: 'A state file was torn, corrupt or from a newer release; it was set aside.' },
+  internal: { actor: 'us', retryable: false, doc: 'Something that should not happen.' },
+} as const satisfies Record<string, Kind>;
+
+export type FaultCode = keyof typeof kinds;
+
+export const faults: Readonly<Record<FaultCode, Kind>> = kinds;
+
+export function isFaultCode(code: string): code is FaultCode {
+  return Object.hasOwn(kinds, code);
+}
+
+/** A fault as it travels between processes and into the status document. Never holds a secret. */
+export interface FaultReport {
+  readonly code: FaultCode;
+  /** What happened, where. */
+  readonly what: string;
+  /** What to do. */
+  readonly mend: string;
+}
+
+/** The one error class: `what` happened (and where), and what to do (`mend`). Its message is one line. */
+export class Fault extends Error {
+  readonly actor: Actor;
+  readonly retryable: boolean;
+
+  constructor(
+    readonly code: FaultCode,
+    readonly what: string,
+    readonly mend = '',
+  ) {
+    super(mend ? `${what} ${mend}` : what);
+    this.name = 'Fault';
+    this.actor = kinds[code].actor;
+    this.retryable = kinds[code].retryable;
+  }
+
+  /** The fault without its stack, for IPC, the log and the status document. */
+  report(): FaultReport {
+    return { code: this.code, what: this.what, mend: this.mend };
+  }
+
+  /** Any thrown thing as a Fault; what is none becomes `internal`. */
+  static from(thrown: unknown): Fault {
+    if (thrown instanceof Fault) return thrown;
+    return new Fault('internal', thrown instanceof Error ? thrown.message : String(thrown));
+  }
+}

@@ -1,0 +1,89 @@
+/** FLV tags: what they say of themselves, and how a byte stream is cut into them (Adobe FLV 10.1, annex E). Pure. */
+
+/** Bytes before a tag's body: type, 3 of size, 3 + 1 of timestamp, 3 of stream id. */
+export const tagHeaderBytes = 11;
+/** Bytes after a tag's body: its whole size once more. */
+const tagTrailerBytes = 4;
+/** `FLV`, version, flags, header size, and the size of a tag that is not there. */
+const fileHeaderBytes = 13;
+
+/** One whole FLV tag (header, body, trailer) as it stands in a file. */
+export type Tag = Buffer;
+
+export const audioTag = 8;
+export const videoTag = 9;
+export const scriptTag = 18;
+
+export const isVideo = (tag: Tag): boolean => tag[0] === videoTag;
+export const isAudio = (tag: Tag): boolean => tag[0] === audioTag;
+
+/** Milliseconds, 32 bits: the decode time; a picture is shown `compositionMs` later. */
+export const timestampOf = (tag: Tag): number =>
+  ((tag[7]! << 24) | (tag[4]! << 16) | (tag[5]! << 8) | tag[6]!) >>> 0;
+
+/** A keyframe's picture data (not its sequence header). */
+export const isKeyframe = (tag: Tag): boolean => isVideo(tag) && tag[tagHeaderBytes]! >> 4 === 1 && tag[12] === 1;
+
+/** AVCDecoderConfigurationRecord: SPS and PPS, without which no picture can be decoded. */
+export const isAvcHeader = (tag: Tag): boolean => isVideo(tag) && (tag[tagHeaderBytes]! & 15) === 7 && tag[12] === 0;
+
+/** AudioSpecificConfig, without which no AAC can be decoded. */
+export const isAacHeader = (tag: Tag): boolean => isAudio(tag) && tag[tagHeaderBytes]! >> 4 === 10 && tag[12] === 0;
+
+export const isSequenceHeader = (tag: Tag): boolean => isAvcHeader(tag) || isAacHeader(tag);
+
+/** The record or config that a sequence header carries. */
+export const sequenceHeaderBody = (tag: Tag): Buffer =>
+  tag.subarray(tagHeaderBytes + (isVideo(tag) ? 5 : 2), tag.length - tagTrailerBytes);
+
+/** A copy of `tag` that stands at `timestampMs` (taken modulo 2^32, as RTMP does). */
+export function retimed(tag: Tag, timestampMs: number): Tag {
+  const copy = Buffer.from(tag);
+  const time = timestampMs % 2 ** 32;
+  copy.writeUIntBE(time % 2 ** 24, 4, 3);
+  copy[7] = Math.floor(time / 2 ** 24);
+  return copy;
+}
+
+/** A whole tag around `body`. */
+export function tagOf(type: number, timestampMs: number, body: Buffer): Tag {
+  const tag = Buffer.alloc(tagHeaderBytes + body.length + tagTrailerBytes);
+  tag[0] = type;
+  tag.writeUIntBE(body.length, 1, 3);
+  tag.writeUIntBE(timestampMs % 2 ** 24, 4, 3);
+  tag[7] = Math.floor((timestampMs % 2 ** 32) / 2 ** 24);
+  body.copy(tag, tagHeaderBytes);
+  tag.writeUInt32BE(tagHeaderBytes + body.length, tagHeaderBytes + body.length);
+  return tag;
+}
+
+/** What a {@link TagCutter} finds: a file header (a new stream begins here), or a tag. */
+export type Piece = { readonly begin: true } | { readonly begin: false; readonly tag: Tag };
+
+/** Cuts a byte stream, in whatever chunks it comes, into tags. Several FLV files may follow each other. */
+export class TagCutter {
+  #rest: Buffer = Buffer.alloc(0);
+
+  /** Tags share memory with `chunk`. Throws where the bytes are not FLV. */
+  *push(chunk: Buffer): Generator<Piece> {
+    let bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    this.#rest = Buffer.alloc(0);
+    for (;;) {
+      const first = bytes[0];
+      const need =
+        first === 0x46 ? fileHeaderBytes : bytes.length < 4 ? 4 : tagHeaderBytes + bytes.readUIntBE(1, 3) + tagTrailerBytes;
+      if (bytes.length < need) {
+        this.#rest = bytes;
+        return;
+      }
+      if (first === 0x46) {
+        yield { begin: true };
+      } else if (first === audioTag || first === videoTag || first === scriptTag) {
+        yield { begin: false, tag: bytes.subarray(0, need) };
+      } else {
+        throw new Error(`not an FLV tag: type ${first}`);
+      }
+      bytes = bytes.subarray(need);
+    }
+  }
+}
