@@ -18,8 +18,7 @@ export const isVideo = (tag: Tag): boolean => tag[0] === videoTag;
 export const isAudio = (tag: Tag): boolean => tag[0] === audioTag;
 
 /** Milliseconds, 32 bits: the decode time; a picture is shown `compositionMs` later. */
-export const timestampOf = (tag: Tag): number =>
-  ((tag[7]! << 24) | (tag[4]! << 16) | (tag[5]! << 8) | tag[6]!) >>> 0;
+export const timestampOf = (tag: Tag): number => ((tag[7]! << 24) | (tag[4]! << 16) | (tag[5]! << 8) | tag[6]!) >>> 0;
 
 /** A keyframe's picture data (not its sequence header). */
 export const isKeyframe = (tag: Tag): boolean => isVideo(tag) && tag[tagHeaderBytes]! >> 4 === 1 && tag[12] === 1;
@@ -36,13 +35,11 @@ export const isSequenceHeader = (tag: Tag): boolean => isAvcHeader(tag) || isAac
 export const sequenceHeaderBody = (tag: Tag): Buffer =>
   tag.subarray(tagHeaderBytes + (isVideo(tag) ? 5 : 2), tag.length - tagTrailerBytes);
 
-/** A copy of `tag` that stands at `timestampMs` (taken modulo 2^32, as RTMP does). */
-export function retimed(tag: Tag, timestampMs: number): Tag {
-  const copy = Buffer.from(tag);
+/** Writes the time into `tag` itself: milliseconds, taken modulo 2^32 as RTMP does. */
+export function stamp(tag: Tag, timestampMs: number): void {
   const time = timestampMs % 2 ** 32;
-  copy.writeUIntBE(time % 2 ** 24, 4, 3);
-  copy[7] = Math.floor(time / 2 ** 24);
-  return copy;
+  tag.writeUIntBE(time % 2 ** 24, 4, 3);
+  tag[7] = Math.floor(time / 2 ** 24);
 }
 
 /** A whole tag around `body`. */
@@ -50,8 +47,7 @@ export function tagOf(type: number, timestampMs: number, body: Buffer): Tag {
   const tag = Buffer.alloc(tagHeaderBytes + body.length + tagTrailerBytes);
   tag[0] = type;
   tag.writeUIntBE(body.length, 1, 3);
-  tag.writeUIntBE(timestampMs % 2 ** 24, 4, 3);
-  tag[7] = Math.floor((timestampMs % 2 ** 32) / 2 ** 24);
+  stamp(tag, timestampMs);
   body.copy(tag, tagHeaderBytes);
   tag.writeUInt32BE(tagHeaderBytes + body.length, tagHeaderBytes + body.length);
   return tag;
@@ -71,7 +67,11 @@ export class TagCutter {
     for (;;) {
       const first = bytes[0];
       const need =
-        first === 0x46 ? fileHeaderBytes : bytes.length < 4 ? 4 : tagHeaderBytes + bytes.readUIntBE(1, 3) + tagTrailerBytes;
+        first === 0x46
+          ? fileHeaderBytes
+          : bytes.length < 4
+            ? 4
+            : tagHeaderBytes + bytes.readUIntBE(1, 3) + tagTrailerBytes;
       if (bytes.length < need) {
         this.#rest = bytes;
         return;

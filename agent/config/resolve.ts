@@ -1,0 +1,270 @@
+/** Merges the layers, validates the whole, and always comes to settings that work, with a list of what is wrong. */
+import { Fault, type FaultCode } from '../errors.js';
+import { parseDestination } from './destination.js';
+import { ENVIRONMENT, nameOfToday, readEnvironment, type Environment } from './environment.js';
+import { readTree, type Entry, type Layer, type Reading } from './layer.js';
+import { build, entrySecrets, merge, outputName, rowOf } from './merge.js';
+import { HIDDEN, label, problem, show, type Origin, type Problem } from './problem.js';
+import { destinationSecrets, Redactor } from './redact.js';
+import { allowed, forOutput, misfit, settled, type Form, type Row } from './row.js';
+import { get, isOutputRow, OUTPUTS_MAX, rows, type OutputSettings, type Settings } from './settings.js';
+import { validate } from './validate.js';
+
+export type { Problem } from './problem.js';
+export type { Layer } from './layer.js';
+
+export interface Resolved {
+  readonly settings: Settings;
+  /** Everything that is wrong, at once. */
+  readonly problems: Problem[];
+  /** What works and should be looked at all the same; one line each. */
+  readonly warnings: string[];
+  /** The layer that gave each setting, by path: `default`, `last good`, the file's name, `environment`, … */
+  readonly origin: Record<string, string>;
+  /** Every secret that any layer holds, valid or not, for the redactor. */
+  readonly secrets: string[];
+}
+
+export const DEFAULT = 'default';
+export const LAST_GOOD = 'last good';
+
+export interface Layers {
+  /** `values` is the parsed file. */
+  readonly file?: Layer | undefined;
+  readonly env: Environment;
+  /** Layers above the environment, lowest first. */
+  readonly later?: readonly Layer[];
+  /** What an invalid setting falls back to, before its default. */
+  readonly lastGood?: Settings | undefined;
+}
+
+/** Resolves the settings. Never throws on what a layer holds. */
+export function resolve(input: Layers): Resolved {
+  const readings = [
+    ...(input.file ? [readTree(input.file)] : []),
+    readEnvironment(input.env),
+    ...(input.later ?? []).map((layer) => readTree(layer)),
+  ];
+  return new Resolution(readings, input.lastGood).result();
+}
+
+/** The settings where nobody says anything. */
+export function defaults(): Settings {
+  return resolve({ env: {} }).settings;
+}
+
+class Resolution {
+  readonly #problems: Problem[];
+  readonly #warnings: string[];
+  readonly #secrets: string[];
+  readonly #entries: Map<string, Entry>;
+  readonly #broken: readonly string[];
+  readonly #values = new Map<string, unknown>();
+  readonly #origin = new Map<string, string>();
+
+  constructor(
+    readings: readonly Reading[],
+    readonly lastGood: Settings | undefined,
+  ) {
+    this.#problems = readings.flatMap((reading) => reading.problems);
+    this.#warnings = readings.flatMap((reading) => reading.warnings);
+    this.#secrets = [...readings.flatMap((reading) => reading.secrets), ...entrySecrets(readings)];
+    this.#entries = merge(readings);
+    this.#broken = readings.flatMap((reading) => reading.broken);
+  }
+
+  result(): Resolved {
+    const outputs = this.#outputNames();
+    const table = rows.flatMap((row) => (isOutputRow(row) ? outputs.map((name) => forOutput(row, name)) : [row]));
+    const given = new Map([...this.#entries].map(([path, entry]) => [path, entry.value]));
+    const faults = validate(table, given);
+    for (const row of table) this.#settle(row, faults.get(row.path));
+    for (const name of outputs) this.#settleOutput(name, faults);
+    this.#settleFiles();
+    const settings = build(this.#values);
+    for (const output of Object.values(settings.outputs)) {
+      this.#secrets.push(...destinationSecrets(output.url, output.key));
+    }
+    return this.#redacted(settings);
+  }
+
+  #outputNames(): string[] {
+    const given = [...this.#entries.keys()].filter((path) => path.startsWith('outputs.')).map(outputName);
+    const lost = Object.keys(this.lastGood?.outputs ?? {}).filter((name) => this.#unknown(`outputs.${name}`));
+    const all = [...new Set([...given, ...lost])];
+    for (const name of all.slice(OUTPUTS_MAX)) {
+      const at = this.#originOf(`outputs.${name}`, `outputs.${name}.`);
+      this.#report(at, 'setting_range', 'too many outputs', `${all.length} outputs`, `at most ${OUTPUTS_MAX}`);
+    }
+    return all.slice(0, OUTPUTS_MAX);
+  }
+
+  /** Takes a row's value if it fits, else what it falls back to. */
+  #settle(row: Row, code: FaultCode | undefined): void {
+    const entry = this.#entries.get(row.path);
+    if (entry && code === undefined) {
+      this.#set(row.path, settled(row.form, entry.value), entry.layer);
+      return;
+    }
+    if (entry && code !== undefined) {
+      const what = code === 'setting_type' ? 'wrong type' : RANGE_WORDS[row.form.type];
+      this.#report(entry, code, what, show(row, entry.value), allowed(row));
+    }
+    this.#fallBack(row, code !== undefined || this.#unknown(row.path));
+  }
+
+  /** Whether a layer is so broken that what it says of this setting cannot be known. */
+  #unknown(path: string): boolean {
+    return this.#broken.some((broken) => broken === '' || path === broken || path.startsWith(`${broken}.`));
+  }
+
+  #fallBack(row: Row, faulty: boolean): void {
+    const last = this.lastGood && faulty ? get(this.lastGood, row.path) : undefined;
+    if (last === undefined || misfit(row.form, last) !== undefined) this.#set(row.path, row.default, DEFAULT);
+    else this.#set(row.path, settled(row.form, last), LAST_GOOD);
+  }
+
+  /** URL and key of an output only make sense together: both stand, or both fall back, or the output is left out. */
+  #settleOutput(name: string, faults: ReadonlyMap<string, FaultCode>): void {
+    const [urlPath, keyPath] = [`outputs.${name}.url`, `outputs.${name}.key`];
+    const [url, key] = [String(this.#values.get(urlPath)), String(this.#values.get(keyPath))];
+    if (!faults.has(urlPath) && !faults.has(keyPath)) {
+      if (url === '' && this.#values.get(`outputs.${name}.enabled`) === false) {
+        this.#warnings.push(`outputs.${name} is off and has no URL: it is left out.`);
+        this.#drop(name);
+        return;
+      }
+      const fault = this.#tryDestination(name, url, key);
+      if (!fault) {
+        this.#adviseKey(name, key);
+        return;
+      }
+    }
+    const last = this.#lastOutput(name);
+    if (last) {
+      this.#set(urlPath, last.url, LAST_GOOD);
+      this.#set(keyPath, last.key, LAST_GOOD);
+    } else {
+      this.#drop(name);
+    }
+  }
+
+  #tryDestination(name: string, url: string, key: string): boolean {
+    const urlAt = this.#originOf(`outputs.${name}.url`, `outputs.${name}.`);
+    const urlRule =
+      'rtmp://host/application or rtmps://host/application, with the key apart or as the last part of the URL';
+    if (url === '') {
+      this.#report(urlAt, 'setting_url', 'this output has no URL', '(nothing)', urlRule);
+      return true;
+    }
+    try {
+      parseDestination(url, key);
+      return false;
+    } catch (thrown) {
+      const { code, what } = Fault.from(thrown);
+      const row = rowOf(urlAt.path);
+      this.#report(urlAt, code, what, row ? show(row, url) : HIDDEN, urlRule);
+      return true;
+    }
+  }
+
+  #adviseKey(name: string, key: string): void {
+    const at = this.#originOf(`outputs.${name}.key`, '');
+    if (key !== key.trim()) this.#warnings.push(`${label(at)} begins or ends with white space, and is sent so.`);
+    const [url, own] = [this.#entries.get(`outputs.${name}.url`), this.#entries.get(`outputs.${name}.key`)];
+    if (url?.layer === ENVIRONMENT && own && own.layer !== ENVIRONMENT && key !== '') {
+      this.#warnings.push(
+        `${label(url)} is combined with the key that ${own.layer} gives: check that they belong together.`,
+      );
+    }
+  }
+
+  #lastOutput(name: string): OutputSettings | undefined {
+    const outputs = this.lastGood?.outputs;
+    const last = outputs && Object.hasOwn(outputs, name) ? outputs[name] : undefined;
+    if (!last) return undefined;
+    try {
+      parseDestination(last.url, last.key);
+      return last;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** A source `file` without files has nothing to play. */
+  #settleFiles(): void {
+    const files = this.#values.get('video.files') as readonly string[];
+    const source = this.#values.get('video.source');
+    const entry = this.#entries.get('video.files');
+    if (source === 'file' && files.length === 0) {
+      // An invalid list has been reported already.
+      if (!this.#problems.some((item) => item.path === 'video.files')) {
+        const at = entry ?? { path: 'video.files', name: 'VIDEO_FILES', layer: DEFAULT };
+        this.#report(at, 'setting_range', 'video.source is file, but there is none', '(nothing)', 'at least one path');
+      }
+      const last = this.lastGood?.video;
+      const usable = last && (last.source !== 'file' || last.files.length > 0);
+      this.#set('video.source', usable ? last.source : 'auto', usable ? LAST_GOOD : DEFAULT);
+      this.#set('video.files', usable ? last.files : [], usable ? LAST_GOOD : DEFAULT);
+    } else if (source !== 'file' && entry && files.length > 0) {
+      this.#warnings.push(`${label(entry)} is not used, because video.source is not "file".`);
+    }
+  }
+
+  /** Where a setting came from; one that nobody gave is called by the variable that would give it. */
+  #originOf(path: string, siblings: string): Origin {
+    const entry = this.#entries.get(path);
+    if (entry) return entry;
+    const sibling = [...this.#entries.values()].find((item) => siblings !== '' && item.path.startsWith(siblings));
+    const row = rowOf(path);
+    const layer = sibling?.layer ?? DEFAULT;
+    return { path, layer, name: row && layer === ENVIRONMENT ? nameOfToday(row, path) : path };
+  }
+
+  #report(at: Origin, code: FaultCode, what: string, given: string, rule: string): void {
+    this.#problems.push(problem(at, code, what, given, rule));
+  }
+
+  #set(path: string, value: unknown, layer: string): void {
+    this.#values.set(path, value);
+    this.#origin.set(path, layer);
+  }
+
+  #drop(name: string): void {
+    for (const path of [...this.#values.keys()]) {
+      if (!path.startsWith(`outputs.${name}.`)) continue;
+      this.#values.delete(path);
+      this.#origin.delete(path);
+    }
+  }
+
+  /** A key that was pasted into the wrong setting would be quoted there, so what was given passes the redactor. */
+  #redacted(settings: Settings): Resolved {
+    const secrets = [...new Set(this.#secrets)].filter((secret) => secret !== '');
+    const redactor = new Redactor();
+    redactor.add(secrets);
+    const clean = (item: Problem): Problem => {
+      const given = item.given === HIDDEN ? HIDDEN : redactor.redact(item.given);
+      return { ...item, given, message: item.message.replace(`given: ${item.given};`, () => `given: ${given};`) };
+    };
+    const warnings = [...new Set(this.#warnings)];
+    return {
+      settings,
+      problems: this.#problems.map(clean),
+      warnings,
+      origin: Object.fromEntries(this.#origin),
+      secrets,
+    };
+  }
+}
+
+const RANGE_WORDS: Readonly<Record<Form['type'], string>> = {
+  integer: 'out of range',
+  number: 'out of range',
+  boolean: 'not allowed',
+  choice: 'no such choice',
+  text: 'not allowed',
+  paths: 'not allowed',
+  url: 'not allowed',
+  key: 'not allowed',
+};

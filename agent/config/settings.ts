@@ -1,0 +1,301 @@
+/** Every setting, one row each, and the typed document that they make. */
+import { truthy, type Row } from './row.js';
+
+export interface VideoSettings {
+  readonly source: string;
+  readonly files: readonly string[];
+  readonly loop: boolean;
+  readonly testPattern: 'bars' | 'ball' | 'sync';
+  readonly width: number;
+  readonly height: number;
+  readonly fps: number;
+  readonly bitrateKbps: number;
+  readonly keyframeSeconds: number;
+  readonly encoder: 'auto' | 'passthrough' | 'x264enc' | 'openh264enc' | 'v4l2h264enc' | 'omxh264enc';
+}
+
+export interface AudioSettings {
+  readonly source: string;
+  readonly rate: number;
+  readonly channels: number;
+  readonly bitrateKbps: number;
+  readonly gainDb: number;
+  readonly mute: boolean;
+  readonly delayMs: number;
+}
+
+export interface OutputSettings {
+  /** Always one that `parseDestination` takes together with `key`. May hold secrets of its own. */
+  readonly url: string;
+  /** Empty where the URL holds the key. */
+  readonly key: string;
+  readonly enabled: boolean;
+  readonly tlsVerify: boolean;
+}
+
+export interface Settings {
+  readonly video: VideoSettings;
+  readonly audio: AudioSettings;
+  /** By name; in the order in which the layers name them. */
+  readonly outputs: Readonly<Record<string, OutputSettings>>;
+  readonly output: { readonly batchMs: number };
+  readonly log: {
+    readonly level: 'error' | 'warn' | 'info' | 'debug';
+    readonly format: 'auto' | 'text' | 'json';
+    readonly statusSeconds: number;
+  };
+  readonly demo: { readonly port: number };
+}
+
+/** Name of an output, in the file; in the environment it stands in capitals. */
+export const OUTPUT_NAME = /^[a-z][a-z0-9_]{0,31}$/;
+export const OUTPUTS_MAX = 8;
+
+export const rows: readonly Row[] = [
+  {
+    path: 'video.source',
+    env: 'VIDEO_SOURCE',
+    form: { type: 'text', words: 'auto, test, file, or a camera by path, by-id name or USB path' },
+    default: 'auto',
+    cost: 'rebuild',
+    doc: 'Where the picture comes from: `auto` (the first camera, else the test picture), `test`, `file`, or a camera by path (`/dev/video0`), by-id name or USB path (`1-1.2`).',
+  },
+  {
+    path: 'video.files',
+    env: 'VIDEO_FILES',
+    form: { type: 'paths' },
+    default: [],
+    cost: 'rebuild',
+    doc: 'Media files to play, in order, when the source is `file`. In a variable: one path, several on lines of their own, or a JSON array.',
+  },
+  {
+    path: 'video.loop',
+    env: 'VIDEO_LOOP',
+    form: { type: 'boolean' },
+    default: true,
+    cost: 'rebuild',
+    doc: 'Start the files again after the last one.',
+  },
+  {
+    path: 'video.testPattern',
+    env: 'VIDEO_TEST_PATTERN',
+    form: { type: 'choice', choices: ['bars', 'ball', 'sync'] },
+    default: 'bars',
+    cost: 'rebuild',
+    doc: 'Picture of the test source: bars with a clock, a moving ball, or a flash that coincides with a beep.',
+  },
+  {
+    path: 'video.width',
+    env: 'VIDEO_WIDTH',
+    form: { type: 'integer', min: 320, max: 1920, even: true },
+    default: 1280,
+    unit: 'pixels',
+    cost: 'restart',
+    doc: 'Width of the broadcast.',
+    renamed: [{ env: 'AV_VIDEO_WIDTH' }],
+  },
+  {
+    path: 'video.height',
+    env: 'VIDEO_HEIGHT',
+    form: { type: 'integer', min: 180, max: 1080, even: true },
+    default: 720,
+    unit: 'pixels',
+    cost: 'restart',
+    doc: 'Height of the broadcast.',
+    renamed: [{ env: 'AV_VIDEO_HEIGHT' }],
+  },
+  {
+    path: 'video.fps',
+    env: 'VIDEO_FPS',
+    form: { type: 'integer', min: 5, max: 60 },
+    default: 30,
+    unit: 'frames/s',
+    cost: 'restart',
+    doc: 'Frame rate of the broadcast.',
+    renamed: [{ env: 'AV_VIDEO_FRAMERATE' }],
+  },
+  {
+    path: 'video.bitrateKbps',
+    env: 'VIDEO_BITRATE_KBPS',
+    form: { type: 'integer', min: 100, max: 20_000 },
+    default: 2500,
+    unit: 'kbit/s',
+    cost: 'live',
+    doc: 'Bitrate of the video encoder; a source that passes through keeps its own.',
+  },
+  {
+    path: 'video.keyframeSeconds',
+    env: 'VIDEO_KEYFRAME_SECONDS',
+    form: { type: 'number', min: 0.5, max: 10 },
+    default: 2,
+    unit: 's',
+    cost: 'rebuild',
+    doc: 'Keyframe interval. Platforms ask for 4 s at most, most of them for 2 s.',
+  },
+  {
+    path: 'video.encoder',
+    env: 'VIDEO_ENCODER',
+    form: { type: 'choice', choices: ['auto', 'passthrough', 'x264enc', 'openh264enc', 'v4l2h264enc', 'omxh264enc'] },
+    default: 'auto',
+    cost: 'rebuild',
+    doc: 'H.264 encoder: `auto` prefers what needs least work, `passthrough` insists on the H.264 of the source.',
+  },
+  {
+    path: 'audio.source',
+    env: 'AUDIO_SOURCE',
+    form: { type: 'text', words: 'auto, test, none, or an ALSA card id' },
+    default: 'auto',
+    cost: 'rebuild',
+    doc: 'Where the sound comes from: `auto` (the microphone of the camera, else the first), `test`, `none` (silence is sent), or an ALSA card id (`C920`).',
+    renamed: [{ env: 'AV_DISABLE_AUDIO', read: (value) => (truthy(value) ? 'none' : undefined) }],
+  },
+  {
+    path: 'audio.rate',
+    env: 'AUDIO_RATE',
+    form: { type: 'choice', choices: [44_100, 48_000] },
+    default: 48_000,
+    unit: 'Hz',
+    cost: 'restart',
+    doc: 'Sampling rate of the broadcast.',
+    renamed: [{ env: 'AV_AUDIO_SAMPLING_RATE' }],
+  },
+  {
+    path: 'audio.channels',
+    env: 'AUDIO_CHANNELS',
+    form: { type: 'choice', choices: [1, 2] },
+    default: 2,
+    cost: 'restart',
+    doc: 'Mono or stereo broadcast.',
+  },
+  {
+    path: 'audio.bitrateKbps',
+    env: 'AUDIO_BITRATE_KBPS',
+    form: { type: 'integer', min: 32, max: 320 },
+    default: 128,
+    unit: 'kbit/s',
+    cost: 'rebuild',
+    doc: 'Bitrate of the AAC encoder.',
+    // The 2018 project documented its variable in kbit/s.
+    renamed: [{ env: 'AV_AUDIO_BITRATE' }],
+  },
+  {
+    path: 'audio.gainDb',
+    env: 'AUDIO_GAIN_DB',
+    form: { type: 'number', min: -60, max: 20 },
+    default: 0,
+    unit: 'dB',
+    cost: 'live',
+    doc: 'Louder or softer; 0 leaves the sound as it is.',
+  },
+  {
+    path: 'audio.mute',
+    env: 'AUDIO_MUTE',
+    form: { type: 'boolean' },
+    default: false,
+    cost: 'live',
+    doc: 'Send silence, and keep the microphone open.',
+  },
+  {
+    path: 'audio.delayMs',
+    env: 'AUDIO_DELAY_MS',
+    form: { type: 'integer', min: -2000, max: 2000 },
+    default: 0,
+    unit: 'ms',
+    cost: 'live',
+    doc: 'Moves the sound against the picture: above 0 it comes later, below 0 earlier.',
+  },
+  {
+    path: 'outputs.*.url',
+    env: 'OUTPUT_*_URL',
+    alias: { env: 'STREAM_URL', output: 'main' },
+    form: { type: 'url' },
+    default: '',
+    cost: 'live',
+    doc: 'Where to stream to, `rtmp://` or `rtmps://`: host and application, and the key unless it stands apart.',
+    renamed: [{ env: 'AV_STREAM_URL', output: 'main' }],
+  },
+  {
+    path: 'outputs.*.key',
+    env: 'OUTPUT_*_KEY',
+    alias: { env: 'STREAM_KEY', output: 'main' },
+    form: { type: 'key' },
+    default: '',
+    secret: true,
+    cost: 'live',
+    doc: 'Stream key, sent exactly as it is written; any character may stand in it.',
+    renamed: [{ env: 'AV_STREAM_KEY', output: 'main' }],
+  },
+  {
+    path: 'outputs.*.enabled',
+    env: 'OUTPUT_*_ENABLED',
+    form: { type: 'boolean' },
+    default: true,
+    cost: 'live',
+    doc: 'Switches this output on or off; the others go on undisturbed.',
+  },
+  {
+    path: 'outputs.*.tlsVerify',
+    env: 'OUTPUT_*_TLS_VERIFY',
+    form: { type: 'boolean' },
+    default: true,
+    cost: 'live',
+    doc: 'Check the certificate of an `rtmps://` server. Switch it off only for a server of your own.',
+  },
+  {
+    path: 'output.batchMs',
+    env: 'OUTPUT_BATCH_MS',
+    form: { type: 'integer', min: 0, max: 200 },
+    default: 45,
+    unit: 'ms',
+    cost: 'rebuild',
+    doc: 'Media is handed on in batches of up to about this long: more saves CPU, less saves delay.',
+  },
+  {
+    path: 'log.level',
+    env: 'LOG_LEVEL',
+    form: { type: 'choice', choices: ['error', 'warn', 'info', 'debug'] },
+    default: 'info',
+    cost: 'live',
+    doc: 'The least important lines that are still logged.',
+  },
+  {
+    path: 'log.format',
+    env: 'LOG_FORMAT',
+    form: { type: 'choice', choices: ['auto', 'text', 'json'] },
+    default: 'auto',
+    cost: 'restart',
+    doc: '`auto` is text on a terminal and JSON lines elsewhere.',
+  },
+  {
+    path: 'log.statusSeconds',
+    env: 'LOG_STATUS_SECONDS',
+    form: { type: 'integer', min: 1, max: 3600 },
+    default: 120,
+    unit: 's',
+    cost: 'live',
+    doc: 'How often the status line is logged.',
+  },
+  {
+    path: 'demo.port',
+    env: 'DEMO_PORT',
+    form: { type: 'integer', min: 1024, max: 65_535 },
+    default: 1935,
+    cost: 'restart',
+    doc: 'Port of the demonstration server, which runs where no output is configured.',
+  },
+];
+
+/** Whether a row is one of the fields that every output has. */
+export function isOutputRow(row: Row): boolean {
+  return row.path.startsWith('outputs.*.');
+}
+
+/** The value at a row's path, or undefined: `get(settings, 'video.fps')`. */
+export function get(settings: Settings, path: string): unknown {
+  let value: unknown = settings;
+  for (const part of path.split('.')) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) return undefined;
+    value = (value as Record<string, unknown>)[part];
+  }
+  return value;
+}

@@ -1,0 +1,105 @@
+/** The log: one line an event, for people on a terminal and as JSON elsewhere; secrets are gone before they reach it. */
+import winston from 'winston';
+import type { Clock } from './clock.js';
+import type { Redactor } from './config/redact.js';
+
+export type Level = 'error' | 'warn' | 'info' | 'debug';
+
+/**
+ * Lines a minute at the most, whatever happens: the balena dashboard keeps 1000 in all. One is kept for the line that says how
+ * many were left out.
+ */
+const maxLinesAMinute = 20;
+const minuteMs = 60_000;
+
+export interface LogOptions {
+  readonly level: Level;
+  /** `auto`: text on a terminal, JSON elsewhere. */
+  readonly format: 'auto' | 'text' | 'json';
+}
+
+export class Log {
+  readonly #logger: winston.Logger;
+  /** When the lines of the last minute were written. */
+  #written: number[] = [];
+  #leftOut = 0;
+
+  constructor(
+    options: LogOptions,
+    readonly redactor: Redactor,
+    private readonly clock: Clock,
+  ) {
+    const json = options.format === 'json' || (options.format === 'auto' && !process.stdout.isTTY);
+    this.#logger = winston.createLogger({
+      level: options.level,
+      format: winston.format.combine(winston.format.timestamp(), winston.format.printf(json ? jsonLine : textLine)),
+      transports: [new winston.transports.Console()],
+    });
+  }
+
+  set level(level: Level) {
+    this.#logger.level = level;
+  }
+
+  enabled(level: Level): boolean {
+    return this.#logger.isLevelEnabled(level);
+  }
+
+  /** `event` is a stable name for machines, `message` a sentence for people, `fields` what belongs to it. */
+  error(event: string, message: string, fields: object = {}): void {
+    this.#write('error', event, message, fields);
+  }
+
+  warn(event: string, message: string, fields: object = {}): void {
+    this.#write('warn', event, message, fields);
+  }
+
+  info(event: string, message: string, fields: object = {}): void {
+    this.#write('info', event, message, fields);
+  }
+
+  debug(event: string, message: string, fields: object = {}): void {
+    this.#write('debug', event, message, fields);
+  }
+
+  /** Lines whose number the operator has set, or that end the program: they are never left out. */
+  always(level: Level, event: string, message: string, fields: object = {}): void {
+    this.#logger.log({ level, event, message: this.redactor.redact(message), ...this.#clean(fields) });
+  }
+
+  #write(level: Level, event: string, message: string, fields: object): void {
+    if (!this.enabled(level)) return;
+    const now = this.clock.now();
+    this.#written = this.#written.filter((at) => now - at < minuteMs);
+    // Who asks for debug lines wants them all.
+    if (level !== 'debug') {
+      if (this.#written.length >= maxLinesAMinute - 1) {
+        this.#leftOut += 1;
+        return;
+      }
+      this.#written.push(now);
+      if (this.#leftOut > 0) {
+        this.#written.push(now);
+        this.always('warn', 'left_out', `${this.#leftOut} lines were left out: more than ${maxLinesAMinute} a minute.`);
+        this.#leftOut = 0;
+      }
+    }
+    this.always(level, event, message, fields);
+  }
+
+  #clean(fields: object): object {
+    return JSON.parse(this.redactor.redact(JSON.stringify(fields))) as object;
+  }
+}
+
+function jsonLine(info: winston.Logform.TransformableInfo): string {
+  const { timestamp, level, event, message, ...fields } = info;
+  return JSON.stringify({ time: timestamp, level, event, message, ...fields });
+}
+
+function textLine({ level, message, timestamp }: winston.Logform.TransformableInfo): string {
+  const time = new Date(String(timestamp)).toTimeString().slice(0, 8);
+  const mark = level === 'error' ? 'ERROR ' : level === 'warn' ? 'WARNING ' : '';
+  // A newline within a message would let a file name forge a line.
+  return `${time}  ${mark}${String(message).replaceAll(/[\r\n]+/g, ' ')}`;
+}

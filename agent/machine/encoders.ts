@@ -1,0 +1,106 @@
+/** Which H.264 encoders of this machine really encode: each is run with the settings of a real broadcast. */
+import { release } from 'node:os';
+import path from 'node:path';
+import { packageOf } from '../../pipelines/elements.js';
+import type { Encoder } from '../../pipelines/facts.js';
+import { encoderProbe } from '../../pipelines/probe.js';
+import type { EncoderName } from '../../pipelines/wanted.js';
+import type { Elements } from './elements.js';
+import { run as runProgram, type Runner } from './run.js';
+import type { Storage } from './storage.js';
+import { namesIn, textOf, usbPathOf } from './sysfs.js';
+
+/** x264 makes 3 frames a second of 720p on a Zero W, which also takes seconds to load it; a hung driver takes for ever. */
+const deadlineMs = 20_000;
+
+/** In the order in which they are tried and listed. */
+export const encoderNames: readonly EncoderName[] = ['v4l2h264enc', 'omxh264enc', 'x264enc', 'openh264enc'];
+
+const hardware = (name: EncoderName): boolean => name === 'v4l2h264enc' || name === 'omxh264enc';
+
+/** What the data folder remembers of encoders that worked. */
+interface Remembered {
+  readonly machine: string;
+  readonly works: readonly string[];
+}
+
+const stateName = 'encoders';
+const stateFormat = 1;
+
+/**
+ * Runs each of `names`, one after the other (two at once could share one hardware encoder). That one works is remembered in
+ * `storage` for as long as kernel, GStreamer and codec nodes stay the same; that one does not is never remembered: a camera
+ * that was busy or a processor too hot must not cost the hardware encoder for good.
+ */
+export async function encoders(
+  names: readonly EncoderName[],
+  installed: Pick<Elements, 'names' | 'version'>,
+  storage?: Storage,
+  root = '/',
+  run: Runner = runProgram,
+): Promise<Encoder[]> {
+  const machine = `${release()} ${installed.version} ${await codecNodes(root)}`;
+  const known = await storage?.readState(stateName, stateFormat, isRemembered);
+  const remembered = known?.machine === machine ? known.works : [];
+  const result: Encoder[] = [];
+  for (const element of encoderNames.filter((name) => names.includes(name))) {
+    const why = !installed.names.includes(element)
+      ? notInstalled(element)
+      : remembered.includes(element)
+        ? undefined
+        : await tried(element, run);
+    result.push({ element, hardware: hardware(element), works: why === undefined, ...(why !== undefined && { why }) });
+  }
+  const works = result.flatMap((encoder) => (encoder.works ? [encoder.element] : []));
+  const still = remembered.filter((name) => !result.some(({ element }) => element === name));
+  if (works.length > 0)
+    await storage?.writeState(stateName, stateFormat, { machine, works: [...still, ...works].sort() });
+  return result;
+}
+
+function isRemembered(value: unknown): value is Remembered {
+  const { machine, works } = (value ?? {}) as Partial<Remembered>;
+  return typeof machine === 'string' && Array.isArray(works);
+}
+
+/** The element of v4l2h264enc registers only where the kernel has an encoder node; for the others a package is lacking. */
+function notInstalled(element: EncoderName): string {
+  switch (element) {
+    case 'v4l2h264enc':
+      return 'the kernel offers no H.264 encoder (on a Pi: set gpu_mem to 128; a Pi 5 has none)';
+    case 'omxh264enc':
+      return 'not installed (it was retired; only 32-bit systems of old have it)';
+    case 'x264enc':
+    case 'openh264enc':
+      return `not installed: apt-get install ${packageOf(element)}`;
+  }
+}
+
+/** Why it does not work; undefined where H.264 came out. */
+async function tried(element: EncoderName, run: Runner): Promise<string | undefined> {
+  let bytes = 0;
+  const said = await run('gst-launch-1.0', ['-q', ...encoderProbe(element).split(' ')], {
+    deadlineMs,
+    onFd4: (chunk) => {
+      bytes += chunk.length;
+      return false;
+    },
+  });
+  if (said.late) return `it hangs: no end after ${deadlineMs / 1000} s`;
+  if (said.missing) return 'gst-launch-1.0 is missing: apt-get install gstreamer1.0-tools';
+  const error = /^ERROR: (?:from element \S+: )?(.*)$/m.exec(said.stderr)?.[1] ?? said.stderr.trim().split('\n')[0];
+  if (said.code !== 0) return `it fails: ${error || 'no reason given'}`;
+  return bytes > 0 ? undefined : 'it runs, but gives nothing';
+}
+
+/** Names of the video nodes that are part of the machine (a USB camera that comes or goes changes no encoder). */
+async function codecNodes(root: string): Promise<string> {
+  const folder = path.join(root, 'sys/class/video4linux');
+  const nodes = await Promise.all(
+    (await namesIn(folder)).sort().map(async (node) => {
+      if ((await usbPathOf(path.join(folder, node))) !== undefined) return [];
+      return [`${node}=${(await textOf(path.join(folder, node, 'name'))) ?? ''}`];
+    }),
+  );
+  return nodes.flat().join(',');
+}

@@ -1,0 +1,68 @@
+/** This machine in the words of the plan: everything that the other files here find out, gathered at once. */
+import type { Facts } from '../../pipelines/facts.js';
+import type { EncoderName } from '../../pipelines/wanted.js';
+import { Fault } from '../errors.js';
+import { cameras } from './cameras.js';
+import { elements } from './elements.js';
+import { encoders } from './encoders.js';
+import { mediaFile, type ProbedFile } from './files.js';
+import { microphones } from './microphones.js';
+import { run as runProgram, type Runner } from './run.js';
+import type { Storage } from './storage.js';
+
+export interface Question {
+  /** Media files that are wanted; leave empty unless `video.source` is `file`. */
+  readonly files: readonly string[];
+  /** Encoders to try; leave out those that the plan will not need, each costs a run (0.2 s on a PC, seconds on a Zero W). */
+  readonly encoders: readonly EncoderName[];
+}
+
+export interface Machine {
+  readonly facts: Facts;
+  /** GStreamer's version, such as `1.22.0`; empty where it is missing. */
+  readonly gstreamer: string;
+  /** What could not be found out, and why. A file that has a fault is not among the facts. */
+  readonly faults: readonly Fault[];
+}
+
+/** Looks at cameras, microphones, elements, encoders and files at the same time. `storage` remembers encoders that work. */
+export async function gather(
+  question: Question,
+  storage?: Storage,
+  root = '/',
+  run: Runner = runProgram,
+): Promise<Machine> {
+  const installed = elements(run);
+  const [video, audio, gstreamer, encoding, files] = await Promise.all([
+    cameras(root, run),
+    microphones(root, run),
+    installed,
+    installed.then((known) => encoders(question.encoders, known, storage, root, run)),
+    installed.then((known) => (known.names.length > 0 ? mediaFiles(question.files, run) : [])),
+  ]);
+  return {
+    facts: {
+      elements: gstreamer.names,
+      cameras: video.found,
+      microphones: audio.found,
+      encoders: encoding,
+      files: files.flatMap((file) => (file instanceof Fault ? [] : [file])),
+    },
+    gstreamer: gstreamer.version,
+    faults: [
+      ...gstreamer.faults,
+      ...video.faults,
+      ...audio.faults,
+      ...files.flatMap((file) => (file instanceof Fault ? [file] : [])),
+    ],
+  };
+}
+
+/** One after the other: two would only make the disk seek. */
+async function mediaFiles(paths: readonly string[], run: Runner): Promise<(ProbedFile | Fault)[]> {
+  const answers: (ProbedFile | Fault)[] = [];
+  for (const path of new Set(paths)) {
+    answers.push(await mediaFile(path, run).catch((error: unknown) => Fault.from(error)));
+  }
+  return answers;
+}

@@ -1,0 +1,64 @@
+/** makercast: the command line. Without a word it runs; the others look, say something, and end. */
+import { check, INVALID } from './commands/check.js';
+import { showPlan } from './commands/plan.js';
+import { probe } from './commands/probe.js';
+import { Fault } from './errors.js';
+import { dataFolder, Storage } from './machine/storage.js';
+import { isSupervised, SettingsSource } from './settings.js';
+
+const usage = `Usage: makercast [command]
+
+  (none)            go on the air with makercast.yml and the environment
+  check             validate the settings and print every problem
+  probe [--json]    print the cameras, microphones and encoders of this machine
+  plan              print the GStreamer pipeline that would run
+  help              print this
+
+Settings: docs/settings.md`;
+
+/** The command `words`, with the settings of `env` and of makercast.yml in `folder`; resolves to the exit code. */
+async function main(words: readonly string[], env: NodeJS.ProcessEnv, folder: string): Promise<number> {
+  const print = (line: string): void => void process.stdout.write(`${line}\n`);
+  const [command, ...rest] = words;
+  if (rest.length > 0 && !(command === 'probe' && rest.every((word) => word === '--json'))) throw misused(rest[0]!);
+  switch (command) {
+    case undefined: {
+      // Loaded only here: the log alone is 10 MB.
+      const { run } = await import('./run.js');
+      return run(env, folder);
+    }
+    case 'check':
+    case 'plan': {
+      const storage = new Storage(dataFolder(env), (fault) => process.stderr.write(`${fault.message}\n`));
+      const source = new SettingsSource(env, folder, storage);
+      const loaded = await source.load(isSupervised(env) ? await source.lastGood() : undefined);
+      if (loaded.unreadable) throw loaded.unreadable;
+      return command === 'check' ? check(loaded, print) : showPlan(loaded, folder, storage, print);
+    }
+    case 'probe':
+      return probe(rest, print);
+    case 'help':
+    case '--help':
+    case '-h':
+      print(usage);
+      return 0;
+    default:
+      throw misused(command);
+  }
+}
+
+const misused = (word: string): Fault =>
+  new Fault('usage', `makercast does not know ${JSON.stringify(word)}.`, 'makercast help lists the commands.');
+
+/** One line, and no stack: what is not a Fault is a bug, and is still said in one line. */
+function giveUp(error: unknown): never {
+  const fault = Fault.from(error);
+  process.stderr.write(`[${fault.code}] ${fault.message}\n`);
+  process.exit(fault.actor === 'operator' ? INVALID : 1);
+}
+
+process.title = 'makercast';
+process.on('uncaughtException', giveUp);
+// `makercast probe | head`: whoever read has read enough.
+process.stdout.on('error', () => process.exit(0));
+main(process.argv.slice(2), process.env, process.cwd()).then((code) => process.exit(code), giveUp);

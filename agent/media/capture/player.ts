@@ -1,0 +1,144 @@
+/** Plays a plan: its pipelines one after the other, their tags to the hub, and what goes wrong as faults. */
+import type { Clock } from '../../clock.js';
+import type { ElementProperty, Plan } from '../../../pipelines/plan.js';
+import { Fault } from '../../errors.js';
+import type { StreamFormat } from '../../flv/metadata.js';
+import { Pipeline, type BusMessage } from '../gstreamer.js';
+import type { Uplink } from './uplink.js';
+import { sourceFault } from './reasons.js';
+
+/** A camera that has given nothing by then, and no error either, will not. */
+const openingMs = 5000;
+/** How much longer than a batch sound may wait for a picture to go with: two pictures at 25 a second. */
+const patienceMs = 80;
+
+/** What a plan tells of itself while it plays. */
+export interface Listener {
+  playing(): void;
+  ended(): void;
+  failed(fault: Fault): void;
+}
+
+/** One plan, once. */
+export class Player {
+  #pipeline: Pipeline | undefined;
+  #piece = 0;
+  #over = false;
+  #lastBatchAt = 0;
+  #opening: NodeJS.Timeout | undefined;
+  /** Live changes outlast the piece during which they came. */
+  readonly #changes = new Map<string, ElementProperty>();
+
+  constructor(
+    private readonly plan: Plan,
+    private readonly uplink: Uplink,
+    private readonly batchMs: number,
+    private readonly clock: Clock,
+    private readonly listener: Listener,
+  ) {}
+
+  /** Throws what {@link Pipeline} throws; later faults go to the listener. */
+  start(): void {
+    this.#open();
+  }
+
+  set(properties: readonly ElementProperty[]): void {
+    for (const each of properties) {
+      this.#changes.set(`${each.element}.${each.property}`, each);
+      this.#pipeline?.set(each);
+    }
+  }
+
+  forceKeyframe(): void {
+    this.#pipeline?.forceKeyframe('tags');
+  }
+
+  stop(): void {
+    this.#over = true;
+    clearTimeout(this.#opening);
+    this.#pipeline?.destroy();
+    this.#pipeline = undefined;
+  }
+
+  #open(): void {
+    const piece = this.plan.pieces[this.#piece]!;
+    const pipeline = new Pipeline(piece, (message) => this.#heard(pipeline, message));
+    this.#pipeline = pipeline;
+    for (const change of this.#changes.values()) pipeline.set(change);
+    this.uplink.begin(formatOf(this.plan));
+    pipeline.play();
+    this.#opening = setTimeout(
+      () =>
+        this.#fail(
+          new Fault(
+            'source_silent',
+            `${this.plan.video.source} gives no pictures.`,
+            'Unplug it and plug it in again, or choose another video.source.',
+          ),
+        ),
+      openingMs,
+    );
+    void this.#drain(pipeline);
+  }
+
+  /** Hands tags on until the stream ends. */
+  async #drain(pipeline: Pipeline): Promise<void> {
+    let first = true;
+    for (;;) {
+      const since = this.clock.now() - this.#lastBatchAt;
+      const minMs = Math.max(0, this.batchMs - since);
+      const tags = await pipeline.pull('tags', minMs, minMs + patienceMs);
+      if (this.#over || pipeline !== this.#pipeline) return;
+      if (tags === null) return this.#next();
+      this.#lastBatchAt = this.clock.now();
+      this.uplink.send(tags);
+      if (first) {
+        first = false;
+        clearTimeout(this.#opening);
+        this.listener.playing();
+      }
+    }
+  }
+
+  /** The next piece, or the end. Its pipeline is a new one: what a file is decoded with differs from file to file. */
+  #next(): void {
+    clearTimeout(this.#opening);
+    this.#pipeline?.destroy();
+    this.#pipeline = undefined;
+    this.#piece += 1;
+    if (this.#piece >= this.plan.pieces.length) {
+      if (!this.plan.loop) {
+        this.#over = true;
+        return this.listener.ended();
+      }
+      this.#piece = 0;
+    }
+    try {
+      this.#open();
+    } catch (error) {
+      this.#fail(Fault.from(error));
+    }
+  }
+
+  #heard(pipeline: Pipeline, message: BusMessage): void {
+    if (message.type !== 'error' || pipeline !== this.#pipeline) return;
+    this.#fail(sourceFault(message, this.plan));
+  }
+
+  #fail(fault: Fault): void {
+    if (this.#over) return;
+    this.stop();
+    this.listener.failed(fault);
+  }
+}
+
+function formatOf({ video, audio }: Plan): StreamFormat {
+  return {
+    width: video.width,
+    height: video.height,
+    fps: video.fps,
+    ...(video.bitrateKbps === undefined ? {} : { videoKbps: video.bitrateKbps }),
+    audioRate: audio.rate,
+    audioChannels: audio.channels,
+  };
+}

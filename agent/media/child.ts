@@ -1,0 +1,127 @@
+/** One child process of the agent, killable alone: started, listened to, stopped within a deadline, and never left behind. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { Fault } from '../errors.js';
+
+/** SIGTERM, and after this SIGKILL. */
+const killMs = 3000;
+/** A child beats once a second; one that has been silent for so long hangs. */
+const hungMs = 5000;
+/** Loading Node and GStreamer from a slow SD card takes its time. */
+const startMs = 60_000;
+
+/**
+ * Threads of libuv's pool: a pipeline's bus and a pull each hold one while they wait. 8 outputs, two pipelines in capture as
+ * one takes the place of another, and 4 for Node.
+ */
+const threads = 16;
+
+/**
+ * The kernel kills the child when the agent dies, even by SIGKILL (prctl(2), PR_SET_PDEATHSIG, kept over exec). Where
+ * util-linux is missing, the child still ends by itself when the IPC channel closes.
+ */
+const setpriv = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(path));
+
+/** A small heap that is collected often: what passes through a child is buffers, which live outside of it. */
+const nodeFlags = ['--max-semi-space-size=1', '--max-old-space-size=96'];
+
+export interface ChildEvents<Out> {
+  message(message: Out): void;
+  /** What the child said on stderr, a line at a time, not yet redacted. */
+  said(line: string): void;
+  /** It ended though nobody had told it to. */
+  died(fault: Fault): void;
+}
+
+export class Child<In extends { type: string }, Out extends { type: string }> {
+  #process: ChildProcess | undefined;
+  #stopping = false;
+  #hung: Fault | undefined;
+  #watchdog: NodeJS.Timeout | undefined;
+  #gone: Promise<void> = Promise.resolve();
+
+  /** `entry`: path of the compiled main file, relative to this folder. `environment`: all that the child sees of ours. */
+  constructor(
+    readonly name: string,
+    private readonly entry: string,
+    private readonly environment: NodeJS.ProcessEnv,
+    private readonly events: ChildEvents<Out>,
+  ) {}
+
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
+  /** A second start of a running child does nothing. */
+  start(): void {
+    if (this.#process) return;
+    this.#stopping = false;
+    this.#hung = undefined;
+    const command = [process.execPath, ...nodeFlags, fileURLToPath(new URL(this.entry, import.meta.url))];
+    if (setpriv) command.unshift(setpriv, '--pdeathsig', 'KILL', '--');
+    const child = spawn(command[0]!, command.slice(1), {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      env: { ...this.environment, UV_THREADPOOL_SIZE: String(threads) },
+    });
+    this.#process = child;
+    this.#watch(startMs);
+    child.on('message', (message) => {
+      this.#watch(hungMs);
+      this.events.message(message as Out);
+    });
+    for (const stream of [child.stdout, child.stderr]) {
+      createInterface({ input: stream! }).on('line', (line) => this.events.said(line));
+    }
+    this.#gone = new Promise((resolve) => {
+      const end = (how: string): void => {
+        if (this.#process !== child) return;
+        this.#process = undefined;
+        clearTimeout(this.#watchdog);
+        resolve();
+        if (!this.#stopping) {
+          this.events.died(
+            this.#hung ??
+              new Fault('child_died', `The ${this.name} process ended by itself (${how}).`, 'It is started again.'),
+          );
+        }
+      };
+      child.on('error', (error) => end(error.message));
+      child.on('exit', (code, signal) => end(signal ?? `exit code ${code}`));
+    });
+  }
+
+  /** Lost where the child does not run: whoever starts it again tells it everything anew. */
+  send(message: In): void {
+    if (this.#process?.connected) this.#process.send(message, () => undefined);
+  }
+
+  /** Tells it to end its work in order; kills it after 3 s. */
+  async stop(): Promise<void> {
+    const child = this.#process;
+    if (!child) return;
+    this.#stopping = true;
+    clearTimeout(this.#watchdog);
+    // By signal as well as by message: a channel that is stuck must not make it wait.
+    if (child.connected) child.send({ type: 'halt' }, () => undefined);
+    else child.kill('SIGTERM');
+    const killer = setTimeout(() => child.kill('SIGKILL'), killMs);
+    await this.#gone;
+    clearTimeout(killer);
+  }
+
+  #watch(silentMs: number): void {
+    clearTimeout(this.#watchdog);
+    this.#watchdog = setTimeout(() => {
+      this.#hung = new Fault(
+        'child_hung',
+        `The ${this.name} process did not answer for ${silentMs / 1000} s.`,
+        'It is started again.',
+      );
+      this.#process?.kill('SIGTERM');
+      const child = this.#process;
+      this.#watchdog = setTimeout(() => child?.kill('SIGKILL'), killMs);
+    }, silentMs);
+  }
+}

@@ -1,0 +1,88 @@
+/** The delivery process: takes FLV tags from capture over a socket, and hands them to every output. */
+import { createServer, type Socket } from 'node:net';
+import { systemClock } from '../../clock.js';
+import { Fault } from '../../errors.js';
+import { TagCutter } from '../../flv/tag.js';
+import { loadGStreamer } from '../gstreamer.js';
+import type { FromDelivery, OutputStatus, ToDelivery, WantedOutput } from '../messages.js';
+import { lastWords, serve } from '../peer.js';
+import { Hub } from './hub.js';
+import { Output } from './output.js';
+
+process.title = 'makercast-delivery';
+
+const hub = new Hub(systemClock.now);
+const outputs = new Map<string, Output>();
+let capture: Socket | undefined;
+
+const peer = serve<ToDelivery, FromDelivery>({
+  handle(message) {
+    switch (message.type) {
+      case 'hub':
+        return listen(message.socket);
+      case 'outputs':
+        return setOutputs(message.outputs);
+      case 'delay':
+        if (hub.delay(message.audioMs)) peer.send({ type: 'keyframe' });
+        return;
+      case 'halt':
+        return;
+    }
+  },
+  beat() {
+    for (const output of outputs.values()) output.measure();
+    const statuses = [...outputs].map(([name, output]): [string, OutputStatus] => [name, output.status()]);
+    return { type: 'beat', hub: hub.status(), outputs: Object.fromEntries(statuses) };
+  },
+  async halt() {
+    await Promise.all([...outputs.values()].map((output) => output.close()));
+  },
+  failed(error) {
+    lastWords(Fault.from(error));
+    process.exit(1);
+  },
+});
+
+/** Only one capture process feeds the hub: a new connection takes the place of the one before. */
+function listen(socket: string): Promise<void> {
+  const server = createServer((connection) => {
+    capture?.destroy();
+    capture = connection;
+    const cutter = new TagCutter();
+    connection.on('data', (chunk) => hub.accept(cutter.push(chunk)));
+    // A capture process that was killed in mid-write: the next one begins a stream of its own.
+    connection.on('error', () => connection.destroy());
+  });
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(socket, () => {
+      peer.send({ type: 'ready' });
+      resolve();
+    });
+  });
+}
+
+/** Opens what is new, closes what is gone, opens anew what has changed, and leaves the rest alone. */
+async function setOutputs(wanted: readonly WantedOutput[]): Promise<void> {
+  const keep = new Map(wanted.map((each) => [each.name, each]));
+  const closing = [...outputs].filter(
+    ([name, { wanted: now }]) => JSON.stringify(now) !== JSON.stringify(keep.get(name)),
+  );
+  for (const [name] of closing) outputs.delete(name);
+  const closed = new Map(closing.map(([name, output]) => [name, output.close()]));
+  for (const each of wanted) {
+    if (outputs.has(each.name)) continue;
+    const output = new Output(each, hub, systemClock, {
+      status: () => peer.send({ type: 'output', name: each.name, status: output.status() }),
+      keyframe: () => peer.send({ type: 'keyframe' }),
+    });
+    outputs.set(each.name, output);
+    // The server may still hold the session that is being closed.
+    void (closed.get(each.name) ?? Promise.resolve()).then(() => {
+      if (outputs.get(each.name) === output) output.start();
+    });
+  }
+  await Promise.all(closed.values());
+}
+
+loadGStreamer();

@@ -1,0 +1,78 @@
+/** Why an output failed, from what rtmp2sink says. Tried on GStreamer 1.22 with nginx-rtmp, a mute, a closing and a babbling server. */
+import { Fault } from '../../errors.js';
+
+/** `text`: message and debug text of the bus error. `place`: host and port, for people. `connected`: media had been accepted. */
+export function outputFault(text: string, place: string, connected: boolean): Fault {
+  const has = (pattern: RegExp): boolean => pattern.test(text);
+  if (has(/stream already exists|Already publishing|already published/i)) {
+    return new Fault(
+      'output_already_published',
+      `${place} says that somebody already publishes under this key.`,
+      'Stop the other publisher, or use another key.',
+    );
+  }
+  if (
+    has(
+      /authorization|authmod|AccessManager|\bauth(entication)?\b.*(fail|denied|reject)|publish denied|Publish\.(Denied|Rejected)|connection rejected|Connect\.Rejected|permission denied/i,
+    )
+  ) {
+    return new Fault(
+      'output_denied',
+      `${place} refuses the application, the key or the user.`,
+      "Check the output's URL and key.",
+    );
+  }
+  if (has(/Error resolving|Name or service not known|Temporary failure in name resolution|g-resolver-error/i)) {
+    return new Fault(
+      'output_unresolved',
+      `The name of the server ${place} is not known.`,
+      'Check the URL for a typo, and this machine for a working DNS.',
+    );
+  }
+  if (has(/TLS|certificate|handshake.*g-tls|g-tls-error/i)) {
+    return new Fault(
+      'output_tls',
+      `No secure connection to ${place}: ${tlsReason(text)}`,
+      'Check the port, and the certificate of the server; a server with a certificate of its own needs tlsVerify: false.',
+    );
+  }
+  if (has(/Connection refused/i)) {
+    return new Fault(
+      'output_refused',
+      `${place} refuses the connection.`,
+      'Check host and port, and that the server runs.',
+    );
+  }
+  if (has(/unreachable|No route to host/i)) {
+    return new Fault(
+      'output_unreachable',
+      `There is no way to ${place} through the network.`,
+      "Check this machine's network.",
+    );
+  }
+  if (has(/timed out|timeout/i)) {
+    return new Fault(
+      'output_timeout',
+      `${place} does not answer.`,
+      'Check host and port (rtmps to a port without TLS looks like this too), and the network.',
+    );
+  }
+  if (has(/closed remotely|reset by peer|Broken pipe|Short read|Connection error/i)) {
+    return connected
+      ? new Fault('output_closed', `${place} closed the connection.`, 'Look into the log of the server.')
+      : new Fault('output_closed_connecting', `The server ${place} closed during connect: check application and key.`);
+  }
+  return new Fault(
+    'output_failed',
+    `The output to ${place} failed, for a reason that is not told.`,
+    'Look into the log of the server.',
+  );
+}
+
+function tlsReason(text: string): string {
+  if (/support is not available|No TLS|not supported/i.test(text))
+    return 'TLS is not installed here (Debian package glib-networking).';
+  if (/Unacceptable TLS certificate|certificate/i.test(text))
+    return 'its certificate is not one that this machine trusts.';
+  return 'the server does not speak TLS there.';
+}

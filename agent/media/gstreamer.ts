@@ -1,0 +1,142 @@
+/** The one place that touches gstreamer-superficial (patched: see patches/), typed, with its errors as faults. Children only. */
+import { createRequire } from 'node:module';
+import type { ElementProperty, Piece } from '../../pipelines/plan.js';
+import { Fault } from '../errors.js';
+
+/** A message of the pipeline's bus. `message` and `debug` are there for errors, and may quote what was set as a property. */
+export interface BusMessage {
+  readonly type: string;
+  readonly _src_element_name: string;
+  readonly message?: string;
+  readonly debug?: string;
+}
+
+/** A GStreamer element: its properties by name. Numbers travel as doubles; structures, enums and flags as text. */
+export interface Element {
+  [property: string]: unknown;
+}
+
+interface AppSink extends Element {
+  pullBatch(done: (tags: Buffer | null) => void, minMs: number, maxMs: number): void;
+}
+
+interface AppSrc extends Element {
+  push(buffer: Buffer): void;
+}
+
+interface NativePipeline {
+  play(): void;
+  pause(): void;
+  /** To NULL; blocks for as long as the slowest element takes. */
+  stop(): void;
+  destroy(): void;
+  sendEOS(): void;
+  forceKeyUnit(sink: string, count: number): boolean;
+  findChild(name: string): Element | undefined;
+  pollBus(each: (message: BusMessage) => void): void;
+}
+
+interface Binding {
+  Pipeline: new (text: string) => NativePipeline;
+}
+
+let binding: Binding | undefined;
+
+/** Loads the addon and GStreamer (once a process). */
+export function loadGStreamer(): Binding {
+  try {
+    binding ??= createRequire(import.meta.url)('gstreamer-superficial') as Binding;
+    return binding;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
+    throw new Fault(
+      'binding_missing',
+      `The GStreamer binding does not load: ${reason}.`,
+      'Run npm start: it builds it.',
+    );
+  }
+}
+
+/** A parsed pipeline with its properties set. One object serves many `play()`/`stop()` rounds. */
+export class Pipeline {
+  readonly #native: NativePipeline;
+  readonly #elements = new Map<string, Element>();
+
+  /** `onMessage` gets every bus message until {@link destroy}. Throws `plugin_missing` or `pipeline_invalid`. */
+  constructor(piece: Pick<Piece, 'text' | 'properties'>, onMessage: (message: BusMessage) => void) {
+    const { Pipeline: Native } = loadGStreamer();
+    try {
+      this.#native = new Native(piece.text);
+    } catch (error) {
+      throw parseFault(error instanceof Error ? error.message : String(error));
+    }
+    for (const each of piece.properties) this.set(each);
+    this.#native.pollBus(onMessage);
+  }
+
+  element(name: string): Element {
+    let element = this.#elements.get(name);
+    if (!element) {
+      element = this.#native.findChild(name);
+      if (!element) throw new Fault('pipeline_invalid', `The pipeline has no element named ${name}.`);
+      this.#elements.set(name, element);
+    }
+    return element;
+  }
+
+  set({ element, property, value }: ElementProperty): void {
+    this.element(element)[property] = value;
+  }
+
+  play(): void {
+    this.#native.play();
+  }
+
+  pause(): void {
+    this.#native.pause();
+  }
+
+  stop(): void {
+    this.#native.stop();
+  }
+
+  /** Stops for good and gives memory and descriptors back. */
+  destroy(): void {
+    this.#elements.clear();
+    this.#native.destroy();
+  }
+
+  sendEos(): void {
+    this.#native.sendEOS();
+  }
+
+  /** Asks the encoder above `sink` for a keyframe; sources that cannot ignore it. */
+  forceKeyframe(sink: string): void {
+    this.#native.forceKeyUnit(sink, 0);
+  }
+
+  /**
+   * The next FLV tags of appsink `name`, whole and in order, as one buffer; null at the end of the stream or once stopped.
+   * Comes after a video tag when `minMs` have passed, else when `maxMs` have.
+   */
+  pull(name: string, minMs: number, maxMs: number): Promise<Buffer | null> {
+    return new Promise((resolve) => (this.element(name) as AppSink).pullBatch(resolve, minMs, maxMs));
+  }
+
+  /** One buffer into appsrc `name`; the bytes are copied. */
+  push(name: string, buffer: Buffer): void {
+    (this.element(name) as AppSrc).push(buffer);
+  }
+}
+
+/** `no element "x264enc"` and its like; the text of the pipeline is never part of what is said. */
+function parseFault(message: string): Fault {
+  const missing = /no element "([\w-]+)"/.exec(message)?.[1];
+  return missing
+    ? new Fault(
+        'plugin_missing',
+        `GStreamer has no element ${missing}.`,
+        'Run npm start, or makercast probe to see which package it is in.',
+      )
+    : new Fault('pipeline_invalid', `GStreamer does not accept the pipeline: ${message.split('\n')[0]}.`);
+}

@@ -1,0 +1,96 @@
+/** What the agent and its two children say to each other over IPC. Secrets travel this way and no other. */
+import type { RtmpDestination } from '../../pipelines/outputs/rtmp.js';
+import type { ElementProperty, Plan } from '../../pipelines/plan.js';
+import type { FaultReport } from '../errors.js';
+
+/** Agent → capture. */
+export type ToCapture =
+  /** Where the hub listens. Comes once, first. */
+  | { readonly type: 'hub'; readonly socket: string }
+  /** Take what is on now off, and play this, its tags in batches of about `batchMs`. `id` comes back in all that concerns it. */
+  | { readonly type: 'play'; readonly id: number; readonly plan: Plan; readonly batchMs: number }
+  /** A change that the running pipeline takes live. */
+  | { readonly type: 'set'; readonly properties: readonly ElementProperty[] }
+  | { readonly type: 'keyframe' }
+  | { readonly type: 'halt' };
+
+/** Capture → agent. */
+export type FromCapture =
+  | { readonly type: 'ready' }
+  /** First tags of plan `id` were handed to the hub, so many ms after `play` came. */
+  | { readonly type: 'playing'; readonly id: number; readonly afterMs: number }
+  /** Plan `id` stopped with a fault. */
+  | { readonly type: 'fault'; readonly id: number; readonly fault: FaultReport }
+  /** The playlist of plan `id` is at its end. */
+  | { readonly type: 'ended'; readonly id: number }
+  | { readonly type: 'beat' };
+
+export interface WantedOutput {
+  readonly name: string;
+  readonly destination: RtmpDestination;
+}
+
+/** Agent → delivery. */
+export type ToDelivery =
+  /** Listen for capture here. Comes once, first. */
+  | { readonly type: 'hub'; readonly socket: string }
+  /** All outputs that shall be on the air; those not named are closed. */
+  | { readonly type: 'outputs'; readonly outputs: readonly WantedOutput[] }
+  /** Milliseconds by which sound is sent later (negative: the picture is). */
+  | { readonly type: 'delay'; readonly audioMs: number }
+  /** Close every output in order, then exit. */
+  | { readonly type: 'halt' };
+
+export const outputStates = ['connecting', 'live', 'waiting', 'stopping'] as const;
+export type OutputState = (typeof outputStates)[number];
+
+export interface OutputStatus {
+  readonly state: OutputState;
+  /** kbit/s that left for the server over the last seconds. */
+  readonly deliveredKbps: number;
+  /** Milliseconds of media that wait in the hub and in the sink. */
+  readonly queuedMs: number;
+  /** Video frames sent since the output was switched on. */
+  readonly frames: number;
+  /** Video frames dropped since then, because the server did not keep up. */
+  readonly droppedFrames: number;
+  /** Times that the connection was made since then. */
+  readonly connects: number;
+  /** Why it is not live, or was last not. */
+  readonly fault?: FaultReport;
+}
+
+export interface HubStatus {
+  /** Video frames that came from capture. */
+  readonly frames: number;
+  /** Frames a second over the last seconds. */
+  readonly fps: number;
+  /** kbit/s of picture and sound that came from capture over the last seconds. */
+  readonly kbps: number;
+  /** Seconds between the last two keyframes. */
+  readonly keyframeSeconds: number;
+  /** Streams spliced into the timeline: each start of a plan or of a file is one. */
+  readonly splices: number;
+}
+
+/** Delivery → agent. */
+export type FromDelivery =
+  | { readonly type: 'ready' }
+  /** At every change of an output's state. */
+  | { readonly type: 'output'; readonly name: string; readonly status: OutputStatus }
+  /** An output joined and wants a keyframe. */
+  | { readonly type: 'keyframe' }
+  /** Once a second. */
+  | { readonly type: 'beat'; readonly hub: HubStatus; readonly outputs: Readonly<Record<string, OutputStatus>> };
+
+/** Agent → demonstration server. */
+export type ToDemo =
+  | { readonly type: 'listen'; readonly port: number; /** For its files. */ readonly folder: string }
+  | { readonly type: 'halt' };
+
+/** Demonstration server → agent. */
+export type FromDemo =
+  | { readonly type: 'listening'; readonly port: number }
+  /** node-media-server is not installed. */
+  | { readonly type: 'missing' }
+  | { readonly type: 'beat' };

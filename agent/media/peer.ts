@@ -1,0 +1,48 @@
+/** A child's side of the IPC channel: typed messages, a beat each second, and an end when the agent is gone. */
+import type { Fault } from '../errors.js';
+
+/** One beat a second: with it the agent sees that the event loop still turns. */
+const beatMs = 1000;
+
+export interface Peer<Out> {
+  send(message: Out): void;
+}
+
+/**
+ * Serves the agent: `handle` gets every message; `beat` makes what is sent once a second; `halt` ends the child's work in order
+ * when it is told to stop (SIGTERM). An error that `handle` throws goes to `failed`.
+ */
+export function serve<In, Out>(child: {
+  readonly handle: (message: In) => void | Promise<void>;
+  readonly beat: () => Out;
+  readonly halt: () => Promise<void>;
+  readonly failed: (error: unknown) => void;
+}): Peer<Out> {
+  const send = (message: Out): void => {
+    if (process.connected) process.send!(message);
+  };
+  const end = (): void => {
+    // The answer to a stop must leave before the process does.
+    child.halt().then(
+      () => process.exit(0),
+      () => process.exit(1),
+    );
+  };
+  // A Ctrl-C goes to every process of the terminal; the agent says when it is time.
+  for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined);
+  process.on('SIGTERM', end);
+  process.on('disconnect', () => process.exit(0));
+  process.on('message', (message) => {
+    if ((message as { type: string }).type === 'halt') return end();
+    Promise.resolve()
+      .then(() => child.handle(message as In))
+      .catch(child.failed);
+  });
+  setInterval(() => send(child.beat()), beatMs);
+  return { send };
+}
+
+/** A fault on stderr, which the agent redacts and logs: for what cannot be sent any more. */
+export function lastWords(fault: Fault): void {
+  process.stderr.write(`${fault.code}: ${fault.message}\n`);
+}

@@ -1,0 +1,67 @@
+/** The settings of this run: file and environment read and resolved; edits of the file taken over; the last good ones kept. */
+import { resolve as resolveSettings, type Resolved } from './config/resolve.js';
+import type { Settings } from './config/settings.js';
+import { Fault, type FaultReport } from './errors.js';
+import { readSettings, settingsPath, watchSettings, type SettingsFile } from './machine/settings-file.js';
+import type { Storage } from './machine/storage.js';
+
+/** A supervisor restarts what ends, for ever: balena does, and whoever says so. */
+export const isSupervised = (env: NodeJS.ProcessEnv): boolean =>
+  env['BALENA'] === '1' || /^(1|true|yes|on)$/i.test(env['MAKERCAST_SUPERVISED'] ?? '');
+
+/** Resolved settings, and the fault of a settings file that cannot be read (its layer is then missing). */
+export interface Loaded extends Resolved {
+  readonly unreadable?: Fault;
+}
+
+const stateName = 'settings';
+const stateFormat = 1;
+const isSettings = (value: unknown): value is Settings =>
+  typeof value === 'object' && value !== null && 'video' in value;
+
+export class SettingsSource {
+  readonly #path: ReturnType<typeof settingsPath>;
+
+  /** `folder`: where `makercast.yml` is looked for. */
+  constructor(
+    private readonly env: NodeJS.ProcessEnv,
+    folder: string,
+    private readonly storage: Storage,
+  ) {
+    this.#path = settingsPath(env, folder);
+  }
+
+  /** Under a supervisor an invalid setting falls back to its last good value, else to its default. */
+  async load(lastGood?: Settings): Promise<Loaded> {
+    let file: SettingsFile | undefined;
+    let unreadable: Fault | undefined;
+    try {
+      file = await readSettings(this.#path);
+    } catch (error) {
+      unreadable = Fault.from(error);
+    }
+    const resolved = resolveSettings({ ...(file ? { file } : {}), env: this.env, ...(lastGood ? { lastGood } : {}) });
+    return { ...resolved, ...(unreadable ? { unreadable } : {}) };
+  }
+
+  lastGood(): Promise<Settings | undefined> {
+    return this.storage.readState(stateName, stateFormat, isSettings);
+  }
+
+  async keep(settings: Settings): Promise<void> {
+    await this.storage.writeState(stateName, stateFormat, settings);
+  }
+
+  /** Calls `changed` whenever the file was edited, until `signal` aborts. */
+  watch(changed: () => void, signal: AbortSignal): void {
+    watchSettings(this.#path.name, changed, signal);
+  }
+}
+
+/** Everything that is wrong, as the status document shows it. */
+export function problemReports({ problems, unreadable }: Loaded): FaultReport[] {
+  return [
+    ...(unreadable ? [unreadable.report()] : []),
+    ...problems.map(({ code, message }) => ({ code, what: message, mend: '' })),
+  ];
+}

@@ -1,0 +1,35 @@
+/** When to try again what has failed: soon at first, then ever more seldom; soon again once it has worked for a while. */
+import type { Clock } from '../clock.js';
+
+const firstMs = 300;
+const maxMs = 10_000;
+/** What has worked for so long is taken to work. */
+const steadyMs = 10_000;
+
+export class Backoff {
+  #tries = 0;
+  #worksSince: number | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(private readonly clock: Clock) {}
+
+  /** Calls `again` after the wait; a call that is still waiting is replaced. */
+  again(again: () => void): void {
+    this.cancel();
+    this.#worksSince = undefined;
+    const wait = Math.min(maxMs, firstMs * 2 ** this.#tries);
+    this.#tries += 1;
+    this.#timer = setTimeout(again, wait / 2 + (this.clock.random() * wait) / 2);
+  }
+
+  /** It works at this moment. */
+  progress(): void {
+    const now = this.clock.now();
+    this.#worksSince ??= now;
+    if (now - this.#worksSince >= steadyMs) this.#tries = 0;
+  }
+
+  cancel(): void {
+    clearTimeout(this.#timer);
+  }
+}

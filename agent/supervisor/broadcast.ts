@@ -1,0 +1,415 @@
+/** Keeps what is on the air equal to what is wanted: plans, two child processes, and every output. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { describe } from '../../pipelines/describe.js';
+import type { Facts } from '../../pipelines/facts.js';
+import { bitrateProperty, NoPlan, plan as compose, type Plan } from '../../pipelines/plan.js';
+import type { Wanted } from '../../pipelines/wanted.js';
+import type { Clock } from '../clock.js';
+import { cost, type Change } from '../config/cost.js';
+import type { Settings } from '../config/settings.js';
+import { Fault, isFaultCode, type FaultReport } from '../errors.js';
+import type { Log } from '../log.js';
+import { Child } from '../media/child.js';
+import type {
+  FromCapture,
+  FromDelivery,
+  HubStatus,
+  OutputStatus,
+  ToCapture,
+  ToDelivery,
+  WantedOutput,
+} from '../media/messages.js';
+import { Backoff } from './backoff.js';
+import { Demo } from './demo.js';
+import type { ActualState, Status } from './status.js';
+import { soundProperties, wantedMedia, wantedOutputs } from './wants.js';
+
+/** What a broadcast needs of the machine and of the program around it. */
+export interface Surroundings {
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly version: string;
+  /** All that a child may see of our environment. */
+  readonly environment: NodeJS.ProcessEnv;
+  /** What relative paths of media files start from. */
+  readonly folder: string;
+  /** Looks at the machine. Throws a Fault where a wanted file cannot be used. */
+  readonly gather: (wanted: Wanted) => Promise<Facts>;
+  /** The fault of a machine without a network, if it is one. */
+  readonly networkFault: () => Fault | undefined;
+  /** A demonstration server stands in where no output is configured. */
+  readonly demo: boolean;
+  /** The files were played to their end, and the broadcast is over. */
+  readonly ended: () => void;
+}
+
+const loopback = /^(localhost|127\.|::1$)/;
+
+export class Broadcast {
+  readonly #capture: Child<ToCapture, FromCapture>;
+  readonly #delivery: Child<ToDelivery, FromDelivery>;
+  readonly #demo: Demo;
+  readonly #captureBackoff: Backoff;
+  readonly #deliveryBackoff: Backoff;
+  readonly #problems = new Map<'plan' | 'capture' | 'delivery' | 'demo', FaultReport>();
+  #settingsProblems: readonly FaultReport[] = [];
+  readonly #outputs = new Map<string, OutputStatus>();
+  readonly #urls = new Map<string, string>();
+  #folder = '';
+  #demoOutput: WantedOutput | undefined;
+  #plan: Plan | undefined;
+  /** What the plan was made of. */
+  #facts: Facts | undefined;
+  #planId = 0;
+  #playing = false;
+  /** While the format of the broadcast changes, no output is open. */
+  #outputsHeld = false;
+  #hub: HubStatus | undefined;
+  #state: 'idle' | 'on' | 'ended' | 'stopping' = 'idle';
+  /** Plans are made one after the other; a request during one is served by the next. */
+  #planning: Promise<void> | undefined;
+  #planAgain = false;
+  #finishing = false;
+
+  constructor(
+    private settings: Settings,
+    private readonly around: Surroundings,
+  ) {
+    const { environment, log, clock } = around;
+    this.#captureBackoff = new Backoff(clock);
+    this.#deliveryBackoff = new Backoff(clock);
+    this.#capture = new Child('capture', 'capture/main.js', environment, {
+      message: (message) => this.#fromCapture(message),
+      said: (line) => log.warn('capture_said', `capture: ${line}`),
+      died: (fault) => this.#captureDied(fault),
+    });
+    this.#delivery = new Child('delivery', 'delivery/main.js', environment, {
+      message: (message) => this.#fromDelivery(message),
+      said: (line) => log.warn('delivery_said', `delivery: ${line}`),
+      died: (fault) => this.#deliveryDied(fault),
+    });
+    this.#demo = new Demo(environment, (fault) => this.#trouble('demo', fault));
+  }
+
+  /** On the air, if there is anywhere to stream to; else idle, which it says. */
+  async start(): Promise<void> {
+    this.#folder = await mkdtemp(path.join(tmpdir(), 'makercast-'));
+    await this.#goOn();
+  }
+
+  /** New settings, already validated. Each change is applied at its own cost; nothing else is disturbed. */
+  async apply(settings: Settings): Promise<Change[]> {
+    const { cost: dearest, changed } = cost(this.settings, settings);
+    this.settings = settings;
+    if (this.#state !== 'on') {
+      if (changed.length > 0) await this.#goOn();
+      return changed;
+    }
+    if (wantedOutputs(settings).length === 0 && !this.#demoOutput) {
+      await this.#goOff();
+      this.#sayIdle();
+      return changed;
+    }
+    if (wantedOutputs(settings).length > 0 && this.#demoOutput) {
+      this.#demoOutput = undefined;
+      void this.#demo.stop();
+    }
+    const paths = new Set(changed.map((change) => change.path));
+    const has = (prefix: string): boolean => [...paths].some((each) => each.startsWith(prefix));
+    const formatChanges =
+      dearest === 'restart' &&
+      changed.some((change) => change.cost === 'restart' && /^(video|audio)\./.test(change.path));
+    this.#outputsHeld ||= formatChanges;
+    if (formatChanges || has('outputs.')) this.#sendOutputs();
+    if (has('audio.delayMs')) this.#sendDelay();
+    if (dearest === 'rebuild' || formatChanges) await this.replan();
+    else if (has('audio.gainDb') || has('audio.mute') || has('video.bitrateKbps'))
+      await this.#adjust(has('video.bitrateKbps'));
+    return changed;
+  }
+
+  /** Takes a live change over into the pipeline that runs, and into the plan that says what runs. */
+  async #adjust(bitrate: boolean): Promise<void> {
+    if (!this.#plan || !this.#facts) return;
+    const set = bitrate ? bitrateProperty(this.#plan, this.settings.video.bitrateKbps) : undefined;
+    if (bitrate && !set) return this.replan();
+    this.#capture.send({
+      type: 'set',
+      properties: [...soundProperties(this.settings, this.#plan), ...(set ? [set] : [])],
+    });
+    this.#plan = compose(wantedMedia(this.settings, this.around.folder), this.#facts);
+  }
+
+  /** Closes every output in order, and both children with them. */
+  async stop(): Promise<void> {
+    const wasOn = this.#state === 'on';
+    this.#state = 'stopping';
+    if (wasOn) this.around.log.always('info', 'stopping', 'Stopping: every output is closed in order.');
+    await this.#end();
+    await this.#demo.stop();
+    if (this.#folder) await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  /** The machine has changed: plan anew, and play that if it is another plan. */
+  async devicesChanged(): Promise<void> {
+    if (this.#state === 'on') await this.replan(true);
+  }
+
+  /** What is wrong with the settings, for the status document. */
+  settingsProblems(problems: readonly FaultReport[]): void {
+    this.#settingsProblems = problems;
+  }
+
+  status(): Status {
+    const outputs = [...this.#outputs].map(([name, output]) => [name, { ...output, url: this.#urls.get(name) ?? '' }]);
+    return {
+      version: this.around.version,
+      wanted: this.#state === 'on' ? 'on air' : 'idle',
+      actual: this.#actual(),
+      uptimeSeconds: Math.round(process.uptime()),
+      problems: [...this.#settingsProblems, ...this.#problems.values()],
+      ...(this.#plan ? { video: this.#plan.video, audio: this.#plan.audio } : {}),
+      ...(this.#hub ? { hub: this.#hub } : {}),
+      outputs: Object.fromEntries(outputs) as Status['outputs'],
+    };
+  }
+
+  #actual(): ActualState {
+    if (this.#state !== 'on') return this.#state;
+    const states = [...this.#outputs.values()].map((output) => output.state);
+    if (this.#settingsProblems.length > 0 || this.#problems.size > 0 || states.includes('waiting')) return 'degraded';
+    return this.#playing && states.length > 0 && states.every((state) => state === 'live') ? 'live' : 'starting';
+  }
+
+  async #goOn(): Promise<void> {
+    if (wantedOutputs(this.settings).length === 0) {
+      if (!this.around.demo) return this.#sayIdle();
+      this.#demoOutput ??= await this.#demo.start(this.settings.demo.port, this.#folder);
+      if (!this.#demoOutput) return this.#sayIdle();
+    }
+    // A stop may have come while the demonstration server started.
+    if (this.#state === 'stopping') return;
+    this.#state = 'on';
+    this.#delivery.start();
+    this.#sendHub();
+    this.#capture.start();
+    await this.replan();
+  }
+
+  async #goOff(): Promise<void> {
+    await this.#end();
+    this.#state = 'idle';
+  }
+
+  async #end(): Promise<void> {
+    this.#captureBackoff.cancel();
+    this.#deliveryBackoff.cancel();
+    this.#planId += 1;
+    await Promise.all([this.#delivery.stop(), this.#capture.stop()]);
+    this.#plan = undefined;
+    this.#playing = false;
+    this.#hub = undefined;
+    this.#outputs.clear();
+    this.#problems.clear();
+  }
+
+  #sayIdle(): void {
+    this.around.log.info(
+      'idle',
+      'Idle: no output is configured. Set STREAM_URL and STREAM_KEY, or outputs in makercast.yml.',
+    );
+  }
+
+  /** Plans from new facts and plays the plan; with `onlyIfOther`, not where the same is on already. */
+  replan(onlyIfOther = false): Promise<void> {
+    if (this.#planning) {
+      this.#planAgain = true;
+      return this.#planning;
+    }
+    this.#planning = this.#makePlan(onlyIfOther).finally(() => {
+      this.#planning = undefined;
+      if (!this.#planAgain) return undefined;
+      this.#planAgain = false;
+      return this.replan();
+    });
+    return this.#planning;
+  }
+
+  async #makePlan(onlyIfOther: boolean): Promise<void> {
+    try {
+      const wanted = wantedMedia(this.settings, this.around.folder);
+      const facts = await this.around.gather(wanted);
+      const next = compose(wanted, facts);
+      if (this.#state !== 'on') return;
+      this.#facts = facts;
+      this.#problems.delete('plan');
+      if (onlyIfOther && this.#playing && JSON.stringify(next) === JSON.stringify(this.#plan)) return;
+      this.#plan = next;
+      this.#play();
+    } catch (error) {
+      if (this.#state !== 'on') return;
+      this.#trouble('plan', planFault(error));
+      // What is on stays on: it is better than nothing. Else the device may yet be plugged in, or the file appear.
+      if (!this.#playing) this.#captureBackoff.again(() => void this.replan());
+    }
+  }
+
+  #play(): void {
+    if (!this.#plan) return;
+    this.#planId += 1;
+    this.#capture.send({ type: 'play', id: this.#planId, plan: this.#plan, batchMs: this.settings.output.batchMs });
+  }
+
+  #sendHub(): void {
+    this.#delivery.send({ type: 'hub', socket: this.#socket });
+    this.#sendDelay();
+    this.#sendOutputs();
+  }
+
+  #sendDelay(): void {
+    this.#delivery.send({ type: 'delay', audioMs: this.settings.audio.delayMs });
+  }
+
+  #sendOutputs(): void {
+    const wanted = wantedOutputs(this.settings);
+    if (this.#demoOutput) {
+      const { host, port, application, stream } = this.#demoOutput.destination;
+      wanted.push({ output: this.#demoOutput, url: `rtmp://${host}:${port}/${application}/${stream}` });
+    }
+    this.#urls.clear();
+    for (const { output, url } of wanted) this.#urls.set(output.name, url);
+    for (const name of this.#outputs.keys()) {
+      if (this.#urls.has(name)) continue;
+      this.#outputs.delete(name);
+      this.around.log.info('output_off', `Output ${name} is off.`, { output: name });
+    }
+    this.#delivery.send({ type: 'outputs', outputs: this.#outputsHeld ? [] : wanted.map(({ output }) => output) });
+  }
+
+  get #socket(): string {
+    return path.join(this.#folder, 'hub.sock');
+  }
+
+  #fromCapture(message: FromCapture): void {
+    switch (message.type) {
+      case 'ready':
+        this.#capture.send({ type: 'hub', socket: this.#socket });
+        return this.#play();
+      case 'playing':
+        if (message.id === this.#planId) this.#onPlaying(message.afterMs);
+        return;
+      case 'fault':
+        if (message.id !== this.#planId) return;
+        this.#playing = false;
+        this.#trouble('capture', new Fault(message.fault.code, message.fault.what, message.fault.mend));
+        return this.#captureBackoff.again(() => void this.replan());
+      case 'ended':
+        // Not before delivery has taken what is still in the socket: its next beat comes after that.
+        if (message.id === this.#planId) this.#state = 'ended';
+        return;
+      case 'beat':
+        if (this.#playing) this.#captureBackoff.progress();
+        return;
+    }
+  }
+
+  #onPlaying(afterMs: number): void {
+    const first = !this.#playing;
+    this.#playing = true;
+    this.#problems.delete('capture');
+    if (first) this.around.log.info('playing', `Picture and sound: ${describe(this.#plan!)}.`, { afterMs });
+    if (!this.#outputsHeld) return;
+    this.#outputsHeld = false;
+    this.#sendOutputs();
+  }
+
+  #captureDied(fault: Fault): void {
+    this.#playing = false;
+    this.#trouble('capture', fault);
+    this.#captureBackoff.again(() => this.#capture.start());
+  }
+
+  #deliveryDied(fault: Fault): void {
+    this.#hub = undefined;
+    this.#trouble('delivery', fault);
+    this.#deliveryBackoff.again(() => {
+      this.#delivery.start();
+      this.#sendHub();
+    });
+  }
+
+  #fromDelivery(message: FromDelivery): void {
+    switch (message.type) {
+      case 'ready':
+        this.#problems.delete('delivery');
+        return;
+      case 'output':
+        return this.#onOutput(message.name, message.status);
+      case 'keyframe':
+        return this.#capture.send({ type: 'keyframe' });
+      case 'beat':
+        this.#hub = message.hub;
+        this.#deliveryBackoff.progress();
+        for (const [name, status] of Object.entries(message.outputs)) {
+          if (this.#urls.has(name)) this.#outputs.set(name, this.#explained(name, status));
+        }
+        if (this.#state === 'ended') void this.#finish();
+        return;
+    }
+  }
+
+  async #finish(): Promise<void> {
+    if (this.#finishing) return;
+    this.#finishing = true;
+    await this.#end();
+    this.around.log.always('info', 'ended', 'The last file was played to its end; the broadcast is over.');
+    this.around.ended();
+  }
+
+  #onOutput(name: string, reported: OutputStatus): void {
+    if (!this.#urls.has(name)) return;
+    const before = this.#outputs.get(name);
+    const status = this.#explained(name, reported);
+    this.#outputs.set(name, status);
+    if (status.state === 'live' && before?.state !== 'live') {
+      this.around.log.info('output_live', `Output ${name} is live: ${this.#urls.get(name)}`, { output: name });
+      if (name === 'demo') this.around.log.info('watch', `Watch it: ffplay ${this.#urls.get(name)}`);
+    }
+    // Every retry of a server that is down would say the same again.
+    if (
+      status.state === 'waiting' &&
+      status.fault &&
+      (before?.fault?.code !== status.fault.code || before.state === 'live')
+    ) {
+      const { code, what, mend } = status.fault;
+      this.around.log.warn('output_failed', `Output ${name} [${code}]: ${what} ${mend} It is tried again.`, {
+        output: name,
+        code,
+      });
+    }
+  }
+
+  /** Where no server can be reached because there is no network at all, that is the reason to give. */
+  #explained(name: string, status: OutputStatus): OutputStatus {
+    const host = /^\w+:\/\/\[?([^/\]]+)/.exec(this.#urls.get(name) ?? '')?.[1] ?? '';
+    if (!status.fault || !/^output_(unresolved|unreachable|timeout)$/.test(status.fault.code) || loopback.test(host))
+      return status;
+    const fault = this.around.networkFault();
+    return fault ? { ...status, fault: fault.report() } : status;
+  }
+
+  #trouble(area: 'plan' | 'capture' | 'delivery' | 'demo', fault: Fault): void {
+    const known = this.#problems.get(area);
+    this.#problems.set(area, fault.report());
+    if (known?.code === fault.code && known.what === fault.what) return;
+    this.around.log.error(fault.code, `[${fault.code}] ${fault.message}`, { code: fault.code });
+  }
+}
+
+/** A thrown NoPlan, or anything else, as a fault. */
+export function planFault(error: unknown): Fault {
+  if (!(error instanceof NoPlan)) return Fault.from(error);
+  return new Fault(isFaultCode(error.code) ? error.code : 'internal', error.what, error.mend);
+}

@@ -1,0 +1,67 @@
+/** The demonstration server as a destination: started where nothing is configured, so that the first start already shows a stream. */
+import { Fault } from '../errors.js';
+import { Child } from '../media/child.js';
+import type { FromDemo, ToDemo, WantedOutput } from '../media/messages.js';
+
+export class Demo {
+  #child: Child<ToDemo, FromDemo> | undefined;
+
+  /** `report` hears what goes wrong. */
+  constructor(
+    private readonly environment: NodeJS.ProcessEnv,
+    private readonly report: (fault: Fault) => void,
+  ) {}
+
+  /** Starts the server on `port` or, where that is taken, on one after it. Undefined where it cannot be had. */
+  start(port: number, folder: string): Promise<WantedOutput | undefined> {
+    return new Promise((resolve) => {
+      const child = new Child<ToDemo, FromDemo>('demonstration server', 'demo/main.js', this.environment, {
+        message: (message) => {
+          if (message.type === 'missing') {
+            this.report(
+              new Fault(
+                'demo_missing',
+                'The demonstration server is not installed here.',
+                'Name a destination: STREAM_URL and STREAM_KEY.',
+              ),
+            );
+            resolve(undefined);
+          }
+          if (message.type !== 'listening') return;
+          if (message.port !== port) {
+            const what = `Port ${port} of 127.0.0.1 is taken; the demonstration server listens on ${message.port}.`;
+            this.report(
+              new Fault('port_in_use', what, 'Stop the program that holds it, or set demo.port (DEMO_PORT).'),
+            );
+          }
+          resolve({
+            name: 'demo',
+            destination: {
+              scheme: 'rtmp',
+              host: '127.0.0.1',
+              port: message.port,
+              application: 'live',
+              stream: 'demo',
+              tlsVerify: true,
+            },
+          });
+        },
+        said: () => undefined, // Its own log says what ours says already.
+        died: (fault) => {
+          this.report(fault);
+          resolve(undefined);
+          setTimeout(() => this.#child?.start(), 1000);
+        },
+      });
+      this.#child = child;
+      child.start();
+      child.send({ type: 'listen', port, folder });
+    });
+  }
+
+  async stop(): Promise<void> {
+    const child = this.#child;
+    this.#child = undefined;
+    await child?.stop();
+  }
+}

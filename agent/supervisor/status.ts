@@ -1,0 +1,46 @@
+/** The page of truth: one document of what is wanted and what is, which the log prints and every interface shows. */
+import type { FaultReport } from '../errors.js';
+import type { HubStatus, OutputStatus } from '../media/messages.js';
+import type { Plan } from '../../pipelines/plan.js';
+
+/**
+ * idle: nothing is wanted, or there is nowhere to stream to. starting: no media yet. live: media flows and every output that is
+ * switched on is live. degraded: something is not as wanted; `problems` and the outputs say what. ended: the files were played.
+ */
+export const actualStates = ['idle', 'starting', 'live', 'degraded', 'ended', 'stopping'] as const;
+export type ActualState = (typeof actualStates)[number];
+
+/** Never holds a secret: it is shown to anyone who may look. */
+export interface Status {
+  readonly version: string;
+  readonly wanted: 'on air' | 'idle';
+  readonly actual: ActualState;
+  /** Seconds since the agent started. */
+  readonly uptimeSeconds: number;
+  readonly problems: readonly FaultReport[];
+  readonly video?: Plan['video'];
+  readonly audio?: Plan['audio'];
+  readonly hub?: HubStatus;
+  readonly outputs: Readonly<Record<string, OutputStatus & { /** Without its secrets. */ readonly url: string }>>;
+  /** °C of the processor, where there is a sensor. */
+  readonly temperature?: number;
+}
+
+/** The document in one line, for people. */
+export function statusLine(status: Status): string {
+  const parts: string[] = [status.actual === 'live' ? 'on the air' : status.actual];
+  if (status.video && status.hub) {
+    parts.push(`${status.video.source} by ${status.video.encoder}, ${status.hub.fps} fps, ${status.hub.kbps} kbit/s`);
+  }
+  for (const [name, output] of Object.entries(status.outputs)) {
+    const dropped =
+      output.droppedFrames > 0
+        ? `, ${output.droppedFrames} of ${output.frames + output.droppedFrames} frames dropped`
+        : '';
+    const rate = output.state === 'live' ? ` ${output.deliveredKbps} kbit/s${dropped}` : '';
+    parts.push(`${name} ${output.state}${rate}`);
+  }
+  if (status.temperature !== undefined) parts.push(`${Math.round(status.temperature)} °C`);
+  for (const problem of status.problems) parts.push(`${problem.code}: ${problem.what}`);
+  return parts.join('; ');
+}

@@ -1,0 +1,54 @@
+/** A sound card by ALSA: which one, and at which of the rates and channel counts that it really has. */
+import type { Camera, Facts, Microphone } from '../facts.js';
+import { NoPlan } from '../noplan.js';
+import type { ElementProperty } from '../plan.js';
+import type { WantedAudio } from '../wanted.js';
+
+/** The card that `source` names. Throws NoPlan where it is not there. */
+export function findMicrophone(source: string, facts: Facts): Microphone {
+  const found = facts.microphones.find((microphone) => microphone.id === source);
+  if (found) return found;
+  const there = facts.microphones.map((microphone) => microphone.id).join(', ') || 'none';
+  throw new NoPlan(
+    'source_not_found',
+    `There is no sound card '${source}'; found: ${there}.`,
+    'Plug it in, or set audio.source to auto or to a card that `makercast probe` lists.',
+  );
+}
+
+/** The microphone of the camera itself, where it has one, else the first; absent where there is none. */
+export function autoMicrophone(facts: Facts, camera?: Camera): Microphone | undefined {
+  const own = camera?.usbPath && facts.microphones.find((microphone) => microphone.usbPath === camera.usbPath);
+  return own || facts.microphones[0];
+}
+
+/** Hz that the card has and that is nearest to what is wanted; the higher of two that are equally near. */
+export function nearestRate(rates: Microphone['rates'], wanted: number): number {
+  if ('min' in rates) return Math.min(Math.max(wanted, rates.min), rates.max);
+  return [...rates].sort((a, b) => Math.abs(a - wanted) - Math.abs(b - wanted) || b - a)[0] ?? wanted;
+}
+
+function nearestChannels(channels: readonly number[], wanted: number): number {
+  return [...channels].sort((a, b) => Math.abs(a - wanted) - Math.abs(b - wanted) || b - a)[0] ?? wanted;
+}
+
+/**
+ * The pipeline runs on the system clock, as cameras do, and the card is slaved to it (`skew`: whole 20 ms segments are skipped
+ * or repeated), so that hours do not add up to a drift. `audiorate` fills what a card loses, so that the sound has no gap.
+ * 20 ms segments halve the wake-ups of ALSA's default.
+ */
+export function microphoneSound(
+  microphone: Microphone,
+  wanted: WantedAudio,
+): { text: string; properties: ElementProperty[] } {
+  const rate = nearestRate(microphone.rates, wanted.rate);
+  const channels = nearestChannels(microphone.channels, wanted.channels);
+  return {
+    text:
+      'alsasrc name=audio-source provide-clock=false slave-method=skew latency-time=20000 ! ' +
+      `audio/x-raw,rate=${rate},channels=${channels} ! audiorate skip-to-first=true`,
+    properties: [
+      { element: 'audio-source', property: 'device', value: `hw:CARD=${microphone.id},DEV=${microphone.device}` },
+    ],
+  };
+}

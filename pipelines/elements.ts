@@ -1,0 +1,44 @@
+/** GStreamer elements: which ones a text uses, and the Debian package that each comes in. */
+import { NoPlan } from './noplan.js';
+
+/** Debian 12 packages; whatever is not named here is in GStreamer's core or in `gstreamer1.0-plugins-base`. */
+const packages: Readonly<Record<string, readonly string[]>> = {
+  'gstreamer1.0-x': ['clockoverlay'],
+  'gstreamer1.0-alsa': ['alsasrc'],
+  'gstreamer1.0-plugins-good': [
+    'aacparse',
+    'deinterlace',
+    'flvmux',
+    'jpegdec',
+    'v4l2h264dec',
+    'v4l2h264enc',
+    'v4l2src',
+    'videoflip',
+  ],
+  'gstreamer1.0-plugins-bad': ['fdkaacenc', 'h264parse', 'openh264dec', 'openh264enc', 'rtmp2sink', 'voaacenc'],
+  'gstreamer1.0-plugins-ugly': ['x264enc'],
+  'gstreamer1.0-libav': ['avdec_h264', 'avenc_aac'],
+};
+
+/** The Debian package that holds `element`. */
+export function packageOf(element: string): string {
+  const found = Object.entries(packages).find(([, elements]) => elements.includes(element));
+  return found ? found[0] : 'gstreamer1.0-plugins-base';
+}
+
+/**
+ * Names of the elements in a pipeline text of ours: the first word after `!`, after a line break and at the start. Caps hold
+ * a `/`, pad references a `.`; neither is an element.
+ */
+export function elementsOf(text: string): string[] {
+  const words = text.split(/\n| ! /).map((step) => step.trim().split(' ')[0]!);
+  return [...new Set(words.filter((word) => /^[a-z][a-z0-9_]*$/.test(word)))];
+}
+
+/** Throws where `text` needs an element that is not installed. */
+export function requireElements(text: string, installed: ReadonlySet<string>): void {
+  const missing = elementsOf(text).filter((element) => !installed.has(element));
+  if (missing.length === 0) return;
+  const debian = [...new Set(missing.map(packageOf))].sort().join(' ');
+  throw new NoPlan('plugin_missing', `GStreamer lacks ${missing.join(', ')}.`, `Install the Debian package ${debian}.`);
+}

@@ -1,0 +1,12 @@
+/** The Pi's hardware encoder by OpenMAX: 32-bit firmware libraries only, retired from GStreamer in 2023. */
+import type { VideoEncoder } from './encoder.js';
+
+/** `interval-intraframes` is the one name of the keyframe interval that every version knows. */
+export const omxh264enc: VideoEncoder = {
+  element: 'omxh264enc',
+  formats: ['I420', 'NV12'],
+  bitrate: { property: 'target-bitrate', set: 'bps' },
+  text: ({ bitrateKbps, keyframeFrames }) =>
+    `omxh264enc name=venc control-rate=variable target-bitrate=${bitrateKbps * 1000} interval-intraframes=${keyframeFrames} ` +
+    '! video/x-h264,profile=(string)high',
+};

@@ -1,0 +1,45 @@
+/** One RTMP or RTMPS destination: FLV tags in at `appsrc name=tags`, `rtmp2sink name=sink` out. */
+import type { ElementProperty } from '../plan.js';
+
+export interface RtmpDestination {
+  readonly scheme: 'rtmp' | 'rtmps';
+  readonly host: string;
+  readonly port: number;
+  /** Application path, such as `live` or `live2`, without slashes at its ends. */
+  readonly application: string;
+  /** Stream name: the key, exactly as the operator gave it. */
+  readonly stream: string;
+  readonly username?: string;
+  readonly password?: string;
+  /** False accepts any certificate. */
+  readonly tlsVerify: boolean;
+}
+
+/**
+ * A tag a buffer, without FLV's file header. The tags carry their own times and are already paced: nothing here syncs. Chunks
+ * of 4096 bytes (128 by default) are what OBS sends and so what every server knows. Some servers want to see the name of
+ * Adobe's encoder before they let anybody publish. The last sample is not kept: it may be a whole keyframe.
+ */
+export function rtmpOutput(): { text: string } {
+  return {
+    text:
+      'appsrc name=tags is-live=true format=time caps=video/x-flv ! ' +
+      'rtmp2sink name=sink sync=false async-connect=true chunk-size=4096 enable-last-sample=false ' +
+      'flash-version="FMLE/3.0 (compatible; makercast)"',
+  };
+}
+
+/** What `rtmp2sink` is told after parsing. `location` is left alone: it splits a key that holds a slash. */
+export function rtmpProperties(destination: RtmpDestination): ElementProperty[] {
+  const set = (property: string, value: string | number): ElementProperty => ({ element: 'sink', property, value });
+  return [
+    set('scheme', destination.scheme),
+    set('host', destination.host),
+    set('port', destination.port),
+    set('application', destination.application),
+    set('stream', destination.stream),
+    ...(destination.username === undefined ? [] : [set('username', destination.username)]),
+    ...(destination.password === undefined ? [] : [set('password', destination.password)]),
+    set('tls-validation-flags', destination.tlsVerify ? 'validate-all' : 'no-flags'),
+  ];
+}

@@ -1,0 +1,49 @@
+/** Texts that find out what this machine, or a media file, can do. They run in `gst-launch-1.0`, not in the capture process. */
+import { encoders } from './encoders/encoder.js';
+import type { EncoderName } from './wanted.js';
+
+/** Half a second of pictures at 30 a second: one keyframe and what follows it. */
+const probedFrames = 15;
+
+/**
+ * Encodes test pictures with the settings of a real broadcast (hardware encoders refuse small sizes, low rates or caps
+ * without a level, and would look broken) and writes H.264 to descriptor 4.
+ */
+export function encoderProbe(name: EncoderName): string {
+  const encoder = encoders.find(({ element }) => element === name)!;
+  const settings = { width: 1280, height: 720, fps: 30, bitrateKbps: 2500, keyframeFrames: 60 };
+  return (
+    `videotestsrc num-buffers=${probedFrames} ! video/x-raw,format=${encoder.formats[0]},width=1280,height=720,framerate=30/1 ! ` +
+    `${encoder.text(settings)} ! h264parse ! video/x-h264,stream-format=byte-stream,alignment=au ! fdsink fd=4 sync=false`
+  );
+}
+
+/** The media file that a probe looks into comes as descriptor 3, so that its name is part of no text. */
+const file = 'filesrc location=/dev/fd/3 ! parsebin name=streams';
+
+/** Sinks of {@link fileProbe}: the first four streams of a file. More are never used. */
+export const probedStreams = ['s0', 's1', 's2', 's3'] as const;
+
+/** Element of {@link fileProbe} whose message `progress` comes once every stream was seen, and tells the duration. */
+export const fileProbeEnd = 'progress';
+
+/**
+ * Shows (by the caps of its sinks, with `-v`) what streams a file holds. Two hundred frames of the first stream are far enough
+ * into any interleaved file to have met the others. The watchdog ends it should nobody be left to do so.
+ */
+export function fileProbe(): string {
+  const sinks = probedStreams.map((name) => `fakesink name=${name} sync=false async=false`);
+  const first = `identity eos-after=200 ! watchdog timeout=20000 ! progressreport name=${fileProbeEnd} format=time silent=true`;
+  return `${file} streams. ! ${first} ! ${sinks[0]} ${sinks
+    .slice(1)
+    .map((sink) => `streams. ! ${sink}`)
+    .join(' ')}`;
+}
+
+/** The whole H.264 stream of a file as FLV tags on descriptor 4, as fast as the disk gives it. */
+export const fileVideoScan = (): string =>
+  `${file} ! video/x-h264 ! h264parse ! video/x-h264,stream-format=avc,alignment=au ! flvmux ! fdsink fd=4 sync=false`;
+
+/** The same for AAC. */
+export const fileAudioScan = (): string =>
+  `${file} ! audio/mpeg,mpegversion=4 ! aacparse ! audio/mpeg,mpegversion=4,stream-format=raw ! flvmux ! fdsink fd=4 sync=false`;

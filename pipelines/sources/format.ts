@@ -1,0 +1,90 @@
+/** Which of a camera's formats to use: the nearest to what is wanted, and of equals the one that costs least. */
+import type { CameraFormat } from '../facts.js';
+import type { WantedVideo } from '../wanted.js';
+
+/** V4L2 fourcc of raw formats, and what GStreamer calls them. 4:2:0 first: encoders take it as it is. */
+const rawNames: Readonly<Record<string, string>> = {
+  NV12: 'NV12',
+  YU12: 'I420',
+  YV12: 'YV12',
+  NV21: 'NV21',
+  YUYV: 'YUY2',
+  UYVY: 'UYVY',
+  YVYU: 'YVYU',
+  RGB3: 'RGB',
+  BGR3: 'BGR',
+};
+const rawOrder = Object.keys(rawNames);
+
+export type Kind = 'h264' | 'raw' | 'jpeg';
+
+/** What a fourcc is to us; undefined for what cannot be used. */
+export function kindOf(fourcc: string): Kind | undefined {
+  if (fourcc === 'H264') return 'h264';
+  if (fourcc === 'MJPG' || fourcc === 'JPEG') return 'jpeg';
+  return rawNames[fourcc] ? 'raw' : undefined;
+}
+
+/** GStreamer's name of a raw fourcc. */
+export const rawName = (fourcc: string): string | undefined => rawNames[fourcc];
+
+export interface Choice {
+  readonly fourcc: string;
+  readonly kind: Kind;
+  readonly width: number;
+  readonly height: number;
+  readonly fps: number;
+}
+
+/** A listed rate reaches a wanted one when it is at most 1 % below it: 29.97 does for 30. */
+const reaches = (fps: number, wanted: number): boolean => fps >= wanted * 0.99;
+
+/** The lowest listed rate that reaches the wanted one, else the highest. */
+function rateOf(format: CameraFormat, wanted: number): number {
+  const rising = [...format.fps].sort((a, b) => a - b);
+  return rising.find((fps) => reaches(fps, wanted)) ?? rising.at(-1)!;
+}
+
+/** Smaller is nearer, compared from the left: size, shape of the picture, whether it covers, pixels apart, missing frames. */
+function distance(choice: Choice, video: WantedVideo): number[] {
+  const exact = choice.width === video.width && choice.height === video.height;
+  const shape = Math.abs(choice.width / choice.height - video.width / video.height) < 0.02;
+  const covers = choice.width >= video.width && choice.height >= video.height;
+  return [
+    exact ? 0 : 1,
+    shape ? 0 : 1,
+    covers ? 0 : 1,
+    Math.abs(choice.width * choice.height - video.width * video.height),
+    reaches(choice.fps, video.fps) ? 0 : video.fps - choice.fps,
+  ];
+}
+
+/** Of equally near formats: raw needs no decoding, and H.264 would be decoded only to be encoded again. */
+function effort(choice: Choice): number[] {
+  return [{ raw: 0, jpeg: 1, h264: 2 }[choice.kind], rawOrder.indexOf(choice.fourcc)];
+}
+
+function compare(a: readonly number[], b: readonly number[]): number {
+  for (const [index, value] of a.entries()) if (value !== b[index]) return value - b[index]!;
+  return 0;
+}
+
+/** The best format of the given kinds; undefined where the camera has none of them. */
+export function chooseFormat(
+  formats: readonly CameraFormat[],
+  video: WantedVideo,
+  kinds: readonly Kind[],
+): Choice | undefined {
+  const choices = formats.flatMap((format): Choice[] => {
+    const kind = kindOf(format.fourcc);
+    if (!kind || !kinds.includes(kind) || format.fps.length === 0) return [];
+    const { fourcc, width, height } = format;
+    return [{ fourcc, kind, width, height, fps: rateOf(format, video.fps) }];
+  });
+  return choices.sort((a, b) => compare(distance(a, video), distance(b, video)) || compare(effort(a), effort(b)))[0];
+}
+
+/** Whether `a` is at least as near to what is wanted as `b`. */
+export function asNear(a: Choice, b: Choice | undefined, video: WantedVideo): boolean {
+  return b === undefined || compare(distance(a, video), distance(b, video)) <= 0;
+}

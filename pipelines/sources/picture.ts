@@ -1,0 +1,19 @@
+/** What every source of pictures hands to the composition, and the way of raw pictures to an encoder. */
+import { fraction } from '../fraction.js';
+import type { ElementProperty } from '../plan.js';
+import type { WantedVideo } from '../wanted.js';
+
+export interface Picture {
+  readonly text: string;
+  readonly properties: readonly ElementProperty[];
+  /** For people: `camera HD Pro Webcam C920 (/dev/video0)`. */
+  readonly source: string;
+}
+
+/** Raw pictures of exactly the broadcast's size and rate, in the first of `formats`. */
+export function rawCaps(video: WantedVideo, format: string): string {
+  return (
+    `video/x-raw,format=${format},width=${video.width},height=${video.height},framerate=${fraction(video.fps)},` +
+    'pixel-aspect-ratio=1/1'
+  );
+}

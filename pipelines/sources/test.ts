@@ -1,0 +1,27 @@
+/** The test picture: bars with a running clock, a ball, or a flash that coincides with a beep. */
+import type { WantedVideo } from '../wanted.js';
+import { type Picture, rawCaps } from './picture.js';
+
+/**
+ * The bars' snow and the clock move; the clock ticks in whole seconds, since a finer one (`timeoverlay`) draws its text anew for
+ * each frame, which is as much work as encoding it. Without the clock's package the bars go without.
+ *
+ * The flash: the ball's colours swap every 50 frames (`animation-mode=frames`; by running time they never swap in GStreamer
+ * 1.22), so at 50 frames a second that is each whole second, whatever rate is then taken from it. `clocksync` instead of
+ * `is-live`: a live source adds its own start-up time to its timestamps, and sound and picture start up differently.
+ */
+export function testPicture(video: WantedVideo, format: string, installed: ReadonlySet<string>): Picture {
+  const caps = rawCaps(video, format);
+  const clock =
+    'clockoverlay time-format="%Y-%m-%d  %H:%M:%S" halignment=center valignment=center shaded-background=true';
+  const texts: Readonly<Record<WantedVideo['testPattern'], string>> = {
+    bars:
+      `videotestsrc name=video-source is-live=true pattern=smpte ! ${caps}` +
+      (installed.has('clockoverlay') ? ` ! ${clock}` : ''),
+    ball: `videotestsrc name=video-source is-live=true pattern=ball ! ${caps}`,
+    sync:
+      'videotestsrc name=video-source pattern=ball animation-mode=frames flip=true ! ' +
+      `video/x-raw,format=${format},width=${video.width},height=${video.height},framerate=50/1 ! videorate ! ${caps} ! clocksync`,
+  };
+  return { text: texts[video.testPattern], properties: [], source: `test picture (${video.testPattern})` };
+}
