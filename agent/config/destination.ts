@@ -57,6 +57,9 @@ function splitHost(text: string): { host: string; port?: number } {
   if (!match) throw fault('the host of the URL is malformed (an IPv6 address stands in brackets)');
   const [, address, name, portText] = match;
   const host = address ?? name ?? '';
+  if (portText?.includes(':')) {
+    throw fault('the host of the URL is malformed (an IPv6 address stands in brackets)');
+  }
   if (host === '') throw fault('the URL has no host');
   // Internationalised names are legal: GLib encodes them for DNS.
   const good = address === undefined ? /^[\p{L}\p{N}._-]+$/u : /^[0-9A-Fa-f]*:[0-9A-Fa-f:.]+(%[\w.-]+)?$/;

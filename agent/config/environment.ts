@@ -29,6 +29,7 @@ interface Given {
 export function readEnvironment(env: Environment, table: readonly Row[] = rows): Reading {
   const reading = emptyReading();
   const best = new Map<string, Given>();
+  const known = names(table);
   for (const [name, text] of Object.entries(env)) {
     if (text === undefined || text === '') continue;
     const given = find(name, text, table);
@@ -43,7 +44,7 @@ export function readEnvironment(env: Environment, table: readonly Row[] = rows):
         reading.warnings.push(`${loser.name} is ignored, because ${winner.name} gives ${given.path} too.`);
       }
     } else {
-      unknown(name, text, table, reading);
+      unknown(name, text, table, known, reading);
     }
   }
   for (const { path, row, name, rank, value } of best.values()) {
@@ -93,7 +94,7 @@ function outputOf(row: Row, name: string): string | undefined {
   return capitals === output.toUpperCase() && OUTPUT_NAME.test(output) && output !== 'constructor' ? output : undefined;
 }
 
-function unknown(name: string, text: string, table: readonly Row[], reading: Reading): void {
+function unknown(name: string, text: string, table: readonly Row[], known: string[], reading: Reading): void {
   for (const row of table) {
     const removed = row.removed?.find((former) => former.env === name);
     if (removed) {
@@ -103,7 +104,7 @@ function unknown(name: string, text: string, table: readonly Row[], reading: Rea
     }
   }
   if ((BOOTSTRAP as readonly string[]).includes(name)) return;
-  const meant = name.startsWith('OUTPUT_') ? outputMeant(name, table) : nearest(name, names(table));
+  const meant = name.startsWith('OUTPUT_') ? outputMeant(name, table, known) : nearest(name, known);
   if (meant === undefined && !/^(OUTPUT|MAKERCAST)_/.test(name)) return;
   // It may be a key under a misspelled name.
   if (text.length >= 8) reading.secrets.push(text);
@@ -119,12 +120,12 @@ function names(table: readonly Row[]): string[] {
 }
 
 /** OUTPUT_MAIN_KYE: the output's name stays, the field is compared. */
-function outputMeant(name: string, table: readonly Row[]): string | undefined {
+function outputMeant(name: string, table: readonly Row[], known: readonly string[]): string | undefined {
   const fields = table.filter(isOutputRow).map((row) => row.env.slice(row.env.indexOf('*') + 2));
   const parts = name.split('_');
   for (let words = 1; words <= 2 && parts.length > words + 1; words++) {
     const field = nearest(parts.slice(-words).join('_'), fields);
     if (field !== undefined) return [...parts.slice(0, -words), field].join('_');
   }
-  return nearest(name, names(table));
+  return nearest(name, known);
 }

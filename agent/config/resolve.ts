@@ -6,8 +6,8 @@ import { readTree, type Entry, type Layer, type Reading } from './layer.js';
 import { build, entrySecrets, merge, outputName, rowOf } from './merge.js';
 import { HIDDEN, label, problem, show, type Origin, type Problem } from './problem.js';
 import { destinationSecrets, Redactor } from './redact.js';
-import { allowed, forOutput, misfit, settled, type Form, type Row } from './row.js';
-import { get, isOutputRow, OUTPUTS_MAX, rows, type OutputSettings, type Settings } from './settings.js';
+import { allowed, forOutput, settled, type Form, type Row } from './row.js';
+import { get, isOutputRow, OUTPUTS_MAX, rows, type Settings } from './settings.js';
 import { validate } from './validate.js';
 
 export type { Problem } from './problem.js';
@@ -34,7 +34,7 @@ export interface Layers {
   readonly env: Environment;
   /** Layers above the environment, lowest first. */
   readonly later?: readonly Layer[];
-  /** What an invalid setting falls back to, before its default. */
+  /** What an invalid setting falls back to, before its default; may be of another release, or broken. */
   readonly lastGood?: Settings | undefined;
 }
 
@@ -45,7 +45,11 @@ export function resolve(input: Layers): Resolved {
     readEnvironment(input.env),
     ...(input.later ?? []).map((layer) => readTree(layer)),
   ];
-  return new Resolution(readings, input.lastGood).result();
+  // They may come from a state file of another release, so they pass as a layer of their own before they are relied on.
+  const { lastGood } = input;
+  const good =
+    lastGood === undefined ? undefined : resolve({ file: { name: LAST_GOOD, values: lastGood }, env: {} }).settings;
+  return new Resolution(readings, good).result();
 }
 
 /** The settings where nobody says anything. */
@@ -63,7 +67,7 @@ class Resolution {
   readonly #origin = new Map<string, string>();
 
   constructor(
-    readings: readonly Reading[],
+    readonly readings: readonly Reading[],
     readonly lastGood: Settings | undefined,
   ) {
     this.#problems = readings.flatMap((reading) => reading.problems);
@@ -120,8 +124,7 @@ class Resolution {
 
   #fallBack(row: Row, faulty: boolean): void {
     const last = this.lastGood && faulty ? get(this.lastGood, row.path) : undefined;
-    if (last === undefined || misfit(row.form, last) !== undefined) this.#set(row.path, row.default, DEFAULT);
-    else this.#set(row.path, settled(row.form, last), LAST_GOOD);
+    this.#set(row.path, last ?? row.default, last === undefined ? DEFAULT : LAST_GOOD);
   }
 
   /** URL and key of an output only make sense together: both stand, or both fall back, or the output is left out. */
@@ -136,11 +139,11 @@ class Resolution {
       }
       const fault = this.#tryDestination(name, url, key);
       if (!fault) {
-        this.#adviseKey(name, key);
+        this.#advise(name, url, key);
         return;
       }
     }
-    const last = this.#lastOutput(name);
+    const last = this.lastGood?.outputs[name];
     if (last) {
       this.#set(urlPath, last.url, LAST_GOOD);
       this.#set(keyPath, last.key, LAST_GOOD);
@@ -168,27 +171,26 @@ class Resolution {
     }
   }
 
-  #adviseKey(name: string, key: string): void {
+  /** Warns of what is allowed and rarely meant. */
+  #advise(name: string, url: string, key: string): void {
     const at = this.#originOf(`outputs.${name}.key`, '');
     if (key !== key.trim()) this.#warnings.push(`${label(at)} begins or ends with white space, and is sent so.`);
-    const [url, own] = [this.#entries.get(`outputs.${name}.url`), this.#entries.get(`outputs.${name}.key`)];
-    if (url?.layer === ENVIRONMENT && own && own.layer !== ENVIRONMENT && key !== '') {
+    const urlAt = this.#originOf(`outputs.${name}.url`, '');
+    if (parseDestination(url, key).application.includes('@')) {
+      this.#warnings.push(`${label(urlAt)} has an @ in its path: in a password, / is written %2F and @ is %40.`);
+    }
+    // A new URL over an old key would show the key of one server to another.
+    if (key !== '' && this.#height(`outputs.${name}.url`) > this.#height(`outputs.${name}.key`)) {
       this.#warnings.push(
-        `${label(url)} is combined with the key that ${own.layer} gives: check that they belong together.`,
+        `${label(urlAt)} is combined with the key that ${at.layer} gives: check that they belong together.`,
       );
     }
   }
 
-  #lastOutput(name: string): OutputSettings | undefined {
-    const outputs = this.lastGood?.outputs;
-    const last = outputs && Object.hasOwn(outputs, name) ? outputs[name] : undefined;
-    if (!last) return undefined;
-    try {
-      parseDestination(last.url, last.key);
-      return last;
-    } catch {
-      return undefined;
-    }
+  /** How high the layer is that gives a setting; -1 if none does. */
+  #height(path: string): number {
+    const entry = this.#entries.get(path);
+    return entry ? this.readings.findIndex((reading) => reading.steps.includes(entry)) : -1;
   }
 
   /** A source `file` without files has nothing to play. */
@@ -203,9 +205,8 @@ class Resolution {
         this.#report(at, 'setting_range', 'video.source is file, but there is none', '(nothing)', 'at least one path');
       }
       const last = this.lastGood?.video;
-      const usable = last && (last.source !== 'file' || last.files.length > 0);
-      this.#set('video.source', usable ? last.source : 'auto', usable ? LAST_GOOD : DEFAULT);
-      this.#set('video.files', usable ? last.files : [], usable ? LAST_GOOD : DEFAULT);
+      this.#set('video.source', last?.source ?? 'auto', last ? LAST_GOOD : DEFAULT);
+      this.#set('video.files', last?.files ?? [], last ? LAST_GOOD : DEFAULT);
     } else if (source !== 'file' && entry && files.length > 0) {
       this.#warnings.push(`${label(entry)} is not used, because video.source is not "file".`);
     }

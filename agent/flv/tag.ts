@@ -65,24 +65,18 @@ export class TagCutter {
     let bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
     this.#rest = Buffer.alloc(0);
     for (;;) {
-      const first = bytes[0];
-      const need =
-        first === 0x46
-          ? fileHeaderBytes
-          : bytes.length < 4
-            ? 4
-            : tagHeaderBytes + bytes.readUIntBE(1, 3) + tagTrailerBytes;
+      const type = bytes[0];
+      const begin = type === 0x46;
+      if (type !== undefined && !begin && type !== audioTag && type !== videoTag && type !== scriptTag) {
+        throw new Error(`not an FLV tag: type ${type}`);
+      }
+      const body = bytes.length < tagHeaderBytes ? 0 : bytes.readUIntBE(1, 3);
+      const need = begin ? fileHeaderBytes : tagHeaderBytes + body + tagTrailerBytes;
       if (bytes.length < need) {
         this.#rest = bytes;
         return;
       }
-      if (first === 0x46) {
-        yield { begin: true };
-      } else if (first === audioTag || first === videoTag || first === scriptTag) {
-        yield { begin: false, tag: bytes.subarray(0, need) };
-      } else {
-        throw new Error(`not an FLV tag: type ${first}`);
-      }
+      yield begin ? { begin } : { begin, tag: bytes.subarray(0, need) };
       bytes = bytes.subarray(need);
     }
   }

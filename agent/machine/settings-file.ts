@@ -1,5 +1,5 @@
 /** Reads the settings file (YAML) and notices when somebody edits it. */
-import { watch as watchFolder } from 'node:fs';
+import { statSync, watch, type FSWatcher } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
@@ -73,40 +73,38 @@ const pollMs = 5000;
 
 /** Calls `onChange` when the file was edited, replaced, created or removed, until `signal` aborts. */
 export function watchSettings(name: string, onChange: () => void, signal: AbortSignal): void {
-  let last: string | undefined;
+  if (signal.aborted) return;
+  let last = fingerprint(name);
   let settling: NodeJS.Timeout | undefined;
-  const look = async (): Promise<void> => {
-    const now = await fingerprint(name);
-    const changed = last !== undefined && now !== last;
+  let watcher: FSWatcher | undefined;
+  const look = (): void => {
+    const now = fingerprint(name);
+    if (now === last) return;
     last = now;
-    if (changed && !signal.aborted) onChange();
+    onChange();
   };
-  const soon = (): void => {
-    clearTimeout(settling);
-    settling = setTimeout(() => void look(), settleMs);
-  };
-  const timer = setInterval(() => {
-    // The folder may have come, or have been replaced by another of the same name.
-    if (!watcher) watcher = open();
-    void look();
-  }, pollMs);
-  timer.unref();
-  const open = (): ReturnType<typeof watchFolder> | undefined => {
+  const open = (): void => {
     try {
-      const opened = watchFolder(path.dirname(name), { persistent: false }, (_, changed) => {
-        if (changed === null || changed === path.basename(name)) soon();
+      const opened = watch(path.dirname(name), { persistent: false }, (_, changed) => {
+        if (changed !== null && changed !== path.basename(name)) return;
+        clearTimeout(settling);
+        settling = setTimeout(look, settleMs);
       });
+      watcher = opened;
       opened.on('error', () => {
         opened.close();
         watcher = undefined;
       });
-      return opened;
     } catch {
-      return undefined;
+      // No such folder yet: the next poll tries again.
     }
   };
-  let watcher = open();
-  void look();
+  const timer = setInterval(() => {
+    if (!watcher) open();
+    look();
+  }, pollMs);
+  timer.unref();
+  open();
   signal.addEventListener('abort', () => {
     clearInterval(timer);
     clearTimeout(settling);
@@ -114,9 +112,9 @@ export function watchSettings(name: string, onChange: () => void, signal: AbortS
   });
 }
 
-async function fingerprint(name: string): Promise<string> {
+function fingerprint(name: string): string {
   try {
-    const { ino, size, mtimeNs, ctimeNs } = await stat(name, { bigint: true });
+    const { ino, size, mtimeNs, ctimeNs } = statSync(name, { bigint: true });
     return `${ino} ${size} ${mtimeNs} ${ctimeNs}`;
   } catch {
     return 'absent';

@@ -55,7 +55,7 @@ const rawSensor = /^(?:BA81|GBRG|GRBG|RGGB|BYR2|(?:B[AG]|G[BR]|RG)1[0246]|p[BGRg
 export function parseNode(text: string): Node | undefined {
   const driver = /^\s*Driver name\s*: (.*)$/m.exec(text)?.[1]?.trim();
   if (driver === undefined) return undefined;
-  const caps = /^(\s*)Device Caps\s*: 0x[0-9a-f]+\n((?:\1\s+\S.*\n?)*)/m.exec(text)?.[2] ?? '';
+  const caps = /^([ \t]*)Device Caps\s*: 0x[0-9a-f]+\n((?:\1[ \t]+\S.*\n?)*)/m.exec(text)?.[2] ?? '';
   const current = currentFormat(text);
   return {
     driver,

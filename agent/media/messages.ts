@@ -16,7 +16,6 @@ export type ToCapture =
 
 /** Capture → agent. */
 export type FromCapture =
-  | { readonly type: 'ready' }
   /** First tags of plan `id` were handed to the hub, so many ms after `play` came. */
   | { readonly type: 'playing'; readonly id: number; readonly afterMs: number }
   /** Plan `id` stopped with a fault. */

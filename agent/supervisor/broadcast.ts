@@ -1,6 +1,5 @@
 /** Keeps what is on the air equal to what is wanted: plans, two child processes, and every output. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { describe } from '../../pipelines/describe.js';
 import type { Facts } from '../../pipelines/facts.js';
@@ -23,6 +22,7 @@ import type {
 } from '../media/messages.js';
 import { Backoff } from './backoff.js';
 import { Demo } from './demo.js';
+import { runFolder } from './folder.js';
 import type { ActualState, Status } from './status.js';
 import { soundProperties, wantedMedia, wantedOutputs } from './wants.js';
 
@@ -95,7 +95,7 @@ export class Broadcast {
 
   /** On the air, if there is anywhere to stream to; else idle, which it says. */
   async start(): Promise<void> {
-    this.#folder = await mkdtemp(path.join(tmpdir(), 'makercast-'));
+    this.#folder = await runFolder();
     await this.#goOn();
   }
 
@@ -192,9 +192,8 @@ export class Broadcast {
     // A stop may have come while the demonstration server started.
     if (this.#state === 'stopping') return;
     this.#state = 'on';
-    this.#delivery.start();
-    this.#sendHub();
-    this.#capture.start();
+    this.#startDelivery();
+    this.#startCapture();
     await this.replan();
   }
 
@@ -262,7 +261,15 @@ export class Broadcast {
     this.#capture.send({ type: 'play', id: this.#planId, plan: this.#plan, batchMs: this.settings.output.batchMs });
   }
 
-  #sendHub(): void {
+  /** What is sent before a child has come up waits for it in the channel, in order. */
+  #startCapture(): void {
+    this.#capture.start();
+    this.#capture.send({ type: 'hub', socket: this.#socket });
+    this.#play();
+  }
+
+  #startDelivery(): void {
+    this.#delivery.start();
     this.#delivery.send({ type: 'hub', socket: this.#socket });
     this.#sendDelay();
     this.#sendOutputs();
@@ -294,9 +301,6 @@ export class Broadcast {
 
   #fromCapture(message: FromCapture): void {
     switch (message.type) {
-      case 'ready':
-        this.#capture.send({ type: 'hub', socket: this.#socket });
-        return this.#play();
       case 'playing':
         if (message.id === this.#planId) this.#onPlaying(message.afterMs);
         return;
@@ -328,16 +332,13 @@ export class Broadcast {
   #captureDied(fault: Fault): void {
     this.#playing = false;
     this.#trouble('capture', fault);
-    this.#captureBackoff.again(() => this.#capture.start());
+    this.#captureBackoff.again(() => this.#startCapture());
   }
 
   #deliveryDied(fault: Fault): void {
     this.#hub = undefined;
     this.#trouble('delivery', fault);
-    this.#deliveryBackoff.again(() => {
-      this.#delivery.start();
-      this.#sendHub();
-    });
+    this.#deliveryBackoff.again(() => this.#startDelivery());
   }
 
   #fromDelivery(message: FromDelivery): void {

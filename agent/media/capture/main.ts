@@ -58,4 +58,3 @@ function play({ id, plan, batchMs }: Extract<ToCapture, { type: 'play' }>): void
 }
 
 loadGStreamer();
-peer.send({ type: 'ready' });

@@ -1,4 +1,5 @@
 /** The delivery process: takes FLV tags from capture over a socket, and hands them to every output. */
+import { rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { systemClock } from '../../clock.js';
 import { Fault } from '../../errors.js';
@@ -53,6 +54,8 @@ function listen(socket: string): Promise<void> {
     // A capture process that was killed in mid-write: the next one begins a stream of its own.
     connection.on('error', () => connection.destroy());
   });
+  // One that was killed leaves its socket behind.
+  rmSync(socket, { force: true });
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(socket, () => {

@@ -1,0 +1,165 @@
+/** Imports point one way, and what is marked pure touches no I/O, clock, chance or environment. */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import ts from 'typescript';
+import { root } from './helpers/root.js';
+
+/** Small things that every room of the agent may use. */
+const shared = ['agent/errors.ts', 'agent/log.ts', 'agent/clock.ts'];
+
+/** What each room may import besides itself. `agent` is the files at its top, which put the rooms together. */
+const mayImport: Readonly<Record<string, readonly string[]>> = {
+  pipelines: [],
+  'agent/flv': [],
+  'agent/config': ['pipelines', 'shared'],
+  shared: ['agent/config', 'shared'],
+  'agent/machine': ['pipelines', 'agent/config', 'agent/flv', 'shared'],
+  'agent/media': ['pipelines', 'agent/config', 'agent/flv', 'shared'],
+  'agent/supervisor': ['pipelines', 'agent/config', 'agent/flv', 'agent/machine', 'agent/media', 'shared'],
+  'agent/interfaces': [
+    'pipelines',
+    'agent/config',
+    'agent/flv',
+    'agent/machine',
+    'agent/media',
+    'agent/supervisor',
+    'shared',
+  ],
+  'agent/commands': [
+    'pipelines',
+    'agent/config',
+    'agent/flv',
+    'agent/machine',
+    'agent/media',
+    'agent/supervisor',
+    'shared',
+    'agent',
+  ],
+  agent: [
+    'pipelines',
+    'agent/config',
+    'agent/flv',
+    'agent/machine',
+    'agent/media',
+    'agent/supervisor',
+    'agent/interfaces',
+    'agent/commands',
+    'shared',
+  ],
+};
+
+const pureRooms = ['pipelines', 'agent/flv', 'agent/config'];
+/** Packages that compute and do nothing else as they are used here, and the parts of Node of which that is true. */
+const purePackages = new Set(['convict', 'yaml', 'node:path', 'node:path/posix']);
+const impure = new Set([
+  'Date',
+  'XMLHttpRequest',
+  'WebSocket',
+  'clearInterval',
+  'clearTimeout',
+  'console',
+  'crypto',
+  'fetch',
+  'global',
+  'globalThis',
+  'navigator',
+  'performance',
+  'process',
+  'queueMicrotask',
+  'require',
+  'setImmediate',
+  'setInterval',
+  'setTimeout',
+]);
+
+function roomOf(file: string): string {
+  if (shared.includes(file)) return 'shared';
+  const parts = file.split('/');
+  if (parts[0] === 'pipelines') return 'pipelines';
+  return parts.length === 2 ? 'agent' : `agent/${parts[1]}`;
+}
+
+interface Source {
+  readonly file: string;
+  readonly room: string;
+  /** Files of ours, from the root, and packages by name. */
+  readonly imports: readonly string[];
+  /** Names that are used, `Math.random` with its object. */
+  readonly names: readonly string[];
+}
+
+function read(file: string): Source {
+  const tree = ts.createSourceFile(file, readFileSync(path.join(root, file), 'utf8'), ts.ScriptTarget.Latest, true);
+  const imports: string[] = [];
+  const names: string[] = [];
+  const add = (specifier: string): void => {
+    const own = specifier.startsWith('.');
+    imports.push(own ? path.posix.join(path.posix.dirname(file), specifier).replace(/\.js$/, '.ts') : specifier);
+  };
+  const visit = (node: ts.Node): void => {
+    const from =
+      ts.isImportDeclaration(node) || ts.isExportDeclaration(node)
+        ? node.moduleSpecifier
+        : ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword
+          ? node.arguments[0]
+          : undefined;
+    if (from && ts.isStringLiteralLike(from)) add(from.text);
+    if (ts.isPropertyAccessExpression(node)) names.push(`${node.expression.getText()}.${node.name.text}`);
+    if (ts.isIdentifier(node) && isUse(node)) names.push(node.text);
+    ts.forEachChild(node, visit);
+  };
+  visit(tree);
+  return { file, room: roomOf(file), imports, names };
+}
+
+/** A name that stands for itself, not one that belongs to an object or a type. */
+function isUse(node: ts.Identifier): boolean {
+  const { parent } = node;
+  if (ts.isPropertyAccessExpression(parent)) return parent.expression === node;
+  if (ts.isPropertyAssignment(parent)) return parent.initializer === node;
+  return !ts.isPropertySignature(parent) && !ts.isQualifiedName(parent) && !ts.isPropertyDeclaration(parent);
+}
+
+const sources = ['pipelines', 'agent'].flatMap((folder) =>
+  readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => read(path.posix.join(folder, name.split(path.sep).join('/')))),
+);
+
+test('every source file belongs to a room that is known here', () => {
+  const unknown = sources.filter(({ room }) => !mayImport[room]).map(({ file }) => file);
+  assert.deepEqual(unknown, []);
+  for (const room of ['pipelines', 'agent/config', 'agent/flv'])
+    assert.ok(sources.some((source) => source.room === room));
+});
+
+test('imports point one way', () => {
+  const wrong = sources.flatMap(({ file, room, imports }) =>
+    imports
+      .filter((target) => /^(agent|pipelines)\//.test(target))
+      .filter((target) => roomOf(target) !== room && !mayImport[room]?.includes(roomOf(target)))
+      .map((target) => `${file} imports ${target}`),
+  );
+  assert.deepEqual(wrong, []);
+});
+
+test('imports stay inside pipelines and agent', () => {
+  const wrong = sources.flatMap(({ file, imports }) =>
+    imports.filter((target) => /^(\.\.|test|bench|setup|web)(\/|$)/.test(target)).map((target) => `${file}: ${target}`),
+  );
+  assert.deepEqual(wrong, []);
+});
+
+test('pure rooms touch no I/O, clock, chance or environment', () => {
+  const wrong = sources
+    .filter(({ room }) => pureRooms.includes(room))
+    .flatMap(({ file, imports, names }) => [
+      ...imports
+        .filter((target) => !/^(agent|pipelines)\//.test(target) && !purePackages.has(target))
+        .map((target) => `${file} imports ${target}`),
+      ...names.filter((name) => impure.has(name) || name === 'Math.random').map((name) => `${file} uses ${name}`),
+    ]);
+  assert.deepEqual(wrong, []);
+});

@@ -1,0 +1,131 @@
+/** Health, network, device changes, holders of devices, all facts together, and the probe command. */
+import assert from 'node:assert/strict';
+import { closeSync, mkdirSync, mkdtempSync, openSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { probe } from '../../agent/commands/probe.js';
+import { holderOf } from '../../agent/machine/busy.js';
+import { watchDevices } from '../../agent/machine/devices.js';
+import { gather } from '../../agent/machine/facts.js';
+import { model, temperature } from '../../agent/machine/health.js';
+import { networkFault } from '../../agent/machine/network.js';
+import { run, type Runner } from '../../agent/machine/run.js';
+import { tree } from './tree.js';
+
+function folderOf(t: TestContext): string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'makercast-machine-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+test('model and temperature of a Pi; a PC tells its package, a machine without sensors nothing', async (t) => {
+  using pi = tree('zero-w-picam');
+  assert.equal(await model(pi.root), 'Raspberry Pi Zero W Rev 1.1');
+  assert.equal(await temperature(pi.root), 41.706);
+  const folder = folderOf(t);
+  assert.equal(await model(folder), undefined);
+  assert.equal(await temperature(folder), undefined);
+  for (const [i, [type, temp]] of [
+    ['acpitz', '27800'],
+    ['iwlwifi_1', ''],
+    ['x86_pkg_temp', '61000'],
+  ].entries()) {
+    const zone = path.join(folder, `sys/class/thermal/thermal_zone${i}`);
+    mkdirSync(zone, { recursive: true });
+    writeFileSync(path.join(zone, 'type'), `${type}\n`);
+    writeFileSync(path.join(zone, 'temp'), `${temp}\n`);
+  }
+  assert.equal(await temperature(folder), 61);
+  mkdirSync(path.join(folder, 'proc/device-tree'), { recursive: true });
+  writeFileSync(path.join(folder, 'proc/device-tree/model'), 'Raspberry Pi 5 Model B Rev 1.0\0');
+  assert.equal(await model(folder), 'Raspberry Pi 5 Model B Rev 1.0');
+});
+
+test('a network is an address that is neither the loopback nor self-given', () => {
+  const address = (text: string, internal = false) =>
+    ({ address: text, internal, netmask: '', mac: '', cidr: null, family: 'IPv4' }) as const;
+  assert.equal(networkFault({ lo: [address('127.0.0.1', true)] })?.code, 'network_none');
+  assert.equal(networkFault({ lo: [address('127.0.0.1', true)], eth0: [address('fe80::1')] })?.code, 'network_none');
+  assert.equal(networkFault({ wlan0: [address('fe80::1'), address('192.168.1.7')] }), undefined);
+  assert.equal(networkFault({ eth0: [address('2001:db8::7')] }), undefined);
+});
+
+test('a camera that comes, goes, or is replaced by one of the same name is noticed', { timeout: 20_000 }, async (t) => {
+  const root = folderOf(t);
+  const video = path.join(root, 'sys/class/video4linux');
+  mkdirSync(path.join(root, 'devices'), { recursive: true });
+  const abort = new AbortController();
+  t.after(() => abort.abort());
+  let heard: () => void = () => undefined;
+  watchDevices(() => heard(), abort.signal, root);
+  const link = path.join(video, 'video0');
+  const holding = setInterval(() => undefined, 1000); // the watch holds no process open; the test has to
+  t.after(() => clearInterval(holding));
+  for (const change of [
+    () => {
+      mkdirSync(video, { recursive: true });
+      symlinkSync('../../devices/a', link);
+    },
+    () => {
+      // The new one exists before the old one goes, so that no file system gives it the same inode.
+      symlinkSync('../../devices/b', path.join(root, 'new'));
+      renameSync(path.join(root, 'new'), link);
+    },
+    () => rmSync(link),
+  ]) {
+    const noticed = new Promise<void>((resolve) => (heard = resolve));
+    change();
+    await noticed;
+  }
+});
+
+test('who holds a device', async (t) => {
+  const file = path.join(folderOf(t), 'video0');
+  writeFileSync(file, '');
+  assert.equal(await holderOf(file), undefined);
+  const fd = openSync(file, 'r');
+  t.after(() => closeSync(fd));
+  assert.match((await holderOf(file))!, new RegExp(`^.+ \\(process ${process.pid}\\)$`));
+  assert.equal(await holderOf(file, [process.pid]), undefined);
+});
+
+test('all facts of a Pi with a C920, by the real GStreamer of this machine', async (t) => {
+  using pi = tree('pi3-c920');
+  const mixed: Runner = (program, ...rest) => (program.startsWith('gst-') ? run : pi.run)(program, ...rest);
+  const text = path.join(folderOf(t), 'text.mp4');
+  writeFileSync(text, 'words');
+  const { facts, gstreamer, faults } = await gather(
+    { files: [text, text], encoders: ['x264enc'] },
+    undefined,
+    pi.root,
+    mixed,
+  );
+  assert.deepEqual(
+    facts.cameras.map(({ usbPath }) => usbPath),
+    facts.microphones.map(({ usbPath }) => usbPath),
+  );
+  assert.deepEqual(facts.encoders, [{ element: 'x264enc', hardware: false, works: true }]);
+  assert.ok(facts.elements.includes('flvmux'));
+  assert.match(gstreamer, /^1\./);
+  assert.deepEqual(facts.files, []);
+  assert.deepEqual(
+    faults.map(({ code }) => code),
+    ['file_broken'],
+  );
+});
+
+test('probe: a table for people, JSON for programs, and no other argument', async () => {
+  const lines: string[] = [];
+  assert.equal(await probe([], (line) => lines.push(line)), 0);
+  const text = lines.join('\n');
+  for (const words of [/^Cameras$/m, /^Microphones$/m, /x264enc +encodes \(software\)/, /^GStreamer +1\./m])
+    assert.match(text, words);
+  lines.length = 0;
+  assert.equal(await probe(['--json'], (line) => lines.push(line)), 0);
+  const found = JSON.parse(lines.join('\n')) as { encoders: { element: string; works: boolean }[]; cameras: unknown[] };
+  assert.equal(found.encoders.find(({ element }) => element === 'x264enc')?.works, true);
+  assert.ok(Array.isArray(found.cameras));
+  assert.equal(await probe(['--all'], (line) => lines.push(line)), 2);
+  assert.match(lines.at(-1)!, /Usage: makercast probe \[--json\]/);
+});

@@ -1,0 +1,152 @@
+/** Machines and wishes that makers have, as facts and settings: the cases of the golden texts. */
+import type { Camera, CameraFormat, Encoder, Facts, MediaFile, Microphone } from '../../pipelines/facts.js';
+import type { Wanted, WantedAudio, WantedVideo } from '../../pipelines/wanted.js';
+
+/** What Debian 12 brings with the packages that makercast asks for. */
+export const debian: readonly string[] = [
+  'aacparse',
+  'alsasrc',
+  'appsink',
+  'appsrc',
+  'audioconvert',
+  'audiorate',
+  'audioresample',
+  'audiotestsrc',
+  'avdec_h264',
+  'avenc_aac',
+  'clockoverlay',
+  'clocksync',
+  'decodebin',
+  'deinterlace',
+  'filesrc',
+  'flvmux',
+  'h264parse',
+  'h264timestamper',
+  'jpegdec',
+  'multiqueue',
+  'openh264enc',
+  'parsebin',
+  'queue',
+  'rtmp2sink',
+  'v4l2src',
+  'videoconvert',
+  'videoflip',
+  'videorate',
+  'videoscale',
+  'videotestsrc',
+  'voaacenc',
+  'volume',
+  'x264enc',
+];
+
+export const software: readonly Encoder[] = [
+  { element: 'x264enc', hardware: false, works: true },
+  { element: 'openh264enc', hardware: false, works: true },
+];
+export const v4l2: Encoder = { element: 'v4l2h264enc', hardware: true, works: true };
+export const omx: Encoder = { element: 'omxh264enc', hardware: true, works: true };
+
+export const pc: Facts = { elements: debian, cameras: [], microphones: [], encoders: software, files: [] };
+export const pi3: Facts = {
+  ...pc,
+  elements: [...debian, 'v4l2h264enc', 'v4l2h264dec'],
+  encoders: [v4l2, ...software],
+};
+
+const sizes = [
+  [1920, 1080],
+  [1280, 720],
+  [640, 480],
+] as const;
+const formats = (fourcc: string, fps: readonly number[]): CameraFormat[] =>
+  sizes.map(([width, height]) => ({ fourcc, width, height, fps }));
+
+export const piCam: Camera = {
+  path: '/dev/video0',
+  name: 'mmal service 16.1',
+  driver: 'bm2835 mmal',
+  formats: [...formats('YU12', [30, 25, 15]), ...formats('MJPG', [30, 25, 15]), ...formats('H264', [30, 25, 15])],
+};
+export const c920: Camera = {
+  path: '/dev/video0',
+  name: 'HD Pro Webcam C920',
+  driver: 'uvcvideo',
+  byId: 'usb-046d_HD_Pro_Webcam_C920_1A2B3C4D-video-index0',
+  usbPath: '1-1.2',
+  formats: [...formats('YUYV', [10, 5]), ...formats('H264', [30, 24, 15]), ...formats('MJPG', [30, 24, 15])],
+};
+export const c270: Camera = {
+  path: '/dev/video2',
+  name: 'C270 HD WEBCAM',
+  driver: 'uvcvideo',
+  byId: 'usb-046d_C270_HD_WEBCAM_200901010001-video-index0',
+  usbPath: '1-1.3',
+  formats: [
+    { fourcc: 'YUYV', width: 640, height: 480, fps: [30, 15] },
+    { fourcc: 'YUYV', width: 1280, height: 720, fps: [7.5, 5] },
+    { fourcc: 'YUYV', width: 1280, height: 960, fps: [7.5, 5] },
+    { fourcc: 'MJPG', width: 640, height: 480, fps: [30, 15] },
+    { fourcc: 'MJPG', width: 1280, height: 720, fps: [30, 15] },
+    { fourcc: 'MJPG', width: 1280, height: 960, fps: [30, 15] },
+  ],
+};
+export const c920Microphone: Microphone = {
+  id: 'C920',
+  device: 0,
+  name: 'HD Pro Webcam C920',
+  rates: [16000, 24000, 32000],
+  channels: [2],
+  usbPath: '1-1.2',
+};
+export const c270Microphone: Microphone = {
+  id: 'U0x46d0x825',
+  device: 0,
+  name: 'C270',
+  rates: [16000, 32000],
+  channels: [1],
+  usbPath: '1-1.3',
+};
+export const usbAudio: Microphone = {
+  id: 'Device',
+  device: 0,
+  name: 'USB Audio Device',
+  rates: { min: 8000, max: 48000 },
+  channels: [1],
+  usbPath: '1-1.4',
+};
+
+/** avcC of an x264 High 4:2:0 stream and ASC of AAC-LC 44.1 kHz stereo, shortened to what is read of them. */
+export const highAvcc = '0164001fffe10004676400010100026800fdf8f800';
+export const lcAsc = '121056e500';
+
+export const movie: MediaFile = {
+  path: "/media/holiday film's 'best' \"!\" cut.mp4",
+  seconds: 61.5,
+  video: { codec: 'h264', width: 1920, height: 1080, fps: 25, avcc: highAvcc, keyframeSeconds: 2 },
+  audio: { codec: 'aac', rate: 44100, channels: 2, asc: lcAsc },
+};
+export const webm: MediaFile = {
+  path: '/media/talk.webm',
+  seconds: 10,
+  video: { codec: 'vp9', width: 1280, height: 720, fps: 29.97 },
+  audio: { codec: 'opus', rate: 48000, channels: 2 },
+};
+
+export function want(video: Partial<WantedVideo> = {}, audio: Partial<WantedAudio> = {}): Wanted {
+  return {
+    video: {
+      source: 'auto',
+      files: [],
+      loop: false,
+      testPattern: 'bars',
+      width: 1280,
+      height: 720,
+      fps: 30,
+      bitrateKbps: 2500,
+      keyframeSeconds: 2,
+      encoder: 'auto',
+      ...video,
+    },
+    audio: { source: 'auto', rate: 48000, channels: 2, bitrateKbps: 128, gainDb: 0, mute: false, ...audio },
+  };
+}
