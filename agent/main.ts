@@ -32,7 +32,6 @@ async function main(words: readonly string[], env: NodeJS.ProcessEnv, folder: st
       const storage = new Storage(dataFolder(env), (fault) => process.stderr.write(`${fault.message}\n`));
       const source = new SettingsSource(env, folder, storage);
       const loaded = await source.load(isSupervised(env) ? await source.lastGood() : undefined);
-      if (loaded.unreadable) throw loaded.unreadable;
       return command === 'check' ? check(loaded, print) : showPlan(loaded, folder, storage, print);
     }
     case 'probe':

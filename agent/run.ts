@@ -86,7 +86,6 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
     const problems = problemReports(next);
     broadcast.settingsProblems(problems);
     for (const line of formatProblems(next)) log.error('settings_rejected', line);
-    if (next.unreadable) log.error(next.unreadable.code, `[${next.unreadable.code}] ${next.unreadable.message}`);
     if (problems.length > 0)
       return log.error('settings_rejected', 'The edited settings are not valid; nothing has changed.');
     loaded = next;
@@ -98,7 +97,7 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
     const list = changed.map((change) => change.path).join(', ');
     if (changed.length > 0) log.info('settings_applied', `Settings applied: ${list}.`, { changed });
   };
-  source.watch(() => (applying = applying.then(reload)), stopped.signal);
+  source.watch(() => void (applying = applying.then(reload)), stopped.signal);
   watchDevices(() => void broadcast.devicesChanged(), stopped.signal);
   tell();
 

@@ -1,18 +1,15 @@
 /** The settings of this run: file and environment read and resolved; edits of the file taken over; the last good ones kept. */
-import { resolve as resolveSettings, type Resolved } from './config/resolve.js';
+import { resolve as resolveSettings, type Layer, type Resolved } from './config/resolve.js';
 import type { Settings } from './config/settings.js';
 import { Fault, type FaultReport } from './errors.js';
-import { readSettings, settingsPath, watchSettings, type SettingsFile } from './machine/settings-file.js';
+import { readSettings, settingsPath, watchSettings } from './machine/settings-file.js';
 import type { Storage } from './machine/storage.js';
 
 /** A supervisor restarts what ends, for ever: balena does, and whoever says so. */
 export const isSupervised = (env: NodeJS.ProcessEnv): boolean =>
   env['BALENA'] === '1' || /^(1|true|yes|on)$/i.test(env['MAKERCAST_SUPERVISED'] ?? '');
 
-/** Resolved settings, and the fault of a settings file that cannot be read (its layer is then missing). */
-export interface Loaded extends Resolved {
-  readonly unreadable?: Fault;
-}
+export type Loaded = Resolved;
 
 const stateName = 'settings';
 const stateFormat = 1;
@@ -33,15 +30,17 @@ export class SettingsSource {
 
   /** Under a supervisor an invalid setting falls back to its last good value, else to its default. */
   async load(lastGood?: Settings): Promise<Loaded> {
-    let file: SettingsFile | undefined;
-    let unreadable: Fault | undefined;
+    return resolveSettings({ ...(await this.#file()), env: this.env, ...(lastGood ? { lastGood } : {}) });
+  }
+
+  /** The file as a layer, or nothing where there is none and none need be. */
+  async #file(): Promise<{ file?: Layer }> {
     try {
-      file = await readSettings(this.#path);
+      const file = await readSettings(this.#path);
+      return file ? { file } : {};
     } catch (error) {
-      unreadable = Fault.from(error);
+      return { file: { name: this.#path.name, values: undefined, unreadable: Fault.from(error).message } };
     }
-    const resolved = resolveSettings({ ...(file ? { file } : {}), env: this.env, ...(lastGood ? { lastGood } : {}) });
-    return { ...resolved, ...(unreadable ? { unreadable } : {}) };
   }
 
   lastGood(): Promise<Settings | undefined> {
@@ -59,9 +58,6 @@ export class SettingsSource {
 }
 
 /** Everything that is wrong, as the status document shows it. */
-export function problemReports({ problems, unreadable }: Loaded): FaultReport[] {
-  return [
-    ...(unreadable ? [unreadable.report()] : []),
-    ...problems.map(({ code, message }) => ({ code, what: message, mend: '' })),
-  ];
+export function problemReports({ problems }: Loaded): FaultReport[] {
+  return problems.map(({ code, message }) => ({ code, what: message, mend: '' }));
 }

@@ -15,7 +15,15 @@ const packages: Readonly<Record<string, readonly string[]>> = {
     'v4l2src',
     'videoflip',
   ],
-  'gstreamer1.0-plugins-bad': ['fdkaacenc', 'h264parse', 'openh264dec', 'openh264enc', 'rtmp2sink', 'voaacenc'],
+  'gstreamer1.0-plugins-bad': [
+    'fdkaacenc',
+    'h264parse',
+    'h264timestamper',
+    'openh264dec',
+    'openh264enc',
+    'rtmp2sink',
+    'voaacenc',
+  ],
   'gstreamer1.0-plugins-ugly': ['x264enc'],
   'gstreamer1.0-libav': ['avdec_h264', 'avenc_aac'],
 };

@@ -51,6 +51,8 @@ export interface MediaFile {
   readonly path: string;
   /** Seconds; absent where the container does not tell. */
   readonly seconds?: number;
+  /** How it has to be turned to stand upright, such as `rotate-90`; absent where it stands upright. */
+  readonly orientation?: string;
   readonly video?: {
     /** `h264` or whatever GStreamer calls it. */
     readonly codec: string;

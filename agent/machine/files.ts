@@ -15,8 +15,6 @@ const deadlineMs = 20_000;
 export interface ProbedFile extends MediaFile {
   /** Set where the file was so long that only its beginning was looked at: `keyframeSeconds` is true of this many seconds. */
   readonly scannedSeconds?: number;
-  /** Set where players have to turn the picture, as GStreamer names it (`rotate-90`): a phone that was held upright. */
-  readonly orientation?: string;
 }
 
 /** The last answer for each path, by what tells one state of a file from another. */
@@ -84,7 +82,7 @@ async function probed(path: string, name: string, file: FileHandle, run: Runner)
     const why = /^ERROR: from element \S+: (.*)$/m.exec(said.stdout + said.stderr)?.[1];
     throw new Fault(
       'file_broken',
-      `The file ${name} cannot be understood: ${why ?? 'GStreamer gives no answer'}`,
+      `The file ${name} cannot be understood: ${why ?? 'GStreamer gives no answer.'}`,
       'Is it a media file, and whole?',
     );
   }

@@ -3,28 +3,22 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { describe } from '../../pipelines/describe.js';
 import type { Facts } from '../../pipelines/facts.js';
-import { bitrateProperty, NoPlan, plan as compose, type Plan } from '../../pipelines/plan.js';
+import { bitrateProperty, type Plan } from '../../pipelines/plan.js';
 import type { Wanted } from '../../pipelines/wanted.js';
 import type { Clock } from '../clock.js';
 import { cost, type Change } from '../config/cost.js';
 import type { Settings } from '../config/settings.js';
-import { Fault, isFaultCode, type FaultReport } from '../errors.js';
+import { Fault, type FaultReport } from '../errors.js';
 import type { Log } from '../log.js';
 import { Child } from '../media/child.js';
-import type {
-  FromCapture,
-  FromDelivery,
-  HubStatus,
-  OutputStatus,
-  ToCapture,
-  ToDelivery,
-  WantedOutput,
-} from '../media/messages.js';
+import type { FromCapture, FromDelivery, HubStatus, ToCapture, ToDelivery, WantedOutput } from '../media/messages.js';
 import { Backoff } from './backoff.js';
 import { Demo } from './demo.js';
 import { runFolder } from './folder.js';
+import { Outputs } from './outputs.js';
+import { Planner } from './planner.js';
 import type { ActualState, Status } from './status.js';
-import { soundProperties, wantedMedia, wantedOutputs } from './wants.js';
+import { soundProperties, wantedOutputs } from './wants.js';
 
 /** What a broadcast needs of the machine and of the program around it. */
 export interface Surroundings {
@@ -45,8 +39,6 @@ export interface Surroundings {
   readonly ended: () => void;
 }
 
-const loopback = /^(localhost|127\.|::1$)/;
-
 export class Broadcast {
   readonly #capture: Child<ToCapture, FromCapture>;
   readonly #delivery: Child<ToDelivery, FromDelivery>;
@@ -55,13 +47,11 @@ export class Broadcast {
   readonly #deliveryBackoff: Backoff;
   readonly #problems = new Map<'plan' | 'capture' | 'delivery' | 'demo', FaultReport>();
   #settingsProblems: readonly FaultReport[] = [];
-  readonly #outputs = new Map<string, OutputStatus>();
-  readonly #urls = new Map<string, string>();
+  readonly #outputs: Outputs;
+  readonly #planner: Planner;
   #folder = '';
   #demoOutput: WantedOutput | undefined;
   #plan: Plan | undefined;
-  /** What the plan was made of. */
-  #facts: Facts | undefined;
   #planId = 0;
   #playing = false;
   /** While the format of the broadcast changes, no output is open. */
@@ -78,6 +68,8 @@ export class Broadcast {
     private readonly around: Surroundings,
   ) {
     const { environment, log, clock } = around;
+    this.#outputs = new Outputs(log, around.networkFault);
+    this.#planner = new Planner(around.gather, around.folder);
     this.#captureBackoff = new Backoff(clock);
     this.#deliveryBackoff = new Backoff(clock);
     this.#capture = new Child('capture', 'capture/main.js', environment, {
@@ -132,14 +124,12 @@ export class Broadcast {
 
   /** Takes a live change over into the pipeline that runs, and into the plan that says what runs. */
   async #adjust(bitrate: boolean): Promise<void> {
-    if (!this.#plan || !this.#facts) return;
+    if (!this.#plan) return;
     const set = bitrate ? bitrateProperty(this.#plan, this.settings.video.bitrateKbps) : undefined;
     if (bitrate && !set) return this.replan();
-    this.#capture.send({
-      type: 'set',
-      properties: [...soundProperties(this.settings, this.#plan), ...(set ? [set] : [])],
-    });
-    this.#plan = compose(wantedMedia(this.settings, this.around.folder), this.#facts);
+    const properties = [...soundProperties(this.settings, this.#plan), ...(set ? [set] : [])];
+    this.#capture.send({ type: 'set', properties });
+    this.#plan = this.#planner.adjusted(this.settings);
   }
 
   /** Closes every output in order, and both children with them. */
@@ -163,7 +153,6 @@ export class Broadcast {
   }
 
   status(): Status {
-    const outputs = [...this.#outputs].map(([name, output]) => [name, { ...output, url: this.#urls.get(name) ?? '' }]);
     return {
       version: this.around.version,
       wanted: this.#state === 'on' ? 'on air' : 'idle',
@@ -172,13 +161,13 @@ export class Broadcast {
       problems: [...this.#settingsProblems, ...this.#problems.values()],
       ...(this.#plan ? { video: this.#plan.video, audio: this.#plan.audio } : {}),
       ...(this.#hub ? { hub: this.#hub } : {}),
-      outputs: Object.fromEntries(outputs) as Status['outputs'],
+      outputs: this.#outputs.document(),
     };
   }
 
   #actual(): ActualState {
     if (this.#state !== 'on') return this.#state;
-    const states = [...this.#outputs.values()].map((output) => output.state);
+    const { states } = this.#outputs;
     if (this.#settingsProblems.length > 0 || this.#problems.size > 0 || states.includes('waiting')) return 'degraded';
     return this.#playing && states.length > 0 && states.every((state) => state === 'live') ? 'live' : 'starting';
   }
@@ -210,7 +199,7 @@ export class Broadcast {
     this.#plan = undefined;
     this.#playing = false;
     this.#hub = undefined;
-    this.#outputs.clear();
+    this.#outputs.forget();
     this.#problems.clear();
   }
 
@@ -238,18 +227,15 @@ export class Broadcast {
 
   async #makePlan(onlyIfOther: boolean): Promise<void> {
     try {
-      const wanted = wantedMedia(this.settings, this.around.folder);
-      const facts = await this.around.gather(wanted);
-      const next = compose(wanted, facts);
+      const next = await this.#planner.make(this.settings);
       if (this.#state !== 'on') return;
-      this.#facts = facts;
       this.#problems.delete('plan');
       if (onlyIfOther && this.#playing && JSON.stringify(next) === JSON.stringify(this.#plan)) return;
       this.#plan = next;
       this.#play();
     } catch (error) {
       if (this.#state !== 'on') return;
-      this.#trouble('plan', planFault(error));
+      this.#trouble('plan', Fault.from(error));
       // What is on stays on: it is better than nothing. Else the device may yet be plugged in, or the file appear.
       if (!this.#playing) this.#captureBackoff.again(() => void this.replan());
     }
@@ -283,15 +269,11 @@ export class Broadcast {
     const wanted = wantedOutputs(this.settings);
     if (this.#demoOutput) {
       const { host, port, application, stream } = this.#demoOutput.destination;
-      wanted.push({ output: this.#demoOutput, url: `rtmp://${host}:${port}/${application}/${stream}` });
+      const url = `rtmp://${host}:${port}/${application}/${stream}`;
+      this.around.log.redactor.allow(url);
+      wanted.push({ output: this.#demoOutput, url });
     }
-    this.#urls.clear();
-    for (const { output, url } of wanted) this.#urls.set(output.name, url);
-    for (const name of this.#outputs.keys()) {
-      if (this.#urls.has(name)) continue;
-      this.#outputs.delete(name);
-      this.around.log.info('output_off', `Output ${name} is off.`, { output: name });
-    }
+    this.#outputs.want(wanted);
     this.#delivery.send({ type: 'outputs', outputs: this.#outputsHeld ? [] : wanted.map(({ output }) => output) });
   }
 
@@ -347,15 +329,13 @@ export class Broadcast {
         this.#problems.delete('delivery');
         return;
       case 'output':
-        return this.#onOutput(message.name, message.status);
+        return this.#outputs.heard(message.name, message.status);
       case 'keyframe':
         return this.#capture.send({ type: 'keyframe' });
       case 'beat':
         this.#hub = message.hub;
         this.#deliveryBackoff.progress();
-        for (const [name, status] of Object.entries(message.outputs)) {
-          if (this.#urls.has(name)) this.#outputs.set(name, this.#explained(name, status));
-        }
+        for (const [name, status] of Object.entries(message.outputs)) this.#outputs.heard(name, status);
         if (this.#state === 'ended') void this.#finish();
         return;
     }
@@ -369,48 +349,10 @@ export class Broadcast {
     this.around.ended();
   }
 
-  #onOutput(name: string, reported: OutputStatus): void {
-    if (!this.#urls.has(name)) return;
-    const before = this.#outputs.get(name);
-    const status = this.#explained(name, reported);
-    this.#outputs.set(name, status);
-    if (status.state === 'live' && before?.state !== 'live') {
-      this.around.log.info('output_live', `Output ${name} is live: ${this.#urls.get(name)}`, { output: name });
-      if (name === 'demo') this.around.log.info('watch', `Watch it: ffplay ${this.#urls.get(name)}`);
-    }
-    // Every retry of a server that is down would say the same again.
-    if (
-      status.state === 'waiting' &&
-      status.fault &&
-      (before?.fault?.code !== status.fault.code || before.state === 'live')
-    ) {
-      const { code, what, mend } = status.fault;
-      this.around.log.warn('output_failed', `Output ${name} [${code}]: ${what} ${mend} It is tried again.`, {
-        output: name,
-        code,
-      });
-    }
-  }
-
-  /** Where no server can be reached because there is no network at all, that is the reason to give. */
-  #explained(name: string, status: OutputStatus): OutputStatus {
-    const host = /^\w+:\/\/\[?([^/\]]+)/.exec(this.#urls.get(name) ?? '')?.[1] ?? '';
-    if (!status.fault || !/^output_(unresolved|unreachable|timeout)$/.test(status.fault.code) || loopback.test(host))
-      return status;
-    const fault = this.around.networkFault();
-    return fault ? { ...status, fault: fault.report() } : status;
-  }
-
   #trouble(area: 'plan' | 'capture' | 'delivery' | 'demo', fault: Fault): void {
     const known = this.#problems.get(area);
     this.#problems.set(area, fault.report());
     if (known?.code === fault.code && known.what === fault.what) return;
     this.around.log.error(fault.code, `[${fault.code}] ${fault.message}`, { code: fault.code });
   }
-}
-
-/** A thrown NoPlan, or anything else, as a fault. */
-export function planFault(error: unknown): Fault {
-  if (!(error instanceof NoPlan)) return Fault.from(error);
-  return new Fault(isFaultCode(error.code) ? error.code : 'internal', error.what, error.mend);
 }

@@ -94,7 +94,8 @@ export function cameraH264(camera: Camera, format: Choice, video: WantedVideo): 
 
 /**
  * Raw pictures from the camera. `videorate` is always there: a webcam slows down in the dark, whatever it lists. After a decoder
- * a short queue gives decoding and encoding a core each; it drops rather than delays when the encoder is too slow.
+ * a short queue gives decoding and encoding a core each; it drops rather than delays when the encoder is too slow. JPEG has
+ * the full range of brightness, which many players show too dark and too bright: the conversion narrows it in passing.
  */
 export function cameraRaw(
   camera: Camera,
@@ -120,7 +121,8 @@ export function cameraRaw(
     'videorate skip-to-first=true',
     ...(sized ? [] : ['videoscale add-borders=true']),
     ...(raw === target ? [] : ['videoconvert']),
-    sized ? rawCaps(video, target).replace(',pixel-aspect-ratio=1/1', '') : rawCaps(video, target),
+    (sized ? rawCaps(video, target).replace(',pixel-aspect-ratio=1/1', '') : rawCaps(video, target)) +
+      (format.kind === 'jpeg' ? ',colorimetry=bt601' : ''),
   ];
   return { text: steps.join(' ! '), properties: [device(camera)], source: `camera ${camera.name} (${camera.path})` };
 }

@@ -44,14 +44,18 @@ export function fileH264(file: MediaFile, files: number, ownAudio: boolean): Pic
     text:
       'multiqueue name=tracks\n' +
       'filesrc name=file ! parsebin name=demux\n' +
-      'demux. ! video/x-h264 ! tracks.sink_0 tracks.src_0 ! h264parse ! h264timestamper',
+      'demux. ! video/x-h264 ! tracks.sink_0 tracks.src_0',
     properties: open(file),
     source: sourceOf(files),
     ...(ownAudio ? { audio: 'demux. ! audio/mpeg,mpegversion=4 ! tracks.sink_1 tracks.src_1 ! aacparse' } : {}),
   };
 }
 
-/** Decoded, upright (phones film sideways), without interlacing, at the broadcast's size and rate. */
+/**
+ * Decoded, upright (phones film sideways), without interlacing, at the broadcast's size and rate. `skip-to-first`, since
+ * without it videorate of GStreamer 1.22 sends its filling for a late start after the first frame, with earlier times. HD is
+ * BT.709 as it is; whatever else (full range JPEG, wide gamut) would come out in wrong colours at some players.
+ */
 export function fileRaw(
   file: MediaFile,
   files: number,
@@ -62,8 +66,8 @@ export function fileRaw(
   return {
     text:
       'filesrc name=file ! decodebin name=decode\n' +
-      'decode. ! video/x-raw(ANY) ! deinterlace fields=top ! videorate ! videoconvert ! videoflip video-direction=auto ! ' +
-      `videoscale add-borders=true ! ${rawCaps(video, format)}`,
+      'decode. ! video/x-raw(ANY) ! deinterlace fields=top ! videorate skip-to-first=true ! videoconvert ! videoflip video-direction=auto ! ' +
+      `videoscale add-borders=true ! ${rawCaps(video, format)},colorimetry=bt709`,
     properties: open(file),
     source: sourceOf(files),
     ...(ownAudio ? { audio: 'decode. ! audio/x-raw(ANY)' } : {}),

@@ -53,7 +53,10 @@ export function ascFits(hex: string): boolean {
 
 /** Why a file cannot be passed through, in plain words; undefined where it can. */
 export function unfit(file: MediaFile): string | undefined {
-  const { video, audio } = file;
+  const { video, audio, orientation } = file;
+  // FLV cannot say that a picture lies on its side, nor AVI when its B-frames are to be shown.
+  if (orientation !== undefined) return 'it lies on its side';
+  if (/\.avi$/i.test(file.path)) return 'AVI does not tell the times of its pictures';
   if (video?.codec !== 'h264' || video.avcc === undefined)
     return `its video is ${video?.codec ?? 'missing'}, not H.264`;
   if (!avcFits(video.avcc)) return 'its H.264 is not Baseline, Main or High 4:2:0 with 8 bits';

@@ -1,9 +1,11 @@
 /** Runs makercast as a user would, with a clean environment, and sees what it says, what it starts and what it leaves behind. */
 import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdir, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ended, mortal, run as runCommand, temporaryFolder, type CommandResult } from './command.js';
 import { Feed, until, within } from './feed.js';
+import { root } from './root.js';
 import { allProcesses, environmentOf, processInfo, processTree, type ProcessInfo } from './processes.js';
 
 /** The compiled program that stands beside the compiled test: <dir>/agent/main.js for <dir>/test/helpers/agent.js. */
@@ -54,6 +56,15 @@ const environment = (folder: string, env: Environment): NodeJS.ProcessEnv => ({
   MAKERCAST_DATA: path.join(folder, 'data'),
   ...env,
 });
+
+/** A home of its own, but for ~/.cache: GStreamer's registry is there, and each new one costs seconds of scanning. */
+async function home(): Promise<{ folder: string; remove: () => Promise<void> }> {
+  const cache = path.join(root, '.cache', 'home');
+  const temporary = await temporaryFolder();
+  await mkdir(cache, { recursive: true });
+  await symlink(cache, path.join(temporary.folder, '.cache'));
+  return temporary;
+}
 
 function parse(line: string): LogLine {
   try {
@@ -204,7 +215,7 @@ export class Agent implements AsyncDisposable {
  * nothing else is passed on. The caller disposes of it (`await using`), which kills what is left of it.
  */
 export async function startAgent(env: Environment, options: AgentOptions = {}): Promise<Agent> {
-  const { folder, remove } = await temporaryFolder();
+  const { folder, remove } = await home();
   const words = [...(options.prefix ?? []), process.execPath, mainFile, ...(options.args ?? [])];
   const child = spawn(...mortal(words[0]!, words.slice(1)), {
     cwd: options.cwd ?? folder,
@@ -224,7 +235,7 @@ export async function runAgent(
   env: Environment = {},
   options: { input?: string; cwd?: string; deadlineMs?: number; prefix?: readonly string[] } = {},
 ): Promise<Omit<CommandResult, 'stdout'> & { stdout: string }> {
-  const { folder, remove } = await temporaryFolder();
+  const { folder, remove } = await home();
   const words = [...(options.prefix ?? []), process.execPath, mainFile, ...args];
   try {
     const result = await runCommand(words[0]!, words.slice(1), {

@@ -1,7 +1,7 @@
 /** One RTMP destination: a pipeline of its own, with its own queue, state and retry. What happens to it touches no other. */
 import type { Clock } from '../../clock.js';
 import { rtmpOutput, rtmpProperties } from '../../../pipelines/outputs/rtmp.js';
-import { Fault } from '../../errors.js';
+import type { Fault } from '../../errors.js';
 import { isKeyframe, isSequenceHeader, isVideo, stamp } from '../../flv/tag.js';
 import { Pipeline, type BusMessage } from '../gstreamer.js';
 import type { OutputState, OutputStatus, WantedOutput } from '../messages.js';

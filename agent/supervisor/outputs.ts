@@ -1,0 +1,78 @@
+/** What is known of each output: where it goes to, how it is, and what of that is worth a line in the log. */
+import type { Fault } from '../errors.js';
+import type { Log } from '../log.js';
+import type { OutputState, OutputStatus, WantedOutput } from '../media/messages.js';
+import type { Status } from './status.js';
+
+/** An output that is wanted, and its URL as it may be shown. */
+export interface Shown {
+  readonly output: WantedOutput;
+  readonly url: string;
+}
+
+const loopback = /^(localhost|127\.|::1$)/;
+
+export class Outputs {
+  #wanted = new Map<string, Shown>();
+  readonly #statuses = new Map<string, OutputStatus>();
+
+  /** `networkFault`: the fault of a machine without a network, if it is one. */
+  constructor(
+    private readonly log: Log,
+    private readonly networkFault: () => Fault | undefined,
+  ) {}
+
+  /** From now on these are wanted, and no others. */
+  want(wanted: readonly Shown[]): void {
+    this.#wanted = new Map(wanted.map((each) => [each.output.name, each]));
+    for (const name of this.#statuses.keys()) {
+      if (this.#wanted.has(name)) continue;
+      this.#statuses.delete(name);
+      this.log.info('output_off', `Output ${name} is off.`, { output: name });
+    }
+  }
+
+  /** As an output says of itself; one that is not wanted any more is not listened to. */
+  heard(name: string, reported: OutputStatus): void {
+    const wanted = this.#wanted.get(name);
+    if (!wanted) return;
+    const before = this.#statuses.get(name);
+    const status = this.#explained(wanted, reported);
+    this.#statuses.set(name, status);
+    if (status.state === 'live' && before?.state !== 'live') {
+      this.log.info('output_live', `Output ${name} is live: ${wanted.url}`, { output: name });
+      if (name === 'demo') this.log.info('watch', `Watch it: ffplay ${wanted.url}`);
+    }
+    // Every retry of a server that is down would say the same again.
+    const news = before?.fault?.code !== status.fault?.code || before?.state === 'live';
+    if (status.state !== 'waiting' || !status.fault || !news) return;
+    const { code, what, mend } = status.fault;
+    const sentence = [what, mend, 'It is tried again.'].filter((part) => part !== '').join(' ');
+    this.log.warn('output_failed', `Output ${name} [${code}]: ${sentence}`, { output: name, code });
+  }
+
+  /** Nothing is known any more: delivery has ended. */
+  forget(): void {
+    this.#statuses.clear();
+  }
+
+  get states(): OutputState[] {
+    return [...this.#statuses.values()].map((status) => status.state);
+  }
+
+  document(): Status['outputs'] {
+    const shown = [...this.#statuses].map(([name, status]) => [
+      name,
+      { ...status, url: this.#wanted.get(name)?.url ?? '' },
+    ]);
+    return Object.fromEntries(shown) as Status['outputs'];
+  }
+
+  /** Where no server can be reached because there is no network at all, that is the reason to give. */
+  #explained({ output }: Shown, status: OutputStatus): OutputStatus {
+    const unreachable = /^output_(unresolved|unreachable|timeout)$/.test(status.fault?.code ?? '');
+    if (!unreachable || loopback.test(output.destination.host)) return status;
+    const fault = this.networkFault();
+    return fault ? { ...status, fault: fault.report() } : status;
+  }
+}

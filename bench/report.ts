@@ -1,0 +1,138 @@
+/** From rounds to rows: medians, ratios and goals, as a table and as JSON. */
+import { contenders, type Contender } from './contenders.js';
+import type { ProcessResult, RoundResult } from './round.js';
+
+export interface Row {
+  readonly measure: string;
+  readonly unit: string;
+  /** makercast's; null where it could not be measured. */
+  readonly value: number | null;
+  /** The most that is allowed; null where there is no goal. */
+  readonly goal: number | null;
+  readonly met: boolean | null;
+  /** The others' values in the same run. */
+  readonly versus: Readonly<Record<string, number | null>>;
+}
+
+export type Results = Readonly<Record<Contender, readonly RoundResult[]>>;
+
+function median(values: readonly (number | undefined)[]): number | null {
+  const sorted = values
+    .filter((value) => value !== undefined && !Number.isNaN(value))
+    .toSorted((a, b) => a! - b!) as number[];
+  if (sorted.length === 0) return null;
+  return (sorted[Math.floor((sorted.length - 1) / 2)]! + sorted[Math.ceil((sorted.length - 1) / 2)]!) / 2;
+}
+
+const sum = (round: RoundResult, field: keyof ProcessResult): number =>
+  [...round.processes.values()].reduce((total, cost) => total + cost[field], 0);
+
+/** makercast's processes by the titles that they give themselves. */
+const parts = { agent: /^makercast$|agent\/main\.js$/, capture: /capture/, delivery: /delivery/ } as const;
+type Part = keyof typeof parts;
+
+function ofPart(round: RoundResult, part: Part, field: keyof ProcessResult): number | undefined {
+  return [...round.processes].find(([name]) => parts[part].test(name))?.[1][field];
+}
+
+export function rows(results: Results): Row[] {
+  const of = (contender: Contender, value: (round: RoundResult) => number | undefined): number | null =>
+    median(results[contender].map(value));
+
+  function row(
+    measure: string,
+    unit: string,
+    value: (round: RoundResult) => number | undefined,
+    goal?: (gst: number) => number,
+  ): Row {
+    const [own, ...others] = contenders.map((contender) => of(contender, value)) as [
+      number | null,
+      ...(number | null)[],
+    ];
+    const most = goal && others[0] !== null && others[0] !== undefined ? goal(others[0]) : null;
+    return {
+      measure,
+      unit,
+      value: own,
+      goal: most,
+      met: own === null || most === null ? null : own <= most,
+      versus: Object.fromEntries(contenders.slice(1).map((contender, index) => [contender, others[index] ?? null])),
+    };
+  }
+
+  function partRow(measure: string, unit: string, part: Part, field: keyof ProcessResult, most?: number): Row {
+    const own = of('makercast', (round) => ofPart(round, part, field));
+    return {
+      measure,
+      unit,
+      value: own,
+      goal: most ?? null,
+      met: own === null || most === undefined ? null : own <= most,
+      versus: {},
+    };
+  }
+
+  const gstPss = of('gst-launch', (round) => sum(round, 'pssMb'));
+  return [
+    row(
+      'steady CPU, in all',
+      'CPU s a minute',
+      (round) => sum(round, 'cpuPerMinute'),
+      (gst) => 1.15 * gst,
+    ),
+    partRow('steady CPU, agent', 'CPU s a minute', 'agent', 'cpuPerMinute'),
+    partRow('steady CPU, capture', 'CPU s a minute', 'capture', 'cpuPerMinute'),
+    partRow('steady CPU, delivery', 'CPU s a minute', 'delivery', 'cpuPerMinute'),
+    row('CPU for the start and the first 5 s', 'CPU s', (round) => round.startCpuSeconds),
+    row('wake-ups, in all', 'a second', (round) => sum(round, 'wakeupsPerSecond')),
+    partRow('wake-ups, agent', 'a second', 'agent', 'wakeupsPerSecond'),
+    partRow('wake-ups, capture', 'a second', 'capture', 'wakeupsPerSecond'),
+    partRow('wake-ups, delivery', 'a second', 'delivery', 'wakeupsPerSecond'),
+    partRow("wake-ups, delivery's main thread", 'a second', 'delivery', 'mainWakeupsPerSecond', 20),
+    row('memory (PSS), in all', 'MB', (round) => sum(round, 'pssMb')),
+    partRow('memory (PSS), agent', 'MB', 'agent', 'pssMb', 45),
+    partRow('memory (PSS), capture', 'MB', 'capture', 'pssMb', gstPss === null ? undefined : gstPss + 30),
+    partRow('memory (PSS), delivery', 'MB', 'delivery', 'pssMb', 40),
+    row(
+      'start to first keyframe',
+      'ms',
+      (round) => round.firstKeyframeMs,
+      (gst) => gst + 1000,
+    ),
+    row(
+      'picture latency',
+      'ms',
+      (round) => round.latencyMs,
+      (gst) => gst + 20,
+    ),
+    row('pictures arrived', 'a second', (round) => round.fps),
+    row('pictures that cannot be decoded', 'a round', (round) => round.undecoded),
+  ];
+}
+
+const number = (value: number | null | undefined): string =>
+  value === null || value === undefined ? '-' : value.toFixed(Math.abs(value) < 100 ? 1 : 0);
+
+/** A table for people; `x gst` is the ratio to gst-launch. */
+export function table(all: readonly Row[]): string {
+  const head = ['measure', 'unit', 'makercast', 'gst-launch', 'ffmpeg', 'x gst', 'goal', ''];
+  const lines = all.map(({ measure, unit, value, goal, met, versus }) => {
+    const gst = versus['gst-launch'];
+    const ratio = value !== null && gst ? (value / gst).toFixed(2) : '-';
+    const verdict = met === null ? '' : met ? 'met' : 'MISSED';
+    return [
+      measure,
+      unit,
+      number(value),
+      number(gst),
+      number(versus['ffmpeg']),
+      ratio,
+      goal === null ? '' : `<= ${number(goal)}`,
+      verdict,
+    ];
+  });
+  const widths = head.map((_, column) => Math.max(...[head, ...lines].map((line) => line[column]!.length)));
+  const pad = (text: string, column: number): string =>
+    column < 2 ? text.padEnd(widths[column]!) : text.padStart(widths[column]!);
+  return [head, ...lines].map((line) => line.map(pad).join('  ').trimEnd()).join('\n');
+}

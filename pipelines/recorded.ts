@@ -1,0 +1,86 @@
+/** Plans of media files: untouched where they fit, transcoded where they do not, one piece a file. */
+import { generatedSound } from './audio/generated.js';
+import { avc, encodedSound, encodedVideo, encoderText, type Sound } from './branch.js';
+import { chooseEncoder } from './encoders/encoder.js';
+import type { Facts, MediaFile } from './facts.js';
+import { NoPlan } from './noplan.js';
+import type { Piece, Plan } from './plan.js';
+import { fileH264, fileRaw, findFiles, secondsOf } from './sources/file.js';
+import { playlistUnfit } from './sources/fit.js';
+import type { Picture } from './sources/picture.js';
+import type { Wanted, WantedAudio } from './wanted.js';
+
+export function filePlan(wanted: Wanted, facts: Facts): Plan {
+  const { video, audio } = wanted;
+  const files = findFiles(video, facts);
+  if (audio.source !== 'auto' && audio.source !== 'none' && audio.source !== 'test') {
+    throw new NoPlan(
+      'setting_range',
+      `A file's sound cannot come from the sound card '${audio.source}'.`,
+      "Set audio.source to auto (the file's own sound), test or none.",
+    );
+  }
+  const why = playlistUnfit(files);
+  if (why !== undefined && video.encoder === 'passthrough')
+    throw new NoPlan('passthrough_unfit', `Not fit to be passed through: ${why}.`, 'Set video.encoder to auto.');
+  const untouched = why === undefined && (video.encoder === 'auto' || video.encoder === 'passthrough');
+  return untouched ? untouchedPlan(files, wanted, facts) : transcodedPlan(files, wanted, facts);
+}
+
+/** Whether the sound of `file` is its own. */
+const keepsAudio = (file: MediaFile, audio: WantedAudio): boolean =>
+  audio.source === 'auto' && file.audio !== undefined;
+
+function madeSound(file: MediaFile, { audio }: Wanted, facts: Facts): Sound {
+  const kind = audio.source === 'test' ? 'tone' : 'silence';
+  return encodedSound(audio, facts, kind, { text: generatedSound(kind, audio, secondsOf(file)) });
+}
+
+function untouchedPlan(files: readonly MediaFile[], wanted: Wanted, facts: Facts): Plan {
+  const sounds = files.map((file) => (keepsAudio(file, wanted.audio) ? undefined : madeSound(file, wanted, facts)));
+  const pictures = files.map((file, index) => fileH264(file, files.length, sounds[index] === undefined));
+  const { width, height, fps } = files[0]!.video!;
+  const own = files[0]!.audio;
+  return {
+    pieces: pictures.map((picture, index) => filePiece(picture, '', sounds[index])),
+    loop: wanted.video.loop,
+    video: { source: pictures[0]!.source, encoder: 'passthrough', width, height, fps },
+    audio: sounds[0]?.about ?? { source: 'file', encoder: 'passthrough', rate: own!.rate, channels: own!.channels },
+    ...(sounds[0] ? { volume: 'gain' } : {}),
+  };
+}
+
+function transcodedPlan(files: readonly MediaFile[], wanted: Wanted, facts: Facts): Plan {
+  const { video, audio } = wanted;
+  const encoder = chooseEncoder(video.encoder, facts);
+  const parts = files.map((file) => {
+    const picture = fileRaw(file, files.length, video, encoder.formats[0]!, keepsAudio(file, audio));
+    const sound = picture.audio
+      ? encodedSound(audio, facts, 'file', { text: picture.audio })
+      : madeSound(file, wanted, facts);
+    return { picture, sound };
+  });
+  return {
+    pieces: parts.map(({ picture, sound }) => filePiece(picture, ` ! ${encoderText(encoder, video)}`, sound)),
+    loop: video.loop,
+    video: encodedVideo(parts[0]!.picture, encoder, video),
+    audio: (parts.find((part) => part.picture.audio) ?? parts[0]!).sound.about,
+    bitrate: { element: 'venc', ...encoder.bitrate },
+    volume: 'gain',
+  };
+}
+
+/**
+ * A file is paced by its sink: without `sync` five seconds of it would be gone in 14 ms. Matroska tells no decode times, without
+ * which `flvmux` ruins the order of B-frames: `h264timestamper` makes them.
+ */
+function filePiece(picture: Picture & { audio?: string }, encoder: string, sound: Sound | undefined): Piece {
+  return {
+    text: [
+      `${picture.text}${encoder} ! ${avc}${encoder ? '' : ' ! h264timestamper'} ! queue ! mux.video`,
+      `${sound?.text ?? `${picture.audio} ! audio/mpeg,mpegversion=4,stream-format=raw`} ! queue ! mux.audio`,
+      'flvmux name=mux streamable=true ! appsink name=tags sync=true max-buffers=20 enable-last-sample=false',
+    ].join('\n'),
+    properties: [...picture.properties, ...(sound?.properties ?? [])],
+  };
+}

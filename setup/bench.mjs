@@ -1,0 +1,5 @@
+/** `npm run bench`: installs what the benchmark needs, compiles, and runs it in this process. */
+import { ready } from './ready.mjs';
+
+await ready({ packages: ['runtime', 'bench'], native: true, build: 'all' });
+await import('../dist/bench/main.js');

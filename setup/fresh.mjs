@@ -1,0 +1,215 @@
+/**
+ * `npm run test:fresh`: the proof that the two commands do all the set-up. In a minimal Debian 12 with nothing but Node.js:
+ * a clone of the commit, `npm start` until media arrives at a server, twice, then `npm test`.
+ *
+ * Options: `--node 22` takes the newest Node.js 22 of the npm registry instead of the one that runs this, `--no-tests`
+ * leaves the last step out, `--keep` leaves the folder in place. The bare Debian is kept in .cache/fresh for a week.
+ */
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { installPackages } from './apt.mjs';
+import { missingPackages, root } from './ready.mjs';
+import { fetchNode, furnish, makeBase, open, remove } from './room.mjs';
+import { Stop } from './run.mjs';
+
+/** A folder with a space in its name: nothing may break on one. */
+const clone = '/root/my makercast';
+const firstStartMs = 15 * 60_000;
+const secondStartMs = 60_000;
+const stopMs = 15_000;
+/** What is recorded of a stream to judge it: at 25 pictures a second and 44100 Hz, 125 and 215 packets. */
+const seconds = 5;
+const least = { h264: 100, aac: 150 };
+
+const { values: options } = parseArgs({
+  options: { node: { type: 'string' }, 'no-tests': { type: 'boolean' }, keep: { type: 'boolean' } },
+});
+
+const began = Date.now();
+const say = (line) => console.log(`[fresh ${String(Math.round((Date.now() - began) / 1000)).padStart(3)} s] ${line}`);
+
+function within(promise, ms, what) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what} did not come within ${ms / 1000} s`)), ms);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+/** Plays `url` as a viewer outside of the room, and throws unless what arrives is a stream with picture and sound. */
+async function judge(url, folder) {
+  const file = path.join(folder, 'arrived.mkv');
+  const args = ['-v', 'error', '-y', '-i', url, '-t', String(seconds), '-c', 'copy', file];
+  const ffmpeg = spawn('ffmpeg', args, { stdio: ['ignore', 'inherit', 'inherit'] });
+  const [code] = await within(once(ffmpeg, 'close'), secondStartMs, `media at ${url}`).finally(() =>
+    ffmpeg.kill('SIGKILL'),
+  );
+  if (code !== 0) throw new Error(`ffmpeg could not play ${url} (see above)`);
+  const probe = [
+    '-v',
+    'error',
+    '-count_packets',
+    '-show_entries',
+    'stream=codec_name,width,height,r_frame_rate,sample_rate,nb_read_packets',
+    '-of',
+    'json',
+    file,
+  ];
+  const { streams } = JSON.parse(execFileSync('ffprobe', probe, { encoding: 'utf8' }));
+  for (const [codec, count] of Object.entries(least)) {
+    const stream = streams.find((each) => each.codec_name === codec);
+    if (!stream || Number(stream.nb_read_packets) < count) {
+      throw new Error(`what arrived at ${url} has not ${count} packets of ${codec}: ${JSON.stringify(streams)}`);
+    }
+  }
+  const [video, audio] = ['h264', 'aac'].map((codec) => streams.find((each) => each.codec_name === codec));
+  say(
+    `arrived: ${video.width}x${video.height} H.264, ${video.nb_read_packets} pictures and ${audio.nb_read_packets} AAC packets in ${seconds} s`,
+  );
+}
+
+/** An nginx-rtmp of this machine, outside of the room, on a free port. */
+async function startServer(folder) {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address();
+  await new Promise((resolve) => probe.close(resolve));
+  const conf = path.join(folder, 'nginx.conf');
+  writeFileSync(
+    conf,
+    `load_module /usr/lib/nginx/modules/ngx_rtmp_module.so; daemon off; master_process off; pid ${folder}/nginx.pid;
+     error_log stderr; events {} rtmp { server { listen 127.0.0.1:${port}; application live { live on; } } }`,
+  );
+  // It dies with this process, however that ends.
+  const mortal = ['--pdeathsig', 'KILL', '--', 'nginx', '-p', folder, '-e', 'stderr', '-c', conf];
+  const nginx = spawn('setpriv', mortal, { stdio: ['ignore', 'inherit', 'inherit'] });
+  return { url: `rtmp://127.0.0.1:${port}/live`, stop: () => nginx.kill('SIGTERM') };
+}
+
+/** Starts `npm start` in the room; `line(pattern)` waits for a line that it prints, `stop()` is Ctrl-C and what must follow. */
+function start(room, env = {}) {
+  const lines = [];
+  let look = () => {};
+  const run = room.start(['npm', 'start'], {
+    cwd: clone,
+    env,
+    onLine: (line) => {
+      console.log(`  | ${line}`);
+      lines.push(line);
+      look();
+    },
+  });
+  const died = run.exit.then((code) => Promise.reject(new Error(`npm start ended by itself with ${code}`)));
+  died.catch(() => {});
+  return {
+    lines,
+    died,
+    line: (pattern, ms) =>
+      within(
+        Promise.race([
+          died,
+          new Promise((resolve) => {
+            look = () =>
+              lines.some((line) => pattern.test(line)) &&
+              resolve(pattern.exec(lines.find((line) => pattern.test(line)))[0]);
+            look();
+          }),
+        ]),
+        ms,
+        `a line with ${pattern.source}`,
+      ),
+    async stop() {
+      const asked = Date.now();
+      run.signal('SIGINT');
+      const code = await within(run.exit, stopMs, 'the end after SIGINT');
+      if (code !== 0) throw new Error(`after SIGINT npm start ended with ${code}, not 0`);
+      const left = room.processes();
+      if (left.length > 0) throw new Error(`after SIGINT there is left: ${left.join('; ')}`);
+      say(`stopped by SIGINT in ${Date.now() - asked} ms: exit code 0, no process left`);
+    },
+  };
+}
+
+/** Runs a command in the room to its end. Its closing counts, if it has any, are printed once more as a line of their own. */
+async function runIn(room, command) {
+  let counts = '';
+  const onLine = (line) => {
+    console.log(`  | ${line}`);
+    if (/^\d+ passed, \d+ failed/.test(line)) counts = line;
+  };
+  const code = await room.start(command, { cwd: clone, onLine }).exit;
+  if (counts) console.log(counts);
+  if (code !== 0) throw new Error(`${command.join(' ')} ended with ${code}`);
+}
+
+async function prove(folder, room, server) {
+  say('npm start, with nothing configured');
+  const first = start(room);
+  const url = await first.line(/rtmp:\/\/127\.0\.0\.1:\d+\/[^\s'"]+/, firstStartMs);
+  await Promise.race([judge(url, folder), first.died]);
+  await first.stop();
+
+  say('npm start again, to a server outside');
+  const again = Date.now();
+  const second = start(room, { STREAM_URL: server.url, STREAM_KEY: 'fresh' });
+  await Promise.race([judge(`${server.url}/fresh`, folder), second.died]);
+  say(`${((Date.now() - again) / 1000).toFixed(1)} s from npm start to ${seconds} s of media`);
+  const chatter = second.lines.filter((line) => line.startsWith('set-up:'));
+  if (chatter.length > 0) throw new Error(`the second start set something up again: ${chatter.join('; ')}`);
+  await second.stop();
+
+  say('npx makercast check');
+  await runIn(room, ['npx', 'makercast', 'check']);
+  if (options['no-tests']) return;
+  say('npm test');
+  await runIn(room, ['npm', 'test']);
+  const left = room.processes();
+  if (left.length > 0) throw new Error(`npm test left running: ${left.join('; ')}`);
+}
+
+async function main() {
+  if (process.getuid() !== 0)
+    throw new Stop('A Debian root can be made and entered by root only. Run: sudo npm run test:fresh');
+  const lack = missingPackages(['fresh']);
+  if (lack.length > 0) await installPackages(lack);
+  const folder = mkdtempSync(path.join(tmpdir(), 'makercast-fresh-'));
+  const inside = path.join(folder, 'root');
+  mkdirSync(inside, { mode: 0o755 });
+  let room, server;
+  const cleanUp = async () => {
+    server?.stop();
+    await room?.close();
+    if (options.keep) say(`kept: ${inside}`);
+    else remove(folder);
+  };
+  for (const name of ['SIGINT', 'SIGTERM']) process.once(name, () => void cleanUp().finally(() => process.exit(1)));
+  try {
+    say('making a minimal Debian 12');
+    const cache = path.join(root, '.cache/fresh');
+    if (await makeBase(inside, cache))
+      say(`taken from ${path.relative(process.cwd(), cache)} (remove it for a new one)`);
+    furnish(inside, options.node && fetchNode(options.node, folder));
+    if (execFileSync('git', ['-C', root, 'status', '--porcelain'], { encoding: 'utf8' }))
+      say('NOTE: only what is committed is tested, and there are changes that are not');
+    execFileSync('git', ['clone', '--quiet', '--depth', '1', `file://${root}`, path.join(inside, clone)]);
+    room = await open(inside);
+    server = await startServer(folder);
+    say(
+      `Node.js ${execFileSync('chroot', [inside, 'node', '--version'], { encoding: 'utf8' }).trim()}, commit ${execFileSync('git', ['-C', root, 'log', '-1', '--format=%h %s'], { encoding: 'utf8' }).trim()}`,
+    );
+    await prove(folder, room, server);
+    say('passed');
+  } finally {
+    await cleanUp();
+  }
+}
+
+main().catch((error) => {
+  say(`FAILED: ${error instanceof Stop ? error.message : error.stack}`);
+  process.exit(1);
+});

@@ -1,0 +1,82 @@
+/** node_modules: npm ci, then the patches, then one compilation of the GStreamer binding (a patch comes too late for npm's own). */
+import { existsSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { needsNetwork, offline, quietly, step, Stop } from './run.mjs';
+import { modulesPrint, nativePrint, writeStamp } from './stamps.mjs';
+
+const binding = 'gstreamer-superficial';
+
+/** The folder that holds `bin/node`. */
+const prefix = path.dirname(path.dirname(realpathSync(process.execPath)));
+
+/** How to run npm: the one that started us, the one beside this Node.js, or the one in the PATH. */
+function npm() {
+  const beside = path.join(prefix, 'lib/node_modules/npm/bin/npm-cli.js');
+  const started = process.env.npm_execpath || '';
+  const cli = [path.basename(started) === 'npm-cli.js' ? started : '', beside].find((file) => file && existsSync(file));
+  return cli ? [process.execPath, [cli]] : ['npm', []];
+}
+
+/** Where Node's headers are, when they lie beside this Node.js and are of its release; '' makes node-gyp download them. */
+function headers() {
+  const file = path.join(prefix, 'include/node/node_version.h');
+  if (!existsSync(file)) return '';
+  const text = readFileSync(file, 'utf8');
+  const [major, minor] = ['MAJOR', 'MINOR'].map(
+    (part) => new RegExp(`#define NODE_${part}_VERSION (\\d+)`).exec(text)?.[1],
+  );
+  return process.versions.node.startsWith(`${major}.${minor}.`) ? prefix : '';
+}
+
+const plain = ['--no-audit', '--no-fund', '--no-update-notifier', '--loglevel=error'];
+
+async function runNpm(root, title, args) {
+  const [command, first] = npm();
+  const nodedir = headers();
+  await step(title, command, [...first, ...args, ...plain], {
+    cwd: root,
+    env: {
+      ...process.env,
+      // The first name is for the node-gyp of npm up to 10, the second for later ones.
+      ...(nodedir && { npm_config_nodedir: nodedir, npm_package_config_node_gyp_nodedir: nodedir }),
+    },
+  });
+}
+
+/** Throws Stop when npm's registry is out of reach: one question tells in a second what `npm ci` needs two minutes for. */
+async function mustReachRegistry(root) {
+  const [command, first] = npm();
+  const { code, output } = await quietly(
+    command,
+    [...first, 'ping', '--fetch-retries=1', '--fetch-retry-mintimeout=1000', ...plain],
+    { cwd: root },
+  );
+  // A registry that knows no ping answers too.
+  if (code !== 0 && offline.test(output)) throw new Stop(needsNetwork('installing npm packages'));
+}
+
+/** Installs node_modules as the lock file says and applies patches/. Runs no script of any package. */
+export async function installModules(root) {
+  const print = modulesPrint(root);
+  // First of all, lest an npm that is killed half-way leave it in place.
+  rmSync(path.join(root, 'node_modules/.makercast.json'), { force: true });
+  await mustReachRegistry(root);
+  await runNpm(root, 'installing npm packages', ['ci', '--ignore-scripts']);
+  const patch = path.join(root, 'node_modules/patch-package/index.js');
+  await step('patching npm packages', process.execPath, [patch, '--error-on-fail'], { cwd: root });
+  writeStamp(root, 'modules', { modules: print });
+}
+
+/** Compiles the GStreamer binding for this Node.js, and loads it once to see that it works. */
+export async function compileBinding(root) {
+  await runNpm(root, 'compiling the GStreamer binding', ['rebuild', '--ignore-scripts=false', binding]);
+  const load = [process.execPath, ['--eval', `require('${binding}')`]];
+  await step('loading the GStreamer binding', ...load, { cwd: root }).catch((error) => {
+    if (!(error instanceof Stop)) throw error;
+    throw new Stop(
+      `The GStreamer binding (node_modules/${binding}) does not load after it was compiled (see above).` +
+        ' Remove node_modules and start again; if that does not help, please report it with the lines above.',
+    );
+  });
+  writeStamp(root, 'modules', { native: nativePrint() });
+}

@@ -1,0 +1,14 @@
+/** Which Node.js makercast runs on. Nothing here is newer than Node 12, so that an old one still reads it and says so. */
+
+/** The same as `engines` in package.json. */
+const oldest = [20, 19];
+
+/** One line that says what is wrong with this version of Node.js and what to do, or '' when it will do. */
+export function nodeProblem(version, execPath) {
+  const [major, minor] = version.split('.').map(Number);
+  if (major > oldest[0] || (major === oldest[0] && minor >= oldest[1])) return '';
+  return (
+    `makercast needs Node.js ${oldest.join('.')} or newer (22 is best); ${execPath} is ${version}.` +
+    ' The package of Debian 12 itself is too old: install Node.js 22 from nodejs.org or with nvm, then start again.'
+  );
+}

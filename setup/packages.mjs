@@ -1,0 +1,80 @@
+/** The Debian packages that makercast needs, by purpose, and why each. Their names are those of Debian 12. */
+
+/** @typedef {'runtime' | 'build' | 'test' | 'bench' | 'fresh'} Purpose */
+
+/** @type {Record<Purpose, Record<string, string>>} */
+export const packages = {
+  runtime: {
+    'gstreamer1.0-tools':
+      'gst-inspect-1.0 and gst-launch-1.0, to look at and paste the pipelines that `npx makercast plan` prints',
+    'gstreamer1.0-plugins-base':
+      'appsrc, appsink, videoconvert, videoscale, audioconvert, test sources, decodebin, Ogg and Opus',
+    'gstreamer1.0-plugins-good': 'v4l2src and v4l2 codecs, flvmux, flvdemux, jpegdec, level, MP4 and Matroska',
+    'gstreamer1.0-plugins-bad': 'rtmp2sink, h264parse, aacparse, voaacenc, MPEG-TS',
+    'gstreamer1.0-plugins-ugly': 'x264enc, the software encoder (GPL)',
+    'gstreamer1.0-libav': 'avdec_h264 and the decoders for media files',
+    'gstreamer1.0-x': 'textoverlay and clockoverlay (Debian keeps pango here)',
+    'gstreamer1.0-alsa': 'alsasrc, the microphone',
+    'glib-networking': 'TLS for rtmps://',
+    'ca-certificates': 'whom to trust for rtmps://',
+    'v4l-utils': 'v4l2-ctl, to see what a camera offers',
+    'alsa-utils': 'arecord, to see which microphones there are',
+  },
+  build: {
+    'g++': 'compiles the GStreamer binding',
+    make: 'drives that',
+    python3: 'runs node-gyp',
+    'pkg-config': 'tells node-gyp where GStreamer is',
+    'libgstreamer1.0-dev': 'headers',
+    'libgstreamer-plugins-base1.0-dev': 'headers of appsink and video',
+  },
+  test: {
+    nginx: 'a real server to stream to, run by the tests on free ports of 127.0.0.1',
+    'libnginx-mod-rtmp': 'its RTMP module',
+    ffmpeg: 'ffmpeg and ffprobe, which judge what arrived and make media files',
+    openssl: 'certificates for rtmps:// to a server of our own',
+    iproute2: 'ip and tc: network namespaces and slow links',
+    nftables: 'nft: black holes',
+    procps: 'ps: is any process left?',
+    psmisc: 'fuser: who holds a device?',
+  },
+  bench: {
+    nginx: 'the server to stream to',
+    'libnginx-mod-rtmp': 'its RTMP module',
+    ffmpeg: 'one of those that makercast is compared with',
+  },
+  fresh: {
+    mmdebstrap: 'makes the minimal Debian',
+    'debian-archive-keyring': 'whom mmdebstrap trusts',
+    git: 'clones the commit into it',
+    nginx: 'the server outside of it',
+    'libnginx-mod-rtmp': 'its RTMP module',
+    ffmpeg: 'judges what arrived at the server',
+  },
+};
+
+/**
+ * What stands for a purpose on systems without dpkg: programs that must be in the PATH. GStreamer's plugins are not
+ * looked for here: makercast names the missing one when it needs it.
+ * @type {Record<Purpose, string[]>}
+ */
+export const programs = {
+  runtime: ['gst-launch-1.0', 'gst-inspect-1.0'],
+  build: ['c++', 'make', 'python3', 'pkg-config'],
+  test: ['nginx', 'ffmpeg', 'ffprobe', 'openssl', 'ip', 'nft', 'ps'],
+  bench: ['nginx', 'ffmpeg'],
+  fresh: ['mmdebstrap', 'git', 'nginx', 'ffmpeg'],
+};
+
+/** Of `names`, those that dpkg's status file (`/var/lib/dpkg/status`, given as text) does not call installed. */
+export function notInstalled(status, names) {
+  const text = `\n${status}\n`;
+  return names.filter((name) => {
+    // One package may stand there once for each architecture.
+    for (let at = -1; (at = text.indexOf(`\nPackage: ${name}\n`, at + 1)) >= 0;) {
+      const entry = text.slice(at, text.indexOf('\n\n', at + 1));
+      if (/^Status: \S+ ok installed$/m.test(entry)) return false;
+    }
+    return true;
+  });
+}

@@ -1,0 +1,81 @@
+/** Is this machine ready? Looks at a few files, spawns nothing, prints nothing; only what is missing costs time. */
+import { accessSync, constants, readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { nodeProblem } from './node.mjs';
+import { notInstalled, packages, programs } from './packages.mjs';
+import { buildPrint, modulesPrint, nativePrint, readStamp, writeStamp } from './stamps.mjs';
+
+const dpkgStatus = '/var/lib/dpkg/status';
+
+/** Absolute path of the checkout. */
+export const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+
+function inPath(program) {
+  return (process.env.PATH || '').split(':').some((folder) => {
+    try {
+      accessSync(path.join(folder, program), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** Whether this system has dpkg, and so Debian's packages. */
+export const hasDpkg = () => {
+  try {
+    return statSync(dpkgStatus).isFile();
+  } catch {
+    return false;
+  }
+};
+
+/** Debian packages (elsewhere: programs) for these purposes that are not installed. */
+export function missingPackages(purposes) {
+  const wanted = (table) => [...new Set(purposes.flatMap((purpose) => table(purpose)))];
+  if (!hasDpkg()) return wanted((purpose) => programs[purpose]).filter((program) => !inPath(program));
+  const names = wanted((purpose) => Object.keys(packages[purpose]));
+  const { size, mtimeMs } = statSync(dpkgStatus);
+  const status = `${size} ${mtimeMs}`;
+  const stamp = readStamp(root, 'packages');
+  const known = stamp.status === status ? stamp.installed : [];
+  const unknown = names.filter((name) => !known.includes(name));
+  if (unknown.length === 0) return [];
+  const missing = notInstalled(readFileSync(dpkgStatus, 'utf8'), unknown);
+  const installed = [...known, ...unknown.filter((name) => !missing.includes(name))];
+  writeStamp(root, 'packages', { status, installed });
+  return missing;
+}
+
+/**
+ * What is missing for `wanted`:
+ * - `packages`: purposes whose Debian packages are needed,
+ * - `native`: whether the GStreamer binding is needed (compiling it needs the packages of purpose `build`),
+ * - `build`: compile what a `start` needs, or `all` with tests and benchmarks.
+ */
+export function missing(wanted) {
+  const stamp = readStamp(root, 'modules');
+  const modules = stamp.modules !== modulesPrint(root);
+  const native = wanted.native && (modules || stamp.native !== nativePrint());
+  return {
+    packages: missingPackages(native ? [...wanted.packages, 'build'] : wanted.packages),
+    modules,
+    native,
+    build: modules || readStamp(root, 'build')[wanted.build] !== buildPrint(root, wanted.build),
+  };
+}
+
+export const nothing = (lack) => lack.packages.length === 0 && !lack.modules && !lack.native && !lack.build;
+
+/** Installs and builds what is missing for `wanted` (see `missing`), or says what to do and ends the process with exit code 1. */
+export async function ready(wanted) {
+  const problem = nodeProblem(process.versions.node, process.execPath);
+  if (problem) {
+    console.error(problem);
+    process.exit(1);
+  }
+  if (nothing(missing(wanted))) return;
+  const { install } = await import('./install.mjs');
+  await install(wanted);
+}

@@ -1,0 +1,88 @@
+/**
+ * What was installed and built from what, so that a second start sees at a glance that nothing is to be done.
+ *
+ * Each stamp lives inside the folder that it speaks of, and is written last: where an install or a build was cut off,
+ * or somebody removed the folder, there is no stamp, and the next start does the work again.
+ */
+import { createHash } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+
+/** Folder whose stamp it is -> the stamp's file. */
+const files = {
+  modules: 'node_modules/.makercast.json',
+  build: 'dist/.makercast.json',
+  packages: '.cache/packages.json',
+};
+
+/** Source folders that a start needs compiled, and those that tests and benchmarks need too. */
+const folders = { start: ['agent', 'pipelines'], all: ['agent', 'pipelines', 'test', 'bench'] };
+
+/** The stamp as it was written, or {} when there is none. */
+export function readStamp(root, which) {
+  try {
+    return JSON.parse(readFileSync(path.join(root, files[which]), 'utf8'));
+  } catch {
+    return {};
+  }
+}
+
+/** Adds `fields` to a stamp. A folder that may not be written is no fault: then the next start looks again. */
+export function writeStamp(root, which, fields) {
+  const file = path.join(root, files[which]);
+  try {
+    mkdirSync(path.dirname(file), { recursive: true });
+    writeFileSync(`${file}.${process.pid}`, JSON.stringify({ ...readStamp(root, which), ...fields }));
+    renameSync(`${file}.${process.pid}`, file);
+  } catch (error) {
+    if (!['EACCES', 'EPERM', 'EROFS'].includes(error.code)) throw error;
+  }
+}
+
+function names(folder) {
+  try {
+    return readdirSync(folder).sort();
+  } catch {
+    return [];
+  }
+}
+
+/** What node_modules must be made from: the lock file and the patches, by content. */
+export function modulesPrint(root) {
+  const hash = createHash('sha256').update(readFileSync(path.join(root, 'package-lock.json')));
+  const patches = path.join(root, 'patches');
+  for (const name of names(patches)) hash.update(`\n${name}\n`).update(readFileSync(path.join(patches, name)));
+  return hash.digest('hex');
+}
+
+/** What the native binding must be compiled for: an addon runs on one Node ABI, one architecture. */
+export const nativePrint = () => `${process.platform} ${process.arch} abi ${process.versions.modules}`;
+
+/**
+ * What dist/ must be compiled from: names, sizes and times of the sources (reading 200 files would take longer than
+ * everything else at start), and the lock file, which names the compiler.
+ * @param {'start' | 'all'} extent
+ */
+export function buildPrint(root, extent) {
+  const hash = createHash('sha256');
+  const add = (file) => {
+    const { size, mtimeMs } = statSync(path.join(root, file));
+    hash.update(`${file} ${size} ${mtimeMs}\n`);
+  };
+  const walk = (folder) => {
+    let entries;
+    try {
+      entries = readdirSync(path.join(root, folder), { withFileTypes: true });
+    } catch {
+      return;
+    }
+    for (const entry of entries) {
+      const file = `${folder}/${entry.name}`;
+      if (entry.isDirectory()) walk(file);
+      else if (entry.name.endsWith('.ts')) add(file);
+    }
+  };
+  ['package-lock.json', 'tsconfig.json'].forEach(add);
+  folders[extent].forEach(walk);
+  return hash.digest('hex');
+}
