@@ -19,6 +19,9 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
   version: string;
 };
 
+/** Under npm one Ctrl-C comes twice: from the terminal, and passed on by npm. What comes later is somebody in a hurry. */
+const echoMs = 300;
+
 /** Runs until it is told to stop; resolves to the exit code. */
 export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<number> {
   const supervised = isSupervised(env);
@@ -57,12 +60,13 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
   });
   broadcast.settingsProblems(wrong);
 
-  let asked = 0;
+  let askedAt: number | undefined;
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
-      asked += 1;
+      const now = systemClock.now();
+      askedAt ??= now;
       // The children die with us: the kernel sees to that.
-      if (asked > 1) process.exit(1);
+      if (now - askedAt > echoMs) process.exit(1);
       end(0);
     });
   }
