@@ -38,6 +38,8 @@ export interface Latency {
   readonly ms: number | undefined;
   /** Pictures that came but could not be decoded: what they refer to did not come. */
   readonly undecoded: number;
+  /** Pictures whose decode time is not later than the last one's. */
+  readonly repeated: number;
 }
 
 /** Judges all pictures of a stream, from its beginning. */
@@ -62,10 +64,13 @@ export async function pictureLatency(tags: readonly ArrivedTag[]): Promise<Laten
       return made === undefined || at === undefined ? [] : [(1000 * (((at / 1000) % 1) - made + 1)) % 1000];
     });
     const undecoded = pictures.length - times.length;
+    const repeated = pictures.filter(
+      ({ timestamp }, index) => timestamp <= (pictures[index - 1]?.timestamp ?? -1),
+    ).length;
     const sorted = latencies.toSorted((a, b) => a - b);
     if (sorted.length === 0 || quantile(sorted, 0.75) - quantile(sorted, 0.25) > plausibleSpreadMs)
-      return { ms: undefined, undecoded };
-    return { ms: quantile(sorted, 0.5), undecoded };
+      return { ms: undefined, undecoded, repeated };
+    return { ms: quantile(sorted, 0.5), undecoded, repeated };
   } finally {
     await remove();
   }

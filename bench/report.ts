@@ -107,6 +107,7 @@ export function rows(results: Results): Row[] {
     ),
     row('pictures arrived', 'a second', (round) => round.fps),
     row('pictures that cannot be decoded', 'a round', (round) => round.undecoded),
+    row('pictures with a timestamp that stands still', 'a round', (round) => round.repeated),
   ];
 }
 

@@ -28,6 +28,7 @@ export interface RoundResult {
   readonly latencyMs: number | undefined;
   /** Pictures that arrived from the very start, but could not be decoded. */
   readonly undecoded: number;
+  readonly repeated: number;
   /** Frames a second that arrived in the steady part: a contender that cannot keep up must not win by it. */
   readonly fps: number;
   readonly processes: ReadonlyMap<string, ProcessResult>;
@@ -98,6 +99,7 @@ export async function measure(
       startCpuSeconds: totalCpu(before),
       latencyMs: latency.ms,
       undecoded: latency.undecoded,
+      repeated: latency.repeated,
       fps: pictures / took,
       processes: new Map(processes),
     };

@@ -2,4 +2,4 @@
 import { ready } from './ready.mjs';
 
 await ready({ packages: ['runtime', 'bench'], native: true, build: 'all' });
-await import('../dist/bench/main.js');
+await import('../dist/bench/overhead.js');

@@ -23,6 +23,10 @@ export const timestampOf = (tag: Tag): number => ((tag[7]! << 24) | (tag[4]! << 
 /** A keyframe's picture data (not its sequence header). */
 export const isKeyframe = (tag: Tag): boolean => isVideo(tag) && tag[tagHeaderBytes]! >> 4 === 1 && tag[12] === 1;
 
+/** The last word of an H.264 stream: no picture. */
+export const isEndOfSequence = (tag: Tag): boolean =>
+  isVideo(tag) && (tag[tagHeaderBytes]! & 15) === 7 && tag[12] === 2;
+
 /** AVCDecoderConfigurationRecord: SPS and PPS, without which no picture can be decoded. */
 export const isAvcHeader = (tag: Tag): boolean => isVideo(tag) && (tag[tagHeaderBytes]! & 15) === 7 && tag[12] === 0;
 
@@ -41,6 +45,12 @@ export function stamp(tag: Tag, timestampMs: number): void {
   tag.writeUIntBE(time % 2 ** 24, 4, 3);
   tag[7] = Math.floor(time / 2 ** 24);
 }
+
+/** Milliseconds from the decode time of picture `tag` to when it is shown: signed, 24 bits. */
+export const compositionOf = (tag: Tag): number => tag.readIntBE(tagHeaderBytes + 2, 3);
+
+/** Writes that into the tag itself. */
+export const setComposition = (tag: Tag, ms: number): void => void tag.writeIntBE(ms, tagHeaderBytes + 2, 3);
 
 /** A whole tag around `body`. */
 export function tagOf(type: number, timestampMs: number, body: Buffer): Tag {

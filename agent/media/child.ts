@@ -18,6 +18,15 @@ const startMs = 60_000;
  */
 const threads = 16;
 
+const childVariables = {
+  UV_THREADPOOL_SIZE: String(threads),
+  // glibc gives each of these threads a heap of its own by default, and none of them ever shrinks.
+  MALLOC_ARENA_MAX: '2',
+  // A TLS session that is taken up again is not verified again (glib-networking 2.74): one that was made with verification
+  // switched off would then pass where it is switched on.
+  G_TLS_GNUTLS_PRIORITY: 'NORMAL:%NO_TICKETS',
+};
+
 /**
  * The kernel kills the child when the agent dies, even by SIGKILL (prctl(2), PR_SET_PDEATHSIG, kept over exec). Where
  * util-linux is missing, the child still ends by itself when the IPC channel closes.
@@ -63,8 +72,7 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
     if (setpriv) command.unshift(setpriv, '--pdeathsig', 'KILL', '--');
     const child = spawn(command[0]!, command.slice(1), {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      // glibc gives each of these threads a heap of its own by default, and none of them ever shrinks.
-      env: { ...this.environment, UV_THREADPOOL_SIZE: String(threads), MALLOC_ARENA_MAX: '2' },
+      env: { ...this.environment, ...childVariables },
     });
     this.#process = child;
     this.#watch(startMs);

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { encodeAmf, decodeAmf, type Amf } from './amf.js';
 import { Feed, within } from './feed.js';
-import { flvFile, isVideoKey, wallClock, type ArrivedTag } from './flv.js';
+import { flvFile, isPicture, isSound, isVideoKey, wallClock, type ArrivedTag } from './flv.js';
 import { ChunkReader, chunked, control, handshakeBytes } from './rtmp-wire.js';
 
 const windowBytes = 2_500_000;
@@ -96,9 +96,15 @@ export class Subscription implements AsyncDisposable {
     return this.tags.waitFor(isVideoKey, deadlineMs, from);
   }
 
-  /** Writes what came so far, timestamps untouched, as an FLV file. */
-  async save(file: string): Promise<void> {
-    await writeFile(file, flvFile(this.tags.items));
+  /**
+   * Writes what came so far, timestamps untouched, as an FLV file; with `from`, only what came from that tag number on, and
+   * the metadata and sequence headers before it.
+   */
+  async save(file: string, from = 0): Promise<void> {
+    await writeFile(
+      file,
+      flvFile(this.tags.items.filter((tag, index) => index >= from || !(isPicture(tag) || isSound(tag)))),
+    );
   }
 
   async stop(): Promise<void> {

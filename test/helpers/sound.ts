@@ -17,7 +17,8 @@ const rate = 48_000;
  * this is what a player plays.
  */
 export async function decodeSound(file: string, start = 0): Promise<Sound> {
-  const filter = `aresample=${rate}:async=1:first_pts=${start * rate}`;
+  // By default ffmpeg lets up to 0.1 s pass; a millisecond is the grain of FLV's clock.
+  const filter = `aresample=${rate}:async=1:min_hard_comp=0.005:first_pts=${start * rate}`;
   const { stdout } = await run('ffmpeg', [
     '-nostdin',
     '-v',

@@ -138,11 +138,16 @@ export async function analyse(file: string): Promise<Analysis> {
   };
 }
 
-/** ffmpeg's complaints while it decodes all of a file; a lost reference picture is one of them, though ffmpeg says that only to debuggers. */
+/**
+ * ffmpeg's complaints while it decodes all of a file; a lost reference picture is one of them, though ffmpeg says that only to
+ * debuggers. Timestamps are the matter of `monotonic`, not of the null muxer.
+ */
 async function decodeErrors(file: string): Promise<string[]> {
   const output = ['-vsync', 'passthrough', '-enc_time_base:v', '1:1000', '-f', 'null', '-'];
   const { stderr } = await run('ffmpeg', ['-nostdin', '-v', 'level+debug', '-i', file, ...output], { mayFail: true });
-  return stderr.split('\n').filter((line) => /\[(error|fatal|panic)\]|Frame num gap/.test(line));
+  return stderr
+    .split('\n')
+    .filter((line) => /\[(error|fatal|panic)\]|Frame num gap/.test(line) && !line.startsWith('[null @'));
 }
 
 export interface Observation extends Analysis {
@@ -155,14 +160,17 @@ export interface Observation extends Analysis {
   };
 }
 
-/** Subscribes, takes `seconds` of stream time from the first keyframe on, keeps it in `file` (FLV, timestamps untouched), and judges that. */
+/**
+ * Subscribes, takes `seconds` of stream time from the first keyframe on, keeps it in `file` (FLV, timestamps untouched), and
+ * judges that. What comes before that keyframe is left out: nginx-rtmp lets a late subscriber in between two of them.
+ */
 export async function observe(url: string, seconds: number, file: string): Promise<Observation> {
   await using subscriber = await subscribe(url);
   const first = await subscriber.keyframe(20_000);
   const index = subscriber.tags.items.indexOf(first);
   const end = first.timestamp + seconds * 1000;
   await subscriber.tags.waitFor((tag) => isPicture(tag) && tag.timestamp >= end, seconds * 1000 + 15_000, index);
-  await subscriber.save(file);
+  await subscriber.save(file, index);
   const times = subscriber.tags.items
     .slice(index)
     .filter(isPicture)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { isAudio, isKeyframe, isVideo, type Tag } from '../../agent/flv/tag.js';
+import { compositionOf, isAudio, isKeyframe, isVideo, setComposition, type Tag } from '../../agent/flv/tag.js';
 import { Timeline, type Placed } from '../../agent/media/delivery/timeline.js';
 import { aacHeader, avcHeader, picture, sound } from '../helpers/tags.js';
 
@@ -103,4 +103,35 @@ test('taking a delay back never lets a picture follow one that it does not know'
   assert.ok(rises(placed, isVideo) && rises(placed, isAudio));
   const jump = pictures.findIndex(({ atMs }, i) => i > 0 && atMs - pictures[i - 1]!.atMs > 40);
   if (jump >= 0) assert.ok(isKeyframe(pictures[jump]!.tag));
+});
+
+test('pictures whose decode times flvmux has put on one moment are kept, moved apart, and shown when they were to be', () => {
+  const timeline = new Timeline();
+  const shown = (placed: readonly Placed[]): number[] =>
+    placed.filter(({ tag }) => tag[12] === 1).map(({ tag, atMs }) => atMs + compositionOf(tag));
+  // As a file with two B-frames between others begins: decode times of -67, -33 and 0 ms have all become 0.
+  const pictures = [
+    { at: 0, later: 0 },
+    { at: 0, later: 133 },
+    { at: 0, later: 66 },
+    { at: 33, later: 0 },
+    { at: 66, later: 34 },
+  ];
+  const play = (begin: number): Placed[] => {
+    timeline.begin();
+    return pictures.flatMap(({ at, later }, i) => {
+      const tag = picture(at, i === 0);
+      setComposition(tag, later);
+      return timeline.place(tag, begin + at);
+    });
+  };
+  for (const begin of [0, 1000]) {
+    const placed = play(begin);
+    const times = placed.map(({ atMs }) => atMs - begin);
+    assert.deepEqual(times, [0, 1, 2, 33, 66]);
+    assert.deepEqual(
+      shown(placed).map((ms) => ms - begin),
+      [0, 133, 66, 33, 100],
+    );
+  }
 });

@@ -1,6 +1,15 @@
 /** The switchboard of FLV tags: one timeline in, every output out. Keeps what a new output needs to join. */
 import { formatOf, metadataTag, type StreamFormat } from '../../flv/metadata.js';
-import { isAvcHeader, isKeyframe, isSequenceHeader, isVideo, scriptTag, type Piece, type Tag } from '../../flv/tag.js';
+import {
+  isAvcHeader,
+  isEndOfSequence,
+  isKeyframe,
+  isSequenceHeader,
+  isVideo,
+  scriptTag,
+  type Piece,
+  type Tag,
+} from '../../flv/tag.js';
 import type { HubStatus } from '../messages.js';
 import { Rate } from './rate.js';
 import { Timeline, type Placed } from './timeline.js';
@@ -58,7 +67,8 @@ export class Hub {
         this.#splices += 1;
       } else if (piece.tag[0] === scriptTag) {
         this.#describe(piece.tag, out);
-      } else {
+      } else if (!isEndOfSequence(piece.tag)) {
+        // A file ends, and the broadcast goes on: to a server it would mean that nothing follows.
         if (isVideo(piece.tag) && !isSequenceHeader(piece.tag)) this.#frames += 1;
         for (const placed of this.#timeline.place(piece.tag, now)) if (this.#keep(placed)) out.push(placed);
       }

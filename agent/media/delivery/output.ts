@@ -16,6 +16,8 @@ const maxQueueMs = 4000;
 const maxAheadMs = 500;
 /** How often the sink is asked whether the server has accepted, while it connects. */
 const connectPollMs = 25;
+/** rtmp2sink gives up a server that does not shake hands after 5 s, but waits for ever for an answer to `connect` or `publish`. */
+const connectMs = 8000;
 /** An encoder that can give a keyframe on demand has given it by then; else the last group of pictures is sent again. */
 const joinWaitMs = 400;
 /** The server's last word may never come. */
@@ -108,14 +110,16 @@ export class Output implements Subscriber {
   #connect(): void {
     this.#enter('connecting');
     this.#pipeline.play();
-    this.#awaitServer();
+    this.#awaitServer(this.clock.now() + connectMs);
   }
 
   /** rtmp2sink posts nothing when the server has accepted; its counter then leaves 0. */
-  #awaitServer(): void {
+  #awaitServer(untilMs: number): void {
     this.#timer = setTimeout(() => {
       if (this.#state !== 'connecting') return;
-      if (this.#sentBytes() === 0) return this.#awaitServer();
+      if (this.#sentBytes() === 0) {
+        return this.clock.now() < untilMs ? this.#awaitServer(untilMs) : this.#fail('timed out');
+      }
       this.#connects += 1;
       this.#liveSince = this.clock.now();
       this.#fault = undefined;

@@ -1,14 +1,22 @@
 /** One continuous timeline out of streams that come and go: where each FLV tag stands in milliseconds since the broadcast began. Pure. */
 import {
+  compositionOf,
   isAvcHeader,
   isAacHeader,
   isAudio,
   isKeyframe,
   isSequenceHeader,
   isVideo,
+  setComposition,
   timestampOf,
   type Tag,
 } from '../../flv/tag.js';
+
+/**
+ * `flvmux` writes decode times before 0, with which every file with B-frames begins, as 0: several pictures then have the same.
+ * H.264 lets at most 16 pictures be decoded ahead, so moving each 1 ms behind the one before never adds up to more than this.
+ */
+const crowdedMs = 16;
 
 /** A tag and its place. */
 export interface Placed {
@@ -99,6 +107,12 @@ export class Timeline {
 
   #admit(tag: Tag, track: 'audio' | 'video', atMs: number): Placed | undefined {
     if (isAvcHeader(tag) || isAacHeader(tag)) return { tag, atMs: Math.max(atMs, this.#last[track]) };
+    const late = this.#last[track] + 1 - atMs;
+    if (track === 'video' && late > 0 && late <= crowdedMs && !this.#videoNeedsKeyframe) {
+      // Decoded a little later, and shown when it was to be shown.
+      setComposition(tag, compositionOf(tag) - late);
+      atMs += late;
+    }
     // Two tracks of one stream need not begin in step, and a delay may have been taken back: a track never steps back.
     if (atMs <= this.#last[track]) return undefined;
     if (track === 'video' && this.#videoNeedsKeyframe) {

@@ -1,0 +1,1 @@
+/** Nothing configured: the demonstration server, and what is printed about it. Being written. */
