@@ -5,12 +5,13 @@ import { INVALID, formatProblems } from './commands/check.js';
 import { Redactor } from './config/redact.js';
 import type { Fault } from './errors.js';
 import { Log } from './log.js';
+import { holderOf } from './machine/busy.js';
 import { watchDevices } from './machine/devices.js';
 import { temperature } from './machine/health.js';
 import { networkFault } from './machine/network.js';
 import { childEnvironment } from './machine/run.js';
 import { dataFolder, Storage } from './machine/storage.js';
-import { factsFor } from './media-facts.js';
+import { factsFor } from './machine/facts.js';
 import { isSupervised, problemReports, SettingsSource } from './settings.js';
 import { Broadcast } from './supervisor/broadcast.js';
 import { statusLine } from './supervisor/status.js';
@@ -53,6 +54,7 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
     environment: childEnvironment(env),
     folder,
     gather: (wanted) => factsFor(wanted, storage, report),
+    holderOf,
     networkFault,
     demo: !supervised,
     // Whoever restarts what ends would play the files again and again.

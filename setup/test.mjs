@@ -41,10 +41,10 @@ for (const name of Object.keys(process.env)) {
 
 const words = process.argv.slice(2);
 const files = testFiles().filter((file) => words.every((word) => file.includes(word)));
-const slow = (file) => file.startsWith('test/integration/');
+const slow = (file) => /^test\/(integration|helpers)\//.test(file);
 const counts = { pass: 0, fail: 0, cancelled: 0, skipped: 0 };
 const began = Date.now();
-// Integration tests judge real time, so each has the machine to itself.
+// What judges live media judges real time, so each such file has the machine to itself.
 await runFiles(files.filter((file) => !slow(file)).sort(), 2, counts);
 await runFiles(files.filter(slow).sort(), 1, counts);
 const failed = counts.fail + counts.cancelled;

@@ -1,7 +1,7 @@
 /** `makercast plan`: prints what would go on the air, and the text of its pipelines. */
 import { describe } from '../../pipelines/describe.js';
 import type { Storage } from '../machine/storage.js';
-import { factsFor } from '../media-facts.js';
+import { factsFor } from '../machine/facts.js';
 import type { Loaded } from '../settings.js';
 import { Planner } from '../supervisor/planner.js';
 import { check } from './check.js';

@@ -82,7 +82,7 @@ export const rows: readonly Row[] = [
     form: { type: 'choice', choices: ['bars', 'ball', 'sync'] },
     default: 'bars',
     cost: 'rebuild',
-    doc: 'Picture of the test source: bars with a clock, a moving ball, or a flash that coincides with a beep.',
+    doc: 'Picture of the test source: bars with a clock, a ball that goes round once a second by the clock of the machine, or a flash that coincides with a beep.',
   },
   {
     path: 'video.width',

@@ -1,10 +1,10 @@
 /** This machine in the words of the plan: everything that the other files here find out, gathered at once. */
 import type { Facts } from '../../pipelines/facts.js';
-import type { EncoderName } from '../../pipelines/wanted.js';
+import type { EncoderName, Wanted } from '../../pipelines/wanted.js';
 import { Fault } from '../errors.js';
 import { cameras } from './cameras.js';
 import { elements } from './elements.js';
-import { encoders } from './encoders.js';
+import { encoderNames, encoders } from './encoders.js';
 import { mediaFile, type ProbedFile } from './files.js';
 import { microphones } from './microphones.js';
 import { run as runProgram, type Runner } from './run.js';
@@ -65,4 +65,18 @@ async function mediaFiles(paths: readonly string[], run: Runner): Promise<(Probe
     answers.push(await mediaFile(path, run).catch((error: unknown) => Fault.from(error)));
   }
   return answers;
+}
+
+/**
+ * The facts that a wanted broadcast needs, and no more of them: each probe costs time at the start. `warn` hears what could not be
+ * found out. Throws the fault of a media file that cannot be used.
+ */
+export async function factsFor({ video }: Wanted, storage: Storage, warn: (fault: Fault) => void): Promise<Facts> {
+  const encoder = encoderNames.find((name) => name === video.encoder);
+  const encoders = encoder ? [encoder] : video.encoder === 'passthrough' ? [] : encoderNames;
+  const { facts, faults } = await gather({ files: video.source === 'file' ? video.files : [], encoders }, storage);
+  const file = faults.find(({ code }) => code.startsWith('file_'));
+  if (file) throw file;
+  faults.forEach(warn);
+  return facts;
 }

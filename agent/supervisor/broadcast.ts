@@ -31,6 +31,8 @@ export interface Surroundings {
   readonly folder: string;
   /** Looks at the machine. Throws a Fault where a wanted file cannot be used. */
   readonly gather: (wanted: Wanted) => Promise<Facts>;
+  /** The program that holds a device, for people; undefined where none is found. */
+  readonly holderOf: (device: string) => Promise<string | undefined>;
   /** The fault of a machine without a network, if it is one. */
   readonly networkFault: () => Fault | undefined;
   /** A demonstration server stands in where no output is configured. */
@@ -287,10 +289,8 @@ export class Broadcast {
         if (message.id === this.#planId) this.#onPlaying(message.afterMs);
         return;
       case 'fault':
-        if (message.id !== this.#planId) return;
-        this.#playing = false;
-        this.#trouble('capture', new Fault(message.fault.code, message.fault.what, message.fault.mend));
-        return this.#captureBackoff.again(() => void this.replan());
+        if (message.id === this.#planId) void this.#onFault(message.fault);
+        return;
       case 'ended':
         // Not before delivery has taken what is still in the socket: its next beat comes after that.
         if (message.id === this.#planId) this.#state = 'ended';
@@ -299,6 +299,15 @@ export class Broadcast {
         if (this.#playing) this.#captureBackoff.progress();
         return;
     }
+  }
+
+  async #onFault({ code, what, mend }: FaultReport): Promise<void> {
+    this.#playing = false;
+    this.#captureBackoff.again(() => void this.replan());
+    const device = this.#plan?.pieces[0]?.properties.find(({ property }) => property === 'device')?.value;
+    const holder =
+      code === 'source_busy' && device !== undefined ? await this.around.holderOf(String(device)) : undefined;
+    this.#trouble('capture', new Fault(code, holder ? `${what} It is held by ${holder}.` : what, mend));
   }
 
   #onPlaying(afterMs: number): void {

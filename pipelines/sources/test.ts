@@ -6,6 +6,8 @@ import { type Picture, rawCaps } from './picture.js';
  * The bars' snow and the clock move; the clock ticks in whole seconds, since a finer one (`timeoverlay`) draws its text anew for
  * each frame, which is as much work as encoding it. Without the clock's package the bars go without.
  *
+ * The ball goes round once a second by the clock of the machine, so that a viewer can read off how late the picture is.
+ *
  * The flash: the ball's colours swap every 50 frames (`animation-mode=frames`; by running time they never swap in GStreamer
  * 1.22), so at 50 frames a second that is each whole second, whatever rate is then taken from it. `clocksync` instead of
  * `is-live`: a live source adds its own start-up time to its timestamps, and sound and picture start up differently.
@@ -18,7 +20,7 @@ export function testPicture(video: WantedVideo, format: string, installed: Reado
     bars:
       `videotestsrc name=video-source is-live=true pattern=smpte ! ${caps}` +
       (installed.has('clockoverlay') ? ` ! ${clock}` : ''),
-    ball: `videotestsrc name=video-source is-live=true pattern=ball ! ${caps}`,
+    ball: `videotestsrc name=video-source is-live=true pattern=ball animation-mode=wall-time motion=sweep ! ${caps}`,
     sync:
       'videotestsrc name=video-source pattern=ball animation-mode=frames flip=true ! ' +
       `video/x-raw,format=${format},width=${video.width},height=${video.height},framerate=50/1 ! videorate ! ${caps} ! clocksync`,

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { until } from './feed.js';
 import { startNginx } from './nginx.js';
 import { decodeAmf, encodeAmf } from './amf.js';
-import { isAudioHeader, isVideoHeader, isVideoKey } from './flv.js';
+import { isAudioHeader, isSound, isVideoHeader, isVideoKey } from './flv.js';
 import { ffmpegPublisher, gstPublisher } from './publisher.js';
 import { startRtmpServer } from './rtmp-server.js';
 import { subscribe } from './rtmp-client.js';
@@ -38,9 +38,14 @@ test('nginx tells who publishes, with which name and query, serves a subscriber 
   const call = await nginx.waitForCall('publish');
   assert.deepEqual([call.app, call.name, call.args], ['second', 'cam', { token: 'a b' }]);
   await subscriber.keyframe();
-  const kinds = subscriber.tags.items.filter((tag) => tag.type !== 18);
-  assert.ok(kinds.some(isVideoHeader) && kinds.some(isAudioHeader));
-  assert.ok(kinds.findIndex(isVideoHeader) < kinds.findIndex(isVideoKey));
+  await subscriber.tags.waitFor(isSound, 15_000);
+  const kinds = subscriber.tags.items;
+  for (const [isHeader, isMedia] of [
+    [isVideoHeader, isVideoKey],
+    [isAudioHeader, isSound],
+  ] as const) {
+    assert.ok(kinds.some(isHeader) && kinds.findIndex(isHeader) < kinds.findIndex(isMedia));
+  }
   const stream = (await nginx.stat()).find(({ name }) => name === 'cam');
   assert.equal(stream?.application, 'second');
   assert.equal(stream.publishing, true);

@@ -1,273 +1,461 @@
-/** Settings as an operator gives them: what is wrong is said, and under a supervisor nothing of it ends the program. */
+/** Bad input and good: one clear line each, nothing that ends a supervised device, and edits taken over on the air. */
 import assert from 'node:assert/strict';
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { describe, test } from 'node:test';
-import { runAgent, startAgent, type Environment } from '../helpers/agent.js';
+import { describe, test, type TestContext } from 'node:test';
+import { runAgent, startAgent, type Agent, type Environment } from '../helpers/agent.js';
 import { temporaryFolder } from '../helpers/command.js';
+import { isPicture } from '../helpers/flv.js';
 import { sample } from '../helpers/media.js';
-import { startNginx } from '../helpers/nginx.js';
 import { startRtmpServer } from '../helpers/rtmp-server.js';
 
-const small: Environment = { VIDEO_WIDTH: '320', VIDEO_HEIGHT: '180', VIDEO_BITRATE_KBPS: '300' };
-const target: Environment = { STREAM_URL: 'rtmp://127.0.0.1:9/live', STREAM_KEY: 'key-4711' };
+const small: Environment = {
+  VIDEO_SOURCE: 'test',
+  AUDIO_SOURCE: 'test',
+  VIDEO_WIDTH: '320',
+  VIDEO_HEIGHT: '180',
+  VIDEO_BITRATE_KBPS: '300',
+};
+const secret = 'geheim-4711';
+const supervised: Environment = { MAKERCAST_SUPERVISED: '1' };
+/** Root without the right to read what its owner may not read: file permissions count for it too. */
+const asOrdinary = ['setpriv', '--bounding-set=-dac_override,-dac_read_search', '--'];
 
-/** One clear line: the code, no stack, no secret. */
-function clear(text: string, code: string): void {
-  assert.ok(text.includes(`[${code}]`), `no [${code}] in: ${text}`);
-  assert.doesNotMatch(text, /^ +at .*:\d+/m);
-  assert.doesNotMatch(text, /node:internal/);
-  assert.ok(!text.includes('key-4711'));
+async function folderFor(t: TestContext): Promise<string> {
+  const { folder, remove } = await temporaryFolder();
+  t.after(remove);
+  return folder;
 }
 
-describe('on a terminal, settings that are not valid end the program with exit code 2', () => {
-  const cases: { what: string; env?: Environment; file?: string; code: string; says: RegExp }[] = [
-    {
-      what: 'unknown setting',
-      file: 'video: {widht: 640}',
-      code: 'setting_unknown',
-      says: /video\.widht.*video\.width/,
-    },
-    { what: 'wrong type', env: { VIDEO_FPS: 'thirty' }, code: 'setting_type', says: /VIDEO_FPS.*thirty.*5 to 60/ },
-    {
-      what: 'out of range',
-      env: { VIDEO_WIDTH: '99999' },
-      code: 'setting_range',
-      says: /VIDEO_WIDTH.*99999.*320 to 1920/,
-    },
-    { what: 'malformed URL', env: { STREAM_URL: 'http://host/live/key-4711' }, code: 'setting_url', says: /rtmp:/ },
-    { what: 'no application', env: { STREAM_URL: 'rtmp://host' }, code: 'setting_url', says: /application path/ },
-    { what: 'not YAML', file: '{ video: [', code: 'settings_unreadable', says: /YAML at \d+:\d+/ },
-    {
-      what: 'no such settings file',
-      env: { MAKERCAST_CONFIG: '/nowhere/at-all.yml' },
-      code: 'settings_unreadable',
-      says: /does not exist/,
-    },
-  ];
-  for (const { what, env = {}, file, code, says } of cases) {
-    test(what, async () => {
-      const { folder, remove } = await temporaryFolder();
-      if (file !== undefined) await writeFile(path.join(folder, 'makercast.yml'), file);
-      for (const args of [[], ['check']]) {
-        const result = await runAgent(args, { ...target, LOG_FORMAT: 'text', ...env }, { cwd: folder });
-        assert.equal(result.code, 2);
-        const text = result.stdout + result.stderr;
-        clear(text, code);
-        assert.match(text, says);
+/** In one step, as a careful editor does, so that no half of it is ever read. */
+async function write(folder: string, text: string | object): Promise<void> {
+  const file = path.join(folder, 'makercast.yml');
+  await writeFile(`${file}.new`, typeof text === 'string' ? text : JSON.stringify(text));
+  await rename(`${file}.new`, file);
+}
+
+const noStack = (text: string): void => assert.doesNotMatch(text, /^\s+at |node:internal|\.js:\d+/m);
+const lines = (text: string): string[] => text.split('\n').filter((line) => line !== '');
+
+interface Case {
+  readonly name: string;
+  readonly code: string;
+  /** What the line says of where and what. */
+  readonly says: RegExp;
+  readonly env?: Environment;
+  readonly file?: string;
+}
+
+const destination: Environment = { STREAM_URL: 'rtmp://127.0.0.1/live', STREAM_KEY: secret };
+
+const settingsCases: readonly Case[] = [
+  {
+    name: 'an unknown setting',
+    file: 'video: {widht: 640}',
+    code: 'setting_unknown',
+    says: /video\.widht in .*makercast\.yml.*did you mean video\.width/,
+  },
+  {
+    name: 'an unknown section',
+    file: 'vidio: {width: 640}',
+    code: 'setting_unknown',
+    says: /vidio in .*makercast\.yml/,
+  },
+  {
+    name: 'a wrong type',
+    env: { VIDEO_FPS: 'thirty' },
+    code: 'setting_type',
+    says: /VIDEO_FPS \(video\.fps\).*"thirty".*a whole number from 5 to 60/,
+  },
+  {
+    name: 'a value out of range',
+    env: { VIDEO_FPS: '1000' },
+    code: 'setting_range',
+    says: /VIDEO_FPS.*1000.*from 5 to 60/,
+  },
+  {
+    name: 'no such choice',
+    file: 'video: {encoder: h265}',
+    code: 'setting_range',
+    says: /video\.encoder.*"h265".*x264enc/,
+  },
+  {
+    name: 'a malformed URL',
+    env: { OUTPUT_CLUB_URL: `rtmp://user:${secret}@:99999/live`, OUTPUT_CLUB_KEY: secret },
+    code: 'setting_url',
+    says: /OUTPUT_CLUB_URL/,
+  },
+  {
+    name: 'a URL of another scheme',
+    env: { OUTPUT_CLUB_URL: `https://example.org/live/${secret}` },
+    code: 'setting_url',
+    says: /OUTPUT_CLUB_URL.*neither rtmp:\/\/ nor rtmps:\/\//,
+  },
+  {
+    name: 'a URL without application path',
+    env: { OUTPUT_CLUB_URL: 'rtmp://example.org', OUTPUT_CLUB_KEY: secret },
+    code: 'setting_url',
+    says: /OUTPUT_CLUB_URL.*no application path/,
+  },
+  { name: 'a key without URL', env: { OUTPUT_CLUB_KEY: secret }, code: 'setting_url', says: /no URL/ },
+  {
+    name: 'the source file without files',
+    env: { VIDEO_SOURCE: 'file' },
+    code: 'setting_range',
+    says: /VIDEO_FILES|video\.files/,
+  },
+  {
+    name: 'a file that is not YAML',
+    file: `outputs:\n  main: {url: [rtmp://x/live, key: ${secret}\n`,
+    code: 'settings_unreadable',
+    says: /makercast\.yml" is not YAML at \d+:\d+/,
+  },
+  { name: 'a file that is a list', file: `- ${secret}`, code: 'settings_unreadable', says: /not a map/ },
+  {
+    name: 'a settings file that does not exist',
+    env: { MAKERCAST_CONFIG: 'other.yml' },
+    code: 'settings_unreadable',
+    says: /other\.yml" does not exist/,
+  },
+];
+
+describe('invalid settings, on a terminal', () => {
+  for (const { name, env, file, code, says } of settingsCases) {
+    test(`${name}: one line, exit code 2`, async (t) => {
+      const folder = await folderFor(t);
+      if (file !== undefined) await write(folder, file);
+      const all = { ...destination, LOG_FORMAT: 'text', ...env };
+      for (const [args, begins] of [
+        [[], new RegExp(`^[0-9:]{8}  ERROR \\[${code}\\] `)],
+        [['check'], new RegExp(`^problem \\[${code}\\] `)],
+      ] as const) {
+        const { code: exit, stdout, stderr } = await runAgent(args, all, { cwd: folder });
+        assert.equal(exit, 2, stdout + stderr);
+        assert.equal(stderr, '');
+        const [line, ...more] = lines(stdout);
+        assert.match(line!, begins);
+        assert.match(line!, says);
+        // After its list, check counts.
+        assert.equal(more.length, args.length, stdout);
+        noStack(stdout);
+        assert.ok(!stdout.includes(secret), stdout);
       }
-      await remove();
     });
   }
 
-  test('all problems at once', async () => {
-    const env = { ...target, VIDEO_FPS: '500', AUDIO_RATE: '8000', AUDIO_MUTE: 'perhaps', VIDEO_WIDHT: '640' };
-    const { code, stdout } = await runAgent(['check'], env);
-    assert.equal(code, 2);
-    for (const name of ['VIDEO_FPS', 'AUDIO_RATE', 'AUDIO_MUTE', 'VIDEO_WIDTH']) assert.match(stdout, new RegExp(name));
+  test('a settings file that is a folder, or may not be read', async (t) => {
+    const folder = await folderFor(t);
+    const file = path.join(folder, 'makercast.yml');
+    await mkdir(file);
+    const isFolder = await runAgent([], destination, { cwd: folder });
+    assert.equal(isFolder.code, 2);
+    assert.match(isFolder.stdout, /\[settings_unreadable\].*is a folder/);
+    const locked = path.join(folder, 'locked.yml');
+    await writeFile(locked, 'video: {}');
+    await chmod(locked, 0);
+    const mayNot = await runAgent([], { MAKERCAST_CONFIG: locked }, { cwd: folder, prefix: asOrdinary });
+    assert.equal(mayNot.code, 2);
+    assert.match(mayNot.stdout, /\[settings_unreadable\].*EACCES/);
+    noStack(isFolder.stdout + mayNot.stdout);
   });
 
-  test('an unknown command', async () => {
-    const { code, stderr } = await runAgent(['frobnicate']);
-    assert.equal(code, 2);
-    clear(stderr, 'usage');
+  test('wrong words on the command line', async () => {
+    for (const args of [['nonsense'], ['probe', '--xml'], ['check', 'this']]) {
+      const { code, stdout, stderr } = await runAgent(args);
+      assert.equal(code, 2);
+      assert.equal(stdout, '');
+      assert.equal(lines(stderr).length, 1);
+      assert.match(stderr, /^\[usage\] .*(nonsense|--xml|this)/);
+    }
   });
 });
 
 describe('sources that cannot be used', () => {
-  const cases = async (folder: string): Promise<{ env: Environment; code: string }[]> => {
-    await writeFile(path.join(folder, 'text.mp4'), 'this is no film\n'.repeat(50));
-    await mkdir(path.join(folder, 'folder.mp4'));
-    const file = (name: string): Environment => ({ VIDEO_SOURCE: 'file', VIDEO_FILES: name });
-    return [
-      { env: { VIDEO_SOURCE: '/dev/video77' }, code: 'source_not_found' },
-      { env: { AUDIO_SOURCE: 'NoSuchCard' }, code: 'source_not_found' },
-      { env: file('missing.mp4'), code: 'file_unreadable' },
-      { env: file('folder.mp4'), code: 'file_unreadable' },
-      { env: file('text.mp4'), code: 'file_broken' },
-      { env: file(await sample('sound-only.m4a')), code: 'file_no_video' },
-      { env: { ...file(await sample('h264-long-gop.mp4')), VIDEO_ENCODER: 'passthrough' }, code: 'passthrough_unfit' },
-      { env: { VIDEO_ENCODER: 'v4l2h264enc', VIDEO_SOURCE: 'test' }, code: 'encoder_missing' },
-    ];
-  };
-  test('are named in one line by plan, and do not end a program that is on', async () => {
-    const { folder, remove } = await temporaryFolder();
-    for (const { env, code } of await cases(folder)) {
-      const { code: exit, stdout, stderr } = await runAgent(['plan'], { ...target, ...env }, { cwd: folder });
+  const cases: readonly { name: string; file: (folder: string) => Promise<string>; code: string }[] = [
+    { name: 'missing', file: (folder) => Promise.resolve(path.join(folder, 'no\nsuch.mp4')), code: 'file_unreadable' },
+    { name: 'a folder', file: (folder) => Promise.resolve(folder), code: 'file_unreadable' },
+    {
+      name: 'without permission',
+      file: async (folder) => {
+        const file = path.join(folder, 'locked.mp4');
+        await copyFile(await sample('h264.mkv'), file);
+        await chmod(file, 0);
+        return file;
+      },
+      code: 'file_unreadable',
+    },
+    { name: 'without video', file: () => sample('sound-only.m4a'), code: 'file_no_video' },
+    {
+      name: 'no media file',
+      file: async (folder) => {
+        const file = path.join(folder, 'letter.mp4');
+        await writeFile(file, 'Dear reader,\n'.repeat(1000));
+        return file;
+      },
+      code: 'file_broken',
+    },
+    {
+      name: 'empty',
+      file: async (folder) => {
+        const file = path.join(folder, 'empty.mp4');
+        await writeFile(file, '');
+        return file;
+      },
+      code: 'file_broken',
+    },
+  ];
+  for (const { name, file, code } of cases) {
+    test(`a media file that is ${name}: ${code}`, async (t) => {
+      const media = await file(await folderFor(t));
+      const env = { ...destination, VIDEO_SOURCE: 'file', VIDEO_FILES: JSON.stringify([media]) };
+      const { stderr, stdout, code: exit } = await runAgent(['plan'], env, { prefix: asOrdinary });
+      assert.notEqual(exit, 0, stdout);
+      assert.equal(lines(stderr).length, 1, stderr);
+      assert.ok(stderr.startsWith(`[${code}] `), stderr);
+      assert.ok(stderr.includes(path.basename(media).split('\n').at(-1)!), stderr);
+      noStack(stderr);
+    });
+  }
+
+  for (const [variable, given] of [
+    ['VIDEO_SOURCE', '/dev/video99'],
+    ['VIDEO_SOURCE', 'no-such-camera'],
+    ['AUDIO_SOURCE', 'NoSuchCard'],
+  ] as const) {
+    test(`${variable}=${given}: source_not_found`, async () => {
+      const { stderr, code } = await runAgent(['plan'], { ...destination, [variable]: given });
+      assert.equal(code, 2);
+      assert.equal(lines(stderr).length, 1, stderr);
+      assert.match(stderr, /^\[source_not_found\] /);
+      assert.ok(stderr.includes(given) && stderr.includes('makercast probe'), stderr);
+    });
+  }
+
+  test('a film that cannot pass through though it has to, and an encoder that is not there', async () => {
+    const long = { VIDEO_SOURCE: 'file', VIDEO_FILES: await sample('h264-long-gop.mp4'), VIDEO_ENCODER: 'passthrough' };
+    const hardware = { VIDEO_SOURCE: 'test', VIDEO_ENCODER: 'v4l2h264enc' };
+    for (const [env, code] of [
+      [long, 'passthrough_unfit'],
+      [hardware, 'encoder_missing'],
+    ] as const) {
+      const { stderr, code: exit } = await runAgent(['plan'], { ...destination, ...env });
       assert.notEqual(exit, 0);
-      clear(stdout + stderr, code);
+      assert.equal(lines(stderr).length, 1, stderr);
+      assert.ok(stderr.startsWith(`[${code}] `), stderr);
+      noStack(stderr);
     }
-    await using server = await startRtmpServer();
-    const env = { VIDEO_SOURCE: 'file', VIDEO_FILES: 'later.mp4', STREAM_URL: server.url(), STREAM_KEY: 'k-4712' };
-    await using agent = await startAgent(env, { cwd: folder });
-    await agent.status(({ problems }) => problems.some(({ code }) => code === 'file_unreadable'));
-    // As soon as the file is there, it goes on the air.
-    const { readFile } = await import('node:fs/promises');
-    await writeFile(path.join(folder, 'later.mp4'), await readFile(await sample('h264-bframes.mp4')));
-    await agent.event('playing', 40_000);
-    await agent.stop();
-    await remove();
   });
 
-  test('a file that may not be read', { skip: process.getuid?.() === 0 && 'root may read everything' }, async () => {
-    const { folder, remove } = await temporaryFolder();
-    const file = path.join(folder, 'locked.mp4');
-    await writeFile(file, 'x');
-    await chmod(file, 0);
-    const { stderr } = await runAgent(['plan'], { ...target, VIDEO_SOURCE: 'file', VIDEO_FILES: file });
-    clear(stderr, 'file_unreadable');
-    await remove();
-  });
-
-  test('GStreamer that is not installed: said with the Debian package', async () => {
-    const { folder, remove } = await temporaryFolder();
-    // No program at all but node itself can be found.
-    const { code, stdout, stderr } = await runAgent(['plan'], { ...target, VIDEO_SOURCE: 'test', PATH: folder });
+  test('GStreamer that is not installed: the Debian package is named', async (t) => {
+    // In this folder there is no program at all, and node itself needs no path.
+    const PATH = await folderFor(t);
+    const { code, stdout, stderr } = await runAgent(['plan'], { ...destination, VIDEO_SOURCE: 'test', PATH });
     assert.notEqual(code, 0);
-    clear(stdout + stderr, 'plugin_missing');
-    assert.match(stdout + stderr, /gstreamer1\.0-/);
-    await remove();
+    assert.match(stdout + stderr, /\[plugin_missing\].*gstreamer1\.0-/);
+    noStack(stdout + stderr);
   });
-});
 
-describe('under a supervisor nothing ends the program', () => {
-  const supervised: Environment = { ...small, VIDEO_SOURCE: 'test', MAKERCAST_SUPERVISED: '1' };
-
-  test('an invalid setting falls back, to its last good value where there is one, and status says degraded', async () => {
-    const { folder, remove } = await temporaryFolder();
+  test('a file that is not there yet is said once, waited for, and played when it comes', async (t) => {
+    const folder = await folderFor(t);
     await using server = await startRtmpServer();
-    const dataFolder = path.join(folder, 'data');
-    const env = { ...supervised, STREAM_URL: server.url(), STREAM_KEY: 'key-4711' };
-    {
-      await using good = await startAgent({ ...env, VIDEO_FPS: '15' }, { dataFolder });
-      await good.status(({ actual }) => actual === 'live');
-      await good.stop();
-    }
-    await using agent = await startAgent({ ...env, VIDEO_FPS: '5000', AUDIO_RATE: '1' }, { dataFolder });
-    const status = await agent.status(
-      ({ actual, outputs }) => actual === 'degraded' && outputs['main']?.state === 'live',
+    await using agent = await startAgent(
+      { ...small, VIDEO_SOURCE: 'file', VIDEO_FILES: 'film.mkv', STREAM_URL: server.url(), STREAM_KEY: secret },
+      { cwd: folder },
     );
-    assert.equal((status['video'] as { fps: number }).fps, 15);
-    const audio = status['audio'] as { rate: number };
-    assert.equal(audio.rate, 48_000);
-    assert.deepEqual(status.problems.map(({ code }) => code).sort(), ['setting_range', 'setting_range']);
-    assert.ok(!agent.output.includes('key-4711'));
-    await agent.stop();
-    await remove();
+    const status = await agent.status(({ problems }) => problems.some(({ code }) => code === 'file_unreadable'));
+    assert.equal(status.actual, 'degraded');
+    await copyFile(await sample('h264.mkv'), path.join(folder, 'film.mkv.part'));
+    await rename(path.join(folder, 'film.mkv.part'), path.join(folder, 'film.mkv'));
+    await agent.status(({ actual, problems }) => actual === 'live' && problems.length === 0, 30_000);
+    assert.ok((await server.published(secret)).tags.items.some(isPicture));
+    assert.equal(agent.log.items.filter(({ event }) => event === 'file_unreadable').length, 1);
+    noStack(agent.output);
+    assert.equal((await agent.stop()).code, 0);
   });
-
-  test('a torn settings file keeps the outputs that it last named', async () => {
-    const { folder, remove } = await temporaryFolder();
-    await using server = await startRtmpServer();
-    const dataFolder = path.join(folder, 'data');
-    const file = path.join(folder, 'makercast.yml');
-    await writeFile(file, JSON.stringify({ outputs: { main: { url: server.url(), key: 'key-4711' } } }));
-    {
-      await using good = await startAgent(supervised, { dataFolder, cwd: folder });
-      await good.status(({ actual }) => actual === 'live');
-      await good.stop();
-    }
-    await writeFile(file, '{ outputs: {main: {url: ');
-    await using agent = await startAgent(supervised, { dataFolder, cwd: folder });
-    await server.published('key-4711', { from: 1 });
-    await agent.status(({ problems }) => problems.some(({ code }) => code === 'settings_unreadable'));
-    await agent.stop();
-    await remove();
-  });
-
-  test('without a destination it is idle and says so; once one is named it goes on the air by itself', async () => {
-    const { folder, remove } = await temporaryFolder();
-    await using nginx = await startNginx();
-    await using agent = await startAgent(supervised, { cwd: folder });
-    await agent.event('idle');
-    assert.equal((await agent.status()).actual, 'idle');
-    await writeFile(
-      path.join(folder, 'makercast.yml'),
-      JSON.stringify({ outputs: { main: { url: nginx.url(), key: 'late' } } }),
-    );
-    await nginx.waitForCall('publish', { name: 'late' });
-    await agent.status(({ actual }) => actual === 'live');
-    // And off again, when it is taken away.
-    await writeFile(path.join(folder, 'makercast.yml'), '{}');
-    await nginx.waitForCall('publish_done', { name: 'late' });
-    await agent.status(({ actual }) => actual === 'idle', 20_000, agent.log.items.length);
-    await agent.stop();
-    await remove();
-  });
-});
-
-test('a typo in mid-broadcast changes nothing, and is reported until it is mended', async () => {
-  const { folder, remove } = await temporaryFolder();
-  await using server = await startRtmpServer();
-  const file = path.join(folder, 'makercast.yml');
-  await using agent = await startAgent(
-    { ...small, VIDEO_SOURCE: 'test', STREAM_URL: server.url(), STREAM_KEY: 'k-4712' },
-    { cwd: folder },
-  );
-  await agent.status(({ actual }) => actual === 'live');
-  await writeFile(file, 'audio: {mute: true}\nvideo: {bitrateKpbs: 100}');
-  await agent.status(({ problems }) => problems.some(({ code }) => code === 'setting_unknown'));
-  assert.ok(!agent.log.items.some(({ event }) => event === 'settings_applied'));
-  await writeFile(file, 'audio: {mute: true}');
-  await agent.event('settings_applied');
-  await agent.status(
-    ({ actual, problems }) => actual === 'live' && problems.length === 0,
-    20_000,
-    agent.log.items.length,
-  );
-  assert.equal(server.publishes.items.length, 1);
-  await agent.stop();
-  await remove();
-});
-
-test('the names of the 2018 project still work, with one warning each', async () => {
-  await using nginx = await startNginx();
-  await using agent = await startAgent({
-    VIDEO_SOURCE: 'test',
-    AV_STREAM_URL: nginx.url(),
-    AV_STREAM_KEY: 'old-4711',
-    AV_VIDEO_WIDTH: '320',
-    AV_VIDEO_HEIGHT: '180',
-    AV_VIDEO_FRAMERATE: '15',
-    AV_AUDIO_SAMPLING_RATE: '44100',
-    AV_AUDIO_BITRATE: '96',
-    AV_DISABLE_AUDIO: '1',
-  });
-  await nginx.waitForCall('publish', { name: 'old-4711' });
-  const status = await agent.status(({ actual }) => actual === 'live');
-  const video = status['video'] as Record<string, unknown>;
-  const audio = status['audio'] as Record<string, unknown>;
-  assert.deepEqual([video['width'], video['height'], video['fps']], [320, 180, 15]);
-  assert.deepEqual([audio['source'], audio['rate'], audio['bitrateKbps']], ['silence', 44_100, 96]);
-  const warned = agent.log.items.filter(({ event }) => event === 'settings_warning').map(({ message }) => message);
-  assert.equal(warned.length, 8, warned.join('\n'));
-  await agent.stop();
 });
 
 describe('commands', () => {
-  test('probe --json lists cameras, microphones and encoders that really encode', async () => {
-    const { code, stdout } = await runAgent(['probe', '--json']);
-    assert.equal(code, 0);
-    const found = JSON.parse(stdout) as {
+  test('check says everything at once', async (t) => {
+    const folder = await folderFor(t);
+    await write(folder, { video: { fps: 'fast', heigth: 1 }, outputs: { a: { url: `rtmp://host/x?${secret}` } } });
+    const env = {
+      VIDEO_WIDTH: '7',
+      AUDIO_MUTE: 'perhaps',
+      STREAM_URL: `ftp://${secret}@host/live`,
+      AV_VIDEO_HEIGHT: '360',
+    };
+    const { code, stdout, stderr } = await runAgent(['check'], env, { cwd: folder });
+    assert.equal(code, 2);
+    const said = lines(stdout);
+    for (const name of ['video.fps', 'video.heigth', 'VIDEO_WIDTH', 'AUDIO_MUTE', 'STREAM_URL', 'outputs.a']) {
+      assert.equal(
+        said.filter((line) => line.startsWith('problem [') && line.includes(name)).length,
+        1,
+        `${name}\n${stdout}`,
+      );
+    }
+    assert.equal(said.filter((line) => line.startsWith('warning ') && line.includes('AV_VIDEO_HEIGHT')).length, 1);
+    assert.match(said.at(-1)!, /^6 settings are not valid/);
+    assert.ok(!(stdout + stderr).includes(secret), stdout);
+    noStack(stdout + stderr);
+  });
+
+  test('check, plan and probe with good settings', async () => {
+    const good = await runAgent(['check'], { ...destination, ...small });
+    assert.deepEqual([good.code, good.stdout], [0, 'The settings are valid.\n']);
+    const plan = await runAgent(['plan'], { ...destination, ...small });
+    assert.equal(plan.code, 0, plan.stderr);
+    assert.match(plan.stdout, /^# test picture.*320x180 at 30 fps/);
+    assert.match(plan.stdout, /videotestsrc[^]*flvmux/);
+    assert.ok(!plan.stdout.includes(secret));
+    const json = await runAgent(['probe', '--json']);
+    assert.equal(json.code, 0, json.stderr);
+    const found = JSON.parse(json.stdout) as {
       cameras: unknown[];
       microphones: unknown[];
       encoders: { element: string; works: boolean }[];
     };
     assert.ok(Array.isArray(found.cameras) && Array.isArray(found.microphones));
     assert.equal(found.encoders.find(({ element }) => element === 'x264enc')?.works, true);
+    const table = await runAgent(['probe']);
+    assert.equal(table.code, 0);
+    for (const heading of ['Cameras', 'Microphones', 'Encoders'])
+      assert.match(table.stdout, new RegExp(`^${heading}$`, 'm'));
+    assert.match(table.stdout, /x264enc +encodes/);
+  });
+});
+
+test('the names of 2018 work, each with one warning', async () => {
+  await using server = await startRtmpServer();
+  const old: Environment = {
+    AV_STREAM_URL: server.url(),
+    AV_STREAM_KEY: secret,
+    AV_DISABLE_AUDIO: '1',
+    AV_AUDIO_SAMPLING_RATE: '44100',
+    AV_AUDIO_BITRATE: '96',
+    AV_VIDEO_WIDTH: '480',
+    AV_VIDEO_HEIGHT: '270',
+    AV_VIDEO_FRAMERATE: '25',
+  };
+  await using agent = await startAgent({ VIDEO_SOURCE: 'test', ...old });
+  const { message } = await agent.event('playing');
+  assert.match(message, /480x270 at 25 fps.*silence, 44100 Hz.*96 kbit\/s/);
+  await server.published(secret);
+  const warnings = agent.log.items.filter(({ event }) => event === 'settings_warning').map((line) => line.message);
+  for (const name of Object.keys(old)) {
+    assert.equal(
+      warnings.filter((warning) => warning.startsWith(`${name} `)).length,
+      1,
+      `${name}\n${warnings.join('\n')}`,
+    );
+  }
+  assert.equal(warnings.length, Object.keys(old).length);
+  await agent.stop();
+});
+
+/** The next status document that is not older than this call. */
+const now = (agent: Agent) => agent.status(() => true, 20_000, agent.log.items.length);
+
+describe('under a supervisor', () => {
+  test('invalid settings fall back: to the last good ones, which only their owner may read', async (t) => {
+    const folder = await folderFor(t);
+    const dataFolder = path.join(folder, 'data');
+    await using server = await startRtmpServer();
+    const good = { outputs: { main: { url: server.url(), key: secret } }, video: { fps: 20 } };
+    const start = () => startAgent({ ...small, ...supervised }, { cwd: folder, dataFolder });
+    await write(folder, good);
+    {
+      await using agent = await start();
+      await agent.status(({ actual }) => actual === 'live');
+      assert.equal((await agent.stop()).code, 0);
+    }
+    const kept: string[] = [];
+    for (const name of await readdir(dataFolder, { recursive: true })) {
+      const file = path.join(dataFolder, name);
+      if (!(await stat(file)).isFile() || !(await readFile(file, 'utf8')).includes(secret)) continue;
+      kept.push(name);
+      assert.equal((await stat(file)).mode & 0o777, 0o600, name);
+    }
+    assert.deepEqual(kept.length, 1, `the key is in ${kept.join(', ')}`);
+
+    // One row is wrong, then nothing can be read at all.
+    for (const [text, code] of [
+      [{ ...good, video: { fps: 'fast' } }, 'setting_type'],
+      ['outputs: {{{', 'settings_unreadable'],
+    ] as const) {
+      await write(folder, text);
+      const from = server.publishes.items.length;
+      await using agent = await start();
+      await server.published(secret, { from });
+      const status = await agent.status(({ outputs }) => outputs['main']?.state === 'live');
+      assert.equal(status.actual, 'degraded');
+      assert.deepEqual(
+        status.problems.map((problem) => problem.code),
+        [code],
+      );
+      assert.match((await agent.event('playing')).message, /320x180 at 20 fps/);
+      assert.equal((await agent.stop()).code, 0);
+      assert.ok(!agent.output.includes(secret));
+      noStack(agent.output);
+    }
   });
 
-  test('plan prints a text without the key', async () => {
-    const { code, stdout } = await runAgent(['plan'], { ...target, VIDEO_SOURCE: 'test' });
-    assert.equal(code, 0);
-    assert.match(stdout, /x264enc/);
-    assert.match(stdout, /appsink name=tags/);
-    assert.ok(!stdout.includes('key-4711'));
+  test('an invalid value without a last good one gives way to the default', async () => {
+    await using server = await startRtmpServer();
+    await using agent = await startAgent({
+      ...small,
+      ...supervised,
+      VIDEO_FPS: '0.5',
+      OUTPUT_BAD_URL: 'nonsense',
+      STREAM_URL: server.url(),
+      STREAM_KEY: secret,
+    });
+    await server.published(secret);
+    const status = await agent.status(({ outputs }) => outputs['main']?.state === 'live');
+    assert.equal(status.actual, 'degraded');
+    assert.deepEqual(status.problems.map(({ code }) => code).sort(), ['setting_type', 'setting_url']);
+    assert.match((await agent.event('playing')).message, /at 30 fps/);
+    await agent.stop();
   });
 
-  test('check is content with good settings', async () => {
-    const { code, stdout } = await runAgent(['check'], target);
-    assert.equal(code, 0);
-    assert.match(stdout, /valid/);
+  test('idle without a destination; on the air once there is one; a typo in mid-broadcast changes nothing; off again', async (t) => {
+    const folder = await folderFor(t);
+    await using server = await startRtmpServer();
+    await using agent = await startAgent({ ...small, ...supervised }, { cwd: folder });
+    await agent.event('idle');
+    const idle = await now(agent);
+    assert.deepEqual([idle.wanted, idle.actual, Object.keys(idle.outputs)], ['idle', 'idle', []]);
+    assert.equal(agent.processes().length, 1, 'nothing runs but the agent');
+
+    const settings = { outputs: { main: { url: server.url(), key: secret } } };
+    await write(folder, settings);
+    const connection = await server.published(secret);
+    await agent.status(({ actual }) => actual === 'live');
+
+    await write(folder, { ...settings, video: { fps: 'fast' } });
+    await agent.event('settings_rejected');
+    const degraded = await agent.status(({ actual }) => actual === 'degraded');
+    assert.deepEqual(
+      degraded.problems.map(({ code }) => code),
+      ['setting_type'],
+    );
+    assert.equal(degraded.outputs['main']?.state, 'live');
+    const seen = connection.tags.items.length;
+    await connection.tags.waitFor(isPicture, 5000, seen);
+
+    const from = agent.log.items.length;
+    await write(folder, settings);
+    await agent.status(({ actual, problems }) => actual === 'live' && problems.length === 0, 20_000, from);
+    assert.equal(server.publishes.items.length, 1, 'one session through all of it');
+    assert.equal(agent.log.items.filter(({ event }) => event === 'playing').length, 1);
+
+    await write(folder, { outputs: { main: { ...settings.outputs.main, enabled: false } } });
+    await connection.history.waitFor((step) => step === 'closed', 10_000);
+    assert.ok(connection.history.items.includes('deleteStream'));
+    await agent.status(({ actual }) => actual === 'idle', 20_000, from);
+    assert.equal(agent.child.exitCode, null);
+    assert.equal((await agent.stop()).code, 0);
+    assert.ok(!agent.output.includes(secret));
+    noStack(agent.output);
   });
 });
