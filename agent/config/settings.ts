@@ -245,10 +245,10 @@ export const rows: readonly Row[] = [
     path: 'output.batchMs',
     env: 'OUTPUT_BATCH_MS',
     form: { type: 'integer', min: 0, max: 200 },
-    default: 45,
+    default: 58,
     unit: 'ms',
     cost: 'rebuild',
-    doc: 'Media is handed on in batches of up to about this long: more saves CPU, less saves delay.',
+    doc: 'Media is handed on about this often, always right after a picture: more saves CPU, less saves delay.',
   },
   {
     path: 'log.level',

@@ -248,8 +248,8 @@ describe('sources that cannot be used', () => {
 
   test('GStreamer that is not installed: the Debian package is named', async (t) => {
     // In this folder there is no program at all, and node itself needs no path.
-    const PATH = await folderFor(t);
-    const { code, stdout, stderr } = await runAgent(['plan'], { ...destination, VIDEO_SOURCE: 'test', PATH });
+    const prefix = ['env', `PATH=${await folderFor(t)}`];
+    const { code, stdout, stderr } = await runAgent(['plan'], { ...destination, VIDEO_SOURCE: 'test' }, { prefix });
     assert.notEqual(code, 0);
     assert.match(stdout + stderr, /\[plugin_missing\].*gstreamer1\.0-/);
     noStack(stdout + stderr);

@@ -24,7 +24,8 @@ export class Player {
   #pipeline: Pipeline | undefined;
   #piece = 0;
   #over = false;
-  #lastBatchAt = 0;
+  /** When the next batch may go: on average one each `batchMs`, and one that went late may be followed by one that goes early. */
+  #due = 0;
   #opening: NodeJS.Timeout | undefined;
   /** Live changes outlast the piece during which they came. */
   readonly #changes = new Map<string, ElementProperty>();
@@ -85,12 +86,11 @@ export class Player {
   async #drain(pipeline: Pipeline): Promise<void> {
     let first = true;
     for (;;) {
-      const since = this.clock.now() - this.#lastBatchAt;
-      const minMs = Math.max(0, this.batchMs - since);
+      const minMs = Math.max(0, this.#due - this.clock.now());
       const tags = await pipeline.pull('tags', minMs, minMs + patienceMs);
       if (this.#over || pipeline !== this.#pipeline) return;
       if (tags === null) return this.#next();
-      this.#lastBatchAt = this.clock.now();
+      this.#due = Math.max(this.#due + this.batchMs, this.clock.now() - this.batchMs);
       this.uplink.send(tags);
       if (first) {
         first = false;

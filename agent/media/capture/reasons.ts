@@ -3,12 +3,12 @@ import type { Plan } from '../../../pipelines/plan.js';
 import { Fault } from '../../errors.js';
 import type { BusMessage } from '../gstreamer.js';
 
-/** Elements of sound: their faults are the microphone's, all others the picture's. */
-const audioElements = /^(asrc|alsasrc|mic)/;
+/** The microphone's element in every plan (pipelines/audio); all other faults are the picture's. */
+const microphone = 'audio-source';
 
 export function sourceFault(message: BusMessage, plan: Plan): Fault {
   const text = `${message.message ?? ''} ${message.debug ?? ''}`;
-  const audio = audioElements.test(message._src_element_name);
+  const audio = message._src_element_name === microphone;
   const source = audio ? plan.audio.source : plan.video.source;
   const setting = audio ? 'audio.source' : 'video.source';
   const has = (pattern: RegExp): boolean => pattern.test(text);
