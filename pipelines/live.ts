@@ -24,6 +24,7 @@ export function cameraPlan(camera: Camera, wanted: Wanted, facts: Facts): Plan {
   const own = encodesItself(camera);
   return {
     pieces: [livePiece(picture, '', sound)],
+    live: true,
     loop: false,
     video: {
       source: picture.source,
@@ -72,6 +73,7 @@ function liveSound(
 function livePlan(picture: Picture, encoder: VideoEncoder, video: WantedVideo, sound: Sound): Plan {
   return {
     pieces: [livePiece(picture, ` ! ${encoderText(encoder, video)}`, sound)],
+    live: true,
     loop: false,
     video: encodedVideo(picture, encoder, video),
     audio: sound.about,

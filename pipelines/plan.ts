@@ -27,7 +27,9 @@ export interface Piece {
 export interface Plan {
   /** Pipelines in playing order: one, or one for each file of a playlist. */
   readonly pieces: readonly Piece[];
-  /** After the last piece ends: start again at the first, or end. Live sources never end. */
+  /** A live source never ends by itself: if it does, its device is lost. */
+  readonly live: boolean;
+  /** After the last piece ends: start again at the first, or end. */
   readonly loop: boolean;
   /** What goes on the air, for people and for the status document. */
   readonly video: {

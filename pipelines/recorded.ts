@@ -43,6 +43,7 @@ function untouchedPlan(files: readonly MediaFile[], wanted: Wanted, facts: Facts
   const own = files[0]!.audio;
   return {
     pieces: pictures.map((picture, index) => filePiece(picture, '', sounds[index])),
+    live: false,
     loop: wanted.video.loop,
     video: { source: pictures[0]!.source, encoder: 'passthrough', width, height, fps },
     audio: sounds[0]?.about ?? { source: 'file', encoder: 'passthrough', rate: own!.rate, channels: own!.channels },
@@ -62,6 +63,7 @@ function transcodedPlan(files: readonly MediaFile[], wanted: Wanted, facts: Fact
   });
   return {
     pieces: parts.map(({ picture, sound }) => filePiece(picture, ` ! ${encoderText(encoder, video)}`, sound)),
+    live: false,
     loop: video.loop,
     video: encodedVideo(parts[0]!.picture, encoder, video),
     audio: (parts.find((part) => part.picture.audio) ?? parts[0]!).sound.about,

@@ -2,7 +2,7 @@
 import { ready } from './ready.mjs';
 
 /** Commands that only read settings or print a text: they need neither GStreamer nor the binding to it. */
-const light = ['check', 'help', '--help', '-h', 'version', '--version'];
+const light = ['check', 'help', '--help', '-h'];
 
 export async function begin() {
   const bare = light.includes(process.argv[2]);

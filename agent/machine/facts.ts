@@ -69,14 +69,15 @@ async function mediaFiles(paths: readonly string[], run: Runner): Promise<(Probe
 
 /**
  * The facts that a wanted broadcast needs, and no more of them: each probe costs time at the start. `warn` hears what could not be
- * found out. Throws the fault of a media file that cannot be used.
+ * found out. Throws the fault of a media file that cannot be used, and that of a GStreamer that is not installed.
  */
 export async function factsFor({ video }: Wanted, storage: Storage, warn: (fault: Fault) => void): Promise<Facts> {
   const encoder = encoderNames.find((name) => name === video.encoder);
   const encoders = encoder ? [encoder] : video.encoder === 'passthrough' ? [] : encoderNames;
   const { facts, faults } = await gather({ files: video.source === 'file' ? video.files : [], encoders }, storage);
-  const file = faults.find(({ code }) => code.startsWith('file_'));
-  if (file) throw file;
+  const none = facts.elements.length === 0 ? faults.find(({ code }) => code === 'plugin_missing') : undefined;
+  const fatal = none ?? faults.find(({ code }) => code.startsWith('file_'));
+  if (fatal) throw fatal;
   faults.forEach(warn);
   return facts;
 }

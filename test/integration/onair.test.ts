@@ -1,10 +1,11 @@
 /** The test picture on the air: what a real server receives, output by output, and what live changes do to it. */
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, test } from 'node:test';
 import { startAgent, type Environment, type StatusDocument } from '../helpers/agent.js';
 import { temporaryFolder } from '../helpers/command.js';
+import { flvTags, isPicture, isVideoKey } from '../helpers/flv.js';
 import { lipSync } from '../helpers/lipsync.js';
 import { startNginx, type Nginx } from '../helpers/nginx.js';
 import { subscribe } from '../helpers/rtmp-client.js';
@@ -14,7 +15,8 @@ import { analyse, colour, observe } from '../helpers/stream.js';
 import { until } from '../helpers/feed.js';
 import { isAacHeader, isAvcHeader, isKeyframe, scriptTag, TagCutter, type Tag } from '../../agent/flv/tag.js';
 
-const small: Environment = { VIDEO_SOURCE: 'test', VIDEO_WIDTH: '640', VIDEO_HEIGHT: '360', VIDEO_BITRATE_KBPS: '800' };
+const test720: Environment = { VIDEO_SOURCE: 'test', AUDIO_SOURCE: 'test' };
+const small: Environment = { ...test720, VIDEO_WIDTH: '640', VIDEO_HEIGHT: '360', VIDEO_BITRATE_KBPS: '800' };
 const to = (nginx: Nginx, key = 'cam'): Environment => ({ STREAM_URL: nginx.url(), STREAM_KEY: key });
 
 /** Pictures that came from capture so far. */
@@ -33,7 +35,7 @@ describe('on the air', () => {
   test('720p30 by default: format, frame rate, keyframes, sound and picture, judged at the receiver', async () => {
     await using nginx = await startNginx({ record: true });
     const { folder, remove } = await temporaryFolder();
-    await using agent = await startAgent({ VIDEO_SOURCE: 'test', ...to(nginx) });
+    await using agent = await startAgent({ ...test720, ...to(nginx) });
     await nginx.waitForCall('publish', { name: 'cam' });
     const seen = await observe(`${nginx.url()}/cam`, 6, path.join(folder, 'seen.flv'));
     await agent.stop('SIGINT');
@@ -174,13 +176,22 @@ describe('several outputs of one encode', () => {
   });
 });
 
+/** kbit/s of the pictures of a recording from keyframe number `index` (negative: from the end) to the next. */
+function kbpsOfGroup(file: Buffer, index: number): number {
+  const pictures = flvTags(file).filter(isPicture);
+  const keyframes = pictures.flatMap((tag, i) => (isVideoKey(tag) ? [i] : []));
+  const [from, to] = keyframes.slice(index) as [number, number];
+  const bytes = pictures.slice(from, to).reduce((sum, { body }) => sum + body.length, 0);
+  return (bytes * 8) / (pictures[to]!.timestamp - pictures[from]!.timestamp);
+}
+
 describe('changes on the air', () => {
   test('mute, gain and bitrate lose no frame; another size is a new broadcast', async () => {
     await using nginx = await startNginx({ record: true });
     const { folder, remove } = await temporaryFolder();
     const change = (settings: object): Promise<void> =>
       writeFile(path.join(folder, 'makercast.yml'), JSON.stringify(settings));
-    await using agent = await startAgent({ VIDEO_SOURCE: 'test', ...to(nginx) }, { cwd: folder });
+    await using agent = await startAgent({ ...test720, ...to(nginx) }, { cwd: folder });
     const size = { width: 640, height: 360 };
     const passed = async (frames: number): Promise<void> => {
       const from = agent.log.items.length;
@@ -207,6 +218,9 @@ describe('changes on the air', () => {
     assert.deepEqual(decodeErrors, []);
     assert.equal(`${video!.width}x${video!.height}`, '640x360');
     assert.ok(video!.largestGapMs < 60, `${video!.largestGapMs} ms without a picture`);
+    // From one keyframe to another, since they hold most of the bits.
+    const [before, after] = [kbpsOfGroup(await readFile(file), 0), kbpsOfGroup(await readFile(file), -2)];
+    assert.ok(after < 500 && before > 1.5 * after, `${before} kbit/s, then ${after} kbit/s`);
     const sound = await decodeSound(file);
     const seconds = sound.samples.length / sound.rate;
     const loud = loudnessDb(part(sound, 0.5, 1.5));

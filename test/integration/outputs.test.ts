@@ -23,8 +23,13 @@ interface Failed {
 async function faultOf(agent: Agent, name = 'main'): Promise<Failed> {
   const status = await agent.status((each) => each.outputs[name]?.['fault'] !== undefined, 30_000);
   await agent.waitFor(({ event, message }) => event === 'output_failed' && message.includes(`Output ${name} `));
+  const fault = status.outputs[name]!['fault'] as Failed;
+  const said = agent.log.items.filter(
+    ({ event, output, code }) => event === 'output_failed' && output === name && code === fault.code,
+  );
+  assert.equal(said.length, 1, agent.output);
   assert.ok(!agent.output.includes(secret));
-  return status.outputs[name]!['fault'] as Failed;
+  return fault;
 }
 
 describe('why an output fails', () => {

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { startAgent, type Agent, type Environment } from '../helpers/agent.js';
 import { until } from '../helpers/feed.js';
+import { available, makeNamespace } from '../helpers/namespace.js';
 import { startNginx } from '../helpers/nginx.js';
 import { startRtmpServer } from '../helpers/rtmp-server.js';
 import { subscribe } from '../helpers/rtmp-client.js';
@@ -100,15 +101,17 @@ describe('stopped', () => {
     });
   }
 
-  test('with a server that says nothing it ends too', async () => {
+  test('with a server that says nothing it ends too', async (t) => {
     await using server = await startRtmpServer({ handshake: 'mute' });
     await using agent = await startAgent({ ...small, STREAM_URL: server.url(), STREAM_KEY: 'k' });
     await agent.event('playing');
-    assert.equal((await agent.stop('SIGTERM')).code, 0);
+    const { code, tookMs } = await agent.stop('SIGTERM');
+    assert.equal(code, 0);
+    t.diagnostic(`ended after ${tookMs.toFixed(0)} ms`);
     await agent.gone();
   });
 
-  test('with a server that has stopped reading it ends too', async () => {
+  test('with a server that has stopped reading it ends too', async (t) => {
     await using server = await startRtmpServer({ stopReadingAfterMs: 0 });
     await using agent = await startAgent({
       ...small,
@@ -118,8 +121,27 @@ describe('stopped', () => {
     });
     await server.published('k');
     await agent.status((status) => Number(status.outputs['main']?.['queuedMs']) > 500, 60_000);
-    assert.equal((await agent.stop('SIGTERM')).code, 0);
+    const { code, tookMs } = await agent.stop('SIGTERM');
+    assert.equal(code, 0);
+    t.diagnostic(`ended after ${tookMs.toFixed(0)} ms`);
     await agent.gone();
+  });
+
+  const skip = !available() && 'network namespaces cannot be made here';
+  test('with a network that swallows everything it ends too', { skip }, async (t) => {
+    await using namespace = await makeNamespace(1);
+    const { host } = namespace.links[0]!;
+    await using server = await startRtmpServer({}, host);
+    await using agent = await startAgent(
+      { ...small, STREAM_URL: `rtmp://${host}:${server.port}/live`, STREAM_KEY: 'k' },
+      { prefix: namespace.prefix },
+    );
+    await live(agent);
+    await namespace.blackHole();
+    const { code, tookMs } = await agent.stop('SIGTERM');
+    assert.equal(code, 0);
+    await agent.gone();
+    t.diagnostic(`ended after ${tookMs.toFixed(0)} ms`);
   });
 
   test('a second signal kills', async () => {

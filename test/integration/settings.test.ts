@@ -1,10 +1,10 @@
 /** Bad input and good: one clear line each, nothing that ends a supervised device, and edits taken over on the air. */
 import assert from 'node:assert/strict';
-import { chmod, copyFile, mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readdir, readFile, rename, stat, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { runAgent, startAgent, type Agent, type Environment } from '../helpers/agent.js';
-import { temporaryFolder } from '../helpers/command.js';
+import { run, temporaryFolder } from '../helpers/command.js';
 import { isPicture } from '../helpers/flv.js';
 import { sample } from '../helpers/media.js';
 import { startRtmpServer } from '../helpers/rtmp-server.js';
@@ -253,6 +253,19 @@ describe('sources that cannot be used', () => {
     assert.notEqual(code, 0);
     assert.match(stdout + stderr, /\[plugin_missing\].*gstreamer1\.0-/);
     noStack(stdout + stderr);
+  });
+
+  test('one plugin that is not installed: its element and its Debian package are named', async (t) => {
+    const folder = await folderFor(t);
+    const { stdout: file } = await run('gst-inspect-1.0', ['flv']);
+    const plugins = path.dirname(/^ +Filename +(.*)$/m.exec(file.toString())![1]!);
+    for (const name of await readdir(plugins))
+      if (name !== 'libgstflv.so') await symlink(path.join(plugins, name), path.join(folder, name));
+    const gst = { GST_PLUGIN_SYSTEM_PATH_1_0: folder, GST_REGISTRY: path.join(folder, 'registry') };
+    const { code, stderr } = await runAgent(['plan'], { ...destination, VIDEO_SOURCE: 'test', ...gst });
+    assert.notEqual(code, 0);
+    assert.match(stderr, /^\[plugin_missing\] .*flvmux.*gstreamer1\.0-plugins-good/);
+    assert.equal(lines(stderr).length, 1, stderr);
   });
 
   test('a file that is not there yet is said once, waited for, and played when it comes', async (t) => {

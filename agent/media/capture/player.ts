@@ -103,6 +103,16 @@ export class Player {
   /** The next piece, or the end. Its pipeline is a new one: what a file is decoded with differs from file to file. */
   #next(): void {
     clearTimeout(this.#opening);
+    if (this.plan.live) {
+      // Some drivers end the stream in order when their device is pulled.
+      return this.#fail(
+        new Fault(
+          'source_failed',
+          `${this.plan.video.source} stopped.`,
+          'Check its cable and power, or choose another video.source.',
+        ),
+      );
+    }
     this.#pipeline?.destroy();
     this.#pipeline = undefined;
     this.#piece += 1;
