@@ -168,6 +168,8 @@ export class Broadcast {
   }
 
   #actual(): ActualState {
+    // Idle because of a setting that is not valid is not what was wanted.
+    if (this.#state === 'idle' && this.#settingsProblems.length > 0) return 'degraded';
     if (this.#state !== 'on') return this.#state;
     const { states } = this.#outputs;
     if (this.#settingsProblems.length > 0 || this.#problems.size > 0 || states.includes('waiting')) return 'degraded';

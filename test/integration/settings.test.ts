@@ -431,6 +431,17 @@ describe('under a supervisor', () => {
     await agent.stop();
   });
 
+  test('a URL that is not valid leaves nowhere to stream to: degraded, not merely idle', async () => {
+    await using agent = await startAgent({ ...small, ...supervised, STREAM_URL: 'rtmp://host', STREAM_KEY: secret });
+    const status = await agent.status(({ actual }) => actual === 'degraded');
+    assert.deepEqual(
+      status.problems.map(({ code }) => code),
+      ['setting_url'],
+    );
+    assert.ok(!agent.output.includes(secret));
+    await agent.stop();
+  });
+
   test('idle without a destination; on the air once there is one; a typo in mid-broadcast changes nothing; off again', async (t) => {
     const folder = await folderFor(t);
     await using server = await startRtmpServer();
