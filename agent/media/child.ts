@@ -59,10 +59,6 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
     private readonly events: ChildEvents<Out>,
   ) {}
 
-  get pid(): number | undefined {
-    return this.#process?.pid;
-  }
-
   /** A second start of a running child does nothing. */
   start(): void {
     if (this.#process) return;

@@ -4,6 +4,7 @@ import { parseDestination } from '../config/destination.js';
 import { redactUrl } from '../config/redact.js';
 import type { Settings } from '../config/settings.js';
 import type { WantedOutput } from '../media/messages.js';
+import { volumeOf } from '../../pipelines/audio/aac.js';
 import type { ElementProperty, Plan } from '../../pipelines/plan.js';
 import type { Wanted } from '../../pipelines/wanted.js';
 
@@ -28,9 +29,8 @@ export function wantedOutputs(settings: Settings): { output: WantedOutput; url: 
 /** Volume and mute as the running pipeline takes them; nothing where a file passes through. */
 export function soundProperties({ audio }: Settings, plan: Plan): ElementProperty[] {
   if (plan.volume === undefined) return [];
-  // The element's volume is a factor of amplitude: 20 dB are a factor of 10.
   return [
-    { element: plan.volume, property: 'volume', value: 10 ** (audio.gainDb / 20) },
+    { element: plan.volume, property: 'volume', value: volumeOf(audio.gainDb) },
     { element: plan.volume, property: 'mute', value: audio.mute },
   ];
 }
