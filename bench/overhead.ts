@@ -1,12 +1,9 @@
 /** What makercast costs over gst-launch-1.0 and ffmpeg that do the same: `npm run bench [-- --seconds 60 --rounds 3]`. */
-import { mkdir, writeFile } from 'node:fs/promises';
-import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { temporaryFolder } from '../test/helpers/command.js';
 import { startNginx } from '../test/helpers/nginx.js';
-import { root } from '../test/helpers/root.js';
 import { contenders, gstText, type Contender } from './contenders.js';
-import { rows, table } from './report.js';
+import { rows, table, writeResults } from './report.js';
 import { measure, type RoundResult } from './round.js';
 
 const { values } = parseArgs({
@@ -42,7 +39,4 @@ try {
 
 const all = rows(results);
 process.stdout.write(`\n${table(all)}\n`);
-const file = path.join(root, 'bench', 'results', 'overhead.json');
-await mkdir(path.dirname(file), { recursive: true });
-await writeFile(file, `${JSON.stringify({ name: 'overhead', seconds, rounds, rows: all }, null, 2)}\n`);
-process.stdout.write(`\nwritten: ${path.relative(process.cwd(), file)}\n`);
+await writeResults('overhead', { seconds, rounds, rows: all });

@@ -1,4 +1,7 @@
 /** From rounds to rows: medians, ratios and goals, as a table and as JSON. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { root } from '../test/helpers/root.js';
 import { contenders, type Contender } from './contenders.js';
 import type { ProcessResult, RoundResult } from './round.js';
 
@@ -72,6 +75,10 @@ export function rows(results: Results): Row[] {
     };
   }
 
+  const [ownCpu, gstCpu] = (['makercast', 'gst-launch'] as const).map((contender) =>
+    of(contender, (round) => sum(round, 'cpuPerMinute')),
+  ) as [number | null, number | null];
+  const fps = of('makercast', (round) => round.fps);
   const gstPss = of('gst-launch', (round) => sum(round, 'pssMb'));
   return [
     row(
@@ -105,6 +112,14 @@ export function rows(results: Results): Row[] {
       (round) => round.latencyMs,
       (gst) => gst + 20,
     ),
+    {
+      measure: 'CPU a picture for what is not encoding: makercast less gst-launch',
+      unit: 'ms',
+      value: ownCpu === null || gstCpu === null || !fps ? null : ((ownCpu - gstCpu) / 60 / fps) * 1000,
+      goal: null,
+      met: null,
+      versus: {},
+    },
     row('pictures arrived', 'a second', (round) => round.fps),
     row('pictures that cannot be decoded', 'a round', (round) => round.undecoded),
     row('pictures with a timestamp that stands still', 'a round', (round) => round.repeated),
@@ -136,4 +151,15 @@ export function table(all: readonly Row[]): string {
   const pad = (text: string, column: number): string =>
     column < 2 ? text.padEnd(widths[column]!) : text.padStart(widths[column]!);
   return [head, ...lines].map((line) => line.map(pad).join('  ').trimEnd()).join('\n');
+}
+
+/** Writes bench/results/NAME.json, and says so. */
+export async function writeResults(
+  name: string,
+  results: { rows: readonly Row[] } & Record<string, unknown>,
+): Promise<void> {
+  const file = path.join(root, 'bench', 'results', `${name}.json`);
+  await mkdir(path.dirname(file), { recursive: true });
+  await writeFile(file, `${JSON.stringify({ name, ...results }, null, 2)}\n`);
+  process.stdout.write(`\nwritten: ${path.relative(process.cwd(), file)}\n`);
 }

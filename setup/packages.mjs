@@ -39,6 +39,7 @@ export const packages = {
     nginx: 'the server to stream to',
     'libnginx-mod-rtmp': 'its RTMP module',
     ffmpeg: 'one of those that makercast is compared with',
+    strace: 'counts the files that a start opens',
   },
   fresh: {
     mmdebstrap: 'makes the minimal Debian',
@@ -59,7 +60,7 @@ export const programs = {
   runtime: ['gst-launch-1.0', 'gst-inspect-1.0'],
   build: ['c++', 'make', 'python3', 'pkg-config'],
   test: ['nginx', 'ffmpeg', 'ffprobe', 'openssl', 'ip', 'tc'],
-  bench: ['nginx', 'ffmpeg'],
+  bench: ['nginx', 'ffmpeg', 'strace'],
   fresh: ['mmdebstrap', 'git', 'nginx', 'ffmpeg'],
 };
 
