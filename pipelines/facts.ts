@@ -9,8 +9,22 @@ export interface CameraFormat {
   readonly fps: readonly number[];
 }
 
+/** One knob of a camera, as its driver offers it. */
+export interface CameraControl {
+  /** As v4l2-ctl and GStreamer's `extra-controls` write it: `power_line_frequency`. */
+  readonly name: string;
+  readonly min: number;
+  readonly max: number;
+  readonly step: number;
+  readonly default: number;
+  /** Of a menu: the values that there are, and what each is called (`1`: `50 Hz`). */
+  readonly choices?: Readonly<Record<string, string>>;
+}
+
 export interface Camera {
-  /** Device node, such as `/dev/video0`. */
+  /** How it is opened: a V4L2 node of its own, or by libcamera, which drives sensor and image processor for us. */
+  readonly api: 'v4l2' | 'libcamera';
+  /** Device node such as `/dev/video0`; libcamera's own name such as `/base/soc/i2c0mux/i2c@1/imx219@10`. */
   readonly path: string;
   /** Name for people, such as `HD Pro Webcam C920`. */
   readonly name: string;
@@ -21,6 +35,8 @@ export interface Camera {
   /** USB path such as `1-1.2`, for two cameras of the same make. */
   readonly usbPath?: string;
   readonly formats: readonly CameraFormat[];
+  /** What can be set while it runs; empty for libcamera, whose GStreamer element of Debian 12 sets nothing. */
+  readonly controls: readonly CameraControl[];
 }
 
 export interface Microphone {
@@ -74,7 +90,18 @@ export interface MediaFile {
   };
 }
 
+/** Which board this is, as far as a plan depends on it; empty on a PC. */
+export interface Board {
+  /** As the device tree says: `Raspberry Pi Zero W Rev 1.1`. */
+  readonly model?: string;
+  /** bcm2835: Pi 1, Zero, Zero W. bcm2836: Pi 2. bcm2837: Pi 3, Zero 2 W. bcm2711: Pi 4. bcm2712: Pi 5. */
+  readonly soc?: 'bcm2835' | 'bcm2836' | 'bcm2837' | 'bcm2711' | 'bcm2712';
+  /** MB that the firmware keeps for the GPU; with 16 it loads neither codec nor camera. Absent where it cannot be told. */
+  readonly gpuMemoryMb?: number;
+}
+
 export interface Facts {
+  readonly board: Board;
   /** Names of all GStreamer elements that are installed. */
   readonly elements: readonly string[];
   readonly cameras: readonly Camera[];

@@ -64,6 +64,7 @@ async function camera(
     );
   }
   return {
+    api: 'v4l2',
     path: node,
     // The kernel writes "Name: Nam" where a device says its name twice, cut at 31 letters.
     name: info.card.replace(/^(.+?): .*$/, (whole, name: string) =>
@@ -73,6 +74,7 @@ async function camera(
     ...(known.byId !== undefined && { byId: known.byId }),
     ...(known.usbPath !== undefined && { usbPath: known.usbPath }),
     formats: formatsOf(info, rates),
+    controls: [],
   };
 }
 

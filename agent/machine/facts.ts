@@ -42,6 +42,7 @@ export async function gather(
   ]);
   return {
     facts: {
+      board: {},
       elements: gstreamer.names,
       cameras: video.found,
       microphones: audio.found,

@@ -1,5 +1,13 @@
 /** Machines and wishes that makers have, as facts and settings: the cases of the golden texts. */
-import type { Camera, CameraFormat, Encoder, Facts, MediaFile, Microphone } from '../../pipelines/facts.js';
+import type {
+  Camera,
+  CameraControl,
+  CameraFormat,
+  Encoder,
+  Facts,
+  MediaFile,
+  Microphone,
+} from '../../pipelines/facts.js';
 import type { Wanted, WantedAudio, WantedVideo } from '../../pipelines/wanted.js';
 
 /** What Debian 12 brings with the packages that makercast asks for. */
@@ -46,7 +54,7 @@ export const software: readonly Encoder[] = [
 export const v4l2: Encoder = { element: 'v4l2h264enc', hardware: true, works: true };
 export const omx: Encoder = { element: 'omxh264enc', hardware: true, works: true };
 
-export const pc: Facts = { elements: debian, cameras: [], microphones: [], encoders: software, files: [] };
+export const pc: Facts = { board: {}, elements: debian, cameras: [], microphones: [], encoders: software, files: [] };
 export const pi3: Facts = {
   ...pc,
   elements: [...debian, 'v4l2h264enc', 'v4l2h264dec'],
@@ -61,21 +69,60 @@ const sizes = [
 const formats = (fourcc: string, fps: readonly number[]): CameraFormat[] =>
   sizes.map(([width, height]) => ({ fourcc, width, height, fps }));
 
+const slider = (name: string, min: number, max: number, start: number, step = 1): CameraControl => ({
+  name,
+  min,
+  max,
+  step,
+  default: start,
+});
+const switched = (name: string, start: 0 | 1): CameraControl => slider(name, 0, 1, start);
+const menu = (name: string, choices: Readonly<Record<string, string>>, start: number): CameraControl => {
+  const values = Object.keys(choices).map(Number);
+  return { ...slider(name, Math.min(...values), Math.max(...values), start), choices };
+};
+
+const uvcControls: readonly CameraControl[] = [
+  switched('white_balance_automatic', 1),
+  menu('power_line_frequency', { 0: 'Disabled', 1: '50 Hz', 2: '60 Hz' }, 2),
+  slider('white_balance_temperature', 2000, 6500, 4000),
+  menu('auto_exposure', { 1: 'Manual Mode', 3: 'Aperture Priority Mode' }, 3),
+  slider('exposure_time_absolute', 3, 2047, 250),
+];
+const piCamControls: readonly CameraControl[] = [
+  switched('horizontal_flip', 0),
+  switched('vertical_flip', 0),
+  menu('power_line_frequency', { 0: 'Disabled', 1: '50 Hz', 2: '60 Hz', 3: 'Auto' }, 1),
+  slider('rotate', 0, 360, 0, 90),
+  menu('auto_exposure', { 0: 'Auto Mode', 1: 'Manual Mode' }, 0),
+  slider('exposure_time_absolute', 1, 10000, 1000),
+];
+
 export const piCam: Camera = {
+  api: 'v4l2',
   path: '/dev/video0',
   name: 'mmal service 16.1',
   driver: 'bm2835 mmal',
+  controls: piCamControls,
   formats: [...formats('YU12', [30, 25, 15]), ...formats('MJPG', [30, 25, 15]), ...formats('H264', [30, 25, 15])],
 };
 export const c920: Camera = {
+  api: 'v4l2',
   path: '/dev/video0',
   name: 'HD Pro Webcam C920',
   driver: 'uvcvideo',
   byId: 'usb-046d_HD_Pro_Webcam_C920_1A2B3C4D-video-index0',
   usbPath: '1-1.2',
   formats: [...formats('YUYV', [10, 5]), ...formats('H264', [30, 24, 15]), ...formats('MJPG', [30, 24, 15])],
+  controls: [
+    ...uvcControls,
+    slider('focus_absolute', 0, 250, 0, 5),
+    switched('focus_automatic_continuous', 1),
+    slider('zoom_absolute', 100, 500, 100),
+  ],
 };
 export const c270: Camera = {
+  api: 'v4l2',
   path: '/dev/video2',
   name: 'C270 HD WEBCAM',
   driver: 'uvcvideo',
@@ -89,6 +136,7 @@ export const c270: Camera = {
     { fourcc: 'MJPG', width: 1280, height: 720, fps: [30, 15] },
     { fourcc: 'MJPG', width: 1280, height: 960, fps: [30, 15] },
   ],
+  controls: uvcControls,
 };
 export const c920Microphone: Microphone = {
   id: 'C920',

@@ -10,7 +10,7 @@ import { rtmpOutput } from '../../pipelines/outputs/rtmp.js';
 import { NoPlan, plan, type Plan } from '../../pipelines/plan.js';
 import type { Wanted } from '../../pipelines/wanted.js';
 import { propertiesOf } from './gst.js';
-import { debian, highAvcc, lcAsc } from './machines.js';
+import { c920, piCam, debian, highAvcc, lcAsc } from './machines.js';
 
 /** Elements that cannot be inspected here for want of the hardware or the package, with the properties that are used of them. */
 const notHere: Readonly<Record<string, readonly string[]>> = {
@@ -34,6 +34,8 @@ const size = fc.constantFrom<[number, number][]>(
 const hostile = fc.constantFrom('x ! fakesink', '"', "it's", 'a\nb', '\\', '${HOME}', 'name=mux', '%s', '');
 
 const camera = fc.record({
+  api: fc.constantFrom('v4l2', 'libcamera'),
+  controls: fc.subarray([...c920.controls, ...piCam.controls]),
   path: fc.constantFrom('/dev/video0', '/dev/video1'),
   name: hostile,
   driver: fc.constantFrom('uvcvideo', 'bm2835 mmal', 'vivid'),
@@ -92,6 +94,7 @@ const media = fc
 const software = ['x264enc', 'openh264enc', 'v4l2h264enc', 'omxh264enc'] as const;
 
 const facts: fc.Arbitrary<Facts> = fc.record({
+  board: fc.constantFrom({}, { soc: 'bcm2835' }, { soc: 'bcm2837' }),
   // Mostly everything is there, now and then something is missing.
   elements: fc.oneof(
     { weight: 3, arbitrary: fc.constant([...debian, ...Object.keys(notHere)]) },
