@@ -11,16 +11,21 @@ const usage = `Usage: makercast [command]
   (none)            go on the air with makercast.yml and the environment
   check             validate the settings and print every problem
   probe [--json]    print the cameras, microphones and encoders of this machine
-  plan              print the GStreamer pipeline that would run
+  plan [--explain]  print the GStreamer pipeline that would run, and why no other
   help              print this
 
 Settings: docs/settings.md`;
+
+/** What a command takes besides its name. */
+const options: Readonly<Record<string, string>> = { probe: '--json', plan: '--explain' };
 
 /** The command `words`, with the settings of `env` and of makercast.yml in `folder`; resolves to the exit code. */
 async function main(words: readonly string[], env: NodeJS.ProcessEnv, folder: string): Promise<number> {
   const print = (line: string): void => void process.stdout.write(`${line}\n`);
   const [command, ...rest] = words;
-  if (rest.length > 0 && !(command === 'probe' && rest.every((word) => word === '--json'))) throw misused(rest[0]!);
+  const option = command === undefined ? undefined : options[command];
+  const strange = rest.find((word) => word !== option);
+  if (strange !== undefined) throw misused(strange);
   switch (command) {
     case undefined: {
       // Loaded only here: the log alone is 10 MB.
@@ -32,7 +37,7 @@ async function main(words: readonly string[], env: NodeJS.ProcessEnv, folder: st
       const storage = new Storage(dataFolder(env), (fault) => process.stderr.write(`${fault.message}\n`));
       const source = new SettingsSource(env, folder, storage);
       const loaded = await source.load(isSupervised(env) ? await source.lastGood() : undefined);
-      return command === 'check' ? check(loaded, print) : showPlan(loaded, folder, storage, print);
+      return command === 'check' ? check(loaded, print) : showPlan(loaded, folder, storage, rest.length > 0, print);
     }
     case 'probe':
       return probe(rest, print);

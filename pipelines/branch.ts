@@ -1,6 +1,6 @@
 /** The branches that every pipeline has: pictures to AVC, sound to AAC. */
-import { aacText, chooseAac } from './audio/aac.js';
-import type { VideoEncoder } from './encoders/encoder.js';
+import { aacText, chooseAac, volumeOf } from './audio/aac.js';
+import type { EncoderSettings, VideoEncoder } from './encoders/encoder.js';
 import type { Facts } from './facts.js';
 import type { ElementProperty, Plan } from './plan.js';
 import type { Picture } from './sources/picture.js';
@@ -10,6 +10,7 @@ import type { WantedAudio, WantedVideo } from './wanted.js';
 export interface Sound {
   readonly text: string;
   readonly properties: readonly ElementProperty[];
+  readonly adjustable: readonly ElementProperty[];
   readonly about: Plan['audio'];
 }
 
@@ -24,17 +25,51 @@ export function encodedSound(
   return {
     text: `${from.text} ! ${aacText(wanted, encoder)}`,
     properties: from.properties ?? [],
+    adjustable: [
+      { element: 'gain', property: 'volume', value: volumeOf(wanted.gainDb) },
+      { element: 'gain', property: 'mute', value: wanted.mute },
+    ],
     about: { source, encoder: encoder.element, rate, channels, bitrateKbps },
   };
 }
 
-export function encoderText(encoder: VideoEncoder, video: WantedVideo): string {
-  return encoder.text({ ...video, keyframeFrames: Math.max(1, Math.round(video.keyframeSeconds * video.fps)) });
+/** The picture's branch from its source up to H.264. */
+export interface Encoding {
+  readonly picture: Picture;
+  /** Behind the picture's own text: ` ! x264enc …`; empty where nothing is encoded here. */
+  readonly text: string;
+  readonly about: Plan['video'];
+  readonly adjustable: readonly ElementProperty[];
+  readonly notes: readonly string[];
 }
 
-export function encodedVideo(picture: Picture, encoder: VideoEncoder, video: WantedVideo): Plan['video'] {
+/** `picture` may carry more than a picture does (a file's sound): it comes back as it is. */
+export function encode<P extends Picture>(
+  picture: P,
+  encoder: VideoEncoder,
+  video: WantedVideo,
+  facts: Facts,
+): Encoding & { readonly picture: P } {
   const { width, height, fps, bitrateKbps } = video;
-  return { source: picture.source, encoder: encoder.element, width, height, fps, bitrateKbps };
+  const settings: EncoderSettings = {
+    ...{ width, height, fps, bitrateKbps },
+    keyframeFrames: Math.max(1, Math.round(video.keyframeSeconds * fps)),
+  };
+  const level = encoder.level?.(settings);
+  const doubt = encoder.doubt?.(settings, facts);
+  return {
+    picture,
+    text: ` ! ${encoder.text(settings)}`,
+    about: {
+      source: picture.source,
+      encoder: encoder.element,
+      ...{ width, height, fps },
+      ...(level === undefined ? {} : { level }),
+      bitrateKbps,
+    },
+    adjustable: [{ element: 'venc', ...encoder.bitrate(bitrateKbps) }, ...(picture.adjustable ?? [])],
+    notes: doubt === undefined ? [] : [doubt],
+  };
 }
 
 /** FLV keeps SPS and PPS in its sequence header: they are not repeated in the stream (`config-interval` stays 0). */

@@ -34,6 +34,7 @@ export interface Camera {
   readonly byId?: string;
   /** USB path such as `1-1.2`, for two cameras of the same make. */
   readonly usbPath?: string;
+  /** Of libcamera raw ones only. */
   readonly formats: readonly CameraFormat[];
   /** What can be set while it runs; empty for libcamera, whose GStreamer element of Debian 12 sets nothing. */
   readonly controls: readonly CameraControl[];

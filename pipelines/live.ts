@@ -1,55 +1,61 @@
 /** Plans that never end: a camera or the test picture, with a microphone or a sound made here. */
 import { type Generated, generatedSound, type Span } from './audio/generated.js';
 import { autoMicrophone, findMicrophone, microphoneSound } from './audio/microphone.js';
-import { avc, encodedSound, encodedVideo, encoderText, type Sound } from './branch.js';
-import { chooseEncoder, type VideoEncoder } from './encoders/encoder.js';
+import { avc, encode, encodedSound, type Encoding, type Sound } from './branch.js';
+import { workingEncoder } from './encoders/encoder.js';
 import type { Camera, Facts } from './facts.js';
 import { NoPlan } from './noplan.js';
 import type { Piece, Plan } from './plan.js';
-import { cameraH264, cameraRaw, cameraUse, encodesItself } from './sources/camera.js';
+import { h264Format, rawFormat } from './sources/camera.js';
+import { cameraControls } from './sources/controls.js';
+import { cameraH264, gpuEncodes } from './sources/h264.js';
 import type { Picture } from './sources/picture.js';
+import { cameraRaw } from './sources/raw.js';
 import { testPicture } from './sources/test.js';
-import type { Wanted, WantedAudio, WantedVideo } from './wanted.js';
+import type { Wanted, WantedAudio, Way } from './wanted.js';
 
-export function cameraPlan(camera: Camera, wanted: Wanted, facts: Facts): Plan {
+export function cameraPlan(camera: Camera, way: Way, wanted: Wanted, facts: Facts): Plan {
   const { video } = wanted;
-  const use = cameraUse(camera, video, facts);
+  const controls = cameraControls(wanted.camera, camera);
   const sound = liveSound(wanted.audio, facts, autoMicrophone(facts, camera)?.id, 'silence', 'tone', 'live');
-  if (!use.passthrough) {
-    const encoder = chooseEncoder(video.encoder, facts);
-    return livePlan(cameraRaw(camera, use.format, video, encoder.formats, facts), encoder, video, sound);
+  if (way !== 'passthrough') {
+    const encoder = workingEncoder(way, facts);
+    const format = rawFormat(camera, video, facts);
+    const encoding = encode(cameraRaw(camera, format, video, encoder.formats, facts, controls), encoder, video, facts);
+    return livePlan(encoding, sound, controls.notes);
   }
-  const picture = cameraH264(camera, use.format, video);
-  const { width, height, fps } = use.format;
-  const own = encodesItself(camera);
-  return {
-    pieces: [livePiece(picture, '', sound)],
-    live: true,
-    loop: false,
-    video: {
+  const format = h264Format(camera, video);
+  const { width, height, fps } = format;
+  const picture = cameraH264(camera, format, video, controls);
+  const encoding: Encoding = {
+    picture,
+    text: '',
+    about: {
       source: picture.source,
       encoder: 'passthrough',
       width,
       height,
       fps,
-      ...(own ? { bitrateKbps: video.bitrateKbps } : {}),
+      ...(picture.level === undefined ? {} : { level: picture.level }),
+      ...(gpuEncodes(camera) ? { bitrateKbps: video.bitrateKbps } : {}),
     },
-    audio: sound.about,
-    ...(own ? { bitrate: { element: 'video-source', property: 'extra-controls', set: 'extra-controls' } } : {}),
-    volume: 'gain',
+    adjustable: picture.adjustable ?? [],
+    notes: [],
   };
+  return livePlan(encoding, sound, controls.notes);
 }
 
-export function testPlan(wanted: Wanted, facts: Facts): Plan {
+export function testPlan(way: Way, wanted: Wanted, facts: Facts): Plan {
   const { video, audio } = wanted;
-  if (video.encoder === 'passthrough')
+  if (way === 'passthrough')
     throw new NoPlan('passthrough_unfit', 'The test picture has no H.264 of its own.', 'Set video.encoder to auto.');
   const sync = video.testPattern === 'sync';
-  const encoder = chooseEncoder(video.encoder, facts);
+  const encoder = workingEncoder(way, facts);
   const picture = testPicture(video, encoder.formats[0]!, new Set(facts.elements));
   const tone = sync ? 'beep' : 'tone';
   const microphone = sync ? undefined : autoMicrophone(facts)?.id;
-  return livePlan(picture, encoder, video, liveSound(audio, facts, microphone, tone, tone, sync ? 'clocked' : 'live'));
+  const sound = liveSound(audio, facts, microphone, tone, tone, sync ? 'clocked' : 'live');
+  return livePlan(encode(picture, encoder, video, facts), sound, []);
 }
 
 /** `auto` is the microphone that was found (its card id), else `fallback`; `test` is the `tone`. */
@@ -70,15 +76,15 @@ function liveSound(
   return encodedSound(wanted, facts, `microphone ${microphone.name} (${id})`, microphoneSound(microphone, wanted));
 }
 
-function livePlan(picture: Picture, encoder: VideoEncoder, video: WantedVideo, sound: Sound): Plan {
+function livePlan(video: Encoding, sound: Sound, notes: readonly string[]): Plan {
   return {
-    pieces: [livePiece(picture, ` ! ${encoderText(encoder, video)}`, sound)],
+    pieces: [livePiece(video.picture, video.text, sound)],
     live: true,
     loop: false,
-    video: encodedVideo(picture, encoder, video),
+    video: video.about,
     audio: sound.about,
-    bitrate: { element: 'venc', ...encoder.bitrate },
-    volume: 'gain',
+    adjustable: [...video.adjustable, ...sound.adjustable],
+    notes: [...video.notes, ...notes],
   };
 }
 

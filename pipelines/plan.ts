@@ -1,11 +1,8 @@
 /** The plan: which source and encoder, and the GStreamer text that makes FLV of them. */
+import { candidates } from './candidates.js';
+import { noEncoder } from './encoders/encoder.js';
 import type { Facts } from './facts.js';
-import { cameraPlan, testPlan } from './live.js';
-import { requireElements } from './elements.js';
-import { steppedBitrate } from './encoders/v4l2h264enc.js';
 import { NoPlan } from './noplan.js';
-import { filePlan } from './recorded.js';
-import { findCamera } from './sources/camera.js';
 import type { Wanted } from './wanted.js';
 
 export { NoPlan };
@@ -39,6 +36,8 @@ export interface Plan {
     readonly width: number;
     readonly height: number;
     readonly fps: number;
+    /** H.264 level, where the encoder was told one. */
+    readonly level?: string;
     /** kbit/s asked of the encoder; absent in pass-through. */
     readonly bitrateKbps?: number;
   };
@@ -51,42 +50,47 @@ export interface Plan {
     /** kbit/s asked of the encoder; absent in pass-through. */
     readonly bitrateKbps?: number;
   };
-  /** How the encoder takes a bitrate while it runs; absent where it cannot. */
-  readonly bitrate?: {
-    readonly element: string;
-    readonly property: string;
-    readonly set: 'kbps' | 'bps' | 'extra-controls';
-  };
-  /** Element with `volume` and `mute` properties, where there is one (pass-through of a file has none). */
-  readonly volume?: string;
+  /**
+   * What changes while it plays, each with the value that the text has for it now: bitrate, volume, mute, the camera's
+   * controls. A setting whose cost is `live` changes nothing else, so the values that differ between two plans are what
+   * has to be set; where none does, the source cannot take the change (H.264 that passes through keeps its bitrate).
+   */
+  readonly adjustable: readonly ElementProperty[];
+  /** Settings that the source cannot follow, and why: one plain sentence each. */
+  readonly notes: readonly string[];
 }
 
-/** Composes the plan. Throws {@link NoPlan} where the machine cannot do what is wanted. */
+/**
+ * The best plan that this machine has for what is wanted; what kept a better source out is among its notes. Throws
+ * {@link NoPlan} where there is none.
+ */
 export function plan(wanted: Wanted, facts: Facts): Plan {
-  const made = compose(wanted, facts);
-  const installed = new Set(facts.elements);
-  for (const piece of made.pieces) requireElements(piece.text, installed);
-  return made;
+  const all = candidates(wanted, facts);
+  const best = all.findIndex((candidate) => candidate.plan);
+  const refusals = all.slice(0, best < 0 ? all.length : best).flatMap(({ refused }) => refused ?? []);
+  // That an encoder is none is nothing to act on while another one works.
+  const serious = refusals.filter(({ code }) => code !== 'encoder_missing' && code !== 'passthrough_unfit');
+  const made = all[best]?.plan;
+  if (made) return { ...made, notes: [...new Set(serious.map(({ what, mend }) => `${what} ${mend}`)), ...made.notes] };
+  throw serious[0] ?? (wanted.video.encoder === 'auto' ? noEncoder(facts) : refusals[0]!);
 }
 
-function compose(wanted: Wanted, facts: Facts): Plan {
-  const { source } = wanted.video;
-  if (source === 'file') return filePlan(wanted, facts);
-  if (source === 'test') return testPlan(wanted, facts);
-  const camera = source === 'auto' ? facts.cameras[0] : findCamera(source, facts);
-  return camera ? cameraPlan(camera, wanted, facts) : testPlan(wanted, facts);
-}
-
-/** The property that gives a running plan another bitrate; undefined where it cannot take one. */
-export function bitrateProperty(plan: Plan, kbps: number): ElementProperty | undefined {
-  if (!plan.bitrate) return undefined;
-  const { element, property, set } = plan.bitrate;
-  switch (set) {
-    case 'kbps':
-      return { element, property, value: kbps };
-    case 'bps':
-      return { element, property, value: kbps * 1000 };
-    case 'extra-controls':
-      return { element, property, value: `controls,video_bitrate=${steppedBitrate(kbps)}` };
-  }
+/**
+ * What has to be set for a plan that runs to become the `next` one; undefined where setting is not enough, and the next one has
+ * to be played instead.
+ */
+export function liveChanges(running: Plan, next: Plan): readonly ElementProperty[] | undefined {
+  const name = ({ element, property }: ElementProperty): string => `${element}.${property}`;
+  const names = (of: Plan): string => of.adjustable.map(name).join();
+  // The encoder was started for a level, which bounds its bitrate.
+  if (running.video.level !== next.video.level || names(running) !== names(next)) return undefined;
+  return next.adjustable.flatMap((after, index) => {
+    const before = running.adjustable[index]!;
+    if (before.value === after.value) return [];
+    if (after.property !== 'extra-controls') return [after];
+    // Of a camera's knobs only those that move: the others may have been set by hand.
+    const [structure, ...controls] = String(after.value).split(',');
+    const had = new Set(String(before.value).split(','));
+    return [{ ...after, value: [structure, ...controls.filter((control) => !had.has(control))].join(',') }];
+  });
 }

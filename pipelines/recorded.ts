@@ -1,16 +1,16 @@
 /** Plans of media files: untouched where they fit, transcoded where they do not, one piece a file. */
 import { generatedSound } from './audio/generated.js';
-import { avc, encodedSound, encodedVideo, encoderText, type Sound } from './branch.js';
-import { chooseEncoder } from './encoders/encoder.js';
+import { avc, encode, encodedSound, type Sound } from './branch.js';
+import { workingEncoder } from './encoders/encoder.js';
 import type { Facts, MediaFile } from './facts.js';
 import { NoPlan } from './noplan.js';
 import type { Piece, Plan } from './plan.js';
 import { fileH264, fileRaw, findFiles, secondsOf } from './sources/file.js';
 import { playlistUnfit } from './sources/fit.js';
 import type { Picture } from './sources/picture.js';
-import type { Wanted, WantedAudio } from './wanted.js';
+import type { EncoderName, Wanted, WantedAudio, Way } from './wanted.js';
 
-export function filePlan(wanted: Wanted, facts: Facts): Plan {
+export function filePlan(way: Way, wanted: Wanted, facts: Facts): Plan {
   const { video, audio } = wanted;
   const files = findFiles(video, facts);
   if (audio.source !== 'auto' && audio.source !== 'none' && audio.source !== 'test') {
@@ -20,11 +20,10 @@ export function filePlan(wanted: Wanted, facts: Facts): Plan {
       "Set audio.source to auto (the file's own sound), test or none.",
     );
   }
+  if (way !== 'passthrough') return transcodedPlan(files, way, wanted, facts);
   const why = playlistUnfit(files);
-  if (why !== undefined && video.encoder === 'passthrough')
-    throw new NoPlan('passthrough_unfit', `Not fit to be passed through: ${why}.`, 'Set video.encoder to auto.');
-  const untouched = why === undefined && (video.encoder === 'auto' || video.encoder === 'passthrough');
-  return untouched ? untouchedPlan(files, wanted, facts) : transcodedPlan(files, wanted, facts);
+  if (why === undefined) return untouchedPlan(files, wanted, facts);
+  throw new NoPlan('passthrough_unfit', `Not fit to be passed through: ${why}.`, 'Set video.encoder to auto.');
 }
 
 /** Whether the sound of `file` is its own. */
@@ -47,28 +46,31 @@ function untouchedPlan(files: readonly MediaFile[], wanted: Wanted, facts: Facts
     loop: wanted.video.loop,
     video: { source: pictures[0]!.source, encoder: 'passthrough', width, height, fps },
     audio: sounds[0]?.about ?? { source: 'file', encoder: 'passthrough', rate: own!.rate, channels: own!.channels },
-    ...(sounds[0] ? { volume: 'gain' } : {}),
+    adjustable: sounds[0]?.adjustable ?? [],
+    notes: [],
   };
 }
 
-function transcodedPlan(files: readonly MediaFile[], wanted: Wanted, facts: Facts): Plan {
+function transcodedPlan(files: readonly MediaFile[], way: EncoderName, wanted: Wanted, facts: Facts): Plan {
   const { video, audio } = wanted;
-  const encoder = chooseEncoder(video.encoder, facts);
+  const encoder = workingEncoder(way, facts);
   const parts = files.map((file) => {
     const picture = fileRaw(file, files.length, video, encoder.formats[0]!, keepsAudio(file, audio));
     const sound = picture.audio
       ? encodedSound(audio, facts, 'file', { text: picture.audio })
       : madeSound(file, wanted, facts);
-    return { picture, sound };
+    return { ...encode(picture, encoder, video, facts), sound };
   });
+  const [first] = parts;
+  const sounding = parts.find(({ picture }) => picture.audio) ?? first!;
   return {
-    pieces: parts.map(({ picture, sound }) => filePiece(picture, ` ! ${encoderText(encoder, video)}`, sound)),
+    pieces: parts.map(({ picture, text, sound }) => filePiece(picture, text, sound)),
     live: false,
     loop: video.loop,
-    video: encodedVideo(parts[0]!.picture, encoder, video),
-    audio: (parts.find((part) => part.picture.audio) ?? parts[0]!).sound.about,
-    bitrate: { element: 'venc', ...encoder.bitrate },
-    volume: 'gain',
+    video: first!.about,
+    audio: sounding.sound.about,
+    adjustable: [...first!.adjustable, ...sounding.sound.adjustable],
+    notes: first!.notes,
   };
 }
 

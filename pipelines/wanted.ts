@@ -3,6 +3,9 @@
 /** Names that `video.encoder` takes besides `auto`; `passthrough` insists on the source's own H.264. */
 export type EncoderName = 'x264enc' | 'openh264enc' | 'v4l2h264enc' | 'omxh264enc';
 
+/** How the picture becomes H.264: as the source gives it, or by an encoder. */
+export type Way = 'passthrough' | EncoderName;
+
 export interface WantedVideo {
   /** `auto`, `test`, `file`, or a camera by device path, by-id name or USB path (such as `1-1.2`). */
   readonly source: string;
@@ -20,7 +23,25 @@ export interface WantedVideo {
   readonly bitrateKbps: number;
   /** Seconds from one keyframe to the next. */
   readonly keyframeSeconds: number;
-  readonly encoder: 'auto' | 'passthrough' | EncoderName;
+  readonly encoder: 'auto' | Way;
+}
+
+/** Knobs of the camera. `driver` leaves one where the camera's driver has it by default. */
+export interface WantedCamera {
+  readonly horizontalFlip: boolean;
+  readonly verticalFlip: boolean;
+  /** Degrees, clockwise. */
+  readonly rotation: 0 | 90 | 180 | 270;
+  /** Milliseconds that each picture is exposed. */
+  readonly exposureMs: number | 'auto' | 'driver';
+  /** Kelvin. */
+  readonly whiteBalance: number | 'auto' | 'driver';
+  /** In the driver's own steps; there is no unit. */
+  readonly focus: number | 'auto' | 'driver';
+  /** In the driver's own steps: 100 is no zoom on a C920. */
+  readonly zoom: number | 'driver';
+  /** Hz of the mains, against flicker. */
+  readonly powerLineHz: 50 | 60 | 'auto' | 'off' | 'driver';
 }
 
 export interface WantedAudio {
@@ -39,5 +60,22 @@ export interface WantedAudio {
 
 export interface Wanted {
   readonly video: WantedVideo;
+  readonly camera: WantedCamera;
+  readonly audio: WantedAudio;
+}
+
+/** What of the broadcast's format may be left to the machine; settled once, when the broadcast starts. */
+export interface Format {
+  readonly width: number;
+  readonly height: number;
+  readonly fps: number;
+}
+
+/** As the operator says it: `auto` is settled by what the machine is (`settle` in defaults.ts). */
+export interface Wish {
+  readonly video: Omit<WantedVideo, keyof Format | 'bitrateKbps'> & {
+    readonly [each in keyof Format | 'bitrateKbps']: number | 'auto';
+  };
+  readonly camera: WantedCamera;
   readonly audio: WantedAudio;
 }

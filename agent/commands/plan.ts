@@ -1,9 +1,10 @@
-/** `makercast plan`: prints what would go on the air, and the text of its pipelines. */
+/** `makercast plan`: prints what would go on the air, and the text of its pipelines; `--explain`: every other way, and why it was not taken. */
 import { describe } from '../../pipelines/describe.js';
-import type { Storage } from '../machine/storage.js';
+import type { Plan } from '../../pipelines/plan.js';
 import { factsFor } from '../machine/facts.js';
+import type { Storage } from '../machine/storage.js';
 import type { Loaded } from '../settings.js';
-import { Planner } from '../supervisor/planner.js';
+import { type Considered, Planner } from '../supervisor/planner.js';
 import { check } from './check.js';
 
 /** Returns the exit code. Throws the fault where there is no plan. */
@@ -11,19 +12,44 @@ export async function showPlan(
   loaded: Loaded,
   folder: string,
   storage: Storage,
+  explain: boolean,
   print: (line: string) => void,
 ): Promise<number> {
   if (loaded.problems.length > 0) return check(loaded, print);
-  const planner = new Planner(
-    (wanted) => factsFor(wanted, storage, (fault) => print(`warning ${fault.message}`)),
-    folder,
-  );
-  const made = await planner.make(loaded.settings);
-  print(`# ${describe(made)}`);
-  for (const { text, properties } of made.pieces) {
-    print(text);
-    for (const { element, property, value } of properties)
-      print(`#   ${element}.${property} = ${JSON.stringify(value)}`);
-  }
+  const planner = new Planner((wish) => factsFor(wish, storage, (fault) => print(`warning ${fault.message}`)), folder);
+  if (explain) for (const line of explained(await planner.consider(loaded.settings))) print(line);
+  for (const line of written(await planner.make(loaded.settings))) print(line);
   return 0;
+}
+
+/** The candidates in their order, and what became of each. */
+function explained({ wanted: { video }, why, candidates }: Considered): string[] {
+  const { width, height, fps, bitrateKbps } = video;
+  const best = candidates.findIndex(({ plan }) => plan !== undefined);
+  return [
+    `# wanted: ${width}x${height} at ${fps} fps, ${bitrateKbps} kbit/s (this machine's default: ${why})`,
+    ...candidates.flatMap((candidate, index) => {
+      const { what, plan, refused } = candidate;
+      if (!plan) return [`# no      ${what}: ${refused!.what}`];
+      const place =
+        index === best
+          ? 'taken'
+          : candidates.findIndex(({ plan }, at) => plan && at > best) === index
+            ? 'next'
+            : 'works';
+      return [`# ${place.padEnd(7)} ${what}: ${candidate.why}`];
+    }),
+    '#',
+  ];
+}
+
+function written(plan: Plan): string[] {
+  return [
+    `# ${describe(plan)}`,
+    ...plan.notes.map((note) => `# ${note}`),
+    ...plan.pieces.flatMap(({ text, properties }) => [
+      text,
+      ...properties.map(({ element, property, value }) => `#   ${element}.${property} = ${JSON.stringify(value)}`),
+    ]),
+  ];
 }

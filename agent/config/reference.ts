@@ -7,6 +7,8 @@ import { isOutputRow, OUTPUTS_MAX, rows } from './settings.js';
 export const EXAMPLE = `video:
   source: auto
   bitrateKbps: 2500
+camera:
+  powerLineHz: 50
 audio:
   gainDb: 3
 outputs:

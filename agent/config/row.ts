@@ -7,7 +7,14 @@ export type Cost = (typeof costs)[number];
 
 /** The kind of value, as data, so that validation, JSON schema and documentation are all read from it. */
 export type Form =
-  | { readonly type: 'integer' | 'number'; readonly min: number; readonly max: number; readonly even?: true }
+  | {
+      readonly type: 'integer' | 'number';
+      readonly min: number;
+      readonly max: number;
+      readonly even?: true;
+      /** Words that stand for a number that somebody else chooses, such as `auto`. */
+      readonly words?: readonly string[];
+    }
   | { readonly type: 'boolean' }
   | { readonly type: 'choice'; readonly choices: readonly (string | number)[] }
   | { readonly type: 'text'; readonly words: string }
@@ -65,6 +72,7 @@ export function misfit(form: Form, value: unknown): FaultCode | undefined {
   switch (form.type) {
     case 'integer':
     case 'number':
+      if (typeof value === 'string' && form.words?.includes(value)) return undefined;
       if (typeof value !== 'number' || !Number.isFinite(value)) return 'setting_type';
       if (form.type === 'integer' && !Number.isInteger(value)) return 'setting_type';
       if (value < form.min || value > form.max || (form.even && value % 2 !== 0)) return 'setting_range';
@@ -73,7 +81,7 @@ export function misfit(form: Form, value: unknown): FaultCode | undefined {
       return typeof value === 'boolean' ? undefined : 'setting_type';
     case 'choice':
       if (form.choices.some((choice) => choice === value)) return undefined;
-      return typeof value === typeof form.choices[0] ? 'setting_range' : 'setting_type';
+      return form.choices.some((choice) => typeof choice === typeof value) ? 'setting_range' : 'setting_type';
     case 'text':
       if (typeof value !== 'string') return 'setting_type';
       return value === '' || value.length > TEXT_MAX || /[\p{Cc}\p{Surrogate}]/u.test(value)
@@ -114,7 +122,7 @@ export function fromText(form: Form, text: string): unknown {
   switch (form.type) {
     case 'integer':
     case 'number':
-      return /^[+-]?(\d+\.?\d*|\.\d+)$/.test(word) ? Number(word) : text;
+      return /^[+-]?(\d+\.?\d*|\.\d+)$/.test(word) ? Number(word) : (form.words?.find((each) => each === word) ?? text);
     case 'boolean':
       if (TRUE.includes(word.toLowerCase())) return true;
       return FALSE.includes(word.toLowerCase()) ? false : text;
@@ -152,7 +160,12 @@ export function allowed(row: Row): string {
     case 'integer':
     case 'number': {
       const kind = form.type === 'number' ? 'a number' : form.even ? 'an even whole number' : 'a whole number';
-      return `${kind} from ${form.min} to ${form.max}${row.unit === undefined ? '' : ` (${row.unit})`}`;
+      const words =
+        form.words
+          ?.map((word) => `${word}, `)
+          .join('')
+          .replace(/, $/, ' or ') ?? '';
+      return `${words}${kind} from ${form.min} to ${form.max}${row.unit === undefined ? '' : ` (${row.unit})`}`;
     }
     case 'boolean':
       return 'true or false';

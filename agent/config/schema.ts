@@ -42,7 +42,9 @@ function values({ form }: Row): JsonSchema {
     case 'integer':
     case 'number': {
       const even = form.even ? { multipleOf: 2 } : {};
-      return { type: [form.type, 'null'], minimum: form.min, maximum: form.max, ...even };
+      const range = { minimum: form.min, maximum: form.max, ...even };
+      if (!form.words) return { type: [form.type, 'null'], ...range };
+      return { anyOf: [{ type: form.type, ...range }, { enum: [...form.words, null] }] };
     }
     case 'boolean':
       return { type: ['boolean', 'null'] };

@@ -6,12 +6,23 @@ export interface VideoSettings {
   readonly files: readonly string[];
   readonly loop: boolean;
   readonly testPattern: 'bars' | 'ball' | 'sync';
-  readonly width: number;
-  readonly height: number;
-  readonly fps: number;
-  readonly bitrateKbps: number;
+  readonly width: number | 'auto';
+  readonly height: number | 'auto';
+  readonly fps: number | 'auto';
+  readonly bitrateKbps: number | 'auto';
   readonly keyframeSeconds: number;
   readonly encoder: 'auto' | 'passthrough' | 'x264enc' | 'openh264enc' | 'v4l2h264enc' | 'omxh264enc';
+}
+
+export interface CameraSettings {
+  readonly horizontalFlip: boolean;
+  readonly verticalFlip: boolean;
+  readonly rotation: 0 | 90 | 180 | 270;
+  readonly exposureMs: number | 'auto' | 'driver';
+  readonly whiteBalance: number | 'auto' | 'driver';
+  readonly focus: number | 'auto' | 'driver';
+  readonly zoom: number | 'driver';
+  readonly powerLineHz: 50 | 60 | 'auto' | 'off' | 'driver';
 }
 
 export interface AudioSettings {
@@ -35,6 +46,7 @@ export interface OutputSettings {
 
 export interface Settings {
   readonly video: VideoSettings;
+  readonly camera: CameraSettings;
   readonly audio: AudioSettings;
   /** By name; in the order in which the layers name them. */
   readonly outputs: Readonly<Record<string, OutputSettings>>;
@@ -87,41 +99,41 @@ export const rows: readonly Row[] = [
   {
     path: 'video.width',
     env: 'VIDEO_WIDTH',
-    form: { type: 'integer', min: 320, max: 1920, even: true },
-    default: 1280,
+    form: { type: 'integer', min: 320, max: 1920, even: true, words: ['auto'] },
+    default: 'auto',
     unit: 'pixels',
     cost: 'restart',
-    doc: 'Width of the broadcast.',
+    doc: 'Width of the broadcast; `auto`: what suits the board and the camera (docs/hardware.md), or what goes with the height.',
     renamed: [{ env: 'AV_VIDEO_WIDTH' }],
   },
   {
     path: 'video.height',
     env: 'VIDEO_HEIGHT',
-    form: { type: 'integer', min: 180, max: 1080, even: true },
-    default: 720,
+    form: { type: 'integer', min: 180, max: 1080, even: true, words: ['auto'] },
+    default: 'auto',
     unit: 'pixels',
     cost: 'restart',
-    doc: 'Height of the broadcast.',
+    doc: 'Height of the broadcast; `auto` as for the width.',
     renamed: [{ env: 'AV_VIDEO_HEIGHT' }],
   },
   {
     path: 'video.fps',
     env: 'VIDEO_FPS',
-    form: { type: 'integer', min: 5, max: 60 },
-    default: 30,
+    form: { type: 'integer', min: 5, max: 60, words: ['auto'] },
+    default: 'auto',
     unit: 'frames/s',
     cost: 'restart',
-    doc: 'Frame rate of the broadcast.',
+    doc: 'Frame rate of the broadcast; `auto` as for the width.',
     renamed: [{ env: 'AV_VIDEO_FRAMERATE' }],
   },
   {
     path: 'video.bitrateKbps',
     env: 'VIDEO_BITRATE_KBPS',
-    form: { type: 'integer', min: 100, max: 20_000 },
-    default: 2500,
+    form: { type: 'integer', min: 100, max: 20_000, words: ['auto'] },
+    default: 'auto',
     unit: 'kbit/s',
     cost: 'live',
-    doc: 'Bitrate of the video encoder; a source that passes through keeps its own.',
+    doc: 'Bitrate of the video encoder; `auto` follows size and frame rate (2500 at 720p30). A source that passes through keeps its own.',
   },
   {
     path: 'video.keyframeSeconds',
@@ -139,6 +151,74 @@ export const rows: readonly Row[] = [
     default: 'auto',
     cost: 'rebuild',
     doc: 'H.264 encoder: `auto` prefers what needs least work, `passthrough` insists on the H.264 of the source.',
+  },
+  {
+    path: 'camera.horizontalFlip',
+    env: 'CAMERA_HORIZONTAL_FLIP',
+    form: { type: 'boolean' },
+    default: false,
+    cost: 'live',
+    doc: 'Mirrors the picture, where the camera can.',
+  },
+  {
+    path: 'camera.verticalFlip',
+    env: 'CAMERA_VERTICAL_FLIP',
+    form: { type: 'boolean' },
+    default: false,
+    cost: 'live',
+    doc: 'Puts the picture upside down, where the camera can.',
+  },
+  {
+    path: 'camera.rotation',
+    env: 'CAMERA_ROTATION',
+    form: { type: 'choice', choices: [0, 90, 180, 270] },
+    default: 0,
+    unit: 'degrees clockwise',
+    cost: 'live',
+    doc: 'Turns the picture, where the camera can; 180 also by both flips.',
+  },
+  {
+    path: 'camera.exposureMs',
+    env: 'CAMERA_EXPOSURE_MS',
+    form: { type: 'number', min: 0.1, max: 1000, words: ['driver', 'auto'] },
+    default: 'driver',
+    unit: 'ms',
+    cost: 'live',
+    doc: 'How long each picture is exposed. `driver`: as the driver has it.',
+  },
+  {
+    path: 'camera.whiteBalance',
+    env: 'CAMERA_WHITE_BALANCE',
+    form: { type: 'integer', min: 1000, max: 12_000, words: ['driver', 'auto'] },
+    default: 'driver',
+    unit: 'kelvin',
+    cost: 'live',
+    doc: 'Colour temperature of the light. `driver`: as the driver has it.',
+  },
+  {
+    path: 'camera.focus',
+    env: 'CAMERA_FOCUS',
+    form: { type: 'integer', min: 0, max: 1023, words: ['driver', 'auto'] },
+    default: 'driver',
+    cost: 'live',
+    doc: 'Focus, in steps of the camera (`makercast probe` lists them). `driver`: as the driver has it.',
+  },
+  {
+    path: 'camera.zoom',
+    env: 'CAMERA_ZOOM',
+    form: { type: 'integer', min: 0, max: 10_000, words: ['driver'] },
+    default: 'driver',
+    cost: 'live',
+    doc: 'Zoom, in steps of the camera (`makercast probe` lists them; 100 is none on a C920). `driver`: as the driver has it.',
+  },
+  {
+    path: 'camera.powerLineHz',
+    env: 'CAMERA_POWER_LINE_HZ',
+    form: { type: 'choice', choices: ['driver', 50, 60, 'auto', 'off'] },
+    default: 'driver',
+    unit: 'Hz',
+    cost: 'live',
+    doc: 'Frequency of the mains, against lamps that flicker: 50 in most of the world, 60 in the Americas. `driver`: as the driver has it.',
   },
   {
     path: 'audio.source',

@@ -1,6 +1,6 @@
 /** This machine in the words of the plan: everything that the other files here find out, gathered at once. */
 import type { Facts } from '../../pipelines/facts.js';
-import type { EncoderName, Wanted } from '../../pipelines/wanted.js';
+import type { EncoderName, Wish } from '../../pipelines/wanted.js';
 import { Fault } from '../errors.js';
 import { cameras } from './cameras.js';
 import { elements } from './elements.js';
@@ -72,7 +72,7 @@ async function mediaFiles(paths: readonly string[], run: Runner): Promise<(Probe
  * The facts that a wanted broadcast needs, and no more of them: each probe costs time at the start. `warn` hears what could not be
  * found out. Throws the fault of a media file that cannot be used, and that of a GStreamer that is not installed.
  */
-export async function factsFor({ video }: Wanted, storage: Storage, warn: (fault: Fault) => void): Promise<Facts> {
+export async function factsFor({ video }: Wish, storage: Storage, warn: (fault: Fault) => void): Promise<Facts> {
   const encoder = encoderNames.find((name) => name === video.encoder);
   const encoders = encoder ? [encoder] : video.encoder === 'passthrough' ? [] : encoderNames;
   const { facts, faults } = await gather({ files: video.source === 'file' ? video.files : [], encoders }, storage);

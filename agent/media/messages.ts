@@ -9,8 +9,8 @@ export type ToCapture =
   | { readonly type: 'hub'; readonly socket: string }
   /** Take what is on now off, and play this, its tags in batches of about `batchMs`. `id` comes back in all that concerns it. */
   | { readonly type: 'play'; readonly id: number; readonly plan: Plan; readonly batchMs: number }
-  /** A change that the running pipeline takes live. */
-  | { readonly type: 'set'; readonly properties: readonly ElementProperty[] }
+  /** The plan that plays becomes this one by setting `properties`, live. */
+  | { readonly type: 'adjust'; readonly plan: Plan; readonly properties: readonly ElementProperty[] }
   | { readonly type: 'keyframe' }
   | { readonly type: 'halt' };
 

@@ -3,8 +3,8 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { describe } from '../../pipelines/describe.js';
 import type { Facts } from '../../pipelines/facts.js';
-import { bitrateProperty, type Plan } from '../../pipelines/plan.js';
-import type { Wanted } from '../../pipelines/wanted.js';
+import { liveChanges, type Plan } from '../../pipelines/plan.js';
+import type { Wish } from '../../pipelines/wanted.js';
 import type { Clock } from '../clock.js';
 import { cost, type Change } from '../config/cost.js';
 import type { Settings } from '../config/settings.js';
@@ -18,7 +18,7 @@ import { runFolder } from './folder.js';
 import { Outputs } from './outputs.js';
 import { Planner } from './planner.js';
 import type { ActualState, Status } from './status.js';
-import { soundProperties, wantedOutputs } from './wants.js';
+import { wantedOutputs } from './wants.js';
 
 /** What a broadcast needs of the machine and of the program around it. */
 export interface Surroundings {
@@ -30,7 +30,7 @@ export interface Surroundings {
   /** What relative paths of media files start from. */
   readonly folder: string;
   /** Looks at the machine. Throws a Fault where a wanted file cannot be used. */
-  readonly gather: (wanted: Wanted) => Promise<Facts>;
+  readonly gather: (wish: Wish) => Promise<Facts>;
   /** The program that holds a device, for people; undefined where none is found. */
   readonly holderOf: (device: string) => Promise<string | undefined>;
   /** The fault of a machine without a network, if it is one. */
@@ -116,22 +116,25 @@ export class Broadcast {
       dearest === 'restart' &&
       changed.some((change) => change.cost === 'restart' && /^(video|audio)\./.test(change.path));
     this.#outputsHeld ||= formatChanges;
+    if (formatChanges) this.#planner.forgetFormat();
     if (formatChanges || has('outputs.')) this.#sendOutputs();
     if (has('audio.delayMs')) this.#sendDelay();
     if (dearest === 'rebuild' || formatChanges) await this.replan();
-    else if (has('audio.gainDb') || has('audio.mute') || has('video.bitrateKbps'))
-      await this.#adjust(has('video.bitrateKbps'));
+    else if (has('video.') || has('camera.') || has('audio.')) await this.#adjust();
     return changed;
   }
 
   /** Takes a live change over into the pipeline that runs, and into the plan that says what runs. */
-  async #adjust(bitrate: boolean): Promise<void> {
-    if (!this.#plan) return;
-    const set = bitrate ? bitrateProperty(this.#plan, this.settings.video.bitrateKbps) : undefined;
-    if (bitrate && !set) return this.replan();
-    const properties = [...soundProperties(this.settings, this.#plan), ...(set ? [set] : [])];
-    this.#capture.send({ type: 'set', properties });
-    this.#plan = this.#planner.adjusted(this.settings);
+  async #adjust(): Promise<void> {
+    const running = this.#plan;
+    const next = running && this.#planner.adjusted(this.settings);
+    if (!next) return;
+    const properties = liveChanges(running, next);
+    if (!properties) return this.replan();
+    this.#take(next);
+    if (properties.length > 0) this.#capture.send({ type: 'adjust', plan: next, properties });
+    const kept = next.video.bitrateKbps === undefined && this.settings.video.bitrateKbps !== 'auto';
+    if (kept) this.around.log.info('bitrate_kept', `${next.video.source} encodes by itself and keeps its own bitrate.`);
   }
 
   /** Closes every output in order, and both children with them. */
@@ -161,7 +164,7 @@ export class Broadcast {
       actual: this.#actual(),
       uptimeSeconds: Math.round(process.uptime()),
       problems: [...this.#settingsProblems, ...this.#problems.values()],
-      ...(this.#plan ? { video: this.#plan.video, audio: this.#plan.audio } : {}),
+      ...(this.#plan ? { video: this.#plan.video, audio: this.#plan.audio, notes: this.#plan.notes } : {}),
       ...(this.#hub ? { hub: this.#hub } : {}),
       outputs: this.#outputs.document(),
     };
@@ -201,6 +204,7 @@ export class Broadcast {
     this.#planId += 1;
     await Promise.all([this.#delivery.stop(), this.#capture.stop()]);
     this.#plan = undefined;
+    this.#planner.forgetFormat();
     this.#playing = false;
     this.#hub = undefined;
     this.#outputs.forget();
@@ -235,7 +239,7 @@ export class Broadcast {
       if (this.#state !== 'on') return;
       this.#problems.delete('plan');
       if (onlyIfOther && this.#playing && JSON.stringify(next) === JSON.stringify(this.#plan)) return;
-      this.#plan = next;
+      this.#take(next);
       this.#play();
     } catch (error) {
       if (this.#state !== 'on') return;
@@ -243,6 +247,13 @@ export class Broadcast {
       // What is on stays on: it is better than nothing. Else the device may yet be plugged in, or the file appear.
       if (!this.#playing) this.#captureBackoff.again(() => void this.replan());
     }
+  }
+
+  /** The plan from now on; what of the settings it cannot follow is said once. */
+  #take(next: Plan): void {
+    const said = new Set(this.#plan?.notes);
+    this.#plan = next;
+    for (const note of next.notes) if (!said.has(note)) this.around.log.warn('setting_not_followed', note);
   }
 
   #play(): void {

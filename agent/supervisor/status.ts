@@ -20,6 +20,8 @@ export interface Status {
   readonly problems: readonly FaultReport[];
   readonly video?: Plan['video'];
   readonly audio?: Plan['audio'];
+  /** Settings that the source cannot follow, and why. */
+  readonly notes?: readonly string[];
   readonly hub?: HubStatus;
   readonly outputs: Readonly<Record<string, OutputStatus & { /** Without its secrets. */ readonly url: string }>>;
   /** °C of the processor, where there is a sensor. */

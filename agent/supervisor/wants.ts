@@ -4,14 +4,13 @@ import { parseDestination } from '../config/destination.js';
 import { redactUrl } from '../config/redact.js';
 import type { Settings } from '../config/settings.js';
 import type { WantedOutput } from '../media/messages.js';
-import { volumeOf } from '../../pipelines/audio/aac.js';
-import type { ElementProperty, Plan } from '../../pipelines/plan.js';
-import type { Wanted } from '../../pipelines/wanted.js';
+import type { Wish } from '../../pipelines/wanted.js';
 
 /** `folder`: what relative paths of media files start from. */
-export function wantedMedia({ video, audio }: Settings, folder: string): Wanted {
+export function wantedMedia({ video, camera, audio }: Settings, folder: string): Wish {
   return {
     video: { ...video, files: video.files.map((file) => (isAbsolute(file) ? file : resolve(folder, file))) },
+    camera,
     audio,
   };
 }
@@ -24,13 +23,4 @@ export function wantedOutputs(settings: Settings): { output: WantedOutput; url: 
       output: { name, destination: { ...parseDestination(url, key), tlsVerify } },
       url: redactUrl(url),
     }));
-}
-
-/** Volume and mute as the running pipeline takes them; nothing where a file passes through. */
-export function soundProperties({ audio }: Settings, plan: Plan): ElementProperty[] {
-  if (plan.volume === undefined) return [];
-  return [
-    { element: plan.volume, property: 'volume', value: volumeOf(audio.gainDb) },
-    { element: plan.volume, property: 'mute', value: audio.mute },
-  ];
 }

@@ -1,7 +1,7 @@
 /** What every H.264 encoder file says of its element, and the choice among them. */
 import type { Facts } from '../facts.js';
 import { NoPlan } from '../noplan.js';
-import type { EncoderName, WantedVideo } from '../wanted.js';
+import type { EncoderName } from '../wanted.js';
 import { omxh264enc } from './omxh264enc.js';
 import { openh264enc } from './openh264enc.js';
 import { v4l2h264enc } from './v4l2h264enc.js';
@@ -19,38 +19,41 @@ export interface EncoderSettings {
 
 export interface VideoEncoder {
   readonly element: EncoderName;
+  /** Why it stands where it does among the others, for people. */
+  readonly merit: string;
   /** Raw 4:2:0 formats that it takes, best first. Others would cost a conversion, or give a profile that players refuse. */
   readonly formats: readonly string[];
   /** From the element, named `venc`, to H.264 in whatever stream format it gives. */
   text(settings: EncoderSettings): string;
+  /** The H.264 level in that text, where it has to be told one. */
+  level?(settings: EncoderSettings): string;
   /** How its bitrate is changed while it runs. */
-  readonly bitrate: { readonly property: string; readonly set: 'kbps' | 'bps' | 'extra-controls' };
+  bitrate(kbps: number): { readonly property: string; readonly value: string | number };
+  /** What it is feared to make of such pictures, in one sentence; undefined where all is well. */
+  doubt?(settings: EncoderSettings, facts: Facts): string | undefined;
 }
 
 /** In order of preference: hardware leaves the processor free; x264 makes better pictures of a bit than OpenH264. */
 export const encoders: readonly VideoEncoder[] = [v4l2h264enc, omxh264enc, x264enc, openh264enc];
 
-/** The encoder that is asked for, or else the best one that works on this machine. Throws NoPlan. */
-export function chooseEncoder(wanted: WantedVideo['encoder'], facts: Facts): VideoEncoder {
-  const named = encoders.find((encoder) => encoder.element === wanted);
-  const chosen = named ? works(named, facts) && named : encoders.find((encoder) => works(encoder, facts));
-  if (chosen) return chosen;
-  if (!named) {
-    const why = facts.encoders.flatMap((encoder) => (encoder.why ? [` ${encoder.element}: ${encoder.why}.`] : []));
-    throw new NoPlan(
-      'encoder_missing',
-      `No H.264 encoder works on this machine.${why.join('')}`,
-      'Install the Debian package gstreamer1.0-plugins-ugly (x264enc).',
-    );
-  }
-  const why = facts.encoders.find((encoder) => encoder.element === named.element)?.why ?? 'it is not installed';
+/** The encoder of that name. Throws NoPlan where it does not work on this machine. */
+export function workingEncoder(name: EncoderName, facts: Facts): VideoEncoder {
+  const encoder = encoders.find(({ element }) => element === name)!;
+  const known = facts.encoders.find(({ element }) => element === name);
+  if (known?.works) return encoder;
   throw new NoPlan(
     'encoder_missing',
-    `The encoder ${named.element} does not work on this machine: ${why}.`,
+    `The encoder ${name} does not work on this machine: ${known?.why ?? 'it is not installed'}.`,
     'Set video.encoder to auto, or to one that `makercast probe` lists as working.',
   );
 }
 
-function works(encoder: VideoEncoder, facts: Facts): boolean {
-  return facts.encoders.some((known) => known.element === encoder.element && known.works);
+/** Why nothing here can encode. */
+export function noEncoder(facts: Facts): NoPlan {
+  const why = facts.encoders.flatMap((encoder) => (encoder.why ? [` ${encoder.element}: ${encoder.why}.`] : []));
+  return new NoPlan(
+    'encoder_missing',
+    `No H.264 encoder works on this machine.${why.join('')}`,
+    'Install the Debian package gstreamer1.0-plugins-ugly (x264enc).',
+  );
 }

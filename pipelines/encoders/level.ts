@@ -24,8 +24,18 @@ const levels: readonly Level[] = [
 ];
 
 /** The lowest level that fits; the highest there is where none does. */
-export function levelOf(width: number, height: number, fps: number, kbps: number): { name: string; v4l2: number } {
+export function levelOf({
+  width,
+  height,
+  fps,
+  bitrateKbps,
+}: {
+  readonly width: number;
+  readonly height: number;
+  readonly fps: number;
+  readonly bitrateKbps: number;
+}): { readonly name: string; readonly v4l2: number } {
   const size = Math.ceil(width / 16) * Math.ceil(height / 16);
-  const fits = levels.find((level) => size <= level.size && size * fps <= level.rate && kbps <= level.kbps);
+  const fits = levels.find((level) => size <= level.size && size * fps <= level.rate && bitrateKbps <= level.kbps);
   return fits ?? levels.at(-1)!;
 }

@@ -4,8 +4,9 @@ import type { VideoEncoder } from './encoder.js';
 /** `interval-intraframes` is the one name of the keyframe interval that every version knows. */
 export const omxh264enc: VideoEncoder = {
   element: 'omxh264enc',
+  merit: 'encoded in hardware by OpenMAX, which is retired: only where V4L2 has no encoder',
   formats: ['I420', 'NV12'],
-  bitrate: { property: 'target-bitrate', set: 'bps' },
+  bitrate: (kbps) => ({ property: 'target-bitrate', value: kbps * 1000 }),
   text: ({ bitrateKbps, keyframeFrames }) =>
     `omxh264enc name=venc control-rate=variable target-bitrate=${bitrateKbps * 1000} interval-intraframes=${keyframeFrames} ` +
     '! video/x-h264,profile=(string)high',

@@ -1,11 +1,14 @@
 /** OpenH264: H.264 in software where x264 is not to be had. */
 import type { VideoEncoder } from './encoder.js';
+import { softwareDoubt } from './software.js';
 
 /** Scene change detection would put keyframes in between; `rate-control=bitrate` is needed for the bitrate to count at all. */
 export const openh264enc: VideoEncoder = {
   element: 'openh264enc',
+  merit: 'encoded in software, with poorer pictures of a bit than x264',
   formats: ['I420'],
-  bitrate: { property: 'bitrate', set: 'bps' },
+  bitrate: (kbps) => ({ property: 'bitrate', value: kbps * 1000 }),
+  doubt: (settings, facts) => softwareDoubt('openh264enc', settings, facts),
   text: ({ bitrateKbps, keyframeFrames }) =>
     `openh264enc name=venc rate-control=bitrate bitrate=${bitrateKbps * 1000} gop-size=${keyframeFrames} complexity=low ` +
     'scene-change-detection=false',

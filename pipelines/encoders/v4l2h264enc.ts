@@ -3,12 +3,15 @@ import type { VideoEncoder } from './encoder.js';
 import { levelOf } from './level.js';
 
 /** V4L2_MPEG_VIDEO_H264_PROFILE_HIGH (linux/v4l2-controls.h). */
-const high = 4;
+export const high = 4;
 
 /** bit/s: bcm2835-codec takes 25 000 to 25 000 000 in steps of 25 000. */
 export function steppedBitrate(kbps: number): number {
   return Math.min(Math.max(Math.round((kbps * 1000) / 25_000), 1), 1000) * 25_000;
 }
+
+/** bcm2835-codec lays its lines out in steps of 64 bytes; where a width is none, drivers and GStreamer have disagreed on where a line ends. */
+export const strideBytes = 64;
 
 /**
  * Before GStreamer 1.30 the element fails to start unless the caps after it carry a level (raspberrypi/linux#3974). The period
@@ -16,14 +19,21 @@ export function steppedBitrate(kbps: number): number {
  */
 export const v4l2h264enc: VideoEncoder = {
   element: 'v4l2h264enc',
+  merit: 'encoded in hardware: the processor stays free',
   formats: ['I420', 'NV12'],
-  bitrate: { property: 'extra-controls', set: 'extra-controls' },
-  text: ({ width, height, fps, bitrateKbps, keyframeFrames }) => {
-    const level = levelOf(width, height, fps, bitrateKbps);
+  bitrate: (kbps) => ({ property: 'extra-controls', value: `controls,video_bitrate=${steppedBitrate(kbps)}` }),
+  level: (settings) => levelOf(settings).name,
+  doubt: ({ width }, { board }) =>
+    width % strideBytes === 0 || !board.soc
+      ? undefined
+      : `A width of ${width} is not a multiple of ${strideBytes}, with which the Pi's encoder has given slanted or green pictures: ` +
+        '640, 1280 and 1920 are safe.',
+  text: (settings) => {
+    const level = levelOf(settings);
     const controls = [
       'controls',
-      `video_bitrate=${steppedBitrate(bitrateKbps)}`,
-      `h264_i_frame_period=${keyframeFrames}`,
+      `video_bitrate=${steppedBitrate(settings.bitrateKbps)}`,
+      `h264_i_frame_period=${settings.keyframeFrames}`,
       'repeat_sequence_header=1',
       `h264_profile=${high}`,
       `h264_level=${level.v4l2}`,

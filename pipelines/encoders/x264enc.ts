@@ -1,5 +1,6 @@
 /** x264: H.264 in software, everywhere. */
 import type { VideoEncoder } from './encoder.js';
+import { softwareDoubt } from './software.js';
 
 /**
  * `ultrafast` is what a Pi can afford (Constrained Baseline, no scene cuts: keyframes come at the exact interval), `zerolatency`
@@ -8,8 +9,10 @@ import type { VideoEncoder } from './encoder.js';
  */
 export const x264enc: VideoEncoder = {
   element: 'x264enc',
+  merit: 'encoded in software: works everywhere, and costs most of a processor',
   formats: ['I420', 'NV12'],
-  bitrate: { property: 'bitrate', set: 'kbps' },
+  bitrate: (kbps) => ({ property: 'bitrate', value: kbps }),
+  doubt: (settings, facts) => softwareDoubt('x264enc', settings, facts),
   text: ({ bitrateKbps, keyframeFrames }) =>
     `x264enc name=venc tune=zerolatency speed-preset=ultrafast bitrate=${bitrateKbps} vbv-buf-capacity=1000 ` +
     `key-int-max=${keyframeFrames} aud=false`,

@@ -1,6 +1,6 @@
 /** Which of a camera's formats to use: the nearest to what is wanted, and of equals the one that costs least. */
 import type { CameraFormat } from '../facts.js';
-import type { WantedVideo } from '../wanted.js';
+import type { Format } from '../wanted.js';
 
 /** V4L2 fourcc of raw formats, and what GStreamer calls them. 4:2:0 first: encoders take it as it is. */
 const rawNames: Readonly<Record<string, string>> = {
@@ -37,7 +37,7 @@ export interface Choice {
 }
 
 /** A listed rate reaches a wanted one when it is at most 1 % below it: 29.97 does for 30. */
-const reaches = (fps: number, wanted: number): boolean => fps >= wanted * 0.99;
+export const reaches = (fps: number, wanted: number): boolean => fps >= wanted * 0.99;
 
 /** The lowest listed rate that reaches the wanted one, else the highest. */
 function rateOf(format: CameraFormat, wanted: number): number {
@@ -46,16 +46,16 @@ function rateOf(format: CameraFormat, wanted: number): number {
 }
 
 /** Smaller is nearer, compared from the left: size, shape of the picture, whether it covers, pixels apart, missing frames. */
-function distance(choice: Choice, video: WantedVideo): number[] {
-  const exact = choice.width === video.width && choice.height === video.height;
-  const shape = Math.abs(choice.width / choice.height - video.width / video.height) < 0.02;
-  const covers = choice.width >= video.width && choice.height >= video.height;
+function distance(choice: Choice, wanted: Format): number[] {
+  const exact = choice.width === wanted.width && choice.height === wanted.height;
+  const shape = Math.abs(choice.width / choice.height - wanted.width / wanted.height) < 0.02;
+  const covers = choice.width >= wanted.width && choice.height >= wanted.height;
   return [
     exact ? 0 : 1,
     shape ? 0 : 1,
     covers ? 0 : 1,
-    Math.abs(choice.width * choice.height - video.width * video.height),
-    reaches(choice.fps, video.fps) ? 0 : video.fps - choice.fps,
+    Math.abs(choice.width * choice.height - wanted.width * wanted.height),
+    reaches(choice.fps, wanted.fps) ? 0 : wanted.fps - choice.fps,
   ];
 }
 
@@ -72,19 +72,19 @@ function compare(a: readonly number[], b: readonly number[]): number {
 /** The best format of the given kinds; undefined where the camera has none of them. */
 export function chooseFormat(
   formats: readonly CameraFormat[],
-  video: WantedVideo,
+  wanted: Format,
   kinds: readonly Kind[],
 ): Choice | undefined {
   const choices = formats.flatMap((format): Choice[] => {
     const kind = kindOf(format.fourcc);
     if (!kind || !kinds.includes(kind) || format.fps.length === 0) return [];
     const { fourcc, width, height } = format;
-    return [{ fourcc, kind, width, height, fps: rateOf(format, video.fps) }];
+    return [{ fourcc, kind, width, height, fps: rateOf(format, wanted.fps) }];
   });
-  return choices.sort((a, b) => compare(distance(a, video), distance(b, video)) || compare(effort(a), effort(b)))[0];
+  return choices.sort((a, b) => compare(distance(a, wanted), distance(b, wanted)) || compare(effort(a), effort(b)))[0];
 }
 
 /** Whether `a` is at least as near to what is wanted as `b`. */
-export function asNear(a: Choice, b: Choice | undefined, video: WantedVideo): boolean {
-  return b === undefined || compare(distance(a, video), distance(b, video)) <= 0;
+export function asNear(a: Choice, b: Choice | undefined, wanted: Format): boolean {
+  return b === undefined || compare(distance(a, wanted), distance(b, wanted)) <= 0;
 }

@@ -8,6 +8,10 @@ export interface Picture {
   readonly properties: readonly ElementProperty[];
   /** For people: `camera HD Pro Webcam C920 (/dev/video0)`. */
   readonly source: string;
+  /** What of the source changes while it runs, with the value that it has now; absent where nothing does. */
+  readonly adjustable?: readonly ElementProperty[];
+  /** H.264 level, where the source encodes and was told one. */
+  readonly level?: string;
 }
 
 /** Raw pictures of exactly the broadcast's size and rate, in the first of `formats`. */

@@ -26,14 +26,23 @@ export const output: fc.Arbitrary<OutputSettings> = fc.record(
   { noNullPrototype: true },
 );
 
+const orWord = (words: readonly string[] = [], number: fc.Arbitrary<number>): fc.Arbitrary<unknown> =>
+  words.length > 0 ? fc.oneof(number, fc.constantFrom(...words)) : number;
+
 /** A value that fits the row. */
 export function valid(row: Row): fc.Arbitrary<unknown> {
   const { form } = row;
   switch (form.type) {
     case 'integer':
-      return fc.integer({ min: form.min, max: form.max }).map((n) => (form.even ? n - (n % 2) : n));
+      return orWord(
+        form.words,
+        fc.integer({ min: form.min, max: form.max }).map((n) => (form.even ? n - (n % 2) : n)),
+      );
     case 'number':
-      return fc.double({ min: form.min, max: form.max, noNaN: true }).map((n) => n + 0);
+      return orWord(
+        form.words,
+        fc.double({ min: form.min, max: form.max, noNaN: true }).map((n) => n + 0),
+      );
     case 'boolean':
       return fc.boolean();
     case 'choice':

@@ -46,6 +46,8 @@ function accepts(schema: Record<string, unknown>, value: Json): boolean {
         return (rule as Json[]).includes(value);
       case 'const':
         return value === rule;
+      case 'anyOf':
+        return (rule as Record<string, unknown>[]).some((one) => accepts(one, value));
       case 'not':
         return !accepts(rule as Record<string, unknown>, value);
       case 'minimum':

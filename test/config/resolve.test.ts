@@ -41,7 +41,7 @@ test('later layers win field by field, and the origin says which', () => {
     env: { VIDEO_FPS: '50', OUTPUT_MAIN_KEY: 'KEY', VIDEO_HEIGHT: '' },
     later: [{ name: 'page', values: { video: { width: 800 } } }],
   });
-  assert.deepEqual([got.video.fps, got.video.width, got.video.height], [50, 800, 720]);
+  assert.deepEqual([got.video.fps, got.video.width, got.video.height], [50, 800, 'auto']);
   assert.deepEqual(got.outputs, { main: MAIN });
   const paths = ['video.fps', 'video.width', 'video.height', 'outputs.main.url', 'outputs.main.key'];
   assert.deepEqual(
@@ -53,7 +53,7 @@ test('later layers win field by field, and the origin says which', () => {
 test('null removes a field, an output, a section or all outputs of lower layers', () => {
   const file = { name: FILE, values: { video: { fps: 25, width: 640 }, outputs: { main: MAIN, youtube: MAIN } } };
   const over = (values: unknown): Settings => resolve({ file, env: {}, later: [{ name: 'page', values }] }).settings;
-  assert.equal(over({ video: { fps: null } }).video.fps, 30);
+  assert.equal(over({ video: { fps: null } }).video.fps, 'auto');
   assert.equal(over({ video: { fps: null } }).video.width, 640);
   assert.deepEqual(over({ video: null }).video, defaults().video);
   assert.deepEqual(Object.keys(over({ outputs: { youtube: null } }).outputs), ['main']);
@@ -73,7 +73,11 @@ test('one path as text is a list of one', () => {
 });
 
 const wrong: [values: unknown, problem: string, words: RegExp][] = [
-  [{ video: { fps: 4 } }, 'video.fps setting_range', /out of range; given: 4; allowed: a whole number from 5 to 60/],
+  [
+    { video: { fps: 4 } },
+    'video.fps setting_range',
+    /out of range; given: 4; allowed: auto or a whole number from 5 to 60/,
+  ],
   [{ video: { fps: 29.97 } }, 'video.fps setting_type', /given: 29.97/],
   [{ video: { fps: '30' } }, 'video.fps setting_type', /given: "30"/],
   [{ video: { fps: NaN } }, 'video.fps setting_type', /NaN/],
@@ -125,7 +129,7 @@ const wrong: [values: unknown, problem: string, words: RegExp][] = [
   [{ 'video.fps': 30 }, 'video.fps setting_unknown', /did you mean fps under video:\?/],
   [{ VIDEO_FPS: 30 }, 'VIDEO_FPS setting_unknown', /did you mean fps under video:\?/],
   [{ video: { gain_db: 3 } }, 'video.gain_db setting_unknown', /did you mean audio.gainDb\?/],
-  [{ 'key:KEY x': 1 }, '(hidden) setting_unknown', /video, audio/],
+  [{ 'key:KEY x': 1 }, '(hidden) setting_unknown', /video, camera, audio/],
   [
     parse('{"__proto__": {"fps": 1}, "constructor": {"prototype": {"fps": 1}}}'),
     '__proto__ setting_unknown',
@@ -142,7 +146,7 @@ for (const [values, want, words] of wrong) {
     assert.ok(first?.message.includes(first.given) && first.message.includes(first.allowed));
     assert.doesNotMatch(JSON.stringify([resolved.problems, resolved.warnings]), /KEY|\\n"|12345678/);
     assert.equal(Object.hasOwn(Object.prototype, 'fps'), false);
-    assert.equal(resolved.settings.video.fps, 30);
+    assert.equal(resolved.settings.video.fps, 'auto');
   });
 }
 
@@ -182,7 +186,7 @@ test('what is invalid falls back to the last good value', () => {
   const badKey = fromFile({ outputs: { main: { url: 'rtmp://other/app', key: 5 } } }, lastGood);
   assert.deepEqual(badKey.settings.outputs, { main: MAIN });
   // What is not mentioned, or removed, is not invalid.
-  assert.equal(fromFile({}, lastGood).settings.video.fps, 30);
+  assert.equal(fromFile({}, lastGood).settings.video.fps, 'auto');
   assert.deepEqual(fromFile({ outputs: { main: null } }, lastGood).settings.outputs, {});
 });
 
@@ -267,7 +271,7 @@ test('convict takes nothing from the process itself', () => {
   process.argv.push('--video.fps', '7');
   process.env['VIDEO_FPS'] = '7';
   try {
-    assert.equal(fromFile({ video: { width: 640 } }).settings.video.fps, 30);
+    assert.equal(fromFile({ video: { width: 640 } }).settings.video.fps, 'auto');
   } finally {
     process.argv.splice(-2);
     delete process.env['VIDEO_FPS'];

@@ -321,6 +321,12 @@ describe('commands', () => {
     assert.match(plan.stdout, /^# test picture.*320x180 at 30 fps/);
     assert.match(plan.stdout, /videotestsrc[^]*flvmux/);
     assert.ok(!plan.stdout.includes(secret));
+    const explained = await runAgent(['plan', '--explain'], { ...destination, VIDEO_SOURCE: 'test' });
+    assert.equal(explained.code, 0, explained.stderr);
+    assert.match(explained.stdout, /^# wanted: 1280x720 at 30 fps, 2500 kbit\/s/);
+    assert.match(explained.stdout, /^# no +test picture, omxh264enc: .*does not work on this machine/m);
+    assert.match(explained.stdout, /^# taken +test picture, x264enc: .+\n# next +test picture, openh264enc: /m);
+    assert.match(explained.stdout, /videotestsrc[^]*flvmux/, 'the plan itself comes last');
     const json = await runAgent(['probe', '--json']);
     assert.equal(json.code, 0, json.stderr);
     const found = JSON.parse(json.stdout) as {

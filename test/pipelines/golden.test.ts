@@ -3,47 +3,80 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { candidates } from '../../pipelines/candidates.js';
+import { defaultFormat, settle } from '../../pipelines/defaults.js';
 import { describe } from '../../pipelines/describe.js';
 import type { Facts } from '../../pipelines/facts.js';
 import { rtmpOutput } from '../../pipelines/outputs/rtmp.js';
 import { plan } from '../../pipelines/plan.js';
-import type { Wanted } from '../../pipelines/wanted.js';
+import type { Wish } from '../../pipelines/wanted.js';
 import { root } from '../helpers/root.js';
 import {
   c270,
   c270Microphone,
   c920,
   c920Microphone,
+  hdmiDongle,
+  hdmiSound,
+  i2s,
+  imx219,
   movie,
   omx,
   pc,
   pi3,
+  pi3Cut,
+  pi4,
+  pi5,
   piCam,
   usbAudio,
   want,
   webm,
+  wish,
+  zero2W,
+  zeroW,
 } from './machines.js';
 
 const folder = path.join(root, 'test', 'golden');
 
-const cases: Readonly<Record<string, readonly [Wanted, Facts]>> = {
-  'pi3-picam-legacy': [want({ fps: 25 }), { ...pi3, cameras: [piCam] }],
-  'pi3-picam-usb-audio': [want({}, { gainDb: 6 }), { ...pi3, cameras: [piCam], microphones: [usbAudio] }],
+const cases: Readonly<Record<string, readonly [Wish, Facts]>> = {
+  'zero-w-picam-legacy': [wish(), { ...zeroW, cameras: [piCam] }],
+  'zero-w-c920-passthrough': [wish(), { ...zeroW, cameras: [c920], microphones: [c920Microphone] }],
+  'zero-w-c270-480p': [wish(), { ...zeroW, cameras: [c270], microphones: [c270Microphone] }],
+  'zero-2-w-picam-libcamera': [wish(), { ...zero2W, cameras: [imx219] }],
+  'pi3-picam-legacy': [wish(), { ...pi3, cameras: [piCam] }],
+  'pi3-picam-usb-audio': [wish({}, { gainDb: 6 }), { ...pi3, cameras: [piCam], microphones: [usbAudio] }],
+  'pi3-picam-i2s-upside-down-50hz': [
+    wish({}, {}, { rotation: 180, powerLineHz: 50 }),
+    { ...pi3, cameras: [piCam], microphones: [i2s] },
+  ],
   'pi3-picam-explicit-v4l2h264enc': [want({ encoder: 'v4l2h264enc' }), { ...pi3, cameras: [piCam] }],
-  'zero-w-picam': [want({ width: 640, height: 480, fps: 25, bitrateKbps: 1000 }), { ...pc, cameras: [piCam] }],
-  'pi3-c920-passthrough': [want(), { ...pi3, cameras: [c920], microphones: [usbAudio, c920Microphone] }],
+  'pi3-picam-libcamera': [wish(), { ...pi3, cameras: [imx219], microphones: [usbAudio] }],
+  'pi3-c920-passthrough': [wish(), { ...pi3, cameras: [c920], microphones: [usbAudio, c920Microphone] }],
   'pi3-c920-insisting-on-passthrough-60': [
     want({ encoder: 'passthrough', fps: 60 }),
     { ...pi3, cameras: [c920], microphones: [c920Microphone] },
   ],
-  'pi3-c270-mjpeg-v4l2h264enc': [want(), { ...pi3, cameras: [c270], microphones: [c270Microphone] }],
+  'pi3-c920-manual-controls': [
+    wish({}, {}, { exposureMs: 10, whiteBalance: 5000, focus: 33, zoom: 150, horizontalFlip: true }),
+    { ...pi3, cameras: [c920], microphones: [c920Microphone] },
+  ],
+  'pi3-c270-mjpeg-v4l2h264enc': [wish(), { ...pi3, cameras: [c270], microphones: [c270Microphone] }],
   'pi3-c270-1080p30-scaled': [
     want({ source: '1-1.3', width: 1920, height: 1080, bitrateKbps: 4500 }),
     { ...pi3, cameras: [c920, c270] },
   ],
+  'pi3-hdmi-dongle': [wish(), { ...pi3, cameras: [hdmiDongle], microphones: [usbAudio, hdmiSound] }],
+  'pi3-gpu-mem-16-c270': [wish(), { ...pi3Cut, cameras: [c270], microphones: [c270Microphone] }],
+  'pi4-picam-libcamera-1080p30': [wish({ height: 1080 }), { ...pi4, cameras: [imx219] }],
+  'pi5-picam-libcamera-x264enc': [wish(), { ...pi5, cameras: [imx219], microphones: [usbAudio] }],
   'pi3-c270-omxh264enc': [
     want(),
-    { ...pc, elements: [...pc.elements, 'omxh264enc'], encoders: [omx, ...pc.encoders], cameras: [c270] },
+    {
+      ...pi3Cut,
+      elements: [...pc.elements, 'omxh264enc'],
+      encoders: [omx, ...pc.encoders],
+      cameras: [c270],
+    },
   ],
   'pc-c270-mjpeg-x264enc': [want(), { ...pc, cameras: [c270], microphones: [c270Microphone] }],
   'pc-c270-yuyv-x264enc': [want({ width: 640, height: 480 }), { ...pc, cameras: [c270] }],
@@ -84,14 +117,15 @@ const cases: Readonly<Record<string, readonly [Wanted, Facts]>> = {
   ],
 };
 
-function written([wanted, facts]: readonly [Wanted, Facts]): string {
-  const made = plan(wanted, facts);
-  const about = { bitrate: made.bitrate ?? null, volume: made.volume ?? null, loop: made.loop };
+function written([wish, facts]: readonly [Wish, Facts]): string {
+  const made = plan(settle(wish, facts), facts);
+  const live = made.adjustable.map(({ element, property, value }) => `# live: ${element}.${property} = ${value}\n`);
+  const notes = made.notes.map((note) => `# ${note}\n`);
   const pieces = made.pieces.map(({ text, properties }) => {
     const set = properties.map(({ element, property, value }) => `${element}.${property} = ${JSON.stringify(value)}\n`);
     return `\n${text}\n${set.join('')}`;
   });
-  return `# ${describe(made)}\n# ${JSON.stringify(about)}\n${pieces.join('')}`;
+  return `# ${describe(made)}\n${notes.join('')}${live.join('')}${pieces.join('')}`;
 }
 
 function check(name: string, text: string): void {
@@ -103,7 +137,25 @@ function check(name: string, text: string): void {
 for (const [name, given] of Object.entries(cases)) test(`golden ${name}`, () => check(name, written(given)));
 test('golden output-rtmp', () => check('output-rtmp', `${rtmpOutput().text}\n`));
 
+/** Every candidate, and what became of it. */
+function chosen([wish, facts]: readonly [Wish, Facts]): string {
+  const wanted = settle(wish, facts);
+  const { format, why } = defaultFormat(wish, facts);
+  const lines = candidates(wanted, facts).map(({ what, why, plan, refused }) =>
+    plan ? `works: ${what}: ${why}` : `no: ${what}: ${refused!.what}`,
+  );
+  return `${format.width}x${format.height} at ${format.fps}: ${why}\n${lines.join('\n')}\n`;
+}
+
+const choices: Readonly<Record<string, readonly [Wish, Facts]>> = {
+  'candidates-zero-w-picam-legacy': [wish(), { ...zeroW, cameras: [piCam] }],
+  'candidates-pi3-c920-and-c270': [wish(), { ...pi3, cameras: [c920, c270] }],
+  'candidates-pi3-gpu-mem-16-c270': [wish(), { ...pi3Cut, cameras: [c270] }],
+  'candidates-pi5-c920': [wish(), { ...pi5, cameras: [c920] }],
+};
+for (const [name, given] of Object.entries(choices)) test(`golden ${name}`, () => check(name, chosen(given)));
+
 test('every golden file belongs to a case', () => {
-  const names = [...Object.keys(cases), 'output-rtmp'].map((name) => `${name}.txt`);
+  const names = [...Object.keys(cases), ...Object.keys(choices), 'output-rtmp'].map((name) => `${name}.txt`);
   assert.deepEqual(readdirSync(folder).sort(), names.sort());
 });

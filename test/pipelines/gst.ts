@@ -42,11 +42,16 @@ function launchText(piece: Piece, output: string, paced: boolean): string {
     .replaceAll('\n', ' ');
 }
 
-/** Live sources end after so many buffers. */
+/**
+ * Live sources end after so many buffers, and give them as fast as they are taken: in real time a busy machine would lose some,
+ * as it should on the air.
+ */
 export function ending(piece: Piece, frames: number, soundBuffers: number): Piece {
   const text = piece.text
     .replace('name=video-source', `name=video-source num-buffers=${frames}`)
-    .replace('name=audio-source', `name=audio-source num-buffers=${soundBuffers}`);
+    .replace('name=audio-source', `name=audio-source num-buffers=${soundBuffers}`)
+    .replaceAll(' is-live=true', '')
+    .replaceAll(' ! clocksync', '');
   return { ...piece, text };
 }
 

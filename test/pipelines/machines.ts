@@ -1,5 +1,6 @@
 /** Machines and wishes that makers have, as facts and settings: the cases of the golden texts. */
 import type {
+  Board,
   Camera,
   CameraControl,
   CameraFormat,
@@ -8,7 +9,7 @@ import type {
   MediaFile,
   Microphone,
 } from '../../pipelines/facts.js';
-import type { Wanted, WantedAudio, WantedVideo } from '../../pipelines/wanted.js';
+import type { Wanted, WantedAudio, WantedCamera, WantedVideo, Wish } from '../../pipelines/wanted.js';
 
 /** What Debian 12 brings with the packages that makercast asks for. */
 export const debian: readonly string[] = [
@@ -55,10 +56,34 @@ export const v4l2: Encoder = { element: 'v4l2h264enc', hardware: true, works: tr
 export const omx: Encoder = { element: 'omxh264enc', hardware: true, works: true };
 
 export const pc: Facts = { board: {}, elements: debian, cameras: [], microphones: [], encoders: software, files: [] };
-export const pi3: Facts = {
+const noChip: Encoder = {
+  element: 'v4l2h264enc',
+  hardware: true,
+  works: false,
+  why: 'the kernel offers no H.264 encoder (on a Pi: set gpu_mem to 128; a Pi 5 has none)',
+};
+/** A Pi whose firmware drives its codec. */
+const pi = (soc: NonNullable<Board['soc']>, model: string): Facts => ({
   ...pc,
-  elements: [...debian, 'v4l2h264enc', 'v4l2h264dec'],
+  board: { model, soc, gpuMemoryMb: 128 },
+  elements: [...debian, 'v4l2h264enc', 'v4l2h264dec', 'libcamerasrc'],
   encoders: [v4l2, ...software],
+});
+export const zeroW = pi('bcm2835', 'Raspberry Pi Zero W Rev 1.1');
+export const zero2W = pi('bcm2837', 'Raspberry Pi Zero 2 W Rev 1.0');
+export const pi3 = pi('bcm2837', 'Raspberry Pi 3 Model B Rev 1.2');
+export const pi4 = pi('bcm2711', 'Raspberry Pi 4 Model B Rev 1.4');
+export const pi5: Facts = {
+  ...pi('bcm2712', 'Raspberry Pi 5 Model B Rev 1.0'),
+  elements: [...debian, 'libcamerasrc'],
+  encoders: [noChip, ...software],
+};
+/** A Pi 3 as balenaOS boots it where nobody set gpu_mem. */
+export const pi3Cut: Facts = {
+  ...pi3,
+  board: { ...pi3.board, gpuMemoryMb: 16 },
+  elements: debian,
+  encoders: [noChip, ...software],
 };
 
 const sizes = [
@@ -121,6 +146,30 @@ export const c920: Camera = {
     slider('zoom_absolute', 100, 500, 100),
   ],
 };
+/** PiCam V2 by libcamera. */
+export const imx219: Camera = {
+  api: 'libcamera',
+  path: '/base/soc/i2c0mux/i2c@1/imx219@10',
+  name: 'imx219',
+  driver: 'libcamera',
+  formats: formats('NV12', [30, 25, 24, 20, 15]),
+  controls: [],
+};
+/** The cheap HDMI capture dongle that everybody has (MacroSilicon MS2109). */
+export const hdmiDongle: Camera = {
+  api: 'v4l2',
+  path: '/dev/video0',
+  name: 'USB Video',
+  driver: 'uvcvideo',
+  byId: 'usb-MACROSILICON_USB_Video-video-index0',
+  usbPath: '1-1.5',
+  formats: [
+    ...formats('MJPG', [60, 50, 30, 25]),
+    ...formats('YUYV', [5]).slice(0, 1),
+    ...formats('YUYV', [10]).slice(1),
+  ],
+  controls: [],
+};
 export const c270: Camera = {
   api: 'v4l2',
   path: '/dev/video2',
@@ -163,6 +212,23 @@ export const usbAudio: Microphone = {
   usbPath: '1-1.4',
 };
 
+export const hdmiSound: Microphone = {
+  id: 'MS2109',
+  device: 0,
+  name: 'MS2109',
+  rates: [48000],
+  channels: [2],
+  usbPath: '1-1.5',
+};
+/** An I2S microphone board by its device tree overlay (googlevoicehat-soundcard): no USB, 48 kHz. */
+export const i2s: Microphone = {
+  id: 'sndrpigooglevoi',
+  device: 0,
+  name: 'snd_rpi_googlevoicehat_soundcar',
+  rates: [48000],
+  channels: [2],
+};
+
 /** avcC of an x264 High 4:2:0 stream and ASC of AAC-LC 44.1 kHz stereo, shortened to what is read of them. */
 export const highAvcc = '0164001fffe10004676400010100026800fdf8f800';
 export const lcAsc = '121056e500';
@@ -180,21 +246,55 @@ export const webm: MediaFile = {
   audio: { codec: 'opus', rate: 48000, channels: 2 },
 };
 
-export function want(video: Partial<WantedVideo> = {}, audio: Partial<WantedAudio> = {}): Wanted {
+const audioWish: WantedAudio = {
+  source: 'auto',
+  rate: 48000,
+  channels: 2,
+  bitrateKbps: 128,
+  gainDb: 0,
+  mute: false,
+};
+const cameraWish: WantedCamera = {
+  horizontalFlip: false,
+  verticalFlip: false,
+  rotation: 0,
+  exposureMs: 'driver',
+  whiteBalance: 'driver',
+  focus: 'driver',
+  zoom: 'driver',
+  powerLineHz: 'driver',
+};
+const videoWish = {
+  source: 'auto',
+  files: [],
+  loop: false,
+  testPattern: 'bars',
+  keyframeSeconds: 2,
+  encoder: 'auto',
+} as const;
+
+/** 720p30 at 2500 kbit/s, but for what is given. */
+export function want(
+  video: Partial<WantedVideo> = {},
+  audio: Partial<WantedAudio> = {},
+  camera: Partial<WantedCamera> = {},
+): Wanted {
   return {
-    video: {
-      source: 'auto',
-      files: [],
-      loop: false,
-      testPattern: 'bars',
-      width: 1280,
-      height: 720,
-      fps: 30,
-      bitrateKbps: 2500,
-      keyframeSeconds: 2,
-      encoder: 'auto',
-      ...video,
-    },
-    audio: { source: 'auto', rate: 48000, channels: 2, bitrateKbps: 128, gainDb: 0, mute: false, ...audio },
+    video: { ...videoWish, width: 1280, height: 720, fps: 30, bitrateKbps: 2500, ...video },
+    camera: { ...cameraWish, ...camera },
+    audio: { ...audioWish, ...audio },
+  };
+}
+
+/** Everything is left to the machine, but for what is given. */
+export function wish(
+  video: Partial<Wish['video']> = {},
+  audio: Partial<WantedAudio> = {},
+  camera: Partial<WantedCamera> = {},
+): Wish {
+  return {
+    video: { ...videoWish, width: 'auto', height: 'auto', fps: 'auto', bitrateKbps: 'auto', ...video },
+    camera: { ...cameraWish, ...camera },
+    audio: { ...audioWish, ...audio },
   };
 }

@@ -1,29 +1,36 @@
 /** What is chosen, and what is refused: sources, encoders, sound, files. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Facts } from '../../pipelines/facts.js';
+import { candidates } from '../../pipelines/candidates.js';
+import { settle } from '../../pipelines/defaults.js';
+import type { Camera, Facts } from '../../pipelines/facts.js';
 import { fraction } from '../../pipelines/fraction.js';
 import { levelOf } from '../../pipelines/encoders/level.js';
 import { nearestRate } from '../../pipelines/audio/microphone.js';
 import { rtmpProperties } from '../../pipelines/outputs/rtmp.js';
-import { bitrateProperty, NoPlan, plan } from '../../pipelines/plan.js';
+import { liveChanges, NoPlan, plan } from '../../pipelines/plan.js';
 import { ascFits, avcFits, unfit } from '../../pipelines/sources/fit.js';
-import type { Wanted } from '../../pipelines/wanted.js';
+import type { Format, Wanted, WantedCamera, WantedVideo, Wish } from '../../pipelines/wanted.js';
 import {
   c270,
   c270Microphone,
   c920,
   c920Microphone,
   highAvcc,
+  imx219,
   lcAsc,
   movie,
   pc,
   pi3,
+  pi3Cut,
+  pi5,
   piCam,
   usbAudio,
   v4l2,
   want,
   webm,
+  wish,
+  zeroW,
 } from './machines.js';
 
 function refused(wanted: Wanted, facts: Facts): string {
@@ -90,10 +97,13 @@ test('formats: exact size first, raw where it is fast enough, else MJPEG; nothin
   assert.match(text(1280, 720, 5), /format=YUY2,width=1280,height=720,framerate=5\/1/);
   assert.match(text(640, 360, 30), /image\/jpeg,width=1280,height=720.*videoscale/, 'the same shape before less work');
   const grey = { ...c270, formats: [{ fourcc: 'GREY', width: 640, height: 480, fps: [30] }] };
-  assert.equal(refused(want(), { ...pc, cameras: [grey] }), 'source_format');
+  assert.equal(refused(want({ source: grey.path }), { ...pc, cameras: [grey] }), 'source_format');
+  const instead = plan(want(), { ...pc, cameras: [grey, c270] });
+  assert.match(instead.video.source, /C270/, 'auto takes what works');
+  assert.match(instead.notes.join(), /offers no format that can be used \(it offers GREY\)/, 'and says what did not');
   const jpeg = { ...c270, formats: c270.formats.filter(({ fourcc }) => fourcc === 'MJPG') };
   const bare = { ...pc, elements: pc.elements.filter((element) => element !== 'jpegdec') };
-  assert.equal(refused(want(), { ...bare, cameras: [jpeg] }), 'plugin_missing');
+  assert.equal(refused(want({ source: jpeg.path }), { ...bare, cameras: [jpeg] }), 'plugin_missing');
 });
 
 test('whatever is missing is named with its Debian package', () => {
@@ -141,27 +151,123 @@ test('fit: profile, chroma, keyframes, AAC', () => {
   assert.match(unfit({ ...movie, audio: { ...movie.audio!, codec: 'mp3' } })!, /not AAC/);
 });
 
+/** What is set when one wish becomes another in mid-broadcast. */
+const changes = (before: Wanted, after: Wanted, facts: Facts) => liveChanges(plan(before, facts), plan(after, facts));
+
 test('a running encoder takes another bitrate in its own unit', () => {
-  const value = (wanted: Wanted, facts: Facts) => bitrateProperty(plan(wanted, facts), 1210);
-  assert.deepEqual(value(want(), pc), { element: 'venc', property: 'bitrate', value: 1210 });
-  assert.deepEqual(value(want({ encoder: 'openh264enc' }), pc), {
-    element: 'venc',
-    property: 'bitrate',
-    value: 1_210_000,
-  });
+  const value = (video: Partial<WantedVideo>, facts: Facts) =>
+    changes(want(video), want({ ...video, bitrateKbps: 1210 }), facts);
+  assert.deepEqual(value({}, pc), [{ element: 'venc', property: 'bitrate', value: 1210 }]);
+  const openh264 = { element: 'venc', property: 'bitrate', value: 1_210_000 };
+  assert.deepEqual(value({ encoder: 'openh264enc' }, pc), [openh264]);
   const controls = { property: 'extra-controls', value: 'controls,video_bitrate=1200000' };
-  assert.deepEqual(value(want(), pi3), { element: 'venc', ...controls });
-  assert.deepEqual(value(want(), { ...pi3, cameras: [piCam] }), { element: 'video-source', ...controls });
-  assert.equal(value(want(), { ...pi3, cameras: [c920] }), undefined);
+  assert.deepEqual(value({}, pi3), [{ element: 'venc', ...controls }]);
+  assert.deepEqual(value({}, { ...pi3, cameras: [piCam] }), [{ element: 'video-source', ...controls }]);
+  assert.deepEqual(value({}, { ...pi3, cameras: [c920] }), [], 'it passes through, and keeps its own');
+});
+
+test('a bitrate beyond the level that the encoder was started with takes a new pipeline', () => {
+  assert.equal(changes(want(), want({ bitrateKbps: 15_000 }), pi3), undefined);
+  assert.equal(changes(want(), want({ bitrateKbps: 14_000 }), pi3)?.length, 1);
+});
+
+test('volume, mute and the camera are changed without touching anything else', () => {
+  assert.deepEqual(changes(want(), want({}, { gainDb: 20, mute: true }), pc), [
+    { element: 'gain', property: 'volume', value: 10 },
+    { element: 'gain', property: 'mute', value: true },
+  ]);
+  const facts = { ...pi3, cameras: [c270] };
+  const manual = want({}, {}, { exposureMs: 10, powerLineHz: 50 });
+  const control = (value: string) => [{ element: 'video-source', property: 'extra-controls', value }];
+  const set = 'controls,auto_exposure=1,exposure_time_absolute=100,power_line_frequency=1';
+  assert.deepEqual(changes(want(), manual, facts), control(set));
+  const back = 'controls,auto_exposure=3,power_line_frequency=2';
+  assert.deepEqual(changes(manual, want(), facts), control(back), "back to the driver's defaults");
+});
+
+test('what a camera cannot do is noted, and left alone', () => {
+  const notes = (camera: Partial<WantedCamera>, of: Camera) =>
+    plan(want({}, {}, camera), { ...pi3, cameras: [of] }).notes;
+  assert.match(notes({ zoom: 700 }, c920).join(), /camera.zoom: the camera HD Pro Webcam C920 .*100 to 500/);
+  assert.match(notes({ focus: 10 }, c270).join(), /camera.focus: .* has no such control \(focus_absolute\)/);
+  assert.match(notes({ powerLineHz: 'auto' }, c270).join(), /power_line_frequency: Disabled, 50 Hz, 60 Hz/);
+  assert.match(notes({ horizontalFlip: true }, imx219).join(), /horizontal_flip/);
+  assert.deepEqual(notes({ rotation: 90, exposureMs: 'auto', verticalFlip: true }, piCam), []);
+  const text = (camera: Partial<WantedCamera>) =>
+    plan(want({}, {}, camera), { ...pi3, cameras: [c920] }).pieces[0]!.text;
+  assert.doesNotMatch(text({ zoom: 700 }), /extra-controls/);
+  assert.match(text({ focus: 33 }), /focus_automatic_continuous=0,focus_absolute=35/, 'in steps of 5');
+  const flips = { ...piCam, controls: piCam.controls.filter(({ name }) => name !== 'rotate') };
+  const upright = plan(want({}, {}, { rotation: 180, horizontalFlip: true }), { ...pi3, cameras: [flips] });
+  assert.match(upright.pieces[0]!.text, /,vertical_flip=1"/, 'one flip undoes the other');
+  assert.doesNotMatch(upright.pieces[0]!.text, /horizontal_flip/);
+});
+
+test('auto: size, rate and bitrate suit board, camera and encoder', () => {
+  const settled = (given: Wish, facts: Facts, onAir?: Format) => {
+    const { width, height, fps, bitrateKbps } = settle(given, facts, onAir).video;
+    return `${width}x${height}@${fps} ${bitrateKbps}`;
+  };
+  const auto = wish();
+  assert.equal(settled(auto, pc), '1280x720@30 2500');
+  assert.equal(settled(auto, { ...zeroW, cameras: [piCam] }), '1280x720@25 2200');
+  assert.equal(settled(auto, { ...zeroW, cameras: [c920] }), '1280x720@30 2500');
+  assert.equal(settled(auto, { ...zeroW, cameras: [c270] }), '640x480@30 1100');
+  assert.equal(settled(auto, { ...pi3, cameras: [c270] }), '1280x720@30 2500');
+  assert.equal(settled(auto, { ...pi3Cut, cameras: [c270] }), '640x480@30 1100');
+  assert.equal(settled(auto, pi5), '1280x720@30 2500');
+  const small = { ...c270, formats: c270.formats.filter(({ width }) => width === 640) };
+  assert.equal(settled(auto, { ...pc, cameras: [small] }), '640x480@30 1100', 'not blown up');
+  const slow = { ...c270, formats: c270.formats.filter(({ fps }) => fps[0]! < 10) };
+  assert.equal(settled(auto, { ...pc, cameras: [slow] }), '1280x720@7 800', 'no picture twice');
+  assert.equal(settled(wish({ height: 1080 }), pc), '1920x1080@30 4600');
+  assert.equal(settled(wish({ width: 640 }), pc), '640x360@30 900');
+  assert.equal(settled(wish({ height: 480, fps: 25 }), pc), '640x480@25 1000');
+  assert.equal(settled(wish({ height: 600 }), pc), '1088x600@30 1900', 'no usual shape: 16:9 in whole strides');
+  assert.equal(settled(wish({ bitrateKbps: 777 }), pc), '1280x720@30 777');
+  const onAir = { width: 640, height: 480, fps: 30 };
+  assert.equal(settled(auto, pc, onAir), '640x480@30 1100', 'what is on the air stays');
+});
+
+test('a Pi that must do too much says so', () => {
+  const notes = (video: Partial<WantedVideo>, facts: Facts) => plan(want(video), facts).notes.join();
+  assert.match(notes({}, { ...pi3Cut, cameras: [c270] }), /x264enc encodes in software.*640x480 at 30 fps/);
+  assert.equal(notes({ width: 640, height: 480 }, { ...pi3Cut, cameras: [c270] }), '');
+  assert.match(notes({ width: 854, height: 480 }, pi3), /854 is not a multiple of 64/);
+  assert.equal(notes({ width: 854, height: 480, encoder: 'x264enc' }, pc), '');
+});
+
+test('the next best is known, and every refusal has a reason', () => {
+  const facts = { ...pi3, cameras: [c920] };
+  const all = candidates(want(), facts);
+  assert.deepEqual(
+    all.map(({ plan }) => plan?.video.encoder),
+    [
+      'passthrough',
+      'v4l2h264enc',
+      undefined,
+      'x264enc',
+      'openh264enc',
+      'v4l2h264enc',
+      undefined,
+      'x264enc',
+      'openh264enc',
+    ],
+  );
+  assert.equal(all[0]!.plan!.video.source, all[1]!.plan!.video.source);
+  assert.match(all.at(-1)!.what, /test picture/);
+  for (const { plan, refused } of all) assert.notEqual(plan === undefined, refused === undefined);
 });
 
 test('arithmetic: levels, fractions, rates', () => {
-  assert.equal(levelOf(640, 480, 30, 1500).name, '3');
-  assert.equal(levelOf(1280, 720, 30, 2500).name, '3.1');
-  assert.equal(levelOf(1280, 720, 60, 4000).name, '3.2');
-  assert.deepEqual([levelOf(1920, 1080, 30, 4500).name, levelOf(1920, 1080, 30, 4500).v4l2], ['4', 11]);
-  assert.equal(levelOf(1920, 1080, 30, 25_000).name, '4.1');
-  assert.equal(levelOf(1920, 1080, 60, 6000).name, '4.2');
+  const level = (width: number, height: number, fps: number, bitrateKbps: number) =>
+    levelOf({ width, height, fps, bitrateKbps });
+  assert.equal(level(640, 480, 30, 1500).name, '3');
+  assert.equal(level(1280, 720, 30, 2500).name, '3.1');
+  assert.equal(level(1280, 720, 60, 4000).name, '3.2');
+  assert.deepEqual([level(1920, 1080, 30, 4500).name, level(1920, 1080, 30, 4500).v4l2], ['4', 11]);
+  assert.equal(level(1920, 1080, 30, 25_000).name, '4.1');
+  assert.equal(level(1920, 1080, 60, 6000).name, '4.2');
   assert.deepEqual([30, 29.97, 23.976, 30000 / 1001, 7.5].map(fraction), [
     '30/1',
     '30000/1001',

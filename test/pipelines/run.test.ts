@@ -252,7 +252,7 @@ test('GStreamer parses every golden text whose elements are installed, and takes
   };
   const folder = path.join(root, 'test', 'golden');
   let parsed = 0;
-  for (const name of readdirSync(folder)) {
+  for (const name of readdirSync(folder).filter((each) => !each.startsWith('candidates-'))) {
     for (const block of readFileSync(path.join(folder, name), 'utf8').split('\n\n')) {
       const lines = block.split('\n').filter((line) => !line.startsWith('# '));
       const text = lines.filter((line) => !/^[\w-]+\.[\w-]+ = /.test(line)).join('\n');

@@ -20,8 +20,8 @@ const peer = serve<ToCapture, FromCapture>({
         return;
       case 'play':
         return play(message);
-      case 'set':
-        return player?.set(message.properties);
+      case 'adjust':
+        return player?.adjust(message.plan, message.properties);
       case 'keyframe':
         return player?.forceKeyframe();
       case 'halt':

@@ -27,11 +27,9 @@ export class Player {
   /** When the next batch may go: on average one each `batchMs`, and one that went late may be followed by one that goes early. */
   #due = 0;
   #opening: NodeJS.Timeout | undefined;
-  /** Live changes outlast the piece during which they came. */
-  readonly #changes = new Map<string, ElementProperty>();
 
   constructor(
-    private readonly plan: Plan,
+    private plan: Plan,
     private readonly uplink: Uplink,
     private readonly batchMs: number,
     private readonly clock: Clock,
@@ -43,11 +41,10 @@ export class Player {
     this.#open();
   }
 
-  set(properties: readonly ElementProperty[]): void {
-    for (const each of properties) {
-      this.#changes.set(`${each.element}.${each.property}`, each);
-      this.#pipeline?.set(each);
-    }
+  /** Makes the plan that plays another one by setting `properties`; the pieces that follow are played as `plan` has them. */
+  adjust(plan: Plan, properties: readonly ElementProperty[]): void {
+    this.plan = plan;
+    for (const each of properties) this.#pipeline?.set(each);
   }
 
   forceKeyframe(): void {
@@ -65,7 +62,6 @@ export class Player {
     const piece = this.plan.pieces[this.#piece]!;
     const pipeline = new Pipeline(piece, (message) => this.#heard(pipeline, message));
     this.#pipeline = pipeline;
-    for (const change of this.#changes.values()) pipeline.set(change);
     this.uplink.begin(formatOf(this.plan));
     pipeline.play();
     this.#opening = setTimeout(

@@ -1,0 +1,85 @@
+/** Every way to the wanted broadcast on this machine, best first: what it is, why it stands where it does, and its plan or what is in its way. */
+import { requireElements } from './elements.js';
+import { encoders } from './encoders/encoder.js';
+import type { Camera, Facts } from './facts.js';
+import { cameraPlan, testPlan } from './live.js';
+import { NoPlan } from './noplan.js';
+import type { Plan } from './plan.js';
+import { filePlan } from './recorded.js';
+import { cameraName, findCamera, noCamera, rawKinds } from './sources/camera.js';
+import { asNear, chooseFormat } from './sources/format.js';
+import type { Wanted, WantedVideo, Way } from './wanted.js';
+
+export interface Candidate {
+  /** `camera HD Pro Webcam C920 (/dev/video0), v4l2h264enc`. */
+  readonly what: string;
+  /** Why it comes before those that follow. */
+  readonly why: string;
+  readonly plan?: Plan;
+  /** Why it is none. */
+  readonly refused?: NoPlan;
+}
+
+/** A source with its ways to H.264, best first. */
+interface Source {
+  readonly name: string;
+  readonly ways: readonly Way[];
+  plan(way: Way): Plan;
+}
+
+const allEncoders = encoders.map(({ element }) => element);
+
+/** Never empty. */
+export function candidates(wanted: Wanted, facts: Facts): Candidate[] {
+  const installed = new Set(facts.elements);
+  return sources(wanted, facts).flatMap(({ name, ways, plan }) =>
+    ways.map((way) => {
+      const about = { what: `${name}, ${way === 'passthrough' ? 'H.264 as it comes' : way}`, why: merit(way) };
+      try {
+        const made = plan(way);
+        for (const piece of made.pieces) requireElements(piece.text, installed);
+        return { ...about, plan: made };
+      } catch (error) {
+        if (error instanceof NoPlan) return { ...about, refused: error };
+        throw error;
+      }
+    }),
+  );
+}
+
+const merit = (way: Way): string =>
+  encoders.find(({ element }) => element === way)?.merit ?? 'encoded by the source itself: nothing is left to do here';
+
+function sources(wanted: Wanted, facts: Facts): Source[] {
+  const { source, encoder } = wanted.video;
+  const chosen = (ways: readonly Way[]): readonly Way[] => (encoder === 'auto' ? ways : [encoder]);
+  const test = {
+    name: 'test picture',
+    ways: chosen(allEncoders),
+    plan: (way: Way) => testPlan(way, wanted, facts),
+  };
+  const cameraSource = (camera: Camera): Source => ({
+    name: cameraName(camera),
+    ways: chosen(cameraWays(camera, wanted.video, facts)),
+    plan: (way) => cameraPlan(camera, way, wanted, facts),
+  });
+  if (source === 'auto') return [...facts.cameras.map(cameraSource), test];
+  if (source === 'test') return [test];
+  if (source === 'file') {
+    const ways = chosen(['passthrough', ...allEncoders]);
+    return [{ name: 'file', ways, plan: (way) => filePlan(way, wanted, facts) }];
+  }
+  const named = findCamera(source, facts);
+  if (named) return [cameraSource(named)];
+  const plan = (): never => {
+    throw noCamera(source, facts);
+  };
+  return [{ name: `camera ${source}`, ways: ['passthrough'], plan }];
+}
+
+/** The camera's own H.264 comes first where nothing else that the camera gives is nearer to the wanted size and rate. */
+function cameraWays(camera: Camera, video: WantedVideo, facts: Facts): readonly Way[] {
+  const h264 = chooseFormat(camera.formats, video, ['h264']);
+  const other = chooseFormat(camera.formats, video, rawKinds(facts));
+  return h264 && asNear(h264, other, video) ? ['passthrough', ...allEncoders] : [...allEncoders, 'passthrough'];
+}

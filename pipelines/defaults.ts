@@ -1,0 +1,146 @@
+/** What `auto` means for size, rate and bitrate: by board, camera and encoder. */
+import { strideBytes } from './encoders/v4l2h264enc.js';
+import type { Board, Camera, Facts } from './facts.js';
+import { findCamera } from './sources/camera.js';
+import { chooseFormat, type Kind, kindOf, reaches } from './sources/format.js';
+import { gpuEncodes } from './sources/h264.js';
+import type { Format, Wanted, Wish } from './wanted.js';
+
+/** What a rule looks at. */
+interface Machine {
+  readonly soc: Board['soc'];
+  /** Who makes H.264: the GPU behind the PiCam's own node, another camera, an encoder chip, or the processor. */
+  readonly encodes: 'gpu' | 'camera' | 'chip' | 'processor';
+}
+
+interface Rule {
+  readonly applies: (machine: Machine) => boolean;
+  readonly format: Format;
+  readonly why: string;
+}
+
+const vga: Format = { width: 640, height: 480, fps: 30 };
+const hd: Format = { width: 1280, height: 720, fps: 30 };
+
+/** The first that applies; docs/hardware.md tells them with their sources. */
+const rules: readonly Rule[] = [
+  {
+    applies: ({ soc, encodes }) => soc === 'bcm2835' && encodes === 'gpu',
+    format: { ...hd, fps: 25 },
+    why: 'the GPU encodes what the PiCam sees: 720p25 has been reported to take 5 to 6 % of a Zero W',
+  },
+  {
+    applies: ({ soc, encodes }) => soc === 'bcm2835' && encodes !== 'camera',
+    format: vga,
+    why: 'every picture passes the one slow core of this board: 640x480 is what it can carry',
+  },
+  {
+    applies: ({ soc, encodes }) => (soc === 'bcm2836' || soc === 'bcm2837') && encodes === 'processor',
+    format: vga,
+    why: 'in software these cores manage about 640x480',
+  },
+  {
+    applies: () => true,
+    format: hd,
+    why: '720p30 is what every platform takes and most uplinks carry',
+  },
+];
+
+/** kbit/s for 720p30, the middle of what platforms recommend for it. */
+const hdKbps = 2500;
+
+/**
+ * Twice the pixels need less than twice the bits: the power 3/4 meets the middle of YouTube's recommendations from 360p30
+ * (900) to 1080p60 (7700). In whole hundreds, which every encoder's steps of 25 divide.
+ */
+export function defaultKbps({ width, height, fps }: Format): number {
+  const share = (width * height * fps) / (hd.width * hd.height * hd.fps);
+  return Math.min(20_000, Math.max(100, Math.round((hdKbps * share ** 0.75) / 100) * 100));
+}
+
+/** The wish with every `auto` settled. `onAir`: the format of the broadcast that runs, which stays until it ends. */
+export function settle(wish: Wish, facts: Facts, onAir?: Format): Wanted {
+  const { width, height, fps } = wish.video;
+  const start = onAir ?? defaultFormat(wish, facts).format;
+  const format = { ...sized(width, height, start), fps: fps === 'auto' ? start.fps : fps };
+  const { bitrateKbps } = wish.video;
+  return {
+    ...wish,
+    video: { ...wish.video, ...format, bitrateKbps: bitrateKbps === 'auto' ? defaultKbps(format) : bitrateKbps },
+  };
+}
+
+/** What the machine would be given if nobody asked for anything, and why. */
+export function defaultFormat(wish: Wish, facts: Facts): { readonly format: Format; readonly why: string } {
+  const { source } = wish.video;
+  const camera = source === 'auto' ? facts.cameras[0] : findCamera(source, facts);
+  const machine = { soc: facts.board.soc, encodes: encodesBy(camera, facts) };
+  const { format, why } = rules.find(({ applies }) => applies(machine))!;
+  if (!camera) return { format, why };
+  return fitted(camera, format, why, facts);
+}
+
+function encodesBy(camera: Camera | undefined, facts: Facts): Machine['encodes'] {
+  if (camera && chooseFormat(camera.formats, hd, ['h264'])) return gpuEncodes(camera) ? 'gpu' : 'camera';
+  return facts.encoders.some(({ hardware, works }) => hardware && works) ? 'chip' : 'processor';
+}
+
+/** The largest picture that the camera itself gives within `format` at its rate: nothing is gained by blowing one up. */
+function fitted(
+  camera: Camera,
+  format: Format,
+  why: string,
+  facts: Facts,
+): { readonly format: Format; readonly why: string } {
+  const kinds: readonly Kind[] = facts.elements.includes('jpegdec') ? ['raw', 'jpeg', 'h264'] : ['raw', 'h264'];
+  const fast = camera.formats
+    .filter(({ fourcc, width, height, fps }) => {
+      const kind = kindOf(fourcc);
+      const within = width <= format.width && height <= format.height && even(width) && even(height);
+      return kind && kinds.includes(kind) && within && fps.some((rate) => reaches(rate, format.fps));
+    })
+    .sort((a, b) => b.width * b.height - a.width * a.height)[0];
+  if (fast && fast.width === format.width && fast.height === format.height) return { format, why };
+  if (fast) {
+    const { width, height } = fast;
+    return { format: { width, height, fps: format.fps }, why: `${why}; the camera has ${width}x${height} at most` };
+  }
+  const slow = chooseFormat(camera.formats, format, kinds);
+  if (!slow || reaches(slow.fps, format.fps)) return { format, why };
+  const fps = Math.max(5, Math.floor(slow.fps));
+  return { format: { ...format, fps }, why: `${why}; the camera gives ${fps} fps at most` };
+}
+
+const even = (size: number): boolean => size % 2 === 0;
+
+/** Heights and the widths that go with them, so that 480 becomes 640x480 and not 854x480. */
+const usual: readonly (readonly [number, number])[] = [
+  [320, 180],
+  [320, 240],
+  [640, 360],
+  [640, 480],
+  [960, 540],
+  [1024, 576],
+  [1280, 720],
+  [1600, 900],
+  [1920, 1080],
+];
+
+/** Of width and height the one that is left open follows the other, in a shape that is usual, else in 16:9. */
+function sized(width: number | 'auto', height: number | 'auto', start: Format): { width: number; height: number } {
+  if (width !== 'auto' && height !== 'auto') return { width, height };
+  if (width === 'auto' && height === 'auto') return { width: start.width, height: start.height };
+  if (height !== 'auto') {
+    if (height === start.height) return { width: start.width, height };
+    const found = usual.find(([, lines]) => lines === height)?.[0];
+    return { width: found ?? nearestStride((height * 16) / 9), height };
+  }
+  const given = width as number;
+  if (given === start.width) return { width: given, height: start.height };
+  const found = usual.find(([columns]) => columns === given)?.[1];
+  return { width: given, height: found ?? Math.min(1080, Math.max(180, 2 * Math.round((given * 9) / 32))) };
+}
+
+/** The nearest width whose lines every driver lays out alike; both ends are such widths. */
+const nearestStride = (width: number): number =>
+  Math.min(1920, Math.max(320, Math.round(width / strideBytes) * strideBytes));

@@ -1,0 +1,35 @@
+/** A camera that encodes: its H.264 goes on the air as it comes. */
+import { high, steppedBitrate } from '../encoders/v4l2h264enc.js';
+import { levelOf } from '../encoders/level.js';
+import type { Camera } from '../facts.js';
+import type { WantedVideo } from '../wanted.js';
+import type { Controls } from './controls.js';
+import { cameraName } from './camera.js';
+import type { Choice } from './format.js';
+import type { Picture } from './picture.js';
+import { adjustableControls, v4l2Source } from './v4l2.js';
+
+/** PiCam on the legacy stack: the GPU encodes, and the camera's node takes the encoder's controls. */
+export const gpuEncodes = (camera: Camera): boolean => camera.driver.startsWith('bm2835');
+
+/** The size and rate of the broadcast are then the camera's; so is the bitrate, but for the PiCam's. */
+export function cameraH264(camera: Camera, format: Choice, video: WantedVideo, controls: Controls): Picture {
+  const own = gpuEncodes(camera);
+  const { bitrateKbps } = video;
+  const bitrate = `video_bitrate=${steppedBitrate(bitrateKbps)}`;
+  const frames = Math.max(1, Math.round(video.keyframeSeconds * format.fps));
+  const level = levelOf({ ...format, bitrateKbps });
+  const encoder = [
+    bitrate,
+    `h264_i_frame_period=${frames}`,
+    'repeat_sequence_header=1',
+    `h264_profile=${high}`,
+    `h264_level=${level.v4l2}`,
+  ];
+  return {
+    ...v4l2Source(camera, format, [...(own ? encoder : []), ...controls.set]),
+    source: cameraName(camera),
+    adjustable: adjustableControls([...(own ? [bitrate] : []), ...controls.all]),
+    ...(own ? { level: level.name } : {}),
+  };
+}
