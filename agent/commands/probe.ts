@@ -47,7 +47,7 @@ export async function probe(args: readonly string[], print: (line: string) => vo
     return 2;
   }
   const [machine, board, tls] = await Promise.all([
-    gather({ files: [], encoders: encoderNames }),
+    gather({ camera: true, files: [], encoders: encoderNames }),
     ownBoard(),
     tlsMissing(),
   ]);
