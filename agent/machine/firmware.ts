@@ -43,10 +43,12 @@ const raiseGpuMemory = 'Set gpu_mem to 128 (on balena: BALENA_HOST_CONFIG_gpu_me
 
 const cutDown = ({ gpuMemoryMb }: Board): boolean => gpuMemoryMb !== undefined && gpuMemoryMb < wholeFirmwareMb;
 
+/** Whether the GPU's codec shows its nodes, the H.264 encoder among them. */
+export const hasCodec = ({ nodes }: VideoNames): boolean => nodes.some((name) => name.startsWith('bcm2835-codec'));
+
 /** Why a board that has an H.264 encoder shows none; undefined where it does, and on boards that have none (Pi 5, PCs). */
-export function encoderFault(board: Board, { nodes }: VideoNames): Fault | undefined {
-  if (board.soc === undefined || board.soc === 'bcm2712') return undefined;
-  if (nodes.some((name) => name.startsWith('bcm2835-codec'))) return undefined;
+export function encoderFault(board: Board, names: VideoNames): Fault | undefined {
+  if (board.soc === undefined || board.soc === 'bcm2712' || hasCodec(names)) return undefined;
   const none = "The Pi's H.264 encoder cannot be seen";
   if (cutDown(board)) {
     return new Fault(
