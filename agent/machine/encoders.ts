@@ -82,7 +82,7 @@ async function noNode(installed: readonly string[], root: string): Promise<strin
   const [{ soc }, names] = await Promise.all([board(root), videoNames(root)]);
   if (soc === 'bcm2712') return 'a Pi 5 has no H.264 encoder';
   if (soc === undefined) return 'the kernel offers no H.264 encoder';
-  if (!hasCodec(names)) return 'the firmware offers no H.264 encoder (`makercast probe` says what to set)';
+  if (!hasCodec(names)) return 'the firmware offers no H.264 encoder (see the advice of `makercast probe`)';
   return installed.includes('v4l2src')
     ? 'the kernel offers an encoder that may not be opened: add the user to the group "video"'
     : `not installed: apt-get install ${packageOf('v4l2h264enc')}`;

@@ -39,7 +39,7 @@ export function sensors({ nodes, parts }: VideoNames): string[] {
 /** gpu_mem below this loads the cut-down firmware: no codec, no image processor, no camera (raspberrypi/firmware#1774). */
 const wholeFirmwareMb = 32;
 
-const raiseGpuMemory = 'Set gpu_mem to 128 (on balena: BALENA_HOST_CONFIG_gpu_mem) and restart.';
+const raised = 'gpu_mem to 128 (on balena: BALENA_HOST_CONFIG_gpu_mem) and restart.';
 
 const cutDown = ({ gpuMemoryMb }: Board): boolean => gpuMemoryMb !== undefined && gpuMemoryMb < wholeFirmwareMb;
 
@@ -54,7 +54,7 @@ export function encoderFault(board: Board, names: VideoNames): Fault | undefined
     return new Fault(
       'firmware_setting',
       `${none}: gpu_mem is ${board.gpuMemoryMb}, and the firmware leaves its codec out.`,
-      raiseGpuMemory,
+      `Set ${raised}`,
     );
   }
   if (board.gpuMemoryMb === undefined) {
@@ -76,8 +76,8 @@ export function processorFault(board: Board, { nodes }: VideoNames, sensor: stri
   if (board.soc === 'bcm2712' || nodes.some((name) => name.startsWith('bcm2835-isp'))) return undefined;
   const what = `The PiCam (${sensor}) cannot be used: the Pi's image processor bcm2835-isp is not there`;
   return cutDown(board)
-    ? new Fault('firmware_setting', `${what}, since gpu_mem is ${board.gpuMemoryMb}.`, raiseGpuMemory)
-    : new Fault('firmware_setting', `${what}.`, `Run modprobe bcm2835-isp. If gpu_mem is 16: ${raiseGpuMemory}`);
+    ? new Fault('firmware_setting', `${what}, since gpu_mem is ${board.gpuMemoryMb}.`, `Set ${raised}`)
+    : new Fault('firmware_setting', `${what}.`, `Run modprobe bcm2835-isp. If gpu_mem is 16, set ${raised}`);
 }
 
 /**
@@ -98,7 +98,7 @@ export function noCameraFault(board: Board): Fault | undefined {
     return new Fault(
       'firmware_setting',
       `${what} gpu_mem is ${board.gpuMemoryMb}: the firmware leaves out all that a PiCam needs.`,
-      `If one is plugged in: ${raiseGpuMemory}`,
+      `If one is plugged in, set ${raised}`,
     );
   }
   return new Fault(
