@@ -1,20 +1,20 @@
 /** This machine in the words of the plan: everything that the other files here find out, gathered at once. */
-import type { Facts } from '../../pipelines/facts.js';
+import type { Camera, Facts } from '../../pipelines/facts.js';
 import type { EncoderName, Wanted } from '../../pipelines/wanted.js';
 import { Fault } from '../errors.js';
 import { board as boardOf } from './board.js';
-import { cameras } from './cameras.js';
+import { cameras, type Found } from './cameras.js';
 import { elements } from './elements.js';
 import { encoderNames, encoders } from './encoders.js';
 import { mediaFile, type ProbedFile } from './files.js';
-import { encoderFault, noCameraFault, videoNames } from './firmware.js';
+import { encoderFault, hasLegacyDriver, noCameraFault, videoNames } from './firmware.js';
 import { libcameraCameras } from './libcamera.js';
 import { microphones } from './microphones.js';
 import { run as runProgram, type Runner } from './run.js';
 import type { Storage } from './storage.js';
 
 export interface Question {
-  /** Whether the picture is to come from a camera: only then is it worth a fault that there is none. */
+  /** Whether the picture is to come from a camera: only then is libcamera asked, and is it worth a fault that there is none. */
   readonly camera: boolean;
   /** Media files that are wanted; leave empty unless `video.source` is `file`. */
   readonly files: readonly string[];
@@ -30,6 +30,8 @@ export interface Machine {
   readonly faults: readonly Fault[];
 }
 
+const noCameras: Found<Camera> = { found: [], faults: [] };
+
 /** Looks at cameras, microphones, elements, encoders and files at the same time. `storage` remembers encoders that work. */
 export async function gather(
   question: Question,
@@ -38,10 +40,10 @@ export async function gather(
   run: Runner = runProgram,
 ): Promise<Machine> {
   const installed = elements(run);
-  const [board, names] = await Promise.all([boardOf(root), videoNames(root)]);
+  const [board, names, legacy] = await Promise.all([boardOf(root), videoNames(root), hasLegacyDriver(root)]);
   const [video, picams, audio, gstreamer, encoding, files] = await Promise.all([
     cameras(root, run),
-    installed.then((known) => libcameraCameras(board, names, known.names, run)),
+    installed.then((known) => (question.camera ? libcameraCameras(board, names, known.names, run) : noCameras)),
     microphones(root, run),
     installed,
     installed.then((known) => encoders(question.encoders, known, storage, root, run)),
@@ -51,7 +53,7 @@ export async function gather(
   const unseen = [
     question.encoders.includes('v4l2h264enc') ? encoderFault(board, names) : undefined,
     question.camera && found.length + video.faults.length + picams.faults.length === 0
-      ? noCameraFault(board)
+      ? noCameraFault(board, legacy)
       : undefined,
   ];
   return {

@@ -80,11 +80,15 @@ export function processorFault(board: Board, { nodes }: VideoNames, sensor: stri
     : new Fault('firmware_setting', `${what}.`, `Run modprobe bcm2835-isp. If gpu_mem is 16, set ${raised}`);
 }
 
+/** Whether the kernel has loaded the legacy camera's driver; in a container too, which shows the modules of its host. */
+export const hasLegacyDriver = async (root = '/'): Promise<boolean> =>
+  (await namesIn(path.join(root, 'sys/module'))).includes('bcm2835_v4l2');
+
 /**
  * For a Pi on which no camera at all was found: what to set if a PiCam is plugged in. Whether one is, cannot be seen: with the
  * wrong settings the firmware does not even look.
  */
-export function noCameraFault(board: Board): Fault | undefined {
+export function noCameraFault(board: Board, legacyDriver: boolean): Fault | undefined {
   if (board.soc === undefined) return undefined;
   const what = 'No camera was found.';
   if (board.soc === 'bcm2712') {
@@ -104,7 +108,8 @@ export function noCameraFault(board: Board): Fault | undefined {
   return new Fault(
     'source_not_found',
     what,
-    'If a PiCam V1, V2 or HQ is plugged in, set start_x=1 and gpu_mem=128 (on balena: BALENA_HOST_CONFIG_start_x, _gpu_mem); ' +
-      'for a V3, camera_auto_detect=1 and no start_x; and check its cable.',
+    'If a PiCam V1, V2 or HQ is plugged in, set start_x=1 and gpu_mem=128 (on balena: BALENA_HOST_CONFIG_start_x, _gpu_mem)' +
+      `${legacyDriver ? '' : ' and run modprobe bcm2835-v4l2, which is not loaded'}; ` +
+      'for a V3, set camera_auto_detect=1 and no start_x; and check its cable.',
   );
 }

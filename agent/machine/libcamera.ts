@@ -34,7 +34,8 @@ export async function libcameraCameras(
 ): Promise<Found<Camera>> {
   const present = sensors(names);
   const [first] = present;
-  if (first === undefined) return { found: [], faults: [] };
+  // Without any GStreamer there is one fault already, and it says more.
+  if (first === undefined || installed.length === 0) return { found: [], faults: [] };
   const absent = processorFault(board, names, first);
   if (absent) return { found: [], faults: [absent] };
   if (!installed.includes('libcamerasrc')) {

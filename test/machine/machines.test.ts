@@ -1,6 +1,6 @@
 /** Whole machines that makers have: which node is a camera and which is not, how each is opened, and what is amiss. */
 import assert from 'node:assert/strict';
-import { rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import type { EncoderName } from '../../pipelines/wanted.js';
@@ -87,6 +87,12 @@ test('libcamera: a camera that is in use cannot tell its sizes; each PiCam has 7
     camera!.formats.map(({ width }) => width),
     [320, 640, 640, 800, 1024, 1280],
   );
+});
+
+test('libcamera is left alone where the picture comes from a file', async () => {
+  using machine = tree('pi4-libcamera');
+  await gather({ camera: false, files: [], encoders: [] }, undefined, machine.root, machine.run);
+  assert.ok(!machine.commands.some((command) => command.startsWith('cam ')));
 });
 
 test('libcamera that is not installed, or not whole, or hangs: what to install', async () => {
@@ -186,8 +192,11 @@ test('no encoder for another reason, or for one that cannot be seen: said with a
     enough[1]!,
     /^No camera was found\. If a PiCam V1, V2 or HQ is plugged in, set start_x=1 and gpu_mem=128/,
   );
+  assert.match(enough[1]!, / and run modprobe bcm2835-v4l2, which is not loaded; for a V3, /);
+  mkdirSync(path.join(machine.root, 'sys/module/bcm2835_v4l2'), { recursive: true });
   rmSync(reg);
   const unsure = (await seen(machine, machine.run, ['v4l2h264enc'])).faults.map(([, message]) => message);
+  assert.doesNotMatch(unsure[1]!, /modprobe/);
   assert.match(unsure[0]!, /there is no node of bcm2835-codec\. If gpu_mem is below 32/);
 });
 
