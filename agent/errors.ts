@@ -31,6 +31,16 @@ const kinds = {
   source_failed: { actor: 'device', retryable: true, doc: 'The camera, microphone or file stopped with an error.' },
   source_silent: { actor: 'device', retryable: true, doc: 'The source gives no pictures, and no error either.' },
   source_ended: { actor: 'operator', retryable: false, doc: 'The last file of the playlist has been played.' },
+  camera_unsupported: {
+    actor: 'device',
+    retryable: false,
+    doc: 'A camera is there, but the libcamera that is installed cannot drive it.',
+  },
+  firmware_setting: {
+    actor: 'operator',
+    retryable: false,
+    doc: "The firmware's settings (gpu_mem, start_x) or the kernel keep a Pi's encoder or camera away.",
+  },
   source_format: { actor: 'operator', retryable: false, doc: 'The camera offers no format that can be used.' },
   file_unreadable: { actor: 'operator', retryable: true, doc: 'A media file does not exist or may not be read.' },
   file_no_video: { actor: 'operator', retryable: false, doc: 'A media file holds no video.' },

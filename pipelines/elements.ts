@@ -5,6 +5,7 @@ import { NoPlan } from './noplan.js';
 const packages: Readonly<Record<string, readonly string[]>> = {
   'gstreamer1.0-x': ['clockoverlay'],
   'gstreamer1.0-alsa': ['alsasrc'],
+  'gstreamer1.0-libcamera': ['libcamerasrc'],
   'gstreamer1.0-plugins-good': [
     'aacparse',
     'deinterlace',

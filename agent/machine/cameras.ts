@@ -2,6 +2,7 @@
 import path from 'node:path';
 import type { Camera } from '../../pipelines/facts.js';
 import { Fault } from '../errors.js';
+import { parseControls } from './controls.js';
 import { run as runProgram, type Runner } from './run.js';
 import { linkOf, namesIn, usbPathOf } from './sysfs.js';
 import { formatsOf, isCamera, openRange, parseIntervals, parseNode } from './v4l2.js';
@@ -37,7 +38,14 @@ async function camera(
   known: { byId: string | undefined; usbPath: string | undefined },
   run: Runner,
 ): Promise<Camera | Fault | undefined> {
-  const questions = ['--info', '--get-input', '--get-fmt-video', '--get-parm', '--list-formats-ext'];
+  const questions = [
+    '--info',
+    '--get-input',
+    '--get-fmt-video',
+    '--get-parm',
+    '--list-ctrls-menus',
+    '--list-formats-ext',
+  ];
   const said = await run('v4l2-ctl', ['-d', node, ...questions], { deadlineMs });
   if (said.missing) {
     return new Fault(
@@ -74,7 +82,7 @@ async function camera(
     ...(known.byId !== undefined && { byId: known.byId }),
     ...(known.usbPath !== undefined && { usbPath: known.usbPath }),
     formats: formatsOf(info, rates),
-    controls: [],
+    controls: parseControls(said.stdout),
   };
 }
 

@@ -5,7 +5,9 @@ import { packageOf } from '../../pipelines/elements.js';
 import type { Encoder } from '../../pipelines/facts.js';
 import { encoderProbe } from '../../pipelines/probe.js';
 import type { EncoderName } from '../../pipelines/wanted.js';
+import { board } from './board.js';
 import type { Elements } from './elements.js';
+import { hasCodec, videoNames } from './firmware.js';
 import { run as runProgram, type Runner } from './run.js';
 import type { Storage } from './storage.js';
 import { namesIn, textOf, usbPathOf } from './sysfs.js';
@@ -45,7 +47,7 @@ export async function encoders(
   const result: Encoder[] = [];
   for (const element of encoderNames.filter((name) => names.includes(name))) {
     const why = !installed.names.includes(element)
-      ? notInstalled(element)
+      ? await notInstalled(element, installed.names, root)
       : remembered.includes(element)
         ? undefined
         : await tried(element, run);
@@ -63,17 +65,27 @@ function isRemembered(value: unknown): value is Remembered {
   return typeof machine === 'string' && Array.isArray(works);
 }
 
-/** The element of v4l2h264enc registers only where the kernel has an encoder node; for the others a package is lacking. */
-function notInstalled(element: EncoderName): string {
+async function notInstalled(element: EncoderName, installed: readonly string[], root: string): Promise<string> {
   switch (element) {
     case 'v4l2h264enc':
-      return 'the kernel offers no H.264 encoder (on a Pi: set gpu_mem to 128; a Pi 5 has none)';
+      return await noNode(installed, root);
     case 'omxh264enc':
       return 'not installed (it was retired; only 32-bit systems of old have it)';
     case 'x264enc':
     case 'openh264enc':
       return `not installed: apt-get install ${packageOf(element)}`;
   }
+}
+
+/** The element v4l2h264enc registers only where GStreamer could open an encoder node of the kernel's. */
+async function noNode(installed: readonly string[], root: string): Promise<string> {
+  const [{ soc }, names] = await Promise.all([board(root), videoNames(root)]);
+  if (soc === 'bcm2712') return 'a Pi 5 has no H.264 encoder';
+  if (soc === undefined) return 'the kernel offers no H.264 encoder';
+  if (!hasCodec(names)) return 'the firmware offers no H.264 encoder (see the advice of `makercast probe`)';
+  return installed.includes('v4l2src')
+    ? 'the kernel offers an encoder that may not be opened: add the user to the group "video"'
+    : `not installed: apt-get install ${packageOf('v4l2h264enc')}`;
 }
 
 /** Why it does not work; undefined where H.264 came out. */

@@ -1,16 +1,21 @@
 /** This machine in the words of the plan: everything that the other files here find out, gathered at once. */
-import type { Facts } from '../../pipelines/facts.js';
+import type { Camera, Facts } from '../../pipelines/facts.js';
 import type { EncoderName, Wish } from '../../pipelines/wanted.js';
 import { Fault } from '../errors.js';
-import { cameras } from './cameras.js';
+import { board as boardOf } from './board.js';
+import { cameras, type Found } from './cameras.js';
 import { elements } from './elements.js';
 import { encoderNames, encoders } from './encoders.js';
 import { mediaFile, type ProbedFile } from './files.js';
+import { encoderFault, hasLegacyDriver, noCameraFault, videoNames } from './firmware.js';
+import { libcameraCameras } from './libcamera.js';
 import { microphones } from './microphones.js';
 import { run as runProgram, type Runner } from './run.js';
 import type { Storage } from './storage.js';
 
 export interface Question {
+  /** Whether the picture is to come from a camera: only then is libcamera asked, and is it worth a fault that there is none. */
+  readonly camera: boolean;
   /** Media files that are wanted; leave empty unless `video.source` is `file`. */
   readonly files: readonly string[];
   /** Encoders to try; leave out those that the plan will not need, each costs a run (0.2 s on a PC, seconds on a Zero W). */
@@ -25,6 +30,8 @@ export interface Machine {
   readonly faults: readonly Fault[];
 }
 
+const noCameras: Found<Camera> = { found: [], faults: [] };
+
 /** Looks at cameras, microphones, elements, encoders and files at the same time. `storage` remembers encoders that work. */
 export async function gather(
   question: Question,
@@ -33,18 +40,27 @@ export async function gather(
   run: Runner = runProgram,
 ): Promise<Machine> {
   const installed = elements(run);
-  const [video, audio, gstreamer, encoding, files] = await Promise.all([
+  const [board, names, legacy] = await Promise.all([boardOf(root), videoNames(root), hasLegacyDriver(root)]);
+  const [video, picams, audio, gstreamer, encoding, files] = await Promise.all([
     cameras(root, run),
+    installed.then((known) => (question.camera ? libcameraCameras(board, names, known.names, run) : noCameras)),
     microphones(root, run),
     installed,
     installed.then((known) => encoders(question.encoders, known, storage, root, run)),
     installed.then((known) => (known.names.length > 0 ? mediaFiles(question.files, run) : [])),
   ]);
+  const found = [...video.found, ...picams.found];
+  const unseen = [
+    question.encoders.includes('v4l2h264enc') ? encoderFault(board, names) : undefined,
+    question.camera && found.length + video.faults.length + picams.faults.length === 0
+      ? noCameraFault(board, legacy)
+      : undefined,
+  ];
   return {
     facts: {
-      board: {},
+      board,
       elements: gstreamer.names,
-      cameras: video.found,
+      cameras: found,
       microphones: audio.found,
       encoders: encoding,
       files: files.flatMap((file) => (file instanceof Fault ? [] : [file])),
@@ -53,7 +69,9 @@ export async function gather(
     faults: [
       ...gstreamer.faults,
       ...video.faults,
+      ...picams.faults,
       ...audio.faults,
+      ...unseen.flatMap((fault) => fault ?? []),
       ...files.flatMap((file) => (file instanceof Fault ? [file] : [])),
     ],
   };
@@ -75,7 +93,12 @@ async function mediaFiles(paths: readonly string[], run: Runner): Promise<(Probe
 export async function factsFor({ video }: Wish, storage: Storage, warn: (fault: Fault) => void): Promise<Facts> {
   const encoder = encoderNames.find((name) => name === video.encoder);
   const encoders = encoder ? [encoder] : video.encoder === 'passthrough' ? [] : encoderNames;
-  const { facts, faults } = await gather({ files: video.source === 'file' ? video.files : [], encoders }, storage);
+  const question = {
+    camera: video.source !== 'file' && video.source !== 'test',
+    files: video.source === 'file' ? video.files : [],
+    encoders,
+  };
+  const { facts, faults } = await gather(question, storage);
   const none = facts.elements.length === 0 ? faults.find(({ code }) => code === 'plugin_missing') : undefined;
   const fatal = none ?? faults.find(({ code }) => code.startsWith('file_'));
   if (fatal) throw fatal;

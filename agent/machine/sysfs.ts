@@ -10,6 +10,16 @@ export async function textOf(file: string): Promise<string | undefined> {
   }
 }
 
+/** Bytes of a small file, such as a number of the device tree (32 bits, big-endian); undefined where it holds fewer than four. */
+export async function bytesOf(file: string): Promise<Buffer | undefined> {
+  try {
+    const bytes = await readFile(file);
+    return bytes.length >= 4 ? bytes : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Names in a folder, in no order; empty where it cannot be read. */
 export async function namesIn(folder: string): Promise<string[]> {
   try {

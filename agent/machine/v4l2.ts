@@ -2,7 +2,7 @@
 import type { CameraFormat } from '../../pipelines/facts.js';
 
 /** Both ends of a continuous or stepwise range of sizes. */
-interface Sizes {
+export interface Sizes {
   readonly min: readonly [number, number];
   readonly max: readonly [number, number];
   readonly step: readonly [number, number];
@@ -34,7 +34,7 @@ export interface Node {
 }
 
 /** Sizes that are worth listing where a driver takes any: those that people broadcast in. */
-const usualSizes: readonly (readonly [number, number])[] = [
+export const usualSizes: readonly (readonly [number, number])[] = [
   [320, 240],
   [640, 360],
   [640, 480],
@@ -126,7 +126,8 @@ export function openRange(node: Node): { fourcc: string; width: number; height: 
   return { fourcc: format.fourcc, width, height };
 }
 
-const fitting = ({ min, max, step }: Sizes): (readonly [number, number])[] =>
+/** Usual sizes within a range, by its step. */
+export const fitting = ({ min, max, step }: Sizes): (readonly [number, number])[] =>
   usualSizes.filter((size) =>
     ([0, 1] as const).every((i) => size[i] >= min[i] && size[i] <= max[i] && (size[i] - min[i]) % step[i] === 0),
   );

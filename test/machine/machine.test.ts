@@ -96,7 +96,7 @@ test('all facts of a Pi with a C920, by the real GStreamer of this machine', asy
   const text = path.join(folderOf(t), 'text.mp4');
   writeFileSync(text, 'words');
   const { facts, gstreamer, faults } = await gather(
-    { files: [text, text], encoders: ['x264enc'] },
+    { camera: true, files: [text, text], encoders: ['x264enc'] },
     undefined,
     pi.root,
     mixed,

@@ -13,15 +13,21 @@ export interface Tree extends Disposable {
   readonly commands: string[];
 }
 
+/** The text of `test/fixtures/machine/<name>.txt`; a line `=== include NAME` stands for the sections of another such file. */
+function fixture(name: string): string {
+  const text = readFileSync(path.join(repository, 'test/fixtures/machine', `${name}.txt`), 'utf8');
+  return text.replace(/^=== include (.*)\n/gm, (_, part: string) => fixture(part).replace(/^[^]*?(?==== )/, ''));
+}
+
 /**
- * Lays out `test/fixtures/machine/<name>.txt`. Sections begin with `=== file PATH`, `=== link PATH -> TARGET`,
- * `=== stdout COMMAND` or `=== stderr COMMAND`; a command stands for every one that begins like it.
+ * Lays out `test/fixtures/machine/<name>.txt`. What stands before the first section says where it comes from. Sections begin with
+ * `=== file PATH` (its text), `=== hex PATH` (its bytes, as in a device tree), `=== strings PATH` (one a line, each ended by NUL),
+ * `=== link PATH -> TARGET`, `=== stdout COMMAND` or `=== stderr COMMAND`; a command stands for every one that begins like it.
  */
 export function tree(name: string): Tree {
   const root = mkdtempSync(path.join(tmpdir(), 'makercast-machine-'));
   const said = new Map<string, { stdout: string; stderr: string }>();
-  const text = readFileSync(path.join(repository, 'test/fixtures/machine', `${name}.txt`), 'utf8');
-  for (const section of text.split(/^=== /m).slice(1)) {
+  for (const section of fixture(name).split(/^=== /m).slice(1)) {
     const end = section.indexOf('\n');
     const [kind, rest] = [section.slice(0, section.indexOf(' ')), section.slice(section.indexOf(' ') + 1, end)];
     const body = section.slice(end + 1);
@@ -32,8 +38,9 @@ export function tree(name: string): Tree {
     const [file, target] = rest.split(' -> ') as [string, string?];
     const place = path.join(root, file);
     mkdirSync(path.dirname(place), { recursive: true });
-    if (target === undefined) writeFileSync(place, body);
-    else symlinkSync(target, place);
+    if (target !== undefined) symlinkSync(target, place);
+    else if (kind === 'hex') writeFileSync(place, Buffer.from(body.replace(/\s/g, ''), 'hex'));
+    else writeFileSync(place, kind === 'strings' ? body.replace(/\n/g, '\0') : body);
   }
   const commands: string[] = [];
   const run: Runner = (program, args) => {

@@ -1,0 +1,120 @@
+/** PiCams that only libcamera can drive: sensor and image processor are two devices there, and it runs the one by the other. */
+import type { Board, Camera, CameraFormat } from '../../pipelines/facts.js';
+import { Fault } from '../errors.js';
+import type { Found } from './cameras.js';
+import { processorFault, sensors, type VideoNames } from './firmware.js';
+import { run as runProgram, type Runner } from './run.js';
+import { fitting, usualSizes } from './v4l2.js';
+
+/** It loads and starts all of libcamera, which takes a Zero 2 W a second or two. */
+const deadlineMs = 15_000;
+
+/** What every sensor of a Pi does at the sizes that are broadcast; libcamera of Debian 12 does not list rates. */
+const rates: readonly number[] = [30, 25, 24, 20, 15];
+
+/** The largest size to count on where the camera is in use and cannot be asked: each PiCam's sensor has more. */
+const surely = { width: 1280, height: 720 };
+
+interface Listed {
+  /** As `libcamerasrc camera-name=` takes it: `/base/soc/i2c0mux/i2c@1/imx219@10`. */
+  readonly id: string;
+  /** Such as `imx219`. */
+  readonly model: string;
+}
+
+/**
+ * Asks `cam` (Debian package libcamera-tools) where the kernel shows a sensor that needs libcamera, and nowhere else: each call
+ * costs a second on small boards. `installed` are the names of all GStreamer elements.
+ */
+export async function libcameraCameras(
+  board: Board,
+  names: VideoNames,
+  installed: readonly string[],
+  run: Runner = runProgram,
+): Promise<Found<Camera>> {
+  const present = sensors(names);
+  const [first] = present;
+  // Without any GStreamer there is one fault already, and it says more.
+  if (first === undefined || installed.length === 0) return { found: [], faults: [] };
+  const absent = processorFault(board, names, first);
+  if (absent) return { found: [], faults: [absent] };
+  if (!installed.includes('libcamerasrc')) {
+    const what = `The PiCam (${present.join(', ')}) needs libcamera, and GStreamer's libcamerasrc is missing:`;
+    return { found: [], faults: [new Fault('plugin_missing', what, installation(board, present))] };
+  }
+  const said = await run('cam', ['-l'], { deadlineMs });
+  if (said.missing) {
+    const what = `The PiCam (${present.join(', ')}) cannot be looked at: libcamera's program cam is missing.`;
+    return { found: [], faults: [new Fault('plugin_missing', what, 'apt-get install libcamera-tools')] };
+  }
+  if (said.late) {
+    const what = `libcamera does not answer about the PiCam (${present.join(', ')}).`;
+    return { found: [], faults: [new Fault('source_failed', what, 'Restart the machine.')] };
+  }
+  const listed = parseList(said.stdout);
+  const found: Camera[] = [];
+  // One after the other: each takes hold of its camera, and of the image processor that they share.
+  for (const { id, model } of listed) {
+    const information = await run('cam', ['-c', id, '-I'], { deadlineMs });
+    const formats = parseFormats(information.stdout);
+    found.push({ api: 'libcamera', path: id, name: model, driver: 'libcamera', formats, controls: [] });
+  }
+  const unknown = present.filter((sensor) => !listed.some(({ model }) => model === sensor));
+  return { found, faults: unknown.map((sensor) => unlisted(board, sensor, said.stderr)) };
+}
+
+/**
+ * `1: 'imx219' (/base/soc/i2c0mux/i2c@1/imx219@10)`, `1: External camera 'imx219' (...)`, `1: Internal front camera (...)`: by
+ * version, and by what the device tree says of where it sits. A webcam, whose id ends in `-<port>:1.0-<vendor>:<product>`, is
+ * listed as well, and left out: V4L2 has it.
+ */
+export function parseList(text: string): Listed[] {
+  const lines = text.matchAll(/^\d+: (?:.*?'([^']+)' |.*?)\((\/base\/.*)\)$/gm);
+  return [...lines].flatMap(([, model, id]) =>
+    /:\d+\.\d+-[0-9a-f]{4}:[0-9a-f]{4}$/.test(id!) ? [] : [{ id: id!, model: model ?? modelOf(id!) }],
+  );
+}
+
+/** `imx219` of `/base/soc/i2c0mux/i2c@1/imx219@10`. */
+const modelOf = (id: string): string => (id.split('/').at(-1) ?? id).replace(/@.*$/, '');
+
+/**
+ * NV12 (which the encoders take as it is) in usual sizes up to what `cam -I` says: ` * Pixelformat: NV12 (64x64)-(3280x2464)/(+2,+2)`,
+ * the sensor's whole picture at the upper end. Where it says nothing, the camera is busy.
+ */
+export function parseFormats(text: string): CameraFormat[] {
+  const range = /^ \* Pixelformat: NV12 \((\d+)x(\d+)\)-\((\d+)x(\d+)\)\/\(\+(\d+),\+(\d+)\)$/m.exec(text);
+  const [, a, b, c, d, e, f] = (range ?? []).map(Number);
+  const sizes =
+    a !== undefined && b !== undefined && c !== undefined && d !== undefined
+      ? fitting({ min: [a, b], max: [c, d], step: [e || 1, f || 1] })
+      : usualSizes.filter(([width, height]) => width <= surely.width && height <= surely.height);
+  return sizes.map(([width, height]) => ({ fourcc: 'NV12', width, height, fps: rates }));
+}
+
+/** The V3's sensor and the Pi 5's camera port came after Debian 12's libcamera 0.0.3: it has neither tuning nor driver for them. */
+const tooNew = (board: Board, sensor: string): boolean => board.soc === 'bcm2712' || sensor.startsWith('imx708');
+
+const ownPackages = "install Raspberry Pi's own libcamera packages, as on Raspberry Pi OS";
+
+function installation(board: Board, present: readonly string[]): string {
+  return present.some((sensor) => tooNew(board, sensor))
+    ? `${ownPackages} (Debian 12's gstreamer1.0-libcamera is too old for this ${board.soc === 'bcm2712' ? 'board' : 'camera'}).`
+    : 'apt-get install gstreamer1.0-libcamera libcamera-tools';
+}
+
+/** A sensor that the kernel shows and libcamera does not list. */
+function unlisted(board: Board, sensor: string, stderr: string): Fault {
+  // eslint-disable-next-line no-control-regex -- libcamera colours its log
+  const log = stderr.replace(/\x1b\[[\d;]*m/g, '');
+  const version = /libcamera v(\d+\.\d+\.\d+)/.exec(log)?.[1];
+  const what = `The PiCam's sensor ${sensor} is there, but libcamera${version ? ` ${version}` : ''} cannot drive it`;
+  if (tooNew(board, sensor) && (version === undefined || version.startsWith('0.0.'))) {
+    const which = board.soc === 'bcm2712' ? 'no camera of a Pi 5' : 'no PiCam V3';
+    return new Fault('camera_unsupported', `${what}.`, `Debian 12's knows ${which}: ${ownPackages}.`);
+  }
+  // `[0:10:30.355] [3656] ERROR RPI raspberrypi.cpp:1265 Failed to load a suitable IPA library`
+  const reason = /\bERROR \S+ \S+:\d+ (.*)$/m.exec(log)?.[1];
+  const mend = "Run `cam -l` to see its log; the user has to be in the group 'video'.";
+  return new Fault('camera_unsupported', `${what}${reason ? `: ${reason}` : ''}.`, mend);
+}

@@ -1,0 +1,223 @@
+/** Whole machines that makers have: which node is a camera and which is not, how each is opened, and what is amiss. */
+import assert from 'node:assert/strict';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import type { EncoderName } from '../../pipelines/wanted.js';
+import { gather } from '../../agent/machine/facts.js';
+import type { Runner } from '../../agent/machine/run.js';
+import { tree, type Tree } from './tree.js';
+
+async function seen(machine: Tree, run: Runner = machine.run, encoders: readonly EncoderName[] = []) {
+  const { facts, faults } = await gather({ camera: true, files: [], encoders }, undefined, machine.root, run);
+  return { facts, faults: faults.map((fault) => [fault.code, fault.message] as const) };
+}
+
+/** Runs as the machine does, with some programs' answers changed. */
+const but = (machine: Tree, answer: (command: string) => object | undefined): Runner => {
+  return async (program, args, options) => {
+    const ran = await machine.run(program, args, options);
+    return { ...ran, ...answer([program, ...args].join(' ')) };
+  };
+};
+
+const all: Readonly<Record<string, readonly string[]>> = {
+  'zero-w-picam': ['v4l2 /dev/video0 bm2835 mmal'],
+  'pi3-picam': ['v4l2 /dev/video0 bm2835 mmal'],
+  'pi3-picam-c920': ['v4l2 /dev/video0 bm2835 mmal', 'v4l2 /dev/video1 uvcvideo'],
+  'pi3-c920': ['v4l2 /dev/video1 uvcvideo'],
+  'pi3-c270': ['v4l2 /dev/video0 uvcvideo'],
+  'pi3-hdmi': ['v4l2 /dev/video0 uvcvideo'],
+  'zero2w-libcamera': ['libcamera /base/soc/i2c0mux/i2c@1/ov5647@36 libcamera'],
+  'pi4-libcamera': ['libcamera /base/soc/i2c0mux/i2c@1/imx219@10 libcamera'],
+  'pi5-libcamera': ['libcamera /base/axi/pcie@1000120000/rp1/i2c@80000/imx708@1a libcamera'],
+  'pc-c270': ['v4l2 /dev/video0 uvcvideo'],
+  'vm-vivid': ['v4l2 /dev/video0 vivid', 'v4l2 /dev/video2 vivid', 'v4l2 /dev/video3 vivid'],
+};
+
+for (const [name, expected] of Object.entries(all)) {
+  test(`${name}: its cameras among all its nodes, and nothing amiss`, async () => {
+    using machine = tree(name);
+    const { facts, faults } = await seen(machine);
+    assert.deepEqual(
+      facts.cameras.map(({ api, path, driver }) => `${api} ${path} ${driver}`),
+      expected,
+    );
+    assert.deepEqual(faults, []);
+    // libcamera is asked where its sensor is, and nowhere else: it costs a second on a small board.
+    const asked = machine.commands.some((command) => command.startsWith('cam '));
+    assert.equal(asked, name.endsWith('libcamera'));
+  });
+}
+
+test('a microphone shares the USB path of its webcam, beside a PiCam that has none', async () => {
+  using machine = tree('pi3-picam-c920');
+  const { facts } = await seen(machine);
+  assert.deepEqual(
+    facts.cameras.map(({ usbPath }) => usbPath),
+    [undefined, '1-1.2'],
+  );
+  assert.deepEqual(
+    facts.microphones.map(({ id, usbPath }) => [id, usbPath]),
+    [['C920', '1-1.2']],
+  );
+});
+
+test('libcamera: NV12 in usual sizes up to the sensor, no controls, the model as its name', async () => {
+  using machine = tree('pi4-libcamera');
+  const [camera] = (await seen(machine)).facts.cameras;
+  assert.equal(camera!.name, 'imx219');
+  assert.deepEqual(camera!.controls, []);
+  assert.deepEqual(camera!.formats.at(-1), { fourcc: 'NV12', width: 1920, height: 1080, fps: [30, 25, 24, 20, 15] });
+  assert.ok(camera!.formats.some(({ width, height }) => width === 1280 && height === 720));
+  // A global shutter sensor is smaller than 1080p: the image processor must not be asked to enlarge.
+  const small = but(machine, (command) =>
+    command.endsWith(' -I') ? { stdout: ' * Pixelformat: NV12 (64x64)-(1456x1088)/(+2,+2)\n' } : undefined,
+  );
+  const [lesser] = (await seen(machine, small)).facts.cameras;
+  assert.deepEqual([lesser!.formats.at(-1)!.width, lesser!.formats.at(-1)!.height], [1280, 720]);
+});
+
+test('libcamera: a camera that is in use cannot tell its sizes; each PiCam has 720p', async () => {
+  using machine = tree('zero2w-libcamera');
+  const busy = but(machine, (command) => (command.endsWith(' -I') ? { stdout: '', code: 1 } : undefined));
+  const [camera] = (await seen(machine, busy)).facts.cameras;
+  assert.equal(camera!.name, 'ov5647');
+  assert.deepEqual(
+    camera!.formats.map(({ width }) => width),
+    [320, 640, 640, 800, 1024, 1280],
+  );
+});
+
+test('libcamera is left alone where the picture comes from a file', async () => {
+  using machine = tree('pi4-libcamera');
+  await gather({ camera: false, files: [], encoders: [] }, undefined, machine.root, machine.run);
+  assert.ok(!machine.commands.some((command) => command.startsWith('cam ')));
+});
+
+test('libcamera that is not installed, or not whole, or hangs: what to install', async () => {
+  using machine = tree('pi4-libcamera');
+  const elements = but(machine, (command) =>
+    command === 'gst-inspect-1.0' ? { stdout: 'tee:  tee: Tee\n' } : undefined,
+  );
+  assert.deepEqual((await seen(machine, elements)).faults, [
+    [
+      'plugin_missing',
+      "The PiCam (imx219) needs libcamera, and GStreamer's libcamerasrc is missing: apt-get install gstreamer1.0-libcamera libcamera-tools",
+    ],
+  ]);
+  const cam = but(machine, (command) => (command === 'cam -l' ? { missing: true } : undefined));
+  assert.match((await seen(machine, cam)).faults[0]![1], /apt-get install libcamera-tools$/);
+  const late = but(machine, (command) => (command === 'cam -l' ? { late: true } : undefined));
+  assert.deepEqual(
+    (await seen(machine, late)).faults.map(([code]) => code),
+    ['source_failed'],
+  );
+});
+
+test('a PiCam V3 or a Pi 5 with the libcamera of Debian 12: too old, and which to take', async () => {
+  using pi5 = tree('pi5-libcamera');
+  const debian = (machine: Tree) =>
+    but(machine, (command) =>
+      command === 'cam -l'
+        ? { stdout: 'Available cameras:\n', stderr: '[0:00:01] [1] \x1b[1;32m INFO \x1b[0mlibcamera v0.0.3\n' }
+        : undefined,
+    );
+  assert.deepEqual((await seen(pi5, debian(pi5))).faults, [
+    [
+      'camera_unsupported',
+      "The PiCam's sensor imx708_wide is there, but libcamera 0.0.3 cannot drive it. " +
+        "Debian 12's knows no camera of a Pi 5: install Raspberry Pi's own libcamera packages, as on Raspberry Pi OS.",
+    ],
+  ]);
+  using pi4 = tree('pi4-libcamera');
+  const sensor = path.join(pi4.root, 'sys/devices/platform/soc/fe801000.csi/video4linux/v4l-subdev0/name');
+  writeFileSync(sensor, 'imx708 10-001a\n');
+  assert.match((await seen(pi4, debian(pi4))).faults[0]![1], /sensor imx708 .* Debian 12's knows no PiCam V3: install/);
+  const none = but(pi4, (command) => (command === 'gst-inspect-1.0' ? { stdout: 'tee:  tee: Tee\n' } : undefined));
+  assert.match(
+    (await seen(pi4, none)).faults[0]![1],
+    /install Raspberry Pi's own libcamera packages.* too old for this camera/,
+  );
+  // One that Debian's does know, and that fails all the same: why is in its log.
+  writeFileSync(sensor, 'imx219 10-0010\n');
+  const failing = but(pi4, (command) =>
+    command === 'cam -l'
+      ? {
+          stdout: 'Available cameras:\n',
+          stderr:
+            '[0:00:02] [9] \x1b[1;31mERROR \x1b[1;37mRPI \x1b[1;34mraspberrypi.cpp:1265 \x1b[0mFailed to load a suitable IPA library\n',
+        }
+      : undefined,
+  );
+  assert.match(
+    (await seen(pi4, failing)).faults[0]![1],
+    /imx219 is there.*: Failed to load a suitable IPA library\. Run/,
+  );
+});
+
+test('gpu_mem=16: no encoder and no camera, why, and what to set, also on balena', async () => {
+  using machine = tree('pi3-gpu16');
+  const { facts, faults } = await seen(machine, machine.run, ['v4l2h264enc']);
+  assert.equal(facts.board.gpuMemoryMb, 16);
+  assert.equal(facts.encoders[0]!.works, false);
+  const set = 'et gpu_mem to 128 (on balena: BALENA_HOST_CONFIG_gpu_mem) and restart.';
+  assert.deepEqual(faults, [
+    [
+      'firmware_setting',
+      `The Pi's H.264 encoder cannot be seen: gpu_mem is 16, and the firmware leaves its codec out. S${set}`,
+    ],
+    [
+      'firmware_setting',
+      `No camera was found. gpu_mem is 16: the firmware leaves out all that a PiCam needs. If one is plugged in, s${set}`,
+    ],
+  ]);
+  // Whoever streams a file through x264enc needs neither.
+  const { faults: quiet } = await gather(
+    { camera: false, files: [], encoders: ['x264enc'] },
+    undefined,
+    machine.root,
+    machine.run,
+  );
+  assert.deepEqual(quiet, []);
+});
+
+test('no encoder for another reason, or for one that cannot be seen: said with an if', async () => {
+  using machine = tree('pi3-gpu16');
+  const reg = path.join(machine.root, 'proc/device-tree/memory@0/reg');
+  writeFileSync(reg, Buffer.from('0000000038000000', 'hex'));
+  const enough = (await seen(machine, machine.run, ['v4l2h264enc'])).faults.map(([, message]) => message);
+  assert.match(enough[0]!, /though gpu_mem \(128\) is enough for it: the kernel has not loaded bcm2835-codec\./);
+  assert.match(
+    enough[1]!,
+    /^No camera was found\. If a PiCam V1, V2 or HQ is plugged in, set start_x=1 and gpu_mem=128/,
+  );
+  assert.match(enough[1]!, / and run modprobe bcm2835-v4l2, which is not loaded; for a V3, /);
+  mkdirSync(path.join(machine.root, 'sys/module/bcm2835_v4l2'), { recursive: true });
+  rmSync(reg);
+  const unsure = (await seen(machine, machine.run, ['v4l2h264enc'])).faults.map(([, message]) => message);
+  assert.doesNotMatch(unsure[1]!, /modprobe/);
+  assert.match(unsure[0]!, /there is no node of bcm2835-codec\. If gpu_mem is below 32/);
+});
+
+test('a sensor without the image processor: gpu_mem again', async () => {
+  using machine = tree('pi4-libcamera');
+  for (const node of ['video13', 'video14', 'video15', 'video16']) {
+    rmSync(path.join(machine.root, 'sys/class/video4linux', node));
+  }
+  const { facts, faults } = await seen(machine);
+  assert.deepEqual(facts.cameras, []);
+  assert.match(
+    faults[0]![1],
+    /^The PiCam \(imx219\) cannot be used: .*bcm2835-isp is not there\. Run modprobe bcm2835-isp/,
+  );
+});
+
+test('a Pi 5 and a PC lack no encoder: they have none', async () => {
+  for (const name of ['pi5-libcamera', 'pc-c270']) {
+    using machine = tree(name);
+    const { facts, faults } = await seen(machine, machine.run, ['v4l2h264enc']);
+    assert.deepEqual(faults, []);
+    assert.equal(facts.encoders[0]!.works, false);
+  }
+});
