@@ -50,6 +50,7 @@ const kinds = {
     retryable: false,
     doc: 'No usable H.264 encoder, or the one that a setting names does not work here.',
   },
+  encoder_failed: { actor: 'device', retryable: true, doc: 'The H.264 encoder stopped with an error.' },
   passthrough_unfit: {
     actor: 'operator',
     retryable: false,

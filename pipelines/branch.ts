@@ -12,6 +12,8 @@ export interface Sound {
   readonly properties: readonly ElementProperty[];
   readonly adjustable: readonly ElementProperty[];
   readonly about: Plan['audio'];
+  /** Id of the sound card that it opens. */
+  readonly microphone?: string;
 }
 
 export function encodedSound(

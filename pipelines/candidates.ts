@@ -2,7 +2,7 @@
 import { requireElements } from './elements.js';
 import { encoders } from './encoders/encoder.js';
 import type { Camera, Facts } from './facts.js';
-import { cameraPlan, testPlan } from './live.js';
+import { cameraPlan, slatePlan, testPlan } from './live.js';
 import { NoPlan } from './noplan.js';
 import type { Plan } from './plan.js';
 import { filePlan } from './recorded.js';
@@ -53,28 +53,33 @@ const merit = (way: Way): string =>
 function sources(wanted: Wanted, facts: Facts): Source[] {
   const { source, encoder } = wanted.video;
   const chosen = (ways: readonly Way[]): readonly Way[] => (encoder === 'auto' ? ways : [encoder]);
-  const test = {
+  const test: Source = {
     name: 'test picture',
     ways: chosen(allEncoders),
-    plan: (way: Way) => testPlan(way, wanted, facts),
+    plan: (way) => testPlan(way, wanted, facts),
   };
+  // The last resort goes by any encoder, whichever one is insisted on.
+  const slate: Source = { name: 'slate', ways: allEncoders, plan: (way) => slatePlan(way, wanted, facts) };
   const cameraSource = (camera: Camera): Source => ({
     name: cameraName(camera),
     ways: chosen(cameraWays(camera, wanted.video, facts)),
     plan: (way) => cameraPlan(camera, way, wanted, facts),
   });
-  if (source === 'auto') return [...facts.cameras.map(cameraSource), test];
-  if (source === 'test') return [test];
+  if (source === 'test') return [test, slate];
   if (source === 'file') {
     const ways = chosen(['passthrough', ...allEncoders]);
-    return [{ name: 'file', ways, plan: (way) => filePlan(way, wanted, facts) }];
+    return [{ name: 'file', ways, plan: (way) => filePlan(way, wanted, facts) }, slate];
+  }
+  if (source === 'auto') {
+    const cameras = facts.cameras.map(cameraSource);
+    return [...cameras, ...(cameras.length === 0 && !facts.cameraLost ? [test] : []), slate];
   }
   const named = findCamera(source, facts);
-  if (named) return [cameraSource(named)];
+  if (named) return [cameraSource(named), slate];
   const plan = (): never => {
     throw noCamera(source, facts);
   };
-  return [{ name: `camera ${source}`, ways: ['passthrough'], plan }];
+  return [{ name: `camera ${source}`, ways: ['passthrough'], plan }, slate];
 }
 
 /** The camera's own H.264 comes first where nothing else that the camera gives is nearer to the wanted size and rate. */

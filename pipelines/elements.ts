@@ -3,13 +3,14 @@ import { NoPlan } from './noplan.js';
 
 /** Debian 12 packages; whatever is not named here is in GStreamer's core or in `gstreamer1.0-plugins-base`. */
 const packages: Readonly<Record<string, readonly string[]>> = {
-  'gstreamer1.0-x': ['clockoverlay'],
+  'gstreamer1.0-x': ['clockoverlay', 'textoverlay'],
   'gstreamer1.0-alsa': ['alsasrc'],
   'gstreamer1.0-libcamera': ['libcamerasrc'],
   'gstreamer1.0-plugins-good': [
     'aacparse',
     'deinterlace',
     'flvmux',
+    'imagefreeze',
     'jpegdec',
     'v4l2h264dec',
     'v4l2h264enc',

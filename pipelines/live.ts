@@ -2,7 +2,7 @@
 import { type Generated, generatedSound, type Span } from './audio/generated.js';
 import { autoMicrophone, findMicrophone, microphoneSound } from './audio/microphone.js';
 import { avc, encode, encodedSound, type Encoding, type Sound } from './branch.js';
-import { workingEncoder } from './encoders/encoder.js';
+import { type VideoEncoder, workingEncoder } from './encoders/encoder.js';
 import type { Camera, Facts } from './facts.js';
 import { NoPlan } from './noplan.js';
 import type { Piece, Plan } from './plan.js';
@@ -11,6 +11,7 @@ import { cameraControls } from './sources/controls.js';
 import { cameraH264, gpuEncodes } from './sources/h264.js';
 import type { Picture } from './sources/picture.js';
 import { cameraRaw } from './sources/raw.js';
+import { slatePicture } from './sources/slate.js';
 import { testPicture } from './sources/test.js';
 import type { Wanted, WantedAudio, Way } from './wanted.js';
 
@@ -22,7 +23,7 @@ export function cameraPlan(camera: Camera, way: Way, wanted: Wanted, facts: Fact
     const encoder = workingEncoder(way, facts);
     const format = rawFormat(camera, video, facts);
     const encoding = encode(cameraRaw(camera, format, video, encoder.formats, facts, controls), encoder, video, facts);
-    return livePlan(encoding, sound, controls.notes);
+    return livePlan(encoding, sound, controls.notes, camera);
   }
   const format = h264Format(camera, video);
   const { width, height, fps } = format;
@@ -42,20 +43,34 @@ export function cameraPlan(camera: Camera, way: Way, wanted: Wanted, facts: Fact
     adjustable: picture.adjustable ?? [],
     notes: [],
   };
-  return livePlan(encoding, sound, controls.notes);
+  return livePlan(encoding, sound, controls.notes, camera);
 }
 
 export function testPlan(way: Way, wanted: Wanted, facts: Facts): Plan {
   const { video, audio } = wanted;
-  if (way === 'passthrough')
-    throw new NoPlan('passthrough_unfit', 'The test picture has no H.264 of its own.', 'Set video.encoder to auto.');
   const sync = video.testPattern === 'sync';
-  const encoder = workingEncoder(way, facts);
+  const encoder = drawnEncoder(way, facts);
   const picture = testPicture(video, encoder.formats[0]!, new Set(facts.elements));
   const tone = sync ? 'beep' : 'tone';
   const microphone = sync ? undefined : autoMicrophone(facts)?.id;
   const sound = liveSound(audio, facts, microphone, tone, tone, sync ? 'clocked' : 'live');
   return livePlan(encode(picture, encoder, video, facts), sound, []);
+}
+
+/** The card, with the microphone that there still is. */
+export function slatePlan(way: Way, wanted: Wanted, facts: Facts): Plan {
+  const { video, audio, slate } = wanted;
+  const encoder = drawnEncoder(way, facts);
+  const picture = slatePicture(slate, video, encoder.formats[0]!, new Set(facts.elements));
+  const there = facts.microphones.some(({ id }) => id === audio.source);
+  const source = ['auto', 'none', 'test'].includes(audio.source) || there ? audio.source : 'none';
+  const sound = liveSound({ ...audio, source }, facts, autoMicrophone(facts)?.id, 'silence', 'tone', 'live');
+  return livePlan(encode(picture, encoder, video, facts), sound, []);
+}
+
+function drawnEncoder(way: Way, facts: Facts): VideoEncoder {
+  if (way !== 'passthrough') return workingEncoder(way, facts);
+  throw new NoPlan('passthrough_unfit', 'A drawn picture has no H.264 of its own.', 'Set video.encoder to auto.');
 }
 
 /** `auto` is the microphone that was found (its card id), else `fallback`; `test` is the `tone`. */
@@ -73,16 +88,21 @@ function liveSound(
     return encodedSound(wanted, facts, kind, { text: generatedSound(kind, wanted, span) });
   }
   const microphone = findMicrophone(id, facts);
-  return encodedSound(wanted, facts, `microphone ${microphone.name} (${id})`, microphoneSound(microphone, wanted));
+  const from = microphoneSound(microphone, wanted);
+  return { ...encodedSound(wanted, facts, `microphone ${microphone.name} (${id})`, from), microphone: id };
 }
 
-function livePlan(video: Encoding, sound: Sound, notes: readonly string[]): Plan {
+function livePlan(video: Encoding, sound: Sound, notes: readonly string[], camera?: Camera): Plan {
   return {
     pieces: [livePiece(video.picture, video.text, sound)],
     live: true,
     loop: false,
     video: video.about,
     audio: sound.about,
+    devices: {
+      ...(camera ? { camera: camera.path } : {}),
+      ...(sound.microphone === undefined ? {} : { microphone: sound.microphone }),
+    },
     adjustable: [...video.adjustable, ...sound.adjustable],
     notes: [...video.notes, ...notes],
   };

@@ -3,6 +3,7 @@ import { candidates } from './candidates.js';
 import { noEncoder } from './encoders/encoder.js';
 import type { Facts } from './facts.js';
 import { NoPlan } from './noplan.js';
+import { slateName } from './sources/slate.js';
 import type { Wanted } from './wanted.js';
 
 export { NoPlan };
@@ -50,6 +51,8 @@ export interface Plan {
     /** kbit/s asked of the encoder; absent in pass-through. */
     readonly bitrateKbps?: number;
   };
+  /** The devices that it opens: a camera's `path`, a sound card's id. */
+  readonly devices: { readonly camera?: string; readonly microphone?: string };
   /**
    * What changes while it plays, each with the value that the text has for it now: bitrate, volume, mute, the camera's
    * controls. A setting whose cost is `live` changes nothing else, so the values that differ between two plans are what
@@ -58,6 +61,8 @@ export interface Plan {
   readonly adjustable: readonly ElementProperty[];
   /** Settings that the source cannot follow, and why: one plain sentence each. */
   readonly notes: readonly string[];
+  /** Of a slate: what keeps the wanted picture away; absent where that is known from elsewhere (a camera that was lost). */
+  readonly missed?: { readonly code: string; readonly what: string; readonly mend: string };
 }
 
 /**
@@ -70,9 +75,14 @@ export function plan(wanted: Wanted, facts: Facts): Plan {
   const refusals = all.slice(0, best < 0 ? all.length : best).flatMap(({ refused }) => refused ?? []);
   // That an encoder is none is nothing to act on while another one works.
   const serious = refusals.filter(({ code }) => code !== 'encoder_missing' && code !== 'passthrough_unfit');
+  const foremost = serious[0] ?? (wanted.video.encoder === 'auto' ? noEncoder(facts) : refusals[0]!);
   const made = all[best]?.plan;
-  if (made) return { ...made, notes: [...new Set(serious.map(({ what, mend }) => `${what} ${mend}`)), ...made.notes] };
-  throw serious[0] ?? (wanted.video.encoder === 'auto' ? noEncoder(facts) : refusals[0]!);
+  if (!made) throw foremost;
+  if (made.video.source === slateName) {
+    const { code, what, mend } = foremost;
+    return refusals.length === 0 ? made : { ...made, missed: { code, what, mend } };
+  }
+  return { ...made, notes: [...new Set(serious.map(({ what, mend }) => `${what} ${mend}`)), ...made.notes] };
 }
 
 /**

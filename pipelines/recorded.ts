@@ -46,6 +46,7 @@ function untouchedPlan(files: readonly MediaFile[], wanted: Wanted, facts: Facts
     loop: wanted.video.loop,
     video: { source: pictures[0]!.source, encoder: 'passthrough', width, height, fps },
     audio: sounds[0]?.about ?? { source: 'file', encoder: 'passthrough', rate: own!.rate, channels: own!.channels },
+    devices: {},
     adjustable: sounds[0]?.adjustable ?? [],
     notes: [],
   };
@@ -69,6 +70,7 @@ function transcodedPlan(files: readonly MediaFile[], way: EncoderName, wanted: W
     loop: video.loop,
     video: first!.about,
     audio: sounding.sound.about,
+    devices: {},
     adjustable: [...first!.adjustable, ...sounding.sound.adjustable],
     notes: first!.notes,
   };

@@ -58,10 +58,19 @@ export interface WantedAudio {
   readonly mute: boolean;
 }
 
+/** The card that stands in for a picture that is away. */
+export interface WantedSlate {
+  /** One line or several; empty for the ground alone. */
+  readonly text: string;
+  /** Absolute path of a picture in place of the text; empty for none. */
+  readonly image: string;
+}
+
 export interface Wanted {
   readonly video: WantedVideo;
   readonly camera: WantedCamera;
   readonly audio: WantedAudio;
+  readonly slate: WantedSlate;
 }
 
 /** What of the broadcast's format may be left to the machine; settled once, when the broadcast starts. */
@@ -78,4 +87,5 @@ export interface Wish {
   };
   readonly camera: WantedCamera;
   readonly audio: WantedAudio;
+  readonly slate: WantedSlate;
 }

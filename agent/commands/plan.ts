@@ -4,7 +4,7 @@ import type { Plan } from '../../pipelines/plan.js';
 import { factsFor } from '../machine/facts.js';
 import type { Storage } from '../machine/storage.js';
 import type { Loaded } from '../settings.js';
-import { type Considered, Planner } from '../supervisor/planner.js';
+import { type Considered, faultOf, Planner } from '../supervisor/planner.js';
 import { check } from './check.js';
 
 /** Returns the exit code. Throws the fault where there is no plan. */
@@ -18,7 +18,9 @@ export async function showPlan(
   if (loaded.problems.length > 0) return check(loaded, print);
   const planner = new Planner((wish) => factsFor(wish, storage, (fault) => print(`warning ${fault.message}`)), folder);
   if (explain) for (const line of explained(await planner.consider(loaded.settings))) print(line);
-  for (const line of written(await planner.make(loaded.settings))) print(line);
+  const { plan } = await planner.make(loaded.settings);
+  if (plan.missed) throw faultOf(plan.missed);
+  for (const line of written(plan)) print(line);
   return 0;
 }
 

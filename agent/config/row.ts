@@ -17,7 +17,12 @@ export type Form =
     }
   | { readonly type: 'boolean' }
   | { readonly type: 'choice'; readonly choices: readonly (string | number)[] }
-  | { readonly type: 'text'; readonly words: string }
+  | {
+      readonly type: 'text';
+      readonly words: string;
+      /** It may also be empty, or hold line breaks. */
+      readonly lines?: true;
+    }
   | { readonly type: 'paths' }
   | { readonly type: 'url' }
   | { readonly type: 'key' };
@@ -84,6 +89,8 @@ export function misfit(form: Form, value: unknown): FaultCode | undefined {
       return form.choices.some((choice) => typeof choice === typeof value) ? 'setting_range' : 'setting_type';
     case 'text':
       if (typeof value !== 'string') return 'setting_type';
+      if (form.lines)
+        return value.length > TEXT_MAX || /[^\P{Cc}\n]|\p{Surrogate}/u.test(value) ? 'setting_range' : undefined;
       return value === '' || value.length > TEXT_MAX || /[\p{Cc}\p{Surrogate}]/u.test(value)
         ? 'setting_range'
         : undefined;

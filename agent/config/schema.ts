@@ -51,7 +51,7 @@ function values({ form }: Row): JsonSchema {
     case 'choice':
       return { enum: [...form.choices, null] };
     case 'text':
-      return { type: ['string', 'null'], minLength: 1, maxLength: TEXT_MAX };
+      return { type: ['string', 'null'], minLength: form.lines ? 0 : 1, maxLength: TEXT_MAX };
     case 'paths':
       return { type: ['string', 'array', 'null'], minLength: 1, items: { type: 'string', minLength: 1 } };
     case 'url':

@@ -25,6 +25,11 @@ export interface CameraSettings {
   readonly powerLineHz: 50 | 60 | 'auto' | 'off' | 'driver';
 }
 
+export interface SlateSettings {
+  readonly text: string;
+  readonly image: string;
+}
+
 export interface AudioSettings {
   readonly source: string;
   readonly rate: number;
@@ -48,6 +53,7 @@ export interface Settings {
   readonly video: VideoSettings;
   readonly camera: CameraSettings;
   readonly audio: AudioSettings;
+  readonly slate: SlateSettings;
   /** By name; in the order in which the layers name them. */
   readonly outputs: Readonly<Record<string, OutputSettings>>;
   readonly output: { readonly batchMs: number };
@@ -283,6 +289,22 @@ export const rows: readonly Row[] = [
     unit: 'ms',
     cost: 'live',
     doc: 'Moves the sound against the picture: above 0 it comes later, below 0 earlier.',
+  },
+  {
+    path: 'slate.text',
+    env: 'SLATE_TEXT',
+    form: { type: 'text', words: 'text', lines: true },
+    default: 'We will be right back.',
+    cost: 'rebuild',
+    doc: 'What the card says that stands in for a picture that is away. A change shows the next time that the card does.',
+  },
+  {
+    path: 'slate.image',
+    env: 'SLATE_IMAGE',
+    form: { type: 'text', words: 'path of a picture (PNG or JPEG)', lines: true },
+    default: '',
+    cost: 'rebuild',
+    doc: 'Picture in place of the text.',
   },
   {
     path: 'outputs.*.url',

@@ -63,6 +63,19 @@ export function tagOf(type: number, timestampMs: number, body: Buffer): Tag {
   return tag;
 }
 
+/** Types of the whole tags in `tags`; a file header in between is passed over. */
+export function* tagTypes(tags: Buffer): Generator<number> {
+  let at = 0;
+  while (at + tagHeaderBytes <= tags.length) {
+    // "FLV": no tag has such a type.
+    if (tags[at] === 0x46) at += fileHeaderBytes;
+    else {
+      yield tags[at]!;
+      at += tagHeaderBytes + tags.readUIntBE(at + 1, 3) + tagTrailerBytes;
+    }
+  }
+}
+
 /** What a {@link TagCutter} finds: a file header (a new stream begins here), or a tag. */
 export type Piece = { readonly begin: true } | { readonly begin: false; readonly tag: Tag };
 

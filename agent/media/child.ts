@@ -7,10 +7,11 @@ import { Fault } from '../errors.js';
 
 /** SIGTERM, and after this SIGKILL. */
 const killMs = 3000;
-/** A child beats once a second; one that has been silent for so long hangs. */
-const hungMs = 5000;
-/** Loading Node and GStreamer from a slow SD card takes its time. */
-const startMs = 60_000;
+/** A child beats once a second. It is looked at twice a second; one that is silent at four looks in a row hangs. */
+const lookMs = 500;
+const silentLooks = 4;
+/** Loading Node and GStreamer from a slow SD card takes its time: a minute. */
+const startLooks = 120;
 
 /**
  * Threads of libuv's pool: a pipeline's bus and a pull each hold one while they wait. 8 outputs, two pipelines in capture as
@@ -49,6 +50,9 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
   #stopping = false;
   #hung: Fault | undefined;
   #watchdog: NodeJS.Timeout | undefined;
+  /** Looks without a sign of life. Counted, not timed: on a machine that stands still we look as seldom as the child beats. */
+  #looks = 0;
+  #isUp = false;
   #gone: Promise<void> = Promise.resolve();
 
   /** `entry`: path of the compiled main file, relative to this folder. `environment`: all that the child sees of ours. */
@@ -71,9 +75,10 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
       env: { ...this.environment, ...childVariables },
     });
     this.#process = child;
-    this.#watch(startMs);
+    this.#watch();
     child.on('message', (message) => {
-      this.#watch(hungMs);
+      this.#isUp = true;
+      this.#looks = 0;
       this.events.message(message as Out);
     });
     for (const stream of [child.stdout, child.stderr]) {
@@ -83,7 +88,7 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
       const end = (how: string): void => {
         if (this.#process !== child) return;
         this.#process = undefined;
-        clearTimeout(this.#watchdog);
+        clearInterval(this.#watchdog);
         resolve();
         if (!this.#stopping) {
           this.events.died(
@@ -107,7 +112,7 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
     const child = this.#process;
     if (!child) return;
     this.#stopping = true;
-    clearTimeout(this.#watchdog);
+    clearInterval(this.#watchdog);
     // By signal as well as by message: a channel that is stuck must not make it wait.
     if (child.connected) child.send({ type: 'halt' }, () => undefined);
     else child.kill('SIGTERM');
@@ -116,17 +121,18 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
     clearTimeout(killer);
   }
 
-  #watch(silentMs: number): void {
-    clearTimeout(this.#watchdog);
-    this.#watchdog = setTimeout(() => {
-      this.#hung = new Fault(
-        'child_hung',
-        `The ${this.name} process did not answer for ${silentMs / 1000} s.`,
-        'It is started again.',
-      );
-      this.#process?.kill('SIGTERM');
-      const child = this.#process;
-      this.#watchdog = setTimeout(() => child?.kill('SIGKILL'), killMs);
-    }, silentMs);
+  #watch(): void {
+    clearInterval(this.#watchdog);
+    this.#looks = 0;
+    this.#isUp = false;
+    this.#watchdog = setInterval(() => {
+      this.#looks += 1;
+      if (this.#looks < (this.#isUp ? silentLooks : startLooks)) return;
+      const seconds = (this.#looks * lookMs) / 1000;
+      const what = `The ${this.name} process did not answer for ${seconds} s.`;
+      this.#hung ??= new Fault('child_hung', what, 'It is killed and started again.');
+      // It has nothing to put in order, and would not hear of it.
+      this.#process?.kill('SIGKILL');
+    }, lookMs);
   }
 }

@@ -7,19 +7,31 @@ import type { FaultReport } from '../errors.js';
 export type ToCapture =
   /** Where the hub listens. Comes once, first. */
   | { readonly type: 'hub'; readonly socket: string }
-  /** Take what is on now off, and play this, its tags in batches of about `batchMs`. `id` comes back in all that concerns it. */
-  | { readonly type: 'play'; readonly id: number; readonly plan: Plan; readonly batchMs: number }
+  /**
+   * Play this in place of what is on now, its tags in batches of about `batchMs`. With `overlap` what is on stays on until this
+   * gives its first tags; without it goes off at once, because both need one device. `id` comes back in all that concerns it.
+   */
+  | {
+      readonly type: 'play';
+      readonly id: number;
+      readonly plan: Plan;
+      readonly batchMs: number;
+      readonly overlap: boolean;
+    }
   /** The plan that plays becomes this one by setting `properties`, live. */
   | { readonly type: 'adjust'; readonly plan: Plan; readonly properties: readonly ElementProperty[] }
   | { readonly type: 'keyframe' }
   | { readonly type: 'halt' };
 
+/** The part of a plan that a fault belongs to: what gives the picture, what gives the sound, what encodes, or none of these. */
+export type InputPart = 'picture' | 'sound' | 'encoder' | 'other';
+
 /** Capture → agent. */
 export type FromCapture =
   /** First tags of plan `id` were handed to the hub, so many ms after `play` came. */
   | { readonly type: 'playing'; readonly id: number; readonly afterMs: number }
-  /** Plan `id` stopped with a fault. */
-  | { readonly type: 'fault'; readonly id: number; readonly fault: FaultReport }
+  /** Plan `id` stopped with a fault of this part of it. */
+  | { readonly type: 'fault'; readonly id: number; readonly part: InputPart; readonly fault: FaultReport }
   /** The playlist of plan `id` is at its end. */
   | { readonly type: 'ended'; readonly id: number }
   | { readonly type: 'beat' };

@@ -29,6 +29,11 @@ export class Backoff {
     if (now - this.#worksSince >= steadyMs) this.#tries = 0;
   }
 
+  /** It has worked for a while now. */
+  get isSteady(): boolean {
+    return this.#worksSince !== undefined && this.clock.now() - this.#worksSince >= steadyMs;
+  }
+
   cancel(): void {
     clearTimeout(this.#timer);
   }

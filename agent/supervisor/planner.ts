@@ -16,33 +16,40 @@ export interface Considered {
   readonly candidates: readonly Candidate[];
 }
 
+/** A plan, and all that is known of the machine that it was made for. */
+export interface Made {
+  readonly plan: Plan;
+  readonly facts: Facts;
+}
+
 export class Planner {
   /** What the last plan was made of. */
   #facts: Facts | undefined;
   /** Size and rate of the broadcast: settled when it begins, and kept whatever is plugged in or out. */
   #format: Format | undefined;
 
-  /** `gather` looks at the machine, and throws the fault of a file that cannot be used; `folder`: what relative paths start from. */
+  /**
+   * `gather` looks at the machine, and throws the fault of a file that cannot be used; `folder`: what relative paths start from;
+   * `usable`: what of the machine is in service.
+   */
   constructor(
     private readonly gather: (wish: Wish) => Promise<Facts>,
     private readonly folder: string,
+    private readonly usable: (facts: Facts) => Facts = (facts) => facts,
   ) {}
 
   /** A plan of new facts. Throws a Fault where there is none. */
-  async make(settings: Settings): Promise<Plan> {
-    const wish = wantedMedia(settings, this.folder);
-    this.#facts = await this.gather(wish);
-    const wanted = settle(wish, this.#facts, this.#format);
-    const made = composed(wanted, this.#facts);
-    const { width, height, fps } = wanted.video;
-    this.#format = { width, height, fps };
-    return made;
+  async make(settings: Settings): Promise<Made> {
+    const facts = await this.gather(wantedMedia(settings, this.folder));
+    this.#facts = facts;
+    this.#format ??= formatOf(settle(wantedMedia(settings, this.folder), this.usable(facts)));
+    return { plan: this.#composed(settings, facts), facts };
   }
 
-  /** The plan for settings that differ only in what is changed live: nothing is looked at anew. */
-  adjusted(settings: Settings): Plan | undefined {
-    if (!this.#facts) return undefined;
-    return composed(settle(wantedMedia(settings, this.folder), this.#facts, this.#format), this.#facts);
+  /** A plan of what is known already: nothing is looked at anew. Undefined where nothing is known. Throws a Fault. */
+  again(settings: Settings): Made | undefined {
+    const facts = this.#facts;
+    return facts && { plan: this.#composed(settings, facts), facts };
   }
 
   /** A new broadcast may have another format. */
@@ -57,13 +64,21 @@ export class Planner {
     const wanted = settle(wish, facts);
     return { wanted, why: defaultFormat(wish, facts).why, candidates: candidates(wanted, facts) };
   }
+
+  #composed(settings: Settings, facts: Facts): Plan {
+    const usable = this.usable(facts);
+    const wanted = settle(wantedMedia(settings, this.folder), usable, this.#format);
+    try {
+      return compose(wanted, usable);
+    } catch (error) {
+      throw error instanceof NoPlan ? faultOf(error) : error;
+    }
+  }
 }
 
-function composed(wanted: Wanted, facts: Facts): Plan {
-  try {
-    return compose(wanted, facts);
-  } catch (error) {
-    if (!(error instanceof NoPlan)) throw error;
-    throw new Fault(isFaultCode(error.code) ? error.code : 'internal', error.what, error.mend);
-  }
+const formatOf = ({ video: { width, height, fps } }: Wanted): Format => ({ width, height, fps });
+
+/** The reason that a plan gives, as a fault. */
+export function faultOf({ code, what, mend }: NonNullable<Plan['missed']>): Fault {
+  return new Fault(isFaultCode(code) ? code : 'internal', what, mend);
 }

@@ -7,11 +7,13 @@ import type { WantedOutput } from '../media/messages.js';
 import type { Wish } from '../../pipelines/wanted.js';
 
 /** `folder`: what relative paths of media files start from. */
-export function wantedMedia({ video, camera, audio }: Settings, folder: string): Wish {
+export function wantedMedia({ video, camera, audio, slate }: Settings, folder: string): Wish {
+  const absolute = (file: string): string => (isAbsolute(file) ? file : resolve(folder, file));
   return {
-    video: { ...video, files: video.files.map((file) => (isAbsolute(file) ? file : resolve(folder, file))) },
+    video: { ...video, files: video.files.map(absolute) },
     camera,
     audio,
+    slate: { ...slate, image: slate.image === '' ? '' : absolute(slate.image) },
   };
 }
 

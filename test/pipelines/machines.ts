@@ -31,12 +31,14 @@ export const debian: readonly string[] = [
   'flvmux',
   'h264parse',
   'h264timestamper',
+  'imagefreeze',
   'jpegdec',
   'multiqueue',
   'openh264enc',
   'parsebin',
   'queue',
   'rtmp2sink',
+  'textoverlay',
   'v4l2src',
   'videoconvert',
   'videoflip',
@@ -264,6 +266,7 @@ const cameraWish: WantedCamera = {
   zoom: 'driver',
   powerLineHz: 'driver',
 };
+const slateWish = { text: 'We will be right back.', image: '' };
 const videoWish = {
   source: 'auto',
   files: [],
@@ -283,6 +286,7 @@ export function want(
     video: { ...videoWish, width: 1280, height: 720, fps: 30, bitrateKbps: 2500, ...video },
     camera: { ...cameraWish, ...camera },
     audio: { ...audioWish, ...audio },
+    slate: slateWish,
   };
 }
 
@@ -296,5 +300,6 @@ export function wish(
     video: { ...videoWish, width: 'auto', height: 'auto', fps: 'auto', bitrateKbps: 'auto', ...video },
     camera: { ...cameraWish, ...camera },
     audio: { ...audioWish, ...audio },
+    slate: slateWish,
   };
 }

@@ -155,6 +155,7 @@ const wanted: fc.Arbitrary<Wanted> = fc
     video: { ...video, width, height },
     camera,
     audio,
+    slate: { text: 'We will be right back.', image: '' },
   }));
 
 /** `element property` of every element in a text. */

@@ -10,7 +10,9 @@ import { Uplink } from './uplink.js';
 process.title = 'makercast-capture';
 
 let uplink: Uplink | undefined;
+/** What is on, and what is to take its place as soon as it gives something. */
 let player: Player | undefined;
+let next: Player | undefined;
 
 const peer = serve<ToCapture, FromCapture>({
   handle(message) {
@@ -21,7 +23,7 @@ const peer = serve<ToCapture, FromCapture>({
       case 'play':
         return play(message);
       case 'adjust':
-        return player?.adjust(message.plan, message.properties);
+        return (next ?? player)?.adjust(message.plan, message.properties);
       case 'keyframe':
         return player?.forceKeyframe();
       case 'halt':
@@ -30,6 +32,7 @@ const peer = serve<ToCapture, FromCapture>({
   },
   beat: () => ({ type: 'beat' }),
   halt() {
+    next?.stop();
     player?.stop();
     uplink?.close();
     return Promise.resolve();
@@ -40,20 +43,37 @@ const peer = serve<ToCapture, FromCapture>({
   },
 });
 
-function play({ id, plan, batchMs }: Extract<ToCapture, { type: 'play' }>): void {
+function play({ id, plan, batchMs, overlap }: Extract<ToCapture, { type: 'play' }>): void {
   if (!uplink) throw new Fault('internal', 'A plan came before the hub was named.');
   const asked = systemClock.now();
-  player?.stop();
-  player = new Player(plan, uplink, batchMs, systemClock, {
-    playing: () => peer.send({ type: 'playing', id, afterMs: Math.round(systemClock.now() - asked) }),
+  next?.stop();
+  next = undefined;
+  if (!overlap) {
+    player?.stop();
+    player = undefined;
+  }
+  const coming = new Player(plan, uplink, batchMs, systemClock, {
+    playing() {
+      if (next === coming) {
+        player?.stop();
+        player = coming;
+        next = undefined;
+      }
+      peer.send({ type: 'playing', id, afterMs: Math.round(systemClock.now() - asked) });
+    },
     ended: () => peer.send({ type: 'ended', id }),
-    failed: (fault) => peer.send({ type: 'fault', id, fault: fault.report() }),
+    failed(fault, part) {
+      if (next === coming) next = undefined;
+      peer.send({ type: 'fault', id, part, fault: fault.report() });
+    },
   });
+  next = coming;
   try {
-    player.start();
+    coming.start();
   } catch (error) {
-    player.stop();
-    peer.send({ type: 'fault', id, fault: Fault.from(error).report() });
+    coming.stop();
+    next = undefined;
+    peer.send({ type: 'fault', id, part: 'other', fault: Fault.from(error).report() });
   }
 }
 

@@ -5,10 +5,15 @@ import { Fault } from '../../errors.js';
 import type { StreamFormat } from '../../flv/metadata.js';
 import { Pipeline, type BusMessage } from '../gstreamer.js';
 import type { Uplink } from './uplink.js';
-import { sourceFault } from './reasons.js';
+import { audioTag, tagTypes, videoTag } from '../../flv/tag.js';
+import type { InputPart } from '../messages.js';
+import { partOf, sourceFault } from './reasons.js';
 
 /** A camera that has given nothing by then, and no error either, will not. */
 const openingMs = 5000;
+/** So often it is seen whether pictures and sound still come; so many looks in vain make a second, after which they are away. */
+const lookMs = 250;
+const looksInVain = 4;
 /** How much longer than a batch sound may wait for a picture to go with: two pictures at 25 a second. */
 const patienceMs = 80;
 
@@ -16,7 +21,7 @@ const patienceMs = 80;
 export interface Listener {
   playing(): void;
   ended(): void;
-  failed(fault: Fault): void;
+  failed(fault: Fault, part: InputPart): void;
 }
 
 /** One plan, once. */
@@ -27,6 +32,9 @@ export class Player {
   /** When the next batch may go: on average one each `batchMs`, and one that went late may be followed by one that goes early. */
   #due = 0;
   #opening: NodeJS.Timeout | undefined;
+  #looking: NodeJS.Timeout | undefined;
+  /** Looks since a tag of each kind came last. Counted, not timed: a process that stood still saw nothing come, nor stay away. */
+  readonly #inVain = { picture: 0, sound: 0 };
 
   constructor(
     private plan: Plan,
@@ -54,6 +62,7 @@ export class Player {
   stop(): void {
     this.#over = true;
     clearTimeout(this.#opening);
+    clearInterval(this.#looking);
     this.#pipeline?.destroy();
     this.#pipeline = undefined;
   }
@@ -62,7 +71,6 @@ export class Player {
     const piece = this.plan.pieces[this.#piece]!;
     const pipeline = new Pipeline(piece, (message) => this.#heard(pipeline, message));
     this.#pipeline = pipeline;
-    this.uplink.begin(formatOf(this.plan));
     pipeline.play();
     this.#opening = setTimeout(
       () =>
@@ -72,28 +80,58 @@ export class Player {
             `${this.plan.video.source} gives no pictures.`,
             'Unplug it and plug it in again, or choose another video.source.',
           ),
+          'picture',
         ),
       openingMs,
     );
     void this.#drain(pipeline);
   }
 
-  /** Hands tags on until the stream ends. */
+  /** Hands tags on from the first picture until the stream ends: sound that comes before it has nothing to go with. */
   async #drain(pipeline: Pipeline): Promise<void> {
-    let first = true;
+    let waiting: Buffer[] | undefined = [];
     for (;;) {
       const minMs = Math.max(0, this.#due - this.clock.now());
       const tags = await pipeline.pull('tags', minMs, minMs + patienceMs);
       if (this.#over || pipeline !== this.#pipeline) return;
       if (tags === null) return this.#next();
       this.#due = Math.max(this.#due + this.batchMs, this.clock.now() - this.batchMs);
-      this.uplink.send(tags);
-      if (first) {
-        first = false;
-        clearTimeout(this.#opening);
-        this.listener.playing();
+      this.#seen(tags);
+      if (!waiting) {
+        this.uplink.send(tags);
+        continue;
       }
+      waiting.push(tags);
+      if (![...tagTypes(tags)].includes(videoTag)) continue;
+      clearTimeout(this.#opening);
+      // What was on until now goes off with this call.
+      this.listener.playing();
+      this.uplink.begin(formatOf(this.plan));
+      this.uplink.send(Buffer.concat(waiting));
+      waiting = undefined;
+      if (this.plan.live) this.#look();
     }
+  }
+
+  #seen(tags: Buffer): void {
+    for (const type of tagTypes(tags)) {
+      if (type === videoTag) this.#inVain.picture = 0;
+      if (type === audioTag) this.#inVain.sound = 0;
+    }
+  }
+
+  /** A driver may go on without an error and give nothing: frozen cameras do, and `alsasrc` does where its card is gone. */
+  #look(): void {
+    clearInterval(this.#looking);
+    this.#looking = setInterval(() => {
+      for (const part of ['picture', 'sound'] as const) {
+        this.#inVain[part] += 1;
+        if (this.#inVain[part] <= looksInVain) continue;
+        const source = part === 'sound' ? this.plan.audio.source : this.plan.video.source;
+        const mend = `Check its cable and power, or choose another ${part === 'sound' ? 'audio' : 'video'}.source.`;
+        return this.#fail(new Fault('source_silent', `${source} gives nothing any more.`, mend), part);
+      }
+    }, lookMs);
   }
 
   /** The next piece, or the end. Its pipeline is a new one: what a file is decoded with differs from file to file. */
@@ -107,6 +145,7 @@ export class Player {
           `${this.plan.video.source} stopped.`,
           'Check its cable and power, or choose another video.source.',
         ),
+        'picture',
       );
     }
     this.#pipeline?.destroy();
@@ -122,19 +161,19 @@ export class Player {
     try {
       this.#open();
     } catch (error) {
-      this.#fail(Fault.from(error));
+      this.#fail(Fault.from(error), 'other');
     }
   }
 
   #heard(pipeline: Pipeline, message: BusMessage): void {
     if (message.type !== 'error' || pipeline !== this.#pipeline) return;
-    this.#fail(sourceFault(message, this.plan));
+    this.#fail(sourceFault(message, this.plan), partOf(message));
   }
 
-  #fail(fault: Fault): void {
+  #fail(fault: Fault, part: InputPart): void {
     if (this.#over) return;
     this.stop();
-    this.listener.failed(fault);
+    this.listener.failed(fault, part);
   }
 }
 

@@ -2,13 +2,27 @@
 import type { Plan } from '../../../pipelines/plan.js';
 import { Fault } from '../../errors.js';
 import type { BusMessage } from '../gstreamer.js';
+import type { InputPart } from '../messages.js';
 
-/** The microphone's element in every plan (pipelines/audio); all other faults are the picture's. */
-const microphone = 'audio-source';
+/** The part of every plan that an element of that name is; a decoder or a converter, which have no name of ours, is the picture's. */
+export function partOf(message: BusMessage): InputPart {
+  switch (message._src_element_name) {
+    case 'audio-source':
+      return 'sound';
+    case 'venc':
+      return 'encoder';
+    case 'mux':
+    case 'tags':
+    case 'aenc':
+      return 'other';
+    default:
+      return 'picture';
+  }
+}
 
 export function sourceFault(message: BusMessage, plan: Plan): Fault {
   const text = `${message.message ?? ''} ${message.debug ?? ''}`;
-  const audio = message._src_element_name === microphone;
+  const audio = partOf(message) === 'sound';
   const source = audio ? plan.audio.source : plan.video.source;
   const setting = audio ? 'audio.source' : 'video.source';
   const has = (pattern: RegExp): boolean => pattern.test(text);
@@ -47,6 +61,10 @@ export function sourceFault(message: BusMessage, plan: Plan): Fault {
       `${source} does not give the format that it offered.`,
       'Choose another size or frame rate.',
     );
+  }
+  if (partOf(message) === 'encoder') {
+    const reason = (message.message ?? 'no reason given').split('\n')[0]!;
+    return new Fault('encoder_failed', `The encoder ${plan.video.encoder} stopped: ${reason}`, 'It is started again.');
   }
   const said = (message.message ?? 'no reason given').split('\n')[0]!;
   return new Fault(

@@ -1,0 +1,126 @@
+/** Which cameras, microphones and encoders are out of service, why, and when each is tried again. */
+import type { Camera, Facts } from '../../pipelines/facts.js';
+import type { Plan } from '../../pipelines/plan.js';
+import type { Clock } from '../clock.js';
+import type { Fault, FaultReport } from '../errors.js';
+import type { InputPart } from '../media/messages.js';
+
+/** What is tried again after so many failures within {@link memoryMs}: first soon, then ever more seldom. */
+const retryMs = [2000, 4000, 8000, 16_000, 30_000];
+/** The same for one that was just plugged in: it must have been there for so long before it goes on the air again. */
+const steadyMs = [300, 2000, 5000, 10_000, 30_000];
+/** A failure that lies so far back counts no more. */
+const memoryMs = 120_000;
+
+interface Outage {
+  readonly fault: FaultReport;
+  /** When it failed, within the last {@link memoryMs}. */
+  readonly failures: readonly number[];
+  /** When it may be tried again. */
+  readonly until: number;
+  /** It is on the air once more; what it did is not forgotten yet. */
+  readonly over: boolean;
+}
+
+/** Stays the same when a camera is unplugged and comes back under another node. */
+const cameraKey = (camera: Camera): string => `camera ${camera.usbPath ?? camera.byId ?? camera.path}`;
+const microphoneKey = (id: string): string => `microphone ${id}`;
+const encoderKey = (name: string): string => `encoder ${name}`;
+
+export class Inputs {
+  readonly #outages = new Map<string, Outage>();
+  readonly #counted = new WeakSet<Plan>();
+  #cameraSeen = false;
+
+  constructor(private readonly clock: Clock) {}
+
+  /** What of `facts` may be used now. */
+  usable(facts: Facts): Facts {
+    const now = this.clock.now();
+    const out = (key: string): boolean => (this.#outages.get(key)?.until ?? 0) > now;
+    return {
+      ...facts,
+      cameraLost: this.#cameraSeen,
+      cameras: facts.cameras.filter((camera) => !out(cameraKey(camera))),
+      microphones: facts.microphones.filter(({ id }) => !out(microphoneKey(id))),
+      encoders: facts.encoders.map((encoder) =>
+        out(encoderKey(encoder.element)) ? { ...encoder, works: false, why: 'it failed on the air' } : encoder,
+      ),
+    };
+  }
+
+  /**
+   * `part` of `plan`, which was made of `facts`, failed: it is left out for a while. False where that is nothing that can be done
+   * without, or where it has been counted for this plan before (its device vanished, and then its driver said so).
+   */
+  failed(part: InputPart, fault: Fault, plan: Plan, facts: Facts): boolean {
+    const { camera, microphone } = plan.devices;
+    const found = facts.cameras.find(({ path }) => path === camera);
+    const key =
+      part === 'picture' && found
+        ? cameraKey(found)
+        : part === 'sound' && microphone !== undefined
+          ? microphoneKey(microphone)
+          : undefined;
+    if (key === undefined || this.#counted.has(plan)) return false;
+    this.#counted.add(plan);
+    const now = this.clock.now();
+    const before = this.#outages.get(key)?.failures ?? [];
+    const failures = [...before.filter((at) => now - at < memoryMs), now];
+    const until = now + step(retryMs, failures.length);
+    this.#outages.set(key, { fault: fault.report(), failures, until, over: false });
+    return true;
+  }
+
+  /** An encoder that is not used any more in this broadcast. */
+  leaveOut(encoder: string, fault: Fault): void {
+    const failures = [this.clock.now()];
+    this.#outages.set(encoderKey(encoder), { fault: fault.report(), failures, until: Infinity, over: false });
+  }
+
+  /** Something was plugged in or out: what failed may have been mended. */
+  devicesChanged(): void {
+    const now = this.clock.now();
+    for (const [key, outage] of this.#outages) {
+      const soon = now + step(steadyMs, outage.failures.length);
+      if (outage.until > soon && outage.until < Infinity) this.#outages.set(key, { ...outage, until: soon });
+    }
+  }
+
+  /** `plan` gives pictures and sound. */
+  playing(plan: Plan, facts: Facts): void {
+    const camera = facts.cameras.find(({ path }) => path === plan.devices.camera);
+    if (camera) this.#cameraSeen = true;
+    const keys = [
+      ...(camera ? [cameraKey(camera)] : []),
+      ...(plan.devices.microphone === undefined ? [] : [microphoneKey(plan.devices.microphone)]),
+    ];
+    for (const key of keys) {
+      const outage = this.#outages.get(key);
+      if (outage) this.#outages.set(key, { ...outage, over: true });
+    }
+  }
+
+  /** Milliseconds until something may be tried again; undefined where nothing waits. */
+  get nextMs(): number | undefined {
+    const now = this.clock.now();
+    const waits = [...this.#outages.values()].flatMap(({ until }) =>
+      until > now && until < Infinity ? [until - now] : [],
+    );
+    return waits.length > 0 ? Math.min(...waits) : undefined;
+  }
+
+  /** Of what is away, not of what is back. */
+  get problems(): FaultReport[] {
+    return [...this.#outages.values()].filter(({ over }) => !over).map(({ fault }) => fault);
+  }
+
+  /** A new broadcast begins with a clean record. */
+  forget(): void {
+    this.#outages.clear();
+    this.#cameraSeen = false;
+  }
+}
+
+const step = (waits: readonly number[], failures: number): number =>
+  waits[Math.min(Math.max(failures, 1), waits.length) - 1]!;

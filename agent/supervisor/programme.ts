@@ -1,0 +1,300 @@
+/** What goes on the air: plans what this machine can do of what is wanted, plays it, and plans anew when an input fails or comes back. */
+import { describe } from '../../pipelines/describe.js';
+import type { Facts } from '../../pipelines/facts.js';
+import { liveChanges, type Plan } from '../../pipelines/plan.js';
+import type { Wish } from '../../pipelines/wanted.js';
+import type { Clock } from '../clock.js';
+import type { Settings } from '../config/settings.js';
+import { Fault, type FaultReport } from '../errors.js';
+import type { Log } from '../log.js';
+import type { InputPart } from '../media/messages.js';
+import { Backoff } from './backoff.js';
+import { Inputs } from './inputs.js';
+import { faultOf, Planner } from './planner.js';
+import { Stage } from './stage.js';
+
+/** What it needs of the machine and of the program around it. */
+export interface Studio {
+  readonly log: Log;
+  readonly clock: Clock;
+  /** All that a child may see of our environment. */
+  readonly environment: NodeJS.ProcessEnv;
+  /** What relative paths of media files start from. */
+  readonly folder: string;
+  /** Looks at the machine. Throws a Fault where a wanted file cannot be used. */
+  readonly gather: (wish: Wish) => Promise<Facts>;
+  /** The program that holds a device, for people; undefined where none is found. */
+  readonly holderOf: (device: string) => Promise<string | undefined>;
+}
+
+/** After so many ends of the process, or failures of nothing in particular, in a row, something else is tried. */
+const patience = 3;
+
+export class Programme {
+  readonly #stage: Stage;
+  readonly #planner: Planner;
+  readonly #inputs: Inputs;
+  readonly #backoff: Backoff;
+  readonly #problems = new Map<'plan' | 'capture', FaultReport>();
+  /** What each plan was made of. */
+  readonly #facts = new WeakMap<Plan, Facts>();
+  #plan: Plan | undefined;
+  #batchMs = 0;
+  #socket = '';
+  #on = false;
+  #said = '';
+  /** Failures in a row that point at no input. */
+  #unexplained = 0;
+  /** Plans are made one after the other; a request during one is served by the next. */
+  #planning: Promise<void> | undefined;
+  #planAgain = false;
+  #retry: NodeJS.Timeout | undefined;
+
+  /** `playing`: pictures have begun to come. `ended`: the files were played. */
+  constructor(
+    private settings: Settings,
+    private readonly studio: Studio,
+    private readonly events: { playing(): void; ended(): void },
+  ) {
+    const { environment, log, clock } = studio;
+    this.#inputs = new Inputs(clock);
+    this.#backoff = new Backoff(clock);
+    this.#planner = new Planner(studio.gather, studio.folder, (facts) => this.#inputs.usable(facts));
+    this.#stage = new Stage(environment, {
+      playing: (plan, afterMs) => this.#playing(plan, afterMs),
+      failed: (plan, part, fault) => void this.#failed(plan, part, fault),
+      ended: () => events.ended(),
+      beat: () => this.#beat(),
+      said: (line) => log.warn('capture_said', `capture: ${line}`),
+      died: (fault) => this.#died(fault),
+    });
+  }
+
+  /** `socket`: where the hub listens. */
+  async start(settings: Settings, socket: string): Promise<void> {
+    this.settings = settings;
+    this.#on = true;
+    this.#socket = socket;
+    this.#stage.start(socket);
+    await this.replan();
+  }
+
+  async stop(): Promise<void> {
+    this.#on = false;
+    this.#backoff.cancel();
+    clearTimeout(this.#retry);
+    await this.#stage.stop();
+    this.#plan = undefined;
+    this.#planner.forgetFormat();
+    this.#inputs.forget();
+    this.#problems.clear();
+    this.#said = '';
+    this.#unexplained = 0;
+  }
+
+  /** The plan that is wanted on the air. */
+  get plan(): Plan | undefined {
+    return this.#plan;
+  }
+
+  /** Pictures come, those of the wanted plan or of the one before. */
+  get isPlaying(): boolean {
+    return this.#stage.onAir !== undefined;
+  }
+
+  get problems(): FaultReport[] {
+    return [...this.#problems.values(), ...this.#inputs.problems];
+  }
+
+  /** New settings that change what `how` says: a new pipeline, a new broadcast with another format, or a running one's knobs. */
+  async take(settings: Settings, how: 'live' | 'rebuild' | 'restart'): Promise<void> {
+    const { video, audio } = this.settings;
+    this.settings = settings;
+    // What went wrong with other sources says nothing about these.
+    if (video.source !== settings.video.source || audio.source !== settings.audio.source) this.#inputs.forget();
+    if (how === 'restart') this.#planner.forgetFormat();
+    if (how === 'live') await this.#adjust();
+    else await this.replan(how === 'rebuild', how === 'restart');
+  }
+
+  /** The machine has changed: plan anew, and play that if it is another plan. */
+  async devicesChanged(): Promise<void> {
+    this.#inputs.devicesChanged();
+    if (this.#on) await this.replan(true);
+    this.#retryLater();
+  }
+
+  keyframe(): void {
+    this.#stage.keyframe();
+  }
+
+  /** Plans from new facts and plays the plan; with `onlyIfOther`, not where the same is on already. */
+  replan(onlyIfOther = false, abrupt = false): Promise<void> {
+    if (this.#planning) {
+      this.#planAgain = true;
+      return this.#planning;
+    }
+    this.#planning = this.#replan(onlyIfOther, abrupt).finally(() => {
+      this.#planning = undefined;
+      if (!this.#planAgain) return undefined;
+      this.#planAgain = false;
+      return this.replan(true);
+    });
+    return this.#planning;
+  }
+
+  async #replan(onlyIfOther: boolean, abrupt: boolean): Promise<void> {
+    const before = this.#plan;
+    try {
+      const { plan, facts } = await this.#planner.make(this.settings);
+      if (!this.#on) return;
+      if (before && this.#unplugged(before, facts)) return this.#playAnother();
+      this.#put(plan, facts, onlyIfOther, abrupt);
+    } catch (error) {
+      if (this.#on) this.#noPlan(error);
+    }
+  }
+
+  /** A camera that is not there any more has failed, even if its driver has not said so yet. True where that is news. */
+  #unplugged(plan: Plan, { cameras }: Facts): boolean {
+    const { camera } = plan.devices;
+    if (camera === undefined || cameras.some(({ path }) => path === camera)) return false;
+    const fault = new Fault('source_not_found', `${plan.video.source} was unplugged.`, 'Plug it in again.');
+    return this.#outOfService(plan, 'picture', fault);
+  }
+
+  /** From what is known of the machine: looking at it anew takes a Zero W seconds, in which nothing would be on the air. */
+  #playAnother(): void {
+    try {
+      const made = this.#planner.again(this.settings);
+      if (made) this.#put(made.plan, made.facts, true, false);
+    } catch (error) {
+      this.#noPlan(error);
+    }
+  }
+
+  #put(plan: Plan, facts: Facts, onlyIfOther: boolean, abrupt: boolean): void {
+    if (plan.missed) this.#trouble('plan', faultOf(plan.missed));
+    else this.#problems.delete('plan');
+    const { batchMs } = this.settings.output;
+    const same = batchMs === this.#batchMs && JSON.stringify(plan) === JSON.stringify(this.#plan);
+    this.#batchMs = batchMs;
+    this.#adopt(plan, facts);
+    this.#retryLater();
+    if (onlyIfOther && same && this.#stage.wanted) return;
+    this.#stage.play(plan, batchMs, abrupt);
+  }
+
+  /** The plan from now on; what of the settings it cannot follow is said once. */
+  #adopt(plan: Plan, facts: Facts): void {
+    const said = new Set(this.#plan?.notes);
+    if (this.#plan && plan.video.encoder !== this.#plan.video.encoder) this.#unexplained = 0;
+    this.#plan = plan;
+    this.#facts.set(plan, facts);
+    for (const note of plan.notes) if (!said.has(note)) this.studio.log.warn('setting_not_followed', note);
+  }
+
+  #noPlan(error: unknown): void {
+    this.#trouble('plan', Fault.from(error));
+    // What is on stays on: it is better than nothing. Else the device may yet be plugged in, or the file appear.
+    if (!this.isPlaying) this.#backoff.again(() => void this.replan());
+  }
+
+  /** Takes a live change over into the pipeline that runs, and into the plan that says what runs. */
+  async #adjust(): Promise<void> {
+    const running = this.#stage.wanted;
+    const made = running && this.#planner.again(this.settings);
+    if (!made) return;
+    const properties = liveChanges(running, made.plan);
+    if (!properties) return this.replan();
+    this.#adopt(made.plan, made.facts);
+    this.#stage.adjust(made.plan, properties);
+    const { video } = made.plan;
+    const kept = video.bitrateKbps === undefined && this.settings.video.bitrateKbps !== 'auto';
+    if (kept) this.studio.log.info('bitrate_kept', `${video.source} encodes by itself and keeps its own bitrate.`);
+  }
+
+  #playing(plan: Plan, afterMs: number): void {
+    this.#problems.delete('capture');
+    const facts = this.#facts.get(plan);
+    if (facts) this.#inputs.playing(plan, facts);
+    const text = describe(plan);
+    if (text !== this.#said) this.studio.log.info('playing', `Picture and sound: ${text}.`, { afterMs });
+    this.#said = text;
+    this.events.playing();
+  }
+
+  async #failed(plan: Plan, part: InputPart, fault: Fault): Promise<void> {
+    let told = fault;
+    if (fault.code === 'source_busy') {
+      const { camera } = plan.devices;
+      const node = part === 'picture' && camera?.startsWith('/dev/') ? camera : undefined;
+      const holder = node === undefined ? undefined : await this.studio.holderOf(node);
+      if (holder) told = new Fault(fault.code, `${fault.what} It is held by ${holder}.`, fault.mend);
+      if (!this.#on) return;
+    }
+    if (this.#outOfService(plan, part, told)) return this.#playAnother();
+    this.#trouble('capture', told);
+    this.#unexplained += 1;
+    if (this.#unexplained >= patience) this.#doWithout(plan, told);
+    if (!this.isPlaying) this.#backoff.again(() => void this.replan());
+  }
+
+  #died(fault: Fault): void {
+    this.#trouble('capture', fault);
+    this.#said = '';
+    const plan = this.#plan;
+    this.#unexplained += 1;
+    // A process that hangs does so in a driver; one that ends may have been unlucky.
+    const hangs = fault.code === 'child_hung' && plan?.devices.camera !== undefined;
+    if (plan && hangs) this.#outOfService(plan, 'picture', fault);
+    else if (plan && this.#unexplained >= patience) this.#doWithout(plan, fault);
+    this.#backoff.again(() => {
+      this.#stage.start(this.#socket);
+      this.#plan = undefined;
+      this.#playAnother();
+    });
+  }
+
+  /** Again and again the same end: the next best way is taken, by another encoder or without the camera. */
+  #doWithout(plan: Plan, fault: Fault): void {
+    this.#unexplained = 0;
+    const others = this.#inputs
+      .usable(this.#facts.get(plan)!)
+      .encoders.filter(({ element, works }) => works && element !== plan.video.encoder);
+    const byEncoder = plan.video.encoder !== 'passthrough' && others.length > 0;
+    const what = byEncoder ? `the encoder ${plan.video.encoder}` : plan.video.source;
+    this.studio.log.warn('next_best', `${what} is left out, since this has happened ${patience} times: ${fault.what}`);
+    if (byEncoder) this.#inputs.leaveOut(plan.video.encoder, fault);
+    else this.#outOfService(plan, 'picture', fault);
+  }
+
+  /** False where the fault is none of an input, or that input has been counted out for this plan before. */
+  #outOfService(plan: Plan, part: InputPart, fault: Fault): boolean {
+    const facts = this.#facts.get(plan);
+    if (!facts || !this.#inputs.failed(part, fault, plan, facts)) return false;
+    this.studio.log.warn(fault.code, `[${fault.code}] ${fault.message}`, { code: fault.code });
+    this.#retryLater();
+    return true;
+  }
+
+  #retryLater(): void {
+    clearTimeout(this.#retry);
+    const waitMs = this.#inputs.nextMs;
+    if (waitMs === undefined || !this.#on) return;
+    this.#retry = setTimeout(() => void this.replan(true), waitMs + 1);
+  }
+
+  #beat(): void {
+    if (!this.isPlaying) return;
+    this.#backoff.progress();
+    if (this.#backoff.isSteady) this.#unexplained = 0;
+  }
+
+  #trouble(area: 'plan' | 'capture', fault: Fault): void {
+    const known = this.#problems.get(area);
+    this.#problems.set(area, fault.report());
+    if (known?.code === fault.code && known.what === fault.what) return;
+    this.studio.log.error(fault.code, `[${fault.code}] ${fault.message}`, { code: fault.code });
+  }
+}
