@@ -14,6 +14,8 @@ export interface Sound {
   readonly about: Plan['audio'];
   /** Id of the sound card that it opens. */
   readonly microphone?: string;
+  /** Why it is silence where a microphone was wanted. */
+  readonly missed?: Plan['missed'];
 }
 
 export function encodedSound(

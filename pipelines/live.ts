@@ -1,6 +1,6 @@
 /** Plans that never end: a camera or the test picture, with a microphone or a sound made here. */
 import { type Generated, generatedSound, type Span } from './audio/generated.js';
-import { autoMicrophone, findMicrophone, microphoneSound } from './audio/microphone.js';
+import { autoMicrophone, findMicrophone, microphoneSound, noMicrophone } from './audio/microphone.js';
 import { avc, encode, encodedSound, type Encoding, type Sound } from './branch.js';
 import { type VideoEncoder, workingEncoder } from './encoders/encoder.js';
 import type { Camera, Facts } from './facts.js';
@@ -62,9 +62,7 @@ export function slatePlan(way: Way, wanted: Wanted, facts: Facts): Plan {
   const { video, audio, slate } = wanted;
   const encoder = drawnEncoder(way, facts);
   const picture = slatePicture(slate, video, encoder.formats[0]!, new Set(facts.elements));
-  const there = facts.microphones.some(({ id }) => id === audio.source);
-  const source = ['auto', 'none', 'test'].includes(audio.source) || there ? audio.source : 'none';
-  const sound = liveSound({ ...audio, source }, facts, autoMicrophone(facts)?.id, 'silence', 'tone', 'live');
+  const sound = liveSound(audio, facts, autoMicrophone(facts)?.id, 'silence', 'tone', 'live');
   return livePlan(encode(picture, encoder, video, facts), sound, []);
 }
 
@@ -73,7 +71,7 @@ function drawnEncoder(way: Way, facts: Facts): VideoEncoder {
   throw new NoPlan('passthrough_unfit', 'A drawn picture has no H.264 of its own.', 'Set video.encoder to auto.');
 }
 
-/** `auto` is the microphone that was found (its card id), else `fallback`; `test` is the `tone`. */
+/** `auto` is the microphone that was found (its card id), else `fallback`; `test` is the `tone`. One that is named and away is silence. */
 function liveSound(
   wanted: WantedAudio,
   facts: Facts,
@@ -88,6 +86,11 @@ function liveSound(
     return encodedSound(wanted, facts, kind, { text: generatedSound(kind, wanted, span) });
   }
   const microphone = findMicrophone(id, facts);
+  if (!microphone) {
+    const sound = encodedSound(wanted, facts, 'silence', { text: generatedSound('silence', wanted, span) });
+    const { code, what, mend } = noMicrophone(id, facts);
+    return { ...sound, missed: { code, what, mend } };
+  }
   const from = microphoneSound(microphone, wanted);
   return { ...encodedSound(wanted, facts, `microphone ${microphone.name} (${id})`, from), microphone: id };
 }
@@ -105,6 +108,7 @@ function livePlan(video: Encoding, sound: Sound, notes: readonly string[], camer
     },
     adjustable: [...video.adjustable, ...sound.adjustable],
     notes: [...video.notes, ...notes],
+    ...(sound.missed ? { missed: sound.missed } : {}),
   };
 }
 

@@ -61,7 +61,7 @@ export interface Plan {
   readonly adjustable: readonly ElementProperty[];
   /** Settings that the source cannot follow, and why: one plain sentence each. */
   readonly notes: readonly string[];
-  /** Of a slate: what keeps the wanted picture away; absent where that is known from elsewhere (a camera that was lost). */
+  /** What keeps the wanted picture or sound away, where a slate or silence stands in; absent where that is known from elsewhere. */
   readonly missed?: { readonly code: string; readonly what: string; readonly mend: string };
 }
 

@@ -174,7 +174,8 @@ export class Programme {
   }
 
   #put(plan: Plan, facts: Facts, onlyIfOther: boolean, abrupt: boolean): void {
-    if (plan.missed) this.#trouble('plan', faultOf(plan.missed));
+    // What failed on the air has been said, and better.
+    if (plan.missed && this.#inputs.problems.length === 0) this.#trouble('plan', faultOf(plan.missed));
     else this.#problems.delete('plan');
     const { batchMs } = this.settings.output;
     const same = batchMs === this.#batchMs && JSON.stringify(plan) === JSON.stringify(this.#plan);

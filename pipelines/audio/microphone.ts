@@ -4,12 +4,13 @@ import { NoPlan } from '../noplan.js';
 import type { ElementProperty } from '../plan.js';
 import type { WantedAudio } from '../wanted.js';
 
-/** The card that `source` names. Throws NoPlan where it is not there. */
-export function findMicrophone(source: string, facts: Facts): Microphone {
-  const found = facts.microphones.find((microphone) => microphone.id === source);
-  if (found) return found;
+/** The card that `source` names. */
+export const findMicrophone = (source: string, facts: Facts): Microphone | undefined =>
+  facts.microphones.find((microphone) => microphone.id === source);
+
+export function noMicrophone(source: string, facts: Facts): NoPlan {
   const there = facts.microphones.map((microphone) => microphone.id).join(', ') || 'none';
-  throw new NoPlan(
+  return new NoPlan(
     'source_not_found',
     `There is no sound card '${source}'; found: ${there}.`,
     'Plug it in, or set audio.source to auto or to a card that `makercast probe` lists.',

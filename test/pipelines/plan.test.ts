@@ -8,7 +8,7 @@ import { fraction } from '../../pipelines/fraction.js';
 import { levelOf } from '../../pipelines/encoders/level.js';
 import { nearestRate } from '../../pipelines/audio/microphone.js';
 import { rtmpProperties } from '../../pipelines/outputs/rtmp.js';
-import { liveChanges, NoPlan, plan } from '../../pipelines/plan.js';
+import { liveChanges, NoPlan, type Plan, plan } from '../../pipelines/plan.js';
 import { ascFits, avcFits, unfit } from '../../pipelines/sources/fit.js';
 import type { Format, Wanted, WantedCamera, WantedVideo, Wish } from '../../pipelines/wanted.js';
 import {
@@ -33,15 +33,22 @@ import {
   zeroW,
 } from './machines.js';
 
+function said({ code, what, mend }: NonNullable<Plan['missed']>): string {
+  assert.ok(what && mend && !`${what}${mend}`.includes('\n'));
+  return code;
+}
+
+/** Why the wanted picture or sound is not on: there is no plan, or a slate or silence stands in. */
 function refused(wanted: Wanted, facts: Facts): string {
   try {
-    plan(wanted, facts);
+    const made = plan(wanted, facts);
+    if (!made.missed) return 'a plan';
+    assert.ok(made.video.source === 'slate' || made.audio.source === 'silence');
+    return said(made.missed);
   } catch (error) {
     assert.ok(error instanceof NoPlan, String(error));
-    assert.ok(error.what && error.mend && !`${error.what}${error.mend}`.includes('\n'));
-    return error.code;
+    return said(error);
   }
-  return 'a plan';
 }
 
 test('a camera is found by path, by-id name with and without its folder, and USB path', () => {
@@ -72,7 +79,7 @@ test('encoders: pass-through, then hardware, then x264, then OpenH264; a named o
   const facts = { ...pi3, cameras: [c270], encoders: [broken, pc.encoders[1]!] };
   assert.equal(chosen(want(), facts), 'openh264enc');
   assert.equal(refused(want({ encoder: 'v4l2h264enc' }), facts), 'encoder_missing');
-  assert.throws(() => plan(want({ encoder: 'v4l2h264enc' }), facts), /no frames came out/);
+  assert.match(plan(want({ encoder: 'v4l2h264enc' }), facts).missed!.what, /no frames came out/);
   assert.equal(refused(want(), { ...facts, encoders: [] }), 'encoder_missing');
   assert.equal(chosen(want({ encoder: 'x264enc' }), { ...pi3, cameras: [c920] }), 'x264enc');
 });
@@ -255,7 +262,7 @@ test('the next best is known, and every refusal has a reason', () => {
     ],
   );
   assert.equal(all[0]!.plan!.video.source, all[1]!.plan!.video.source);
-  assert.match(all.at(-1)!.what, /test picture/);
+  assert.match(all.at(-1)!.what, /slate/);
   for (const { plan, refused } of all) assert.notEqual(plan === undefined, refused === undefined);
 });
 
