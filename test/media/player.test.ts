@@ -1,0 +1,92 @@
+/** A plan in a real pipeline: what goes on when it gives its first picture, and what is found when picture or sound stay away. */
+import assert from 'node:assert/strict';
+import { createServer } from 'node:net';
+import { mkdtemp, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import { systemClock } from '../../agent/clock.js';
+import type { Fault } from '../../agent/errors.js';
+import { isKeyframe, TagCutter } from '../../agent/flv/tag.js';
+import { Player } from '../../agent/media/capture/player.js';
+import { Uplink } from '../../agent/media/capture/uplink.js';
+import type { InputPart } from '../../agent/media/messages.js';
+import { type Plan, plan } from '../../pipelines/plan.js';
+import { installedElements } from '../pipelines/gst.js';
+import { pc, want } from '../pipelines/machines.js';
+
+const facts = { ...pc, elements: installedElements() };
+
+/** The test picture and its tone, each behind a valve that a test shuts as a device would that goes silent. */
+function valved(): Plan {
+  const made = plan(want({ source: 'test', width: 320, height: 180, testPattern: 'ball' }, { source: 'test' }), facts);
+  const piece = made.pieces[0]!;
+  const text = piece.text
+    .replace(/(videotestsrc name=video-source [^!]*! [^!]* )!/, '$1! valve name=picture !')
+    .replace(/(audiotestsrc name=audio-source [^!]*! [^!]* )!/, '$1! valve name=sound !');
+  assert.match(text, /valve name=picture[^]*valve name=sound/);
+  return { ...made, pieces: [{ ...piece, text }] };
+}
+
+/** A player whose tags a hub of the test receives. */
+async function playing(made: Plan) {
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'makercast player '));
+  const cutter = new TagCutter();
+  let onKeyframe: () => void = () => undefined;
+  const keyframe = new Promise<void>((resolve) => (onKeyframe = resolve));
+  const server = createServer((socket) =>
+    socket.on('data', (bytes) => {
+      for (const found of cutter.push(bytes)) if (!found.begin && isKeyframe(found.tag)) onKeyframe();
+    }),
+  );
+  server.listen(path.join(folder, 'hub.sock'));
+  await once(server, 'listening');
+  const uplink = new Uplink(path.join(folder, 'hub.sock'), () => undefined);
+  await once(server, 'connection');
+  let fail: (failed: { fault: Fault; part: InputPart }) => void = () => undefined;
+  const failed = new Promise<{ fault: Fault; part: InputPart }>((resolve) => (fail = resolve));
+  let begun = 0;
+  const player = new Player(made, uplink, 0, systemClock, {
+    playing: () => (begun += 1),
+    ended: () => undefined,
+    failed: (fault, part) => fail({ fault, part }),
+  });
+  return {
+    player,
+    keyframe,
+    failed,
+    begun: () => begun,
+    async [Symbol.asyncDispose]() {
+      player.stop();
+      uplink.close();
+      server.close();
+      await rm(folder, { recursive: true });
+    },
+  };
+}
+
+for (const part of ['picture', 'sound'] as const) {
+  test(`a ${part} that stays away without an error is found`, { timeout: 30_000 }, async () => {
+    await using on = await playing(valved());
+    on.player.start();
+    await on.keyframe;
+    assert.equal(on.begun(), 1);
+    on.player.adjust(valved(), [{ element: part, property: 'drop', value: true }]);
+    const { fault, part: lost } = await on.failed;
+    assert.deepEqual([fault.code, lost], ['source_silent', part]);
+    assert.match(fault.what, part === 'sound' ? /^tone gives nothing/ : /^test picture .* gives nothing/);
+  });
+}
+
+test('sound alone does not begin a programme: a picture that never comes is found', { timeout: 30_000 }, async () => {
+  const made = valved();
+  const piece = made.pieces[0]!;
+  await using on = await playing({
+    ...made,
+    pieces: [{ ...piece, text: piece.text.replace('name=picture', 'drop=true') }],
+  });
+  on.player.start();
+  const { fault, part } = await on.failed;
+  assert.deepEqual([fault.code, part, on.begun()], ['source_silent', 'picture', 0]);
+});

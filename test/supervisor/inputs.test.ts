@@ -1,0 +1,111 @@
+/** Cameras and microphones that fail, come back and flap: when they are left out, and when they are tried again. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { plan } from '../../pipelines/plan.js';
+import { Fault } from '../../agent/errors.js';
+import { Inputs } from '../../agent/supervisor/inputs.js';
+import { c270, c920, c920Microphone, pc, usbAudio, want } from '../pipelines/machines.js';
+
+const fault = new Fault('source_failed', 'camera stopped.', 'Check its cable.');
+const facts = { ...pc, cameras: [c920], microphones: [c920Microphone] };
+
+/** Inputs on a clock that the test sets, and the plan that they allow. */
+function studio() {
+  let now = 1000;
+  const inputs = new Inputs({ now: () => now, random: () => 0 });
+  return {
+    inputs,
+    wait: (ms: number) => void (now += ms),
+    plan: (of = facts) => plan(want(), inputs.usable(of)),
+  };
+}
+
+test('a camera that fails is left out, and the slate stands in with its microphone', () => {
+  const { inputs, plan: made } = studio();
+  const first = made();
+  inputs.playing(first, facts);
+  assert.ok(inputs.failed('picture', fault, first, facts));
+  const next = made();
+  assert.deepEqual([next.video.source, next.audio.source], ['slate', first.audio.source]);
+  assert.deepEqual(
+    inputs.problems.map(({ code }) => code),
+    ['source_failed'],
+  );
+});
+
+test('another camera that works takes over before the slate does', () => {
+  const { inputs, plan: made } = studio();
+  const both = { ...facts, cameras: [c920, c270] };
+  inputs.failed('picture', fault, made(both), both);
+  assert.match(made(both).video.source, /C270/);
+});
+
+test('a microphone that fails is silence, and the camera goes on', () => {
+  const { inputs, plan: made } = studio();
+  const first = made();
+  assert.ok(inputs.failed('sound', fault, first, facts));
+  const next = made();
+  assert.deepEqual([next.video.source, next.audio.source], [first.video.source, 'silence']);
+  const two = { ...facts, microphones: [c920Microphone, usbAudio] };
+  assert.match(made(two).audio.source, /Device/, 'unless there is another one');
+});
+
+test('it is tried again: soon once plugged in anew, later where nothing changed, and is forgiven when it works', () => {
+  const { inputs, wait, plan: made } = studio();
+  const first = made();
+  inputs.playing(first, facts);
+  inputs.failed('picture', fault, first, facts);
+  assert.equal(inputs.nextMs, 2000);
+  inputs.devicesChanged();
+  assert.equal(inputs.nextMs, 300);
+  wait(301);
+  assert.equal(inputs.nextMs, undefined);
+  const again = made();
+  assert.match(again.video.source, /C920/);
+  inputs.playing(again, facts);
+  assert.deepEqual(inputs.problems, []);
+});
+
+test('one that flaps has to hold still ever longer; the same plan is counted once', () => {
+  const { inputs, wait, plan: made } = studio();
+  const waits: number[] = [];
+  for (let flap = 0; flap < 6; flap++) {
+    const on = made();
+    assert.match(on.video.source, /C920/);
+    inputs.playing(on, facts);
+    wait(1000);
+    assert.ok(inputs.failed('picture', fault, on, facts));
+    assert.ok(!inputs.failed('picture', fault, on, facts), 'its device vanished, and then its driver said so');
+    inputs.devicesChanged();
+    waits.push(inputs.nextMs!);
+    wait(inputs.nextMs! + 1);
+  }
+  assert.deepEqual(waits, [300, 2000, 5000, 10_000, 30_000, 30_000]);
+  wait(200_000);
+  const on = made();
+  inputs.failed('picture', fault, on, facts);
+  assert.equal(inputs.nextMs, 2000, 'what lies long back counts no more');
+});
+
+test('a camera is known again under another node by where it is plugged in', () => {
+  const { inputs, plan: made } = studio();
+  inputs.failed('picture', fault, made(), facts);
+  const moved = { ...facts, cameras: [{ ...c920, path: '/dev/video4' }] };
+  assert.equal(made(moved).video.source, 'test picture (bars)', 'it has not been on the air yet');
+  assert.match(made({ ...facts, cameras: [{ ...c920, usbPath: '1-1.4' }] }).video.source, /C920/);
+});
+
+test('an encoder that is left out makes room for the next; a fault of nothing in particular changes nothing', () => {
+  const { inputs, plan: made } = studio();
+  const raw = { ...facts, cameras: [c270] };
+  const first = made(raw);
+  assert.equal(first.video.encoder, 'x264enc');
+  assert.ok(!inputs.failed('other', fault, first, raw));
+  assert.ok(!inputs.failed('encoder', fault, first, raw));
+  inputs.leaveOut('x264enc', fault);
+  assert.equal(made(raw).video.encoder, 'openh264enc');
+  inputs.devicesChanged();
+  assert.equal(made(raw).video.encoder, 'openh264enc');
+  inputs.forget();
+  assert.equal(made(raw).video.encoder, 'x264enc');
+});
