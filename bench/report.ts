@@ -19,7 +19,8 @@ export interface Row {
 
 export type Results = Readonly<Record<Contender, readonly RoundResult[]>>;
 
-function median(values: readonly (number | undefined)[]): number | null {
+/** The middle value; null where there is none. */
+export function median(values: readonly (number | undefined)[]): number | null {
   const sorted = values
     .filter((value) => value !== undefined && !Number.isNaN(value))
     .toSorted((a, b) => a! - b!) as number[];

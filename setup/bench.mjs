@@ -1,12 +1,12 @@
 /** `npm run bench [-- NAME]`: installs what the benchmarks need, compiles, and runs one in this process; `overhead` unless named. */
 import { ready } from './ready.mjs';
 
-const names = ['overhead', 'footprint'];
+const names = ['overhead', 'footprint', 'recovery'];
 
 const named = process.argv[2]?.startsWith('-') ? undefined : process.argv[2];
 const name = named ?? names[0];
 if (!names.includes(name)) {
-  console.error(`There is no benchmark ${JSON.stringify(name)}; there are ${names.join(' and ')}.`);
+  console.error(`There is no benchmark ${JSON.stringify(name)}; there are ${names.join(', ')}.`);
   process.exit(2);
 }
 if (named) process.argv.splice(2, 1);

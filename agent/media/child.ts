@@ -7,11 +7,12 @@ import { Fault } from '../errors.js';
 
 /** SIGTERM, and after this SIGKILL. */
 const killMs = 3000;
-/** A child beats once a second. It is looked at twice a second; one that is silent at four looks in a row hangs. */
-const lookMs = 500;
-const silentLooks = 4;
-/** Loading Node and GStreamer from a slow SD card takes its time: a minute. */
-const startLooks = 120;
+/** A child is looked at four times a second. */
+const lookMs = 250;
+/** Loading Node and GStreamer from a slow SD card takes its time. */
+const startMs = 60_000;
+/** So does what a child announces with a `busy`: plugins are loaded, a device is opened or closed, and nothing else is done meanwhile. */
+const busyMs = 8000;
 
 /**
  * Threads of libuv's pool: a pipeline's bus and a pull each hold one while they wait. 8 outputs, two pipelines in capture as
@@ -50,15 +51,19 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
   #stopping = false;
   #hung: Fault | undefined;
   #watchdog: NodeJS.Timeout | undefined;
-  /** Looks without a sign of life. Counted, not timed: on a machine that stands still we look as seldom as the child beats. */
-  #looks = 0;
-  #isUp = false;
+  /** Milliseconds without a sign of life, in looks, not by the clock: on a machine that stands still we look as seldom as the child beats. */
+  #silentMs = 0;
+  #patienceMs = startMs;
   #gone: Promise<void> = Promise.resolve();
 
-  /** `entry`: path of the compiled main file, relative to this folder. `environment`: all that the child sees of ours. */
+  /**
+   * `entry`: path of the compiled main file, relative to this folder. `hungMs`: how long it may be silent between two beats.
+   * `environment`: all that the child sees of ours.
+   */
   constructor(
     readonly name: string,
     private readonly entry: string,
+    private readonly hungMs: number,
     private readonly environment: NodeJS.ProcessEnv,
     private readonly events: ChildEvents<Out>,
   ) {}
@@ -77,8 +82,8 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
     this.#process = child;
     this.#watch();
     child.on('message', (message) => {
-      this.#isUp = true;
-      this.#looks = 0;
+      this.#silentMs = 0;
+      this.#patienceMs = (message as Out).type === 'busy' ? busyMs : this.hungMs;
       this.events.message(message as Out);
     });
     for (const stream of [child.stdout, child.stderr]) {
@@ -123,13 +128,12 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
 
   #watch(): void {
     clearInterval(this.#watchdog);
-    this.#looks = 0;
-    this.#isUp = false;
+    this.#silentMs = 0;
+    this.#patienceMs = startMs;
     this.#watchdog = setInterval(() => {
-      this.#looks += 1;
-      if (this.#looks < (this.#isUp ? silentLooks : startLooks)) return;
-      const seconds = (this.#looks * lookMs) / 1000;
-      const what = `The ${this.name} process did not answer for ${seconds} s.`;
+      this.#silentMs += lookMs;
+      if (this.#silentMs < this.#patienceMs) return;
+      const what = `The ${this.name} process did not answer for ${this.#silentMs / 1000} s.`;
       this.#hung ??= new Fault('child_hung', what, 'It is killed and started again.');
       // It has nothing to put in order, and would not hear of it.
       this.#process?.kill('SIGKILL');

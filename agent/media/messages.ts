@@ -34,6 +34,8 @@ export type FromCapture =
   | { readonly type: 'fault'; readonly id: number; readonly part: InputPart; readonly fault: FaultReport }
   /** The playlist of plan `id` is at its end. */
   | { readonly type: 'ended'; readonly id: number }
+  /** What follows may take seconds, in which nothing is said. */
+  | { readonly type: 'busy' }
   | { readonly type: 'beat' };
 
 export interface WantedOutput {
@@ -87,6 +89,8 @@ export interface HubStatus {
 /** Delivery → agent. */
 export type FromDelivery =
   | { readonly type: 'ready' }
+  /** What follows may take a while, in which nothing is said. */
+  | { readonly type: 'busy' }
   /** At every change of an output's state. */
   | { readonly type: 'output'; readonly name: string; readonly status: OutputStatus }
   /** An output joined and wants a keyframe. */

@@ -1,19 +1,18 @@
 /** A child's side of the IPC channel: typed messages, a beat each second, and an end when the agent is gone. */
 import type { Fault } from '../errors.js';
 
-/** One beat a second: with it the agent sees that the event loop still turns. */
-const beatMs = 1000;
-
 export interface Peer<Out> {
   send(message: Out): void;
 }
 
 /**
- * Serves the agent: `handle` gets every message; `beat` makes what is sent once a second; `halt` ends the child's work in order
+ * Serves the agent: `handle` gets every message; `beat` makes what is sent every `beatMs`, by which the agent sees that the event
+ * loop still turns; `halt` ends the child's work in order
  * when it is told to stop (SIGTERM). An error that `handle` throws goes to `failed`.
  */
 export function serve<In, Out>(child: {
   readonly handle: (message: In) => void | Promise<void>;
+  readonly beatMs: number;
   readonly beat: () => Out;
   readonly halt: () => Promise<void>;
   readonly failed: (error: unknown) => void;
@@ -38,7 +37,7 @@ export function serve<In, Out>(child: {
       .then(() => child.handle(message as In))
       .catch(child.failed);
   });
-  setInterval(() => send(child.beat()), beatMs);
+  setInterval(() => send(child.beat()), child.beatMs);
   return { send };
 }
 

@@ -26,6 +26,9 @@ export interface Surroundings extends Studio {
   readonly ended: () => void;
 }
 
+/** Delivery beats once a second, to be woken seldom. */
+const hungMs = 2000;
+
 export class Broadcast {
   readonly #programme: Programme;
   readonly #delivery: Child<ToDelivery, FromDelivery>;
@@ -54,7 +57,7 @@ export class Broadcast {
       // Not before delivery has taken what is still in the socket: its next beat comes after that.
       ended: () => (this.#state = 'ended'),
     });
-    this.#delivery = new Child('delivery', 'delivery/main.js', environment, {
+    this.#delivery = new Child('delivery', 'delivery/main.js', hungMs, environment, {
       message: (message) => this.#fromDelivery(message),
       said: (line) => log.warn('delivery_said', `delivery: ${line}`),
       died: (fault) => this.#deliveryDied(fault),
@@ -216,6 +219,8 @@ export class Broadcast {
 
   #fromDelivery(message: FromDelivery): void {
     switch (message.type) {
+      case 'busy':
+        return;
       case 'ready':
         this.#problems.delete('delivery');
         return;

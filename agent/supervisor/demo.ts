@@ -3,6 +3,9 @@ import { Fault } from '../errors.js';
 import { Child } from '../media/child.js';
 import type { FromDemo, ToDemo, WantedOutput } from '../media/messages.js';
 
+/** It serves one viewer on this machine: nothing hangs on it. */
+const hungMs = 10_000;
+
 export class Demo {
   #child: Child<ToDemo, FromDemo> | undefined;
 
@@ -15,7 +18,7 @@ export class Demo {
   /** Starts the server on `port` or, where that is taken, on one after it. Undefined where it cannot be had. */
   start(port: number, folder: string): Promise<WantedOutput | undefined> {
     return new Promise((resolve) => {
-      const child = new Child<ToDemo, FromDemo>('demonstration server', 'demo/main.js', this.environment, {
+      const child = new Child<ToDemo, FromDemo>('demonstration server', 'demo/main.js', hungMs, this.environment, {
         message: (message) => {
           if (message.type === 'missing') {
             this.report(

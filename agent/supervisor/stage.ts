@@ -17,6 +17,9 @@ export interface StageEvents {
   died(fault: Fault): void;
 }
 
+/** Capture beats every 400 ms: three beats missed. What viewers miss begins with the first one. */
+const hungMs = 1500;
+
 interface Cast {
   readonly id: number;
   plan: Plan;
@@ -32,7 +35,7 @@ export class Stage {
     environment: NodeJS.ProcessEnv,
     private readonly events: StageEvents,
   ) {
-    this.#capture = new Child('capture', 'capture/main.js', environment, {
+    this.#capture = new Child('capture', 'capture/main.js', hungMs, environment, {
       message: (message) => this.#heard(message),
       said: (line) => events.said(line),
       died: (fault) => {
@@ -109,6 +112,8 @@ export class Stage {
         return;
       case 'beat':
         return this.events.beat();
+      case 'busy':
+        return;
     }
   }
 }

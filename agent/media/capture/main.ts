@@ -30,6 +30,7 @@ const peer = serve<ToCapture, FromCapture>({
         return;
     }
   },
+  beatMs: 400,
   beat: () => ({ type: 'beat' }),
   halt() {
     next?.stop();
@@ -45,6 +46,7 @@ const peer = serve<ToCapture, FromCapture>({
 
 function play({ id, plan, batchMs, overlap }: Extract<ToCapture, { type: 'play' }>): void {
   if (!uplink) throw new Fault('internal', 'A plan came before the hub was named.');
+  peer.send({ type: 'busy' });
   const asked = systemClock.now();
   next?.stop();
   next = undefined;
@@ -55,6 +57,7 @@ function play({ id, plan, batchMs, overlap }: Extract<ToCapture, { type: 'play' 
   const coming = new Player(plan, uplink, batchMs, systemClock, {
     playing() {
       if (next === coming) {
+        peer.send({ type: 'busy' });
         player?.stop();
         player = coming;
         next = undefined;

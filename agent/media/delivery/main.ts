@@ -30,6 +30,7 @@ const peer = serve<ToDelivery, FromDelivery>({
         return;
     }
   },
+  beatMs: 1000,
   beat() {
     for (const output of outputs.values()) output.measure();
     const statuses = [...outputs].map(([name, output]): [string, OutputStatus] => [name, output.status()]);
@@ -67,6 +68,7 @@ function listen(socket: string): Promise<void> {
 
 /** Opens what is new, closes what is gone, opens anew what has changed, and leaves the rest alone. */
 async function setOutputs(wanted: readonly WantedOutput[]): Promise<void> {
+  peer.send({ type: 'busy' });
   const keep = new Map(wanted.map((each) => [each.name, each]));
   const closing = [...outputs].filter(
     ([name, { wanted: now }]) => JSON.stringify(now) !== JSON.stringify(keep.get(name)),

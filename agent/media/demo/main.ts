@@ -19,6 +19,7 @@ const peer = serve<ToDemo, FromDemo>({
   async handle(message) {
     if (message.type === 'listen') await listen(message.port, message.folder);
   },
+  beatMs: 1000,
   beat: () => ({ type: 'beat' }),
   halt: () => Promise.resolve(),
   failed(error) {
