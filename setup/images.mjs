@@ -26,7 +26,7 @@ const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
 const store = ['--root', path.join(cache, 'store'), '--runroot', path.join(cache, 'runroot')];
 /** Overlay mounts where the kernel lets us; copying whole trees where not. */
 const driver = ['--storage-driver', process.env.STORAGE_DRIVER || 'overlay'];
-const buildah = (args) => ['nice', ['buildah', ...store, ...driver, ...args]];
+const buildah = (args) => ['buildah', [...store, ...driver, ...args]];
 function ask(...args) {
   const [command, words] = buildah(args);
   return execFileSync(command, words, { encoding: 'utf8', maxBuffer: 64e6 }).trim();
