@@ -52,7 +52,8 @@ export const architectures = {
   },
   armel: {
     suite: 'trixie',
-    platform: ['--arch', 'arm', '--variant', 'v6'],
+    // No variant: buildah would call the image v7 all the same, and then not find it.
+    platform: ['--arch', 'arm'],
     cpu: 'arm1176',
     dockerfile: 'Dockerfile.rpi',
     from: 'docker.io/library/node:22-alpine3.23',
