@@ -1,12 +1,12 @@
 /** The container images: what balena and Docker read of them is sound, and the entrypoint does what it promises. */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { parse } from 'yaml';
-import { freePorts, temporaryFolder } from '../helpers/command.js';
+import { freePorts, run, temporaryFolder } from '../helpers/command.js';
 import { until } from '../helpers/feed.js';
 import { available } from '../helpers/namespace.js';
 import { processInfo } from '../helpers/processes.js';
@@ -210,6 +210,39 @@ describe('Dockerfiles', () => {
     assert.deepEqual(installed(final), [...new Set([...Object.keys(packages['runtime']!), ...further])].sort());
     assert.deepEqual(installed(build), Object.keys(packages['build']!).sort());
   });
+});
+
+test('every element of a pipeline is in a plugin that stays in the image', async () => {
+  const golden = path.join(root, 'test/golden');
+  const texts = (await readdir(golden)).map((file) => readFileSync(path.join(golden, file), 'utf8'));
+  const probes = readFileSync(path.join(root, 'pipelines/probe.ts'), 'utf8');
+  // Words that stand where an element stands; whatever gst-inspect does not know is none, or not installed here.
+  const words = new Set(
+    [...texts, probes].flatMap((text) => [...text.matchAll(/(?:^|! |')([a-z][a-z0-9]+)\b/gm)]).map(([, word]) => word!),
+  );
+  const kept = new Set(/^plugins='([^']*)'/m.exec(read('image/lean-system.sh'))![1]!.trim().split(/\s+/));
+  const found: string[] = [];
+  await Promise.all(
+    [...words].map(async (word) => {
+      const { code, stdout } = await run('gst-inspect-1.0', [word], { mayFail: true });
+      const plugin = code === 0 ? /^\s*Filename\s+.*\/libgst(\w+)\.so$/m.exec(stdout.toString())?.[1] : undefined;
+      if (plugin === undefined) return;
+      found.push(word);
+      assert.ok(kept.has(plugin), `${word} is in the plugin ${plugin}, which image/lean-system.sh takes out`);
+    }),
+  );
+  for (const element of [
+    'videotestsrc',
+    'x264enc',
+    'flvmux',
+    'rtmp2sink',
+    'v4l2src',
+    'alsasrc',
+    'decodebin',
+    'clockoverlay',
+  ]) {
+    assert.ok(found.includes(element), `${element} was not looked up: ${found.join()}`);
+  }
 });
 
 describe('the entrypoint', { skip: !available() && 'namespaces can be made by root only' }, () => {
