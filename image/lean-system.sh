@@ -10,7 +10,7 @@ before=$1
 
 # By what they are for. test/setup/images.test.ts finds any element of makercast's pipelines that is not in here.
 plugins='
-  coreelements app typefindfunctions playback autodetect debug rawparse gio tcp
+  coreelements app typefindfunctions playback autodetect debug debugutilsbad rawparse gio tcp
   videotestsrc audiotestsrc imagefreeze multifile
   video4linux2 alsa libcamera
   videoconvertscale videorate videofilter videobox videocrop videomixer compositor deinterlace pango overlaycomposition
