@@ -29,6 +29,9 @@ for file in "$system"/gstreamer-1.0/libgst*.so; do
   case $keep in *" ${name%.so} "*) ;; *) rm "$file" ;; esac
 done
 
+# libcamera-tools is here for `cam`; these two would keep Qt.
+rm -f /usr/bin/qcam /usr/bin/lc-compliance
+
 work=$(mktemp -d)
 dpkg-query -W -f '${binary:Package}\n' | sed 's/:.*//' | sort -u >"$work/now"
 sort -u "$before" >"$work/before"

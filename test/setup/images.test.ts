@@ -206,7 +206,7 @@ describe('Dockerfiles', () => {
     const [build = '', final = ''] = stages('Dockerfile.template');
     const installed = (stage: string): string[] =>
       /--no-install-recommends ([^&]*)&&/.exec(stage)![1]!.trim().split(/\s+/).sort();
-    const further = ['gstreamer1.0-libcamera', 'kmod', 'tini', 'udev'];
+    const further = ['gstreamer1.0-libcamera', 'kmod', 'libcamera-tools', 'tini', 'udev'];
     assert.deepEqual(installed(final), [...new Set([...Object.keys(packages['runtime']!), ...further])].sort());
     assert.deepEqual(installed(build), Object.keys(packages['build']!).sort());
   });
