@@ -5,7 +5,7 @@
  *
  * What is committed is built. Everything is kept in .cache/images, so that a second run builds only what has changed.
  */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync, existsSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import path from 'node:path';
@@ -86,7 +86,9 @@ function layers(name) {
     const file = path.join(folder, blob(layer));
     // The tar's own length: its files' bytes and 0.5 to 1 kB for each.
     const unpacked = execFileSync('sh', ['-c', 'gzip -dc "$1" | wc -c', 'sh', file], { encoding: 'utf8' });
-    const by = (made[index]?.created_by ?? '').replace(/^\/bin\/sh -c (#\(nop\) )?/, '').replaceAll(/\s+/g, ' ');
+    const by = (made.at(index - manifest.layers.length)?.created_by ?? '')
+      .replace(/^\/bin\/sh -c (#\(nop\) )?/, '')
+      .replaceAll(/\s+/g, ' ');
     return { by: index === 0 ? 'base image (stand-in)' : by, unpacked: Number(unpacked), packed: statSync(file).size };
   });
   rmSync(folder, { recursive: true, force: true });
@@ -155,27 +157,29 @@ async function main() {
   mkdirSync(cache, { recursive: true });
   const scratch = mkdtempSync(path.join(tmpdir(), 'makercast-images-'));
   const restore = emulate([...new Set(names.map((name) => architectures[name].interpreter))]);
-  const cleanUp = () => {
+  // However this ends, but for SIGKILL: whoever is stopped by a signal ends by process.exit (setup/run.mjs).
+  process.once('exit', () => {
     restore();
+    // buildah leaves its storage mounted onto itself.
+    spawnSync('umount', [path.join(cache, 'store/overlay')], { stdio: 'ignore' });
     rmSync(scratch, { recursive: true, force: true });
-  };
-  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => (cleanUp(), process.exit(1)));
-  try {
-    if (execFileSync('git', ['-C', root, 'status', '--porcelain'], { encoding: 'utf8' }))
-      say('NOTE: only what is committed is built, and there are changes that are not');
-    const context = path.join(scratch, 'context');
-    mkdirSync(context);
-    execFileSync('sh', ['-c', 'git -C "$1" archive HEAD | tar -xf - -C "$2"', 'sh', root, context]);
-    const mounts = wayToRegistry(path.join(scratch, 'way'));
-    const reports = [];
-    for (const name of names) reports.push(await one(name, context, mounts));
-    const text = reports.join('\n');
-    writeFileSync(path.join(cache, 'report.md'), text);
-    console.log(`\n${text}`);
-    say('passed');
-  } finally {
-    cleanUp();
+  });
+  for (const signal of ['SIGINT', 'SIGTERM']) {
+    // While a step runs, it is stopped first, and ends this process.
+    process.on(signal, () => process.listenerCount(signal) > 1 || process.exit(1));
   }
+  if (execFileSync('git', ['-C', root, 'status', '--porcelain'], { encoding: 'utf8' }))
+    say('NOTE: only what is committed is built, and there are changes that are not');
+  const context = path.join(scratch, 'context');
+  mkdirSync(context);
+  execFileSync('sh', ['-c', 'git -C "$1" archive HEAD | tar -xf - -C "$2"', 'sh', root, context]);
+  const mounts = wayToRegistry(path.join(scratch, 'way'));
+  const reports = [];
+  for (const name of names) reports.push(await one(name, context, mounts));
+  const text = reports.join('\n');
+  writeFileSync(path.join(cache, 'report.md'), text);
+  console.log(`\n${text}`);
+  say('passed');
 }
 
 main().catch((error) => {

@@ -42,8 +42,7 @@ mkdir dev/shm
 mount -t tmpfs -o mode=1777 shm dev/shm
 mount -t tmpfs -o mode=1777 tmp tmp
 mount -t tmpfs -o mode=755 run run
-cp "$2" etc/hosts
-shift 2
+shift
 exec chroot . "$@"
 `;
 
@@ -52,8 +51,9 @@ function start(inside, config, words, env, onLine) {
   const own = Object.fromEntries(
     config.Env.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]),
   );
-  const unshare = ['--mount', '--pid', '--fork', '--kill-child', 'sh', '-c', enter, 'enter', inside, '/etc/hosts'];
-  const child = spawn('unshare', [...unshare, ...config.Entrypoint, ...words], {
+  const unshare = ['unshare', '--mount', '--pid', '--fork', '--kill-child', 'sh', '-c', enter, 'enter', inside];
+  // It dies with this process, however that ends.
+  const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...unshare, ...config.Entrypoint, ...words], {
     env: { ...own, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
