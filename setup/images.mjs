@@ -3,7 +3,8 @@
  * architecture the project's own Dockerfile is built by buildah under emulation, from Debian's packages; in what comes out
  * the entrypoint starts makercast, which looks at the machine and streams for 5 seconds to a server outside.
  *
- * What is committed is built. Everything is kept in .cache/images, so that a second run builds only what has changed.
+ * What is committed is built. Everything is kept in .cache/images, so that a second run builds only what has changed;
+ * `--built` builds nothing and tries what the last run has built.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync, existsSync } from 'node:fs';
@@ -26,10 +27,14 @@ const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
 const store = ['--root', path.join(cache, 'store'), '--runroot', path.join(cache, 'runroot')];
 /** Overlay mounts where the kernel lets us; copying whole trees where not. */
 const driver = ['--storage-driver', process.env.STORAGE_DRIVER || 'overlay'];
-const buildah = (args) => ['buildah', [...store, ...driver, ...args]];
+const buildah = (args) => [...store, ...driver, ...args];
+/** A build in namespaces of its own: whatever ends it, none of its processes and mounts is left. */
+const building = (args) => [
+  'unshare',
+  ['--mount', '--pid', '--fork', '--kill-child', '--mount-proc', 'buildah', ...buildah(args)],
+];
 function ask(...args) {
-  const [command, words] = buildah(args);
-  return execFileSync(command, words, { encoding: 'utf8', maxBuffer: 64e6 }).trim();
+  return execFileSync('buildah', buildah(args), { encoding: 'utf8', maxBuffer: 64e6 }).trim();
 }
 
 /** How this machine reaches npm's registry, given to the build and kept out of the image. */
@@ -49,7 +54,7 @@ function wayToRegistry(folder) {
 /** Builds the image and returns how long each of its steps took, in seconds; those that were cached took none. */
 async function build(name, context, mounts) {
   const { dockerfile, platform } = architectures[name];
-  const [command, words] = buildah([
+  const [command, words] = building([
     'bud',
     ...['--isolation', 'chroot', '--format', 'docker', '--layers', '--pull=never'],
     ...[...platform, ...mounts, '-f', path.join(context, dockerfile), '-t', `localhost/makercast-${name}`, context],
@@ -118,11 +123,14 @@ function report(name, { steps, sizes, facts }) {
   ].join('\n');
 }
 
-async function one(name, context, mounts) {
+async function one(name, context, mounts, built) {
   const from = Date.now();
-  await standIn(name, cache, buildah);
-  say(`${name}: stand-in for ${architectures[name].from} is there (${seconds(from)})`);
-  const { steps } = await build(name, context, mounts);
+  let steps = [];
+  if (!built) {
+    await standIn(name, cache, building, ask);
+    say(`${name}: stand-in for ${architectures[name].from} is there (${seconds(from)})`);
+    ({ steps } = await build(name, context, mounts));
+  }
   const sizes = layers(name);
   const container = ask('from', '--pull-never', `localhost/makercast-${name}`);
   try {
@@ -143,7 +151,7 @@ async function one(name, context, mounts) {
 async function main() {
   if (process.getuid() !== 0)
     throw new Stop('Images can be built and entered by root only. Run: sudo npm run test:images');
-  const { positionals } = parseArgs({ allowPositionals: true });
+  const { positionals, values } = parseArgs({ allowPositionals: true, options: { built: { type: 'boolean' } } });
   const names = positionals.length > 0 ? positionals : Object.keys(architectures);
   for (const name of names) {
     if (!architectures[name]) {
@@ -175,7 +183,7 @@ async function main() {
   execFileSync('sh', ['-c', 'git -C "$1" archive HEAD | tar -xf - -C "$2"', 'sh', root, context]);
   const mounts = wayToRegistry(path.join(scratch, 'way'));
   const reports = [];
-  for (const name of names) reports.push(await one(name, context, mounts));
+  for (const name of names) reports.push(await one(name, context, mounts, values.built));
   const text = reports.join('\n');
   writeFileSync(path.join(cache, 'report.md'), text);
   console.log(`\n${text}`);

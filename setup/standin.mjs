@@ -161,8 +161,8 @@ function makeLocal(architecture, folder) {
   rmSync(scratch, { recursive: true, force: true });
 }
 
-/** Makes the stand-in for `name`, or takes it from `cache`, and tags it as the Dockerfile's FROM. `buildah(args)`: its first words. */
-export async function standIn(name, cache, buildah) {
+/** Makes the stand-in for `name`, or takes it from `cache`, and tags it as the Dockerfile's FROM. `building` and `ask` run buildah. */
+export async function standIn(name, cache, building, ask) {
   const architecture = architectures[name];
   const tar = path.join(cache, `${architecture.suite}-${name}.tar`);
   const fresh = existsSync(tar) && Date.now() - statSync(tar).mtimeMs < cacheMs;
@@ -182,7 +182,7 @@ export async function standIn(name, cache, buildah) {
         path.join(folder, 'Dockerfile'),
         `FROM scratch\nADD root.tar /\nCOPY local /usr/local\nCOPY speed /etc/dpkg/dpkg.cfg.d/\nENV ${env.join(' ')} DEBIAN_FRONTEND=noninteractive\nCMD ["node"]\n`,
       );
-      const [command, first] = buildah([
+      const [command, first] = building([
         'bud',
         '--isolation',
         'chroot',
@@ -196,6 +196,5 @@ export async function standIn(name, cache, buildah) {
     }
     writeFileSync(path.join(folder, 'built'), '');
   }
-  const [command, first] = buildah(['tag', own, architecture.from]);
-  execFileSync(command, first);
+  ask('tag', own, architecture.from);
 }
