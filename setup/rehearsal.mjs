@@ -140,6 +140,8 @@ export async function rehearse({ inside, config, say }) {
       `node_modules: ${sh('du -sk /app/node_modules | cut -f1')} kB, ${sh('ls /app/node_modules | wc -l')} packages; dist: ${sh('du -sk /app/dist | cut -f1')} kB`,
     );
 
+    // What the entrypoint and the agent run must start, that is, have its libraries.
+    for (const program of ['tini', 'setpriv', 'udevadm', 'modprobe', 'v4l2-ctl', 'arecord']) sh(`${program} --version`);
     const look = Date.now();
     const lines = [];
     const probe = start(inside, config, ['probe'], {}, (line) => (lines.push(line), show(line)));
