@@ -29,6 +29,10 @@ for file in "$system"/gstreamer-1.0/libgst*.so; do
   case $keep in *" ${name%.so} "*) ;; *) rm "$file" ;; esac
 done
 
+# Of GLib's modules only TLS: those that look for a proxy in a desktop's settings end the program where there are none.
+find "$system/gio/modules" -name '*.so' ! -name 'libgiognutls.so' -delete
+"$system/glib-2.0/gio-querymodules" "$system/gio/modules"
+
 # libcamera-tools is here for `cam`; these two would keep Qt.
 rm -f /usr/bin/qcam /usr/bin/lc-compliance
 
