@@ -1,6 +1,6 @@
 /** The Debian packages that makercast needs, by purpose, and why each. Their names are those of Debian 12. */
 
-/** @typedef {'runtime' | 'build' | 'test' | 'bench' | 'fresh'} Purpose */
+/** @typedef {'runtime' | 'build' | 'test' | 'bench' | 'fresh' | 'images'} Purpose */
 
 /** @type {Record<Purpose, Record<string, string>>} */
 export const packages = {
@@ -34,6 +34,8 @@ export const packages = {
     ffmpeg: 'ffmpeg and ffprobe, which judge what arrived and make media files',
     openssl: 'certificates for rtmps:// to a server of our own',
     iproute2: 'ip and tc: network namespaces and slow links',
+    tini: 'the first process of the container images, whose entrypoint is tested',
+    udev: 'the same: names and rights of devices in a container',
   },
   bench: {
     nginx: 'the server to stream to',
@@ -49,6 +51,17 @@ export const packages = {
     'libnginx-mod-rtmp': 'its RTMP module',
     ffmpeg: 'judges what arrived at the server',
   },
+  images: {
+    buildah: 'builds the images without a container engine',
+    mmdebstrap: 'makes what stands in for the base images',
+    'arch-test': 'tells mmdebstrap that this machine can run another architecture',
+    'debian-archive-keyring': 'whom mmdebstrap trusts',
+    'qemu-user-static': 'runs programs of the ARM architectures',
+    git: 'the commit that is built',
+    nginx: 'the server that the images stream to',
+    'libnginx-mod-rtmp': 'its RTMP module',
+    ffmpeg: 'judges what arrived at the server',
+  },
 };
 
 /**
@@ -59,9 +72,10 @@ export const packages = {
 export const programs = {
   runtime: ['gst-launch-1.0', 'gst-inspect-1.0'],
   build: ['c++', 'make', 'python3', 'pkg-config'],
-  test: ['nginx', 'ffmpeg', 'ffprobe', 'openssl', 'ip', 'tc'],
+  test: ['nginx', 'ffmpeg', 'ffprobe', 'openssl', 'ip', 'tc', 'tini', 'udevadm'],
   bench: ['nginx', 'ffmpeg', 'strace'],
   fresh: ['mmdebstrap', 'git', 'nginx', 'ffmpeg'],
+  images: ['buildah', 'mmdebstrap', 'qemu-arm-static', 'git', 'nginx', 'ffmpeg'],
 };
 
 /** Of `names`, those that dpkg's status file (`/var/lib/dpkg/status`, given as text) does not call installed. */

@@ -1,0 +1,225 @@
+/** What is tried in an image that was built: the machine is looked at, 5 seconds are streamed, and the agent is told to stop. */
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+const seconds = 5;
+/** Node.js and GStreamer start slowly under emulation, and the first start scans all plugins. */
+const startMs = 8 * 60_000;
+const stopMs = 60_000;
+/** Small enough to be encoded in real time by an emulated processor. */
+const wanted = { width: 320, height: 240, fps: 10 };
+
+function within(promise, ms, what) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what} did not come within ${ms / 1000} s`)), ms);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+/**
+ * Namespaces as an engine makes them, $1 as the root. /sys is read-only, as in a container that is not privileged: the
+ * devices of this machine are left alone.
+ */
+const enter = `
+set -e
+mount --make-rprivate /
+mount --bind "$1" "$1"
+cd "$1"
+mount -t proc proc proc
+mount --rbind /sys sys
+mount -o remount,bind,ro sys
+mount -t tmpfs -o mode=755 dev dev
+for node in null:1:3 zero:1:5 full:1:7 random:1:8 urandom:1:9; do
+  mknod -m 666 "dev/\${node%%:*}" c $(echo "\${node#*:}" | tr : ' ')
+done
+ln -s /proc/self/fd dev/fd
+mkdir dev/shm
+mount -t tmpfs -o mode=1777 shm dev/shm
+mount -t tmpfs -o mode=1777 tmp tmp
+mount -t tmpfs -o mode=755 run run
+shift
+exec chroot . "$@"
+`;
+
+/** Runs the image's entrypoint with `words`, as the first process. Lines of its output go to `onLine`. */
+function start(inside, config, words, env, onLine) {
+  const own = Object.fromEntries(
+    config.Env.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]),
+  );
+  const unshare = ['unshare', '--mount', '--pid', '--fork', '--kill-child', 'sh', '-c', enter, 'enter', inside];
+  // It dies with this process, however that ends.
+  const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...unshare, ...config.Entrypoint, ...words], {
+    env: { ...own, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  for (const stream of [child.stdout, child.stderr]) {
+    let rest = '';
+    stream.setEncoding('utf8').on('data', (chunk) => {
+      const lines = (rest + chunk).split('\n');
+      rest = lines.pop();
+      lines.forEach(onLine);
+    });
+  }
+  return { child, exit: once(child, 'close').then(([code, signal]) => code ?? signal) };
+}
+
+const children = (pid) =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
+
+/** Throws unless the process has lost root for good. */
+function mustBeHarmless(pid) {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  const field = (name) => new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(status)[1].trim();
+  if (field('Uid') !== Array(4).fill(10001).join('\t')) throw new Error(`the agent runs as ${field('Uid')}`);
+  for (const set of ['CapPrm', 'CapEff', 'CapBnd', 'CapAmb']) {
+    if (!/^0+$/.test(field(set))) throw new Error(`the agent has ${set} ${field(set)}`);
+  }
+  if (field('NoNewPrivs') !== '1') throw new Error('the agent may gain privileges');
+}
+
+/** An nginx-rtmp of this machine on a free port of 127.0.0.1. */
+async function server(folder) {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address();
+  await new Promise((resolve) => probe.close(resolve));
+  const conf = path.join(folder, 'nginx.conf');
+  writeFileSync(
+    conf,
+    `load_module /usr/lib/nginx/modules/ngx_rtmp_module.so; daemon off; master_process off; pid ${folder}/nginx.pid;
+     error_log stderr; events {} rtmp { server { listen 127.0.0.1:${port}; application live { live on; } } }`,
+  );
+  const mortal = ['--pdeathsig', 'KILL', '--', 'nginx', '-p', folder, '-e', 'stderr', '-c', conf];
+  const nginx = spawn('setpriv', mortal, { stdio: ['ignore', 'inherit', 'inherit'] });
+  return { url: `rtmp://127.0.0.1:${port}/live`, stop: () => nginx.kill('SIGTERM') };
+}
+
+/** Records 5 seconds of `url` into a file as a viewer, and says what is in it; throws where that is not a whole stream. */
+async function record(url, file) {
+  const args = ['-v', 'error', '-y', '-i', url, '-t', String(seconds), '-c', 'copy', file];
+  const ffmpeg = spawn('ffmpeg', args, { stdio: ['ignore', 'inherit', 'inherit'] });
+  const [code] = await within(once(ffmpeg, 'close'), stopMs, `media at ${url}`).finally(() => ffmpeg.kill('SIGKILL'));
+  if (code !== 0) throw new Error('ffmpeg could not record the stream (see above)');
+  const probe = ['-v', 'error', '-count_packets', '-show_streams', '-of', 'json', file];
+  const { streams } = JSON.parse(execFileSync('ffprobe', probe, { encoding: 'utf8' }));
+  const find = (codec) => streams.find((stream) => stream.codec_name === codec);
+  const [video, audio] = [find('h264'), find('aac')];
+  const packets = (stream) => Number(stream?.nb_read_packets ?? 0);
+  // 50 pictures and 234 packets of sound (48000 / 1024 each second): on a busy machine an emulated encoder drops some of them.
+  if (video?.width !== wanted.width || packets(video) < 30 || packets(audio) < 150) {
+    const seen = streams.map(
+      (one) => `${one.codec_name} ${one.width ?? ''} ${one.nb_read_packets} packets, ${one.duration ?? '?'} s`,
+    );
+    throw new Error(`what arrived is no stream of ${seconds} s: ${seen.join('; ')}`);
+  }
+  // It must decode as well.
+  execFileSync('ffmpeg', ['-v', 'error', '-xerror', '-i', file, '-f', 'null', '-'], { stdio: 'inherit' });
+  return `${video.width}x${video.height} H.264, ${packets(video)} pictures, ${packets(audio)} AAC packets in ${seconds} s`;
+}
+
+/** Tries the image whose root is mounted at `inside`; returns what was found, a line each. Throws where something is amiss. */
+export async function rehearse({ inside, config, say }) {
+  const folder = mkdtempSync(path.join(tmpdir(), 'makercast-rehearsal-'));
+  const facts = [];
+  const fact = (line) => {
+    facts.push(line);
+    say(line);
+  };
+  const show = (line) => console.log(`  | ${line}`);
+  const sh = (script) =>
+    execFileSync('chroot', [inside, 'sh', '-c', script], { encoding: 'utf8', env: envOf(config) }).trim();
+  let nginx, agent;
+  try {
+    fact(
+      `${sh('uname -m')}, Node.js ${sh('node --version')}, ${sh('gst-launch-1.0 --version').split('\n')[1] ?? 'GStreamer ?'}`,
+    );
+    fact(`compiled addon: ${addon(inside)}`);
+    fact(
+      `node_modules: ${sh('du -sk /app/node_modules | cut -f1')} kB, ${sh('ls /app/node_modules | wc -l')} packages; dist: ${sh('du -sk /app/dist | cut -f1')} kB`,
+    );
+
+    // What the entrypoint and the agent run must start, that is, have its libraries.
+    for (const program of ['tini', 'setpriv', 'udevadm', 'modprobe', 'v4l2-ctl', 'arecord']) sh(`${program} --version`);
+    const look = Date.now();
+    const lines = [];
+    const probe = start(inside, config, ['probe'], {}, (line) => (lines.push(line), show(line)));
+    const code = await within(probe.exit, startMs, 'the end of makercast probe').finally(() =>
+      probe.child.kill('SIGKILL'),
+    );
+    if (code !== 0) throw new Error(`makercast probe ended with ${code}`);
+    fact(
+      `makercast probe: exit code 0 after ${Math.round((Date.now() - look) / 1000)} s, emulated: ${lines
+        .filter((line) => /x264enc|openh264enc|v4l2h264enc/.test(line))
+        .map((line) => line.trim())
+        .join('; ')}`,
+    );
+
+    nginx = await server(folder);
+    const env = {
+      VIDEO_SOURCE: 'test',
+      AUDIO_SOURCE: 'test',
+      VIDEO_WIDTH: String(wanted.width),
+      VIDEO_HEIGHT: String(wanted.height),
+      VIDEO_FPS: String(wanted.fps),
+      STREAM_URL: nginx.url,
+      STREAM_KEY: 'image',
+      LOG_STATUS_SECONDS: '1',
+    };
+    const asked = Date.now();
+    let live;
+    const onAir = new Promise((resolve) => (live = resolve));
+    agent = start(inside, config, [], env, (line) => {
+      if (!line.includes('"event":"status"')) show(line.slice(0, 400));
+      if (/"actual":"live"/.test(line)) live();
+    });
+    const died = agent.exit.then((ended) => Promise.reject(new Error(`makercast ended by itself with ${ended}`)));
+    died.catch(() => {});
+    await Promise.race([within(onAir, startMs, 'a stream that is live'), died]);
+    fact(`on the air ${Math.round((Date.now() - asked) / 1000)} s after its start, emulated`);
+    fact(
+      `5 s of \`test\` into a file, by RTMP to an nginx outside: ${await Promise.race([record(`${nginx.url}/image`, path.join(folder, 'arrived.mkv')), died])}`,
+    );
+
+    const [first] = children(agent.child.pid);
+    const tree = [first, ...children(first)];
+    tree.forEach(mustBeHarmless);
+    fact(`the init and the agent run as 10001, without capabilities (CapBnd 0), NoNewPrivs 1`);
+    const health = execFileSync(
+      'nsenter',
+      ['-t', String(first), '-m', '-p', '-r', '-w', '--', ...config.Healthcheck.Test.slice(1)],
+      {
+        encoding: 'utf8',
+        env: envOf(config),
+      },
+    );
+    fact(`health check: exit code 0${health && ` (${health.trim()})`}`);
+    const told = Date.now();
+    process.kill(first, 'SIGTERM');
+    const ended = await within(agent.exit, stopMs, 'the end after SIGTERM');
+    if (ended !== 0) throw new Error(`after SIGTERM makercast ended with ${ended}, not 0`);
+    fact(`SIGTERM: exit code 0 after ${((Date.now() - told) / 1000).toFixed(1)} s`);
+    return facts;
+  } finally {
+    agent?.child.kill('SIGKILL');
+    nginx?.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+const envOf = (config) =>
+  Object.fromEntries(config.Env.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]));
+
+/** Architecture attributes of the compiled binding, as the linker noted them. */
+function addon(inside) {
+  const folder = path.join(inside, 'app/node_modules/gstreamer-superficial/build/Release');
+  const [file] = execFileSync('find', [folder, '-name', '*.node'], { encoding: 'utf8' }).trim().split('\n');
+  if (!file) throw new Error('the image holds no compiled binding');
+  const header = execFileSync('readelf', ['-hA', file], { encoding: 'utf8' });
+  const value = (name) => new RegExp(`${name}:\\s*(.*)`).exec(header)?.[1];
+  return [value('Machine'), value('Tag_CPU_arch'), value('Tag_FP_arch')].filter(Boolean).join(', ');
+}

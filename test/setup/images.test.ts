@@ -1,0 +1,420 @@
+/** The container images: what balena and Docker read of them is sound, and the entrypoint does what it promises. */
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { parse } from 'yaml';
+import { freePorts, run, temporaryFolder } from '../helpers/command.js';
+import { until } from '../helpers/feed.js';
+import { available } from '../helpers/namespace.js';
+import { processInfo } from '../helpers/processes.js';
+import { root } from '../helpers/root.js';
+import { balenaProblems } from './compose.js';
+import { startContainer } from './container.js';
+
+const read = (file: string): string => readFileSync(path.join(root, file), 'utf8');
+const version = (JSON.parse(read('package.json')) as { version: string }).version;
+const dockerfiles = ['Dockerfile.template', 'Dockerfile.rpi'];
+/** The one that the entrypoint drops to. */
+const uid = 10001;
+
+describe('docker-compose.yml', () => {
+  const text = read('docker-compose.yml');
+
+  test('keeps to what balena takes of Compose', () => assert.deepEqual(balenaProblems(text), []));
+
+  test('and what it does not take is found', () => {
+    const wrong: readonly (readonly [string, string, RegExp])[] = [
+      ["version: '2.4'", "version: '3.8'", /version/],
+      ['privileged: true', 'privileged: true\n    env_file: .env', /env_file/],
+      ['privileged: true', 'privileged: true\n    container_name: x', /container_name/],
+      ['privileged: true', 'privileged: true\n    deploy: {}', /deploy/],
+      ["'80:8080'", "'${PORT}:8080'", /\$\{PORT\}/],
+      ['makercast-data:/data', '/var/lib:/data', /volume/],
+      ['makercast-data:/data', './data:/data', /volume/],
+      ['makercast-data:/data', 'other:/data', /volume/],
+      ['io.balena.features.kernel-modules', 'io.balena.features.kernel_modules', /label/],
+    ];
+    for (const [from, to, expected] of wrong) {
+      assert.ok(text.includes(from), from);
+      assert.match(balenaProblems(text.replace(from, to)).join('\n'), expected);
+    }
+  });
+
+  test('is one service with what makercast needs of the host', () => {
+    const { services } = parse(text) as { services: Record<string, Record<string, unknown>> };
+    const [service, ...further] = Object.values(services);
+    assert.equal(further.length, 0);
+    assert.deepEqual(service!['ports'], ['80:8080']);
+    assert.equal(service!['privileged'], true);
+    assert.deepEqual(service!['labels'], {
+      'io.balena.features.supervisor-api': '1',
+      'io.balena.features.kernel-modules': '1',
+      'io.balena.features.requires.sw.balena-os': '>=6.5.24+rev4',
+    });
+    // A fixed Dockerfile would be built for every architecture: the builder chooses only where none is named.
+    assert.deepEqual(service!['build'], { context: '.' });
+  });
+});
+
+test('docker-compose.dev.yml has the agent, a server and a broker, and declares what it mentions', () => {
+  const file = parse(read('docker-compose.dev.yml')) as {
+    services: Record<string, { build?: { dockerfile: string }; configs?: { source: string }[]; volumes?: string[] }>;
+    volumes: object;
+    configs: object;
+  };
+  assert.deepEqual(Object.keys(file.services), ['makercast', 'rtmp', 'mqtt']);
+  for (const { build, configs = [], volumes = [] } of Object.values(file.services)) {
+    if (build) assert.ok(existsSync(path.join(root, build.dockerfile)));
+    for (const { source } of configs) assert.ok(source in file.configs, source);
+    for (const volume of volumes) assert.ok(volume.split(':')[0]! in file.volumes, volume);
+  }
+});
+
+describe('balena.yml', () => {
+  interface Asset {
+    type: string;
+    data: { url: string };
+  }
+  interface Blueprint {
+    [key: string]: unknown;
+    version: string;
+    description: string;
+    assets: { repository: Asset; logo: Asset };
+    data: {
+      applicationConfigVariables: Record<string, string | number>[];
+      defaultDeviceType: string;
+      supportedDeviceTypes: string[];
+    };
+  }
+  const text = read('balena.yml');
+  const blueprint = parse(text) as Blueprint;
+
+  test('has the keys that balena knows, and the version of package.json', () => {
+    assert.deepEqual(Object.keys(blueprint), ['type', 'name', 'version', 'description', 'assets', 'data']);
+    assert.equal(blueprint['type'], 'sw.application');
+    assert.equal(blueprint['name'], 'makercast');
+    assert.equal(blueprint.version, version);
+    assert.deepEqual(Object.keys(blueprint.assets), ['repository', 'logo']);
+    for (const asset of Object.values(blueprint.assets)) {
+      assert.equal(asset.type, 'blob.asset');
+      assert.equal(new URL(asset.data.url).protocol, 'https:');
+    }
+    assert.deepEqual(Object.keys(blueprint.data), [
+      'applicationConfigVariables',
+      'defaultDeviceType',
+      'supportedDeviceTypes',
+    ]);
+  });
+
+  test('sets one value a configuration variable, and no stream key or other stand-in', () => {
+    const variables = blueprint.data.applicationConfigVariables;
+    for (const variable of variables) {
+      const [[name, value] = ['', ''], ...further] = Object.entries(variable);
+      assert.equal(further.length, 0);
+      assert.match(name, /^BALENA_HOST_CONFIG_[a-z_]+$/);
+      // A comma-joined value has made devices reboot for ever.
+      assert.match(String(value), /^[\w-]+$/);
+    }
+    assert.deepEqual(Object.assign({}, ...variables), {
+      BALENA_HOST_CONFIG_gpu_mem: 128,
+      BALENA_HOST_CONFIG_start_x: 1,
+    });
+    const values = text.replaceAll(/#.*/g, '');
+    assert.doesNotMatch(values, /example|placeholder|change-?me|your[-_ ]|todo|<[^>]+>|:\s*(''|"")\s*$/im);
+    assert.match(text, /# The camera stack is/);
+  });
+
+  test('names device types that there is an image for, and files that exist', () => {
+    const { defaultDeviceType, supportedDeviceTypes } = blueprint.data;
+    assert.ok(supportedDeviceTypes.includes(defaultDeviceType));
+    assert.deepEqual(supportedDeviceTypes, [
+      'raspberry-pi',
+      'raspberrypi3',
+      'raspberrypi3-64',
+      'raspberrypi0-2w-64',
+      'raspberrypi4-64',
+    ]);
+    // The builder's own order: Dockerfile.<device type>, Dockerfile.<architecture>, Dockerfile.template.
+    assert.ok(dockerfiles.every((file) => existsSync(path.join(root, file))));
+    const logo = /\/main\/(.+)$/.exec(blueprint.assets.logo.data.url)?.[1];
+    assert.ok(logo && existsSync(path.join(root, logo)), logo);
+    const repository = blueprint.assets.repository.data.url;
+    assert.ok(blueprint.assets.logo.data.url.includes(new URL(repository).pathname));
+    const button = `https://dashboard.balena-cloud.com/deploy?repoUrl=${repository}`;
+    assert.ok(read('README.md').includes(`(${button})`), `README.md has no button with ${button}`);
+  });
+});
+
+describe('Dockerfiles', () => {
+  /** The stages' texts without comments, continued lines joined. */
+  const stages = (file: string): string[] =>
+    read(file)
+      .replaceAll(/^#.*\n/gm, '')
+      .replaceAll('\\\n', ' ')
+      .split(/^(?=FROM )/m)
+      .filter((stage) => stage.startsWith('FROM '));
+
+  for (const file of dockerfiles) {
+    test(`${file}: two stages of one base of Node.js 22; nothing of the first but the application is in the second`, () => {
+      const [build = '', final = '', ...further] = stages(file);
+      assert.equal(further.length, 0);
+      const base = /^FROM (node:22-[\w.-]+)/.exec(final)?.[1];
+      assert.ok(base && build.startsWith(`FROM ${base} AS build\n`), base);
+      const copies = final.match(/^COPY --from=build .*/gm) ?? [];
+      assert.deepEqual(
+        copies.map((line) => line.split(' ').pop()),
+        ['/app/package.json', '/app/node_modules', '/app/dist'],
+      );
+      assert.match(build, /npm prune --omit=dev/);
+      assert.doesNotMatch(final, /g\+\+|python3|-dev\b|npm /);
+      assert.doesNotMatch(final, /^USER /m);
+      for (const line of ['HEALTHCHECK', 'STOPSIGNAL SIGTERM', 'ENTRYPOINT ["makercast"]']) {
+        assert.ok(final.includes(`\n${line}`), line);
+      }
+      assert.match(final, /MAKERCAST_DATA=\/data\b/);
+      assert.match(final, new RegExp(`\\b${uid}\\b`));
+    });
+
+    test(`${file} copies only what .dockerignore lets through, and that exists`, () => {
+      const allowed = read('.dockerignore')
+        .split('\n')
+        .filter((line) => line.startsWith('!'))
+        .map((line) => line.slice(1));
+      const sources = stages(file)
+        .join('')
+        .split('\n')
+        .filter((line) => line.startsWith('COPY ') && !line.includes('--from='))
+        .flatMap((line) => line.split(/\s+/).slice(1, -1));
+      assert.ok(sources.length > 5);
+      for (const source of sources) {
+        assert.ok(existsSync(path.join(root, source)), source);
+        assert.ok(
+          allowed.some((entry) => source === entry || source.startsWith(`${entry}/`)),
+          `${source} is left out by .dockerignore`,
+        );
+      }
+    });
+  }
+
+  test('Dockerfile.template installs every package that a run needs', async () => {
+    const { packages } = (await import(pathToFileURL(path.join(root, 'setup/packages.mjs')).href)) as {
+      packages: Record<string, Record<string, string>>;
+    };
+    const [build = '', final = ''] = stages('Dockerfile.template');
+    const installed = (stage: string): string[] =>
+      /--no-install-recommends ([^&]*)&&/.exec(stage)![1]!.trim().split(/\s+/).sort();
+    const further = ['gstreamer1.0-libcamera', 'kmod', 'libcamera-tools', 'tini', 'udev'];
+    assert.deepEqual(installed(final), [...new Set([...Object.keys(packages['runtime']!), ...further])].sort());
+    assert.deepEqual(installed(build), Object.keys(packages['build']!).sort());
+  });
+});
+
+test('every element of a pipeline is in a plugin that stays in the image', async () => {
+  const golden = path.join(root, 'test/golden');
+  const texts = (await readdir(golden)).map((file) => readFileSync(path.join(golden, file), 'utf8'));
+  const probes = readFileSync(path.join(root, 'pipelines/probe.ts'), 'utf8');
+  // Words that stand where an element stands; whatever gst-inspect does not know is none, or not installed here.
+  const words = new Set(
+    [...texts, probes].flatMap((text) => [...text.matchAll(/(?:^|! |')([a-z][a-z0-9]+)\b/gm)]).map(([, word]) => word!),
+  );
+  const kept = new Set(/^plugins='([^']*)'/m.exec(read('image/lean-system.sh'))![1]!.trim().split(/\s+/));
+  const found: string[] = [];
+  await Promise.all(
+    [...words].map(async (word) => {
+      const { code, stdout } = await run('gst-inspect-1.0', [word], { mayFail: true });
+      const plugin = code === 0 ? /^\s*Filename\s+.*\/libgst(\w+)\.so$/m.exec(stdout.toString())?.[1] : undefined;
+      if (plugin === undefined) return;
+      found.push(word);
+      assert.ok(kept.has(plugin), `${word} is in the plugin ${plugin}, which image/lean-system.sh takes out`);
+    }),
+  );
+  for (const element of [
+    'videotestsrc',
+    'x264enc',
+    'flvmux',
+    'rtmp2sink',
+    'v4l2src',
+    'alsasrc',
+    'decodebin',
+    'clockoverlay',
+  ]) {
+    assert.ok(found.includes(element), `${element} was not looked up: ${found.join()}`);
+  }
+});
+
+describe('the entrypoint', { skip: !available() && 'namespaces can be made by root only' }, () => {
+  const field = (pid: number, name: string): string =>
+    new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]!.trim();
+
+  /** Nobody listens there: the agent works, and its output waits. */
+  const environment = async (): Promise<Record<string, string>> => {
+    const [port] = await freePorts(1);
+    return {
+      VIDEO_SOURCE: 'test',
+      AUDIO_SOURCE: 'test',
+      LOG_STATUS_SECONDS: '1',
+      STREAM_URL: `rtmp://127.0.0.1:${port}/live`,
+      STREAM_KEY: 'image',
+    };
+  };
+
+  test('drops root for good, prepares /data and the lock folder, and passes SIGTERM on', async () => {
+    const { folder, remove } = await temporaryFolder();
+    const data = path.join(folder, 'data');
+    try {
+      await mkdir(data);
+      await writeFile(path.join(data, 'makercast.yml'), 'video:\n  width: 640\n  height: 480\n');
+      const container = await startContainer(folder, { privileged: false, data, env: await environment() });
+      await using agent = container.agent;
+      const line = await agent.status((status) => status.outputs['main'] !== undefined);
+      assert.match(JSON.stringify(line), /640/, 'settings are read from /data/makercast.yml');
+
+      const main = agent
+        .processes()
+        .find((item) => item.command.startsWith('makercast') && item.parent === container.first);
+      assert.ok(main, 'the agent is a child of the init');
+      const capture = await agent.descendant('capture');
+      for (const pid of [container.first, main.pid, capture.pid]) {
+        assert.equal(field(pid, 'Uid'), Array(4).fill(uid).join('\t'));
+        assert.equal(field(pid, 'Gid'), Array(4).fill(uid).join('\t'));
+        for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb']) {
+          assert.match(field(pid, set), /^0+$/, `${set} of ${pid}`);
+        }
+        assert.equal(field(pid, 'NoNewPrivs'), '1');
+      }
+      // No shell in between: the first process is the init itself.
+      assert.match(processInfo(container.first)!.command, /^tini -- node /);
+      // balenaOS numbers audio 29 and video 44; gpio is the image's.
+      const groups = field(main.pid, 'Groups').split(' ');
+      for (const group of ['29', '44', '997']) assert.ok(groups.includes(group), `group ${group} of ${groups.join()}`);
+      assert.ok(!groups.includes('0'));
+
+      for (const kept of [data, path.join(data, 'cache'), path.join(data, 'settings.json')]) {
+        assert.equal((await stat(kept)).uid, uid, kept);
+      }
+      const lock = await container.exec('stat', '-c', '%u', '/tmp/balena');
+      assert.equal(lock.stdout.toString().trim(), String(uid));
+      const left = await container.exec('ls', '/tmp');
+      assert.doesNotMatch(left.stdout.toString(), /makercast-run-1-left/);
+
+      process.kill(container.first, 'SIGTERM');
+      const { code } = await agent.end();
+      assert.equal(code, 0);
+      await agent.gone();
+    } finally {
+      await remove();
+    }
+  });
+
+  test('a second container goes on with what the first has kept, and another user cannot read it', async () => {
+    const { folder, remove } = await temporaryFolder();
+    const data = path.join(folder, 'data');
+    try {
+      const env = await environment();
+      {
+        const { agent, first } = await startContainer(folder, { privileged: false, data, env });
+        await using first_ = agent;
+        await first_.status();
+        process.kill(first, 'SIGTERM');
+        await agent.end();
+      }
+      const before = await readFile(path.join(data, 'settings.json'), 'utf8');
+      assert.equal((await stat(path.join(data, 'settings.json'))).mode & 0o077, 0);
+      // A setting that is not valid does not end a supervised agent: it falls back to what the volume holds.
+      const { agent, first } = await startContainer(folder, {
+        privileged: false,
+        data,
+        env: { ...env, VIDEO_WIDTH: 'wide' },
+      });
+      await using second = agent;
+      const status = await second.status(({ actual }) => actual === 'degraded');
+      assert.match(JSON.stringify(status.problems), /wide|VIDEO_WIDTH/);
+      assert.equal(await readFile(path.join(data, 'settings.json'), 'utf8'), before);
+      process.kill(first, 'SIGTERM');
+      assert.equal((await second.end()).code, 0);
+    } finally {
+      await remove();
+    }
+  });
+
+  test('the health check tells an agent that works from one that stands still', async () => {
+    const { folder, remove } = await temporaryFolder();
+    try {
+      const data = path.join(folder, 'data');
+      const { agent, first, exec } = await startContainer(folder, {
+        privileged: false,
+        data,
+        env: await environment(),
+      });
+      await using running = agent;
+      await running.status();
+      const well = await exec('/usr/local/bin/makercast-health');
+      assert.equal(well.code, 0, well.stdout.toString());
+      const main = running.processes().find((item) => item.command.startsWith('makercast') && item.parent === first)!;
+      process.kill(main.pid, 'SIGSTOP');
+      const stuck = await exec('/usr/local/bin/makercast-health');
+      assert.equal(stuck.code, 1);
+      assert.match(stuck.stdout.toString(), /not moved/);
+      process.kill(main.pid, 'SIGCONT');
+      process.kill(first, 'SIGTERM');
+      await running.end();
+    } finally {
+      await remove();
+    }
+  });
+
+  test('a command run in the container drops root as well', async () => {
+    const { folder, remove } = await temporaryFolder();
+    try {
+      const data = path.join(folder, 'data');
+      const { agent, first, exec } = await startContainer(folder, {
+        privileged: false,
+        data,
+        env: await environment(),
+      });
+      await using running = agent;
+      await running.status();
+      const help = await exec('/usr/local/bin/makercast', 'help');
+      assert.equal(help.code, 0, help.stderr);
+      assert.match(help.stdout.toString(), /^Usage: makercast/);
+      const probe = await exec('env', 'MAKERCAST_DATA=/data', '/usr/local/bin/makercast', 'probe');
+      assert.equal(probe.code, 0, probe.stderr);
+      // What it may have cached is not root's, or the agent could not read it.
+      const foreign = await exec('find', '/data', '!', '-user', String(uid));
+      assert.equal(foreign.stdout.toString(), '');
+      process.kill(first, 'SIGTERM');
+      await running.end();
+    } finally {
+      await remove();
+    }
+  });
+
+  test('privileged: the kernel’s devices, udev, and pins that the agent may open', async () => {
+    const { folder, remove } = await temporaryFolder();
+    try {
+      const data = path.join(folder, 'data');
+      const container = await startContainer(folder, { privileged: true, data, env: await environment() });
+      await using agent = container.agent;
+      await agent.status();
+      const mounts = (await container.exec('cat', '/proc/mounts')).stdout.toString();
+      if (agent.stderr.includes('no devtmpfs')) assert.doesNotMatch(mounts, / \/dev devtmpfs /);
+      else assert.match(mounts, / \/dev devtmpfs /);
+      for (const kept of ['/dev/pts devpts', '/dev/shm tmpfs']) assert.ok(mounts.includes(` ${kept} `), kept);
+      await until(() => agent.processes().some(({ command }) => command.includes('udevd')), 5000, 'udevd');
+      const pins = await container.exec('stat', '-c', '%g %a', '/sys/class/gpio/export', '/sys/class/gpio/unexport');
+      assert.deepEqual(pins.stdout.toString().trim().split('\n'), ['997 664', '997 664']);
+      const main = agent
+        .processes()
+        .find((item) => item.command.startsWith('makercast') && item.parent === container.first)!;
+      assert.match(field(main.pid, 'CapBnd'), /^0+$/);
+      process.kill(container.first, 'SIGTERM');
+      assert.equal((await agent.end()).code, 0);
+      await agent.gone();
+    } finally {
+      await remove();
+    }
+  });
+});
