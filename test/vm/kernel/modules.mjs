@@ -31,6 +31,12 @@ export const modules = [
     name: 'v4l2-mem2mem',
     files: ['drivers/media/v4l2-core/v4l2-mem2mem.c'],
   },
+  {
+    // A stand-in for the Pi's H.264 encoder.
+    name: 'vh264enc',
+    files: [],
+    own: ['vh264enc/vh264enc.c', 'vh264enc/h264.c', 'vh264enc/h264.h'],
+  },
 ];
 
 /** Programs of the guest: one C file each, of this folder, compiled with `cc -O2 -Wall -static` and found in the guest's PATH by `name`. */
