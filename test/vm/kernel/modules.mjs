@@ -35,7 +35,7 @@ export const modules = [
     // A stand-in for the Pi's H.264 encoder.
     name: 'vh264enc',
     files: [],
-    own: ['vh264enc/vh264enc.c', 'vh264enc/h264.c', 'vh264enc/h264.h'],
+    own: ['vh264enc-driver.c', 'h264.c', 'h264.h'],
   },
 ];
 

@@ -506,7 +506,7 @@ static int set_format(struct file *file, void *fh, struct v4l2_format *f)
 	} else {
 		s->coded_size = pix->plane_fmt[0].sizeimage;
 	}
-	note(s, "format %p4cc %ux%u", &pix->pixelformat, pix->width, pix->height);
+	note(s, "format %.4s %ux%u", (const char *)&pix->pixelformat, pix->width, pix->height);
 	return 0;
 }
 
