@@ -40,4 +40,4 @@ export const modules = [
 ];
 
 /** Programs of the guest: one C file each, of this folder, compiled with `cc -O2 -Wall -static` and found in the guest's PATH by `name`. */
-export const programs = [];
+export const programs = [{ name: 'usb-camera', file: 'usb-camera.c' }];
