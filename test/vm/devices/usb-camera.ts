@@ -50,27 +50,29 @@ export const tone = 1000;
 const gadgets = '/sys/kernel/config/usb_gadget';
 const controller = 'dummy_udc.0';
 
-/** Left half and right half of the picture, apart from a white bar that goes through the middle. */
-const halves = { left: 'red', right: 'blue' };
-/** Pictures of each file: half a second, over and over. */
-const pictures = 15;
-
-/** Pictures in the wanted format, made at the first call. */
-async function pictureFile(folder: string, format: Format, size: string): Promise<string> {
-  const file = path.join(folder, `${size}.${format}`);
-  const scene =
-    `color=${halves.left}:size=${size}:rate=30[l];color=${halves.right}:size=${size}:rate=30,crop=iw/2:ih:iw/2:0[r];` +
-    `color=white:size=${size}:rate=30,crop=iw:16:0:0[w];[l][r]overlay=W/2:0[lr];` +
-    `[lr][w]overlay=0:H/4+mod(n\\,${pictures})*H/2/${pictures}[out]`;
-  const coded =
-    format === 'yuyv'
-      ? ['-pix_fmt', 'yuyv422', '-c:v', 'rawvideo']
-      : ['-pix_fmt', 'yuvj422p', '-c:v', 'mjpeg', '-q:v', '4'];
-  await run('ffmpeg', [
-    ...['-nostdin', '-v', 'error', '-filter_complex', scene, '-map', '[out]', '-frames:v', String(pictures)],
-    ...[...coded, '-f', format === 'yuyv' ? 'rawvideo' : 'mjpeg', file],
-  ]);
-  return file;
+/** One minute of the tone as a WAV file: 16 bits, the same in every channel. */
+function wav({ rate, channels }: Model): Buffer {
+  // A period is a whole number of samples at every rate used here.
+  const period = rate / tone;
+  const samples = Buffer.alloc(60 * rate * channels * 2);
+  const one = Buffer.alloc(period * channels * 2);
+  for (let i = 0; i < period * channels; i++) {
+    one.writeInt16LE(Math.round(8192 * Math.sin((2 * Math.PI * Math.floor(i / channels)) / period)), i * 2);
+  }
+  samples.fill(one);
+  const head = Buffer.alloc(44);
+  head.write('RIFF\0\0\0\0WAVEfmt ', 'latin1');
+  head.writeUInt32LE(36 + samples.length, 4);
+  head.writeUInt32LE(16, 16);
+  head.writeUInt16LE(1, 20);
+  head.writeUInt16LE(channels, 22);
+  head.writeUInt32LE(rate, 24);
+  head.writeUInt32LE(rate * channels * 2, 28);
+  head.writeUInt16LE(channels * 2, 32);
+  head.writeUInt16LE(16, 34);
+  head.write('data', 36, 'latin1');
+  head.writeUInt32LE(samples.length, 40);
+  return Buffer.concat([head, samples]);
 }
 
 const exists = async (file: string): Promise<boolean> =>
@@ -83,15 +85,14 @@ const put = (file: string, text: string): Promise<void> => writeFile(file, text)
 export class UsbCamera implements AsyncDisposable {
   /** What the camera was asked for: `start mjpeg 320x240 333333`, `stop`, `set brightness 140`. */
   readonly seen = new Feed<string>('requests to the USB camera');
-  #responder: ChildProcess | undefined;
+  #responder: { readonly child: ChildProcess; readonly gone: Promise<unknown> } | undefined;
   #player: ChildProcess | undefined;
   #plays = true;
 
   private constructor(
     readonly model: Model,
     private readonly formats: readonly Format[],
-    private readonly files: readonly string[],
-    private readonly removeFiles: () => Promise<void>,
+    private readonly removeTone: () => Promise<void>,
     private readonly gadget: string,
   ) {}
 
@@ -100,23 +101,8 @@ export class UsbCamera implements AsyncDisposable {
     await load('dummy_hcd', 'is_high_speed=1');
     for (const module of ['libcomposite', 'uvcvideo', 'snd-usb-audio']) await load(module);
     const { folder, remove } = await temporaryFolder();
-    const files: string[] = [];
-    for (const format of formats)
-      for (const size of sizes[format]) files.push(`${format}:${size}:${await pictureFile(folder, format, size)}`);
-    const sound = `sine=frequency=${tone}:sample_rate=${model.rate}:duration=60,volume=2`;
-    await run('ffmpeg', [
-      '-nostdin',
-      '-v',
-      'error',
-      '-f',
-      'lavfi',
-      '-i',
-      sound,
-      '-ac',
-      String(model.channels),
-      path.join(folder, 'tone.wav'),
-    ]);
-    const camera = new UsbCamera(model, formats, files, remove, path.join(gadgets, model.product));
+    await writeFile(path.join(folder, 'tone.wav'), wav(model));
+    const camera = new UsbCamera(model, formats, remove, path.join(gadgets, model.product));
     await camera.#describe();
     await put(path.join(camera.gadget, 'UDC'), controller);
     await camera.push();
@@ -146,7 +132,10 @@ export class UsbCamera implements AsyncDisposable {
       ...(model.name !== undefined && { product: model.name }),
     });
     const configuration = await make('configs/c.1', { MaxPower: 500 });
-    const video = await make('functions/uvc.0', { streaming_maxpacket: 3072, function_name: model.name ?? 'UVC Camera' });
+    const video = await make('functions/uvc.0', {
+      streaming_maxpacket: 3072,
+      function_name: model.name ?? 'UVC Camera',
+    });
     const header = await make('functions/uvc.0/streaming/header/h', {});
     for (const format of this.formats) {
       const folder = `functions/uvc.0/streaming/${format === 'yuyv' ? 'uncompressed' : 'mjpeg'}/${format}`;
@@ -245,7 +234,8 @@ export class UsbCamera implements AsyncDisposable {
   async push(): Promise<void> {
     const folder = `/sys/devices/platform/${controller}/gadget.0/video4linux`;
     const own = await until(async () => (await exists(folder)) && (await readdir(folder))[0], 5000, 'the gadget');
-    const child = spawn(...mortal('usb-camera', [`/dev/${own}`, ...this.files]), { stdio: ['ignore', 'pipe', 'pipe'] });
+    const frames = this.formats.flatMap((format) => sizes[format].map((size) => `${format}:${size}`));
+    const child = spawn(...mortal('usb-camera', [`/dev/${own}`, ...frames]), { stdio: ['ignore', 'pipe', 'pipe'] });
     let rest = '';
     child.stdout!.setEncoding('utf8').on('data', (text: string) => {
       const lines = (rest + text).split('\n');
@@ -253,18 +243,17 @@ export class UsbCamera implements AsyncDisposable {
       for (const line of lines) this.seen.push(line);
     });
     child.stderr!.setEncoding('utf8').on('data', (text: string) => this.seen.push(text.trim()));
-    this.#responder = child;
+    this.#responder = { child, gone: ended(child) };
     await this.#whole();
   }
 
   /** The plug comes out, whatever is going on. */
   async pull(): Promise<void> {
-    const child = this.#responder;
+    const responder = this.#responder;
     this.#responder = undefined;
-    if (!child) return;
-    const gone = ended(child);
-    child.kill('SIGKILL');
-    await gone;
+    if (!responder) return;
+    responder.child.kill('SIGKILL');
+    await responder.gone;
     await until(async () => (await this.device()) === undefined, 10_000, 'the end of the USB device');
   }
 
@@ -287,11 +276,11 @@ export class UsbCamera implements AsyncDisposable {
 
   /** It hangs: it is there, and neither answers nor sends anything, without any error. */
   freeze(): void {
-    this.#responder!.kill('SIGSTOP');
+    this.#responder!.child.kill('SIGSTOP');
   }
 
   thaw(): void {
-    this.#responder!.kill('SIGCONT');
+    this.#responder!.child.kill('SIGCONT');
   }
 
   /** A player that nobody listens to gives up after 10 s: another one takes its place. */
@@ -311,7 +300,7 @@ export class UsbCamera implements AsyncDisposable {
     const { gadget } = this;
     await put(path.join(gadget, 'UDC'), '\n');
     await remove(gadget);
-    await this.removeFiles();
+    await this.removeTone();
   }
 }
 

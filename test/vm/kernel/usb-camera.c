@@ -1,24 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The camera behind the USB gadget (function uvc of Linux): answers the host's class requests (USB Video Class 1.1, chapter 4) and
- * sends pictures from files, over and over.
+ * sends pictures.
  *
- *	usb-camera NODE FORMAT:WIDTHxHEIGHT:FILE...
+ *	usb-camera NODE FORMAT:WIDTHxHEIGHT...
  *
- * in the order of the gadget's descriptors. FORMAT is yuyv (FILE holds raw pictures) or mjpeg (FILE holds JPEG pictures).
+ * in the order of the gadget's descriptors; FORMAT is yuyv or mjpeg. The left half of its pictures is red, the right half is blue,
+ * and a white bar goes down from one to the next.
  * While it runs the camera is plugged in; when it ends the camera is gone; when it is stopped (SIGSTOP) the camera is frozen.
  * Says in a line each what it is asked for: `start mjpeg 320x240 333333` (100 ns a picture), `stop`, `set brightness 140`.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 #include <linux/usb/ch9.h>
@@ -32,8 +31,9 @@
 #define PROCESSING_UNIT 2
 
 #define MAX_FRAMES 16
-#define MAX_PICTURES 1024
+/* The kernel may give more than were asked for. */
 #define BUFFERS 4
+#define MAX_BUFFERS 32
 /* Three packets of 1024 bytes a microframe: what a camera at high speed asks for at most. */
 #define PAYLOAD 3072
 /* Bytes of struct uvc_streaming_control since UVC 1.1. */
@@ -41,13 +41,10 @@
 /* Intervals that the descriptors offer, in 100 ns: 30 and 15 a second. */
 static const unsigned int intervals[] = { 333333, 666666 };
 
-/* One frame descriptor, and its pictures. */
+/* One frame descriptor. */
 struct frame {
 	const char *format;
 	unsigned int format_index, frame_index, width, height;
-	unsigned char *file;
-	size_t start[MAX_PICTURES + 1];
-	unsigned int pictures;
 };
 
 /* One control; numbers are little-endian of `size` bytes. */
@@ -79,8 +76,9 @@ static struct control *set_control;
 static int set_streaming;
 
 static const struct frame *streamed;	/* NULL while nobody watches */
-static void *buffers[BUFFERS];
-static size_t lengths[BUFFERS];
+static unsigned char *buffers[MAX_BUFFERS];
+static size_t lengths[MAX_BUFFERS];
+static unsigned int buffer_count;
 static unsigned int sent;
 static struct timespec due;
 
@@ -92,54 +90,133 @@ static void fail(const char *what)
 
 /* ---- pictures ---- */
 
-static void find_pictures(struct frame *frame, size_t size)
-{
-	size_t raw = frame->width * frame->height * 2, at;
+/* A patch of 16x8 pixels has one colour: Y, Cb, Cr. */
+#define PATCH_WIDTH 16
+#define PATCH_HEIGHT 8
 
-	if (strcmp(frame->format, "yuyv") == 0) {
-		for (at = 0; at + raw <= size && frame->pictures < MAX_PICTURES; at += raw)
-			frame->start[frame->pictures++] = at;
-		frame->start[frame->pictures] = at;
-		return;
+struct colours {
+	unsigned char red[3], blue[3], white[3];
+};
+
+/* ITU-R BT.601; JPEG uses the full range. */
+static const struct colours video_colours = { { 81, 90, 240 }, { 41, 240, 110 }, { 235, 128, 128 } };
+static const struct colours jpeg_colours = { { 76, 85, 255 }, { 29, 255, 107 }, { 255, 128, 128 } };
+
+static const unsigned char *colour(const struct frame *frame, const struct colours *colours, unsigned int column,
+				   unsigned int row, unsigned int number)
+{
+	if (row == number % (frame->height / PATCH_HEIGHT))
+		return colours->white;
+	return column * PATCH_WIDTH < frame->width / 2 ? colours->red : colours->blue;
+}
+
+static size_t paint_yuyv(const struct frame *frame, unsigned char *to, unsigned int number)
+{
+	unsigned int x, y;
+
+	for (y = 0; y < frame->height; y++)
+		for (x = 0; x < frame->width; x += 2) {
+			const unsigned char *c = colour(frame, &video_colours, x / PATCH_WIDTH, y / PATCH_HEIGHT, number);
+
+			*to++ = c[0];
+			*to++ = c[1];
+			*to++ = c[0];
+			*to++ = c[2];
+		}
+	return frame->width * frame->height * 2;
+}
+
+static unsigned char *coded;
+static unsigned int held_bits, held;
+
+static void put_bits(unsigned int count, unsigned int value)
+{
+	while (count--) {
+		held = held << 1 | (value >> count & 1);
+		if (++held_bits < 8)
+			continue;
+		*coded++ = held;
+		if ((held & 0xff) == 0xff)
+			*coded++ = 0;
+		held_bits = 0;
 	}
-	/* A JPEG picture begins with the marker SOI, which stands nowhere else in it, and then another marker. */
-	for (at = 0; at + 2 < size && frame->pictures < MAX_PICTURES; at++)
-		if (frame->file[at] == 0xff && frame->file[at + 1] == 0xd8 && frame->file[at + 2] == 0xff)
-			frame->start[frame->pictures++] = at;
-	frame->start[frame->pictures] = size;
+}
+
+/* A block of one value: its difference from the block before, by table K.3 of ITU-T T.81, and the end of the block. */
+static void put_block(int value, int *before)
+{
+	static const unsigned char lengths[] = { 2, 3, 3, 3, 3, 3, 4, 5, 6, 7 };
+	static const unsigned char codes[] = { 0, 2, 3, 4, 5, 6, 0xe, 0x1e, 0x3e, 0x7e };
+	int difference = value - *before, size = abs(difference), category = 0;
+
+	for (; size; size >>= 1)
+		category++;
+	put_bits(lengths[category], codes[category]);
+	put_bits(category, difference < 0 ? difference - 1 : difference);
+	put_bits(1, 0);
+	*before = value;
+}
+
+/* JPEG with 4:2:2, as webcams make it. With a quantiser of 8 the first coefficient of a flat block is its value less 128. */
+static size_t paint_mjpeg(const struct frame *frame, unsigned char *to, unsigned int number)
+{
+	static const unsigned char tables[] = {
+		0xff, 0xc4, 0, 31, 0x00, 0, 1, 5, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,
+		0xff, 0xc4, 0, 20, 0x10, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+	};
+	const unsigned char picture[] = {
+		0xff, 0xc0, 0, 17, 8, frame->height >> 8, frame->height & 0xff, frame->width >> 8, frame->width & 0xff,
+		3, 1, 0x21, 0, 2, 0x11, 0, 3, 0x11, 0,
+	};
+	static const unsigned char scan[] = { 0xff, 0xda, 0, 12, 3, 1, 0, 2, 0, 3, 0, 0, 63, 0 };
+	static const unsigned char quantisers[] = { 0xff, 0xd8, 0xff, 0xdb, 0, 67, 0 };
+	int before[3] = { 0, 0, 0 };
+	unsigned int column, row;
+
+	coded = to;
+	memcpy(coded, quantisers, sizeof(quantisers));
+	coded += sizeof(quantisers);
+	memset(coded, 8, 64);
+	coded += 64;
+	memcpy(coded, picture, sizeof(picture));
+	coded += sizeof(picture);
+	memcpy(coded, tables, sizeof(tables));
+	coded += sizeof(tables);
+	memcpy(coded, scan, sizeof(scan));
+	coded += sizeof(scan);
+	held_bits = 0;
+	for (row = 0; row < frame->height / PATCH_HEIGHT; row++)
+		for (column = 0; column < frame->width / PATCH_WIDTH; column++) {
+			const unsigned char *c = colour(frame, &jpeg_colours, column, row, number);
+
+			put_block(c[0] - 128, &before[0]);
+			put_block(c[0] - 128, &before[0]);
+			put_block(c[1] - 128, &before[1]);
+			put_block(c[2] - 128, &before[2]);
+		}
+	while (held_bits)
+		put_bits(1, 1);
+	*coded++ = 0xff;
+	*coded++ = 0xd9;
+	return coded - to;
 }
 
 static void add_frame(char *text)
 {
 	struct frame *frame = &frames[frame_count], *before = frame_count ? frame - 1 : NULL;
-	char *size = strchr(text, ':'), *file = size ? strchr(size + 1, ':') : NULL;
-	struct stat stat;
-	int fd;
+	char *size = strchr(text, ':');
 
-	if (!file || frame_count == MAX_FRAMES || sscanf(size + 1, "%ux%u", &frame->width, &frame->height) != 2) {
+	if (!size || frame_count == MAX_FRAMES || sscanf(size + 1, "%ux%u", &frame->width, &frame->height) != 2) {
 		fprintf(stderr, "usb-camera: cannot read %s\n", text);
 		exit(2);
 	}
 	*size = 0;
 	frame->format = text;
-	if (before && strcmp(before->format, text) == 0) {
-		frame->format_index = before->format_index;
-		frame->frame_index = before->frame_index + 1;
-	} else {
-		frame->format_index = before ? before->format_index + 1 : 1;
+	frame->format_index = before ? before->format_index : 1;
+	frame->frame_index = before ? before->frame_index + 1 : 1;
+	if (before && strcmp(before->format, text)) {
+		frame->format_index++;
 		frame->frame_index = 1;
-	}
-	fd = open(file + 1, O_RDONLY);
-	if (fd < 0 || fstat(fd, &stat))
-		fail(file + 1);
-	frame->file = mmap(NULL, stat.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (frame->file == MAP_FAILED)
-		fail(file + 1);
-	close(fd);
-	find_pictures(frame, stat.st_size);
-	if (frame->pictures == 0) {
-		fprintf(stderr, "usb-camera: no picture in %s\n", file + 1);
-		exit(2);
 	}
 	frame_count++;
 }
@@ -172,15 +249,16 @@ static void agree(struct uvc_streaming_control *control)
 	control->bMaxVersion = 1;
 }
 
+static int is_yuyv(const struct frame *frame)
+{
+	return strcmp(frame->format, "yuyv") == 0;
+}
+
 static void queue(unsigned int index)
 {
-	unsigned int picture = sent++ % streamed->pictures;
-	struct v4l2_buffer buffer = {
-		.index = index, .type = V4L2_BUF_TYPE_VIDEO_OUTPUT, .memory = V4L2_MEMORY_MMAP,
-		.bytesused = streamed->start[picture + 1] - streamed->start[picture],
-	};
+	struct v4l2_buffer buffer = { .index = index, .type = V4L2_BUF_TYPE_VIDEO_OUTPUT, .memory = V4L2_MEMORY_MMAP };
 
-	memcpy(buffers[index], streamed->file + streamed->start[picture], buffer.bytesused);
+	buffer.bytesused = (is_yuyv(streamed) ? paint_yuyv : paint_mjpeg)(streamed, buffers[index], sent++);
 	ioctl(node, VIDIOC_QBUF, &buffer);
 }
 
@@ -195,11 +273,12 @@ static void start(void)
 	printf("start %s %ux%u %u\n", streamed->format, streamed->width, streamed->height, agreed.dwFrameInterval);
 	format.fmt.pix.width = streamed->width;
 	format.fmt.pix.height = streamed->height;
-	format.fmt.pix.pixelformat = strcmp(streamed->format, "yuyv") ? V4L2_PIX_FMT_MJPEG : V4L2_PIX_FMT_YUYV;
+	format.fmt.pix.pixelformat = is_yuyv(streamed) ? V4L2_PIX_FMT_YUYV : V4L2_PIX_FMT_MJPEG;
 	format.fmt.pix.sizeimage = streamed->width * streamed->height * 2;
-	if (ioctl(node, VIDIOC_S_FMT, &format) || ioctl(node, VIDIOC_REQBUFS, &request) || request.count != BUFFERS)
+	if (ioctl(node, VIDIOC_S_FMT, &format) || ioctl(node, VIDIOC_REQBUFS, &request) )
 		fail("cannot stream");
-	for (i = 0; i < BUFFERS; i++) {
+	buffer_count = request.count < MAX_BUFFERS ? request.count : MAX_BUFFERS;
+	for (i = 0; i < buffer_count; i++) {
 		struct v4l2_buffer buffer = { .index = i, .type = type, .memory = V4L2_MEMORY_MMAP };
 
 		if (ioctl(node, VIDIOC_QUERYBUF, &buffer))
@@ -225,7 +304,7 @@ static void stop(void)
 		return;
 	printf("stop\n");
 	ioctl(node, VIDIOC_STREAMOFF, &type);
-	for (i = 0; i < BUFFERS; i++)
+	for (i = 0; i < buffer_count; i++)
 		munmap(buffers[i], lengths[i]);
 	ioctl(node, VIDIOC_REQBUFS, &none);
 	streamed = NULL;
@@ -425,7 +504,7 @@ int main(int count, char **words)
 	int i;
 
 	if (count < 3) {
-		fprintf(stderr, "usage: usb-camera NODE FORMAT:WIDTHxHEIGHT:FILE...\n");
+		fprintf(stderr, "usage: usb-camera NODE FORMAT:WIDTHxHEIGHT...\n");
 		return 2;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
