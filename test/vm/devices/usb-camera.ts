@@ -100,6 +100,8 @@ export class UsbCamera implements AsyncDisposable {
   static async plug(model: Model, formats: readonly Format[] = ['yuyv', 'mjpeg']): Promise<UsbCamera> {
     await load('dummy_hcd', 'is_high_speed=1');
     for (const module of ['libcomposite', 'uvcvideo', 'snd-usb-audio']) await load(module);
+    // Without it Node.js would try for ever to make the folders (a recursive mkdir in sysfs).
+    if (!(await exists(gadgets))) throw new Error('configfs is not mounted');
     const { folder, remove } = await temporaryFolder();
     await writeFile(path.join(folder, 'tone.wav'), wav(model));
     const camera = new UsbCamera(model, formats, remove, path.join(gadgets, model.product));

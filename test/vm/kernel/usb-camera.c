@@ -275,7 +275,8 @@ static void start(void)
 	format.fmt.pix.height = streamed->height;
 	format.fmt.pix.pixelformat = is_yuyv(streamed) ? V4L2_PIX_FMT_YUYV : V4L2_PIX_FMT_MJPEG;
 	format.fmt.pix.sizeimage = streamed->width * streamed->height * 2;
-	if (ioctl(node, VIDIOC_S_FMT, &format) || ioctl(node, VIDIOC_REQBUFS, &request) )
+	/* The gadget answers VIDIOC_REQBUFS with a number. */
+	if (ioctl(node, VIDIOC_S_FMT, &format) || ioctl(node, VIDIOC_REQBUFS, &request) < 0)
 		fail("cannot stream");
 	buffer_count = request.count < MAX_BUFFERS ? request.count : MAX_BUFFERS;
 	for (i = 0; i < buffer_count; i++) {
