@@ -7,7 +7,7 @@ import type { Nginx } from '../helpers/nginx.js';
 
 /** Throws outside of the bench's guest: these tests load drivers and take devices away, which is nothing for a machine in use. */
 export function mustBeGuest(): void {
-  if (!/(^| )makercast\.bench=run( |$)/m.test(readFileSync('/proc/cmdline', 'utf8')))
+  if (!/(^| )makercast\.bench=(run|shell)( |$)/m.test(readFileSync('/proc/cmdline', 'utf8')))
     throw new Error('This test needs the virtual bench: npm run test:vm');
 }
 

@@ -3,8 +3,8 @@ import { readFileSync, statfsSync } from 'node:fs';
 import { quietly } from '../../../setup/run.mjs';
 import { memoryMb } from './qemu.mjs';
 
-/** What QEMU itself needs beside the guest's memory. */
-const overheadMb = 512;
+/** What QEMU itself needs beside the guest's memory: mostly translated code (`tb-size` in qemu.mjs). */
+const overheadMb = 768;
 /** What a first build writes at its peak: the system as a tree and as an image, the kernel's packages. */
 const diskMb = 5000;
 
