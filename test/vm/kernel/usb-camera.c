@@ -38,8 +38,8 @@
 #define PAYLOAD 3072
 /* Bytes of struct uvc_streaming_control since UVC 1.1. */
 #define STREAMING_CONTROL 34
-/* Intervals that the descriptors offer, in 100 ns: 30 and 15 a second. */
-static const unsigned int intervals[] = { 333333, 666666 };
+/* Intervals that the descriptors offer, in 100 ns: 30, 15 and 10 a second. */
+static const unsigned int intervals[] = { 333333, 666666, 1000000 };
 
 /* One frame descriptor. */
 struct frame {
@@ -241,7 +241,7 @@ static void agree(struct uvc_streaming_control *control)
 	control->bmHint = 1;	/* the interval counts */
 	control->bFormatIndex = frame->format_index;
 	control->bFrameIndex = frame->frame_index;
-	control->dwFrameInterval = intervals[control->dwFrameInterval > intervals[0]];
+	control->dwFrameInterval = intervals[(control->dwFrameInterval > intervals[0]) + (control->dwFrameInterval > intervals[1])];
 	control->dwMaxVideoFrameSize = frame->width * frame->height * 2;
 	control->dwMaxPayloadTransferSize = PAYLOAD;
 	control->bmFramingInfo = 3;
