@@ -60,7 +60,7 @@ test('it is chosen by itself, gets level, profile, keyframe period and bitrate, 
       VIDEO_KEYFRAME_SECONDS: keyframeSeconds,
     });
     await nginx.waitForCall('publish', { name: 'cam', from: nginx.calls.items.length });
-    const session = await codec.encoding();
+    const session = await codec.encoding('320x180');
     // The stride of I420 is a multiple of 64, which 320 is.
     assert.equal(session.started, '320x180 stride 320 rate 10/1');
     // The driver takes steps of 25 kbit/s.
@@ -91,7 +91,7 @@ test('a picture whose width is no multiple of the stride comes out straight', as
   await using nginx = await startNginx({ record: true });
   await using agent = await startAgent({ ...small, ...to(nginx), VIDEO_WIDTH: '360', VIDEO_HEIGHT: '202' });
   await nginx.waitForCall('publish', { name: 'cam' });
-  assert.equal((await codec.encoding()).started, '360x202 stride 384 rate 10/1');
+  assert.equal((await codec.encoding('360x202')).started, '360x202 stride 384 rate 10/1');
   const file = await recording(agent, nginx, 20);
   const { video } = await analyse(file);
   // A picture that is sheared by a wrong stride has every colour everywhere.
@@ -111,13 +111,13 @@ test('a new bitrate in the settings file reaches the driver on the air: same pro
   await writeFile(file, settings(800));
   await using agent = await startAgent({ ...small, ...to(nginx) }, { cwd: folder });
   await nginx.waitForCall('publish', { name: 'cam' });
-  await codec.encoding();
+  await codec.encoding('320x180');
   const capture = await agent.descendant('makercast-capture');
   await writeFile(file, settings(1600));
   await agent.event('settings_applied');
   const changed = await until(
     async () => {
-      const session = await codec.encoding();
+      const session = await codec.encoding('320x180');
       return valueOf(session, 'video_bitrate') === 1_600_000 && session;
     },
     10_000,

@@ -44,13 +44,15 @@ export class Codec implements AsyncDisposable {
     return [...sessions.values()];
   }
 
-  /** The one that encodes now; waits until there is one. */
-  async encoding(deadlineMs = 20_000): Promise<Session> {
+  /** The one that encodes pictures of `size` (`320x180`) now; waits until there is one. Encoders are tried with another size before. */
+  async encoding(size: string, deadlineMs = 30_000): Promise<Session> {
     return until(
       async () =>
-        (await this.sessions()).find(({ started, pictures }) => started !== undefined && pictures === undefined),
+        (await this.sessions()).find(
+          ({ started, pictures }) => started?.startsWith(`${size} `) === true && pictures === undefined,
+        ),
       deadlineMs,
-      'a user of the encoder',
+      `a user of the encoder with ${size}`,
     );
   }
 
