@@ -110,7 +110,7 @@ test('a new bitrate in the settings file reaches the driver on the air: same pro
   const settings = (bitrateKbps: number): string => JSON.stringify({ video: { bitrateKbps } });
   await writeFile(file, settings(800));
   await using agent = await startAgent({ ...small, ...to(nginx) }, { cwd: folder });
-  await nginx.waitForCall('publish', { name: 'cam' });
+  await agent.event('playing', 60_000);
   await codec.encoding('320x180');
   const capture = await agent.descendant('makercast-capture');
   await writeFile(file, settings(1600));
