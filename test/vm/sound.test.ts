@@ -3,12 +3,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { runAgent, startAgent } from '../helpers/agent.js';
 import { startNginx } from '../helpers/nginx.js';
-import { decodeSound, dominantHertz, loudnessDb } from '../helpers/sound.js';
+import { decodeSound, loudnessDb, part, toneDb } from '../helpers/sound.js';
 import { analyse } from '../helpers/stream.js';
 import { Loopback } from './devices/loopback.js';
 import { framesAbove, mustBeGuest, recorded, small } from './guest.js';
 
 mustBeGuest();
+
+/** A whole number of periods in half a second. */
+const hertz = 1000;
 
 interface Probe {
   readonly microphones: readonly { id: string; device: number; rates: unknown; channels: readonly number[] }[];
@@ -21,7 +24,7 @@ for (const { rate, wanted } of [
 ]) {
   test(`a card of ${rate} Hz, mono, in a broadcast of ${wanted} Hz, stereo`, async () => {
     await using card = await Loopback.start();
-    await card.play(1000, rate);
+    await card.play(hertz, rate);
     const { microphones } = JSON.parse((await runAgent(['probe', '--json'])).stdout) as Probe;
     const found = microphones.find(({ id, device }) => id === card.id && device === 0);
     assert.deepEqual([found?.rates, found?.channels], [[rate], [1]]);
@@ -43,7 +46,11 @@ for (const { rate, wanted } of [
     assert.deepEqual([audio!.codec, audio!.rate, audio!.channels], ['aac', wanted, 2]);
     assert.ok(audio!.monotonic);
     const sound = await decodeSound(file);
-    assert.ok(Math.abs(dominantHertz(sound) - 1000) <= 5, `${dominantHertz(sound)} Hz`);
-    assert.ok(loudnessDb(sound) > -20, `${loudnessDb(sound)} dB`);
+    // The tone is all that is to be heard; a moment may be lost where the processor is emulated.
+    const halves = Array.from({ length: Math.floor(sound.samples.length / sound.rate) * 2 - 1 }, (_, index) =>
+      part(sound, index / 2, (index + 1) / 2),
+    );
+    const clear = halves.filter((half) => loudnessDb(half) > -15 && toneDb(half, hertz) > loudnessDb(half) - 1);
+    assert.ok(clear.length > halves.length / 2, `${clear.length} of ${halves.length} half seconds are the tone`);
   });
 }

@@ -31,7 +31,7 @@ export class Loopback implements AsyncDisposable {
   async play(hertz: number, rate: number): Promise<void> {
     await this.stop();
     const args = ['-q', '-D', `hw:CARD=${this.id},DEV=1`, '-t', 'raw', '-f', 'S16_LE', '-r', String(rate), '-c', '1'];
-    const player = spawn(...mortal('aplay', args), { stdio: ['pipe', 'ignore', 'inherit'] });
+    const player = spawn(...mortal('aplay', args), { stdio: ['pipe', 'ignore', 'ignore'] });
     this.#player = player;
     player.stdin.on('error', () => undefined); // It ends before its input does.
     Readable.from(sine(hertz, rate)).pipe(player.stdin);

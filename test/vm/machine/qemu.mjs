@@ -70,6 +70,9 @@ function lines(stream, onLine) {
  */
 export async function boot(kernel, disks, { accelerator, mode, deadlines, onLine = () => {}, onMessage }) {
   const folder = mkdtempSync(path.join(tmpdir(), 'makercast-vm-'));
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  // Also where a signal ends this process.
+  process.once('exit', remove);
   const socket = path.join(folder, 'messages');
   const server = createServer((connection) => {
     connection.on('error', () => {});
@@ -125,6 +128,7 @@ export async function boot(kernel, disks, { accelerator, mode, deadlines, onLine
   } finally {
     for (const timer of [upTimer, wholeTimer, silenceTimer]) clearTimeout(timer);
     server.close();
-    rmSync(folder, { recursive: true, force: true });
+    remove();
+    process.off('exit', remove);
   }
 }
