@@ -17,7 +17,7 @@ const byId = 'usb-046d_HD_Pro_Webcam_C920_5F2C6B2F-video-index0';
 const start = (nginx: Nginx): Promise<Agent> =>
   startAgent({
     STREAM_URL: nginx.url(),
-    STREAM_KEY: 'cam',
+    STREAM_KEY: 'onair',
     VIDEO_SOURCE: byId,
     VIDEO_WIDTH: '320',
     VIDEO_HEIGHT: '240',

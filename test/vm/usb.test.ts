@@ -34,7 +34,7 @@ async function probe(): Promise<Found> {
 /** Streams whatever makercast chooses by itself, and judges picture and sound at the receiver. */
 async function judge(camera: UsbCamera): Promise<void> {
   await using nginx = await startNginx({ record: true });
-  await using agent = await startAgent({ ...small, STREAM_URL: nginx.url(), STREAM_KEY: 'cam' });
+  await using agent = await startAgent({ ...small, STREAM_URL: nginx.url(), STREAM_KEY: 'onair' });
   await agent.event('playing', 60_000);
   const file = await recording(agent, nginx, 60);
   const said = agent.log.items.flatMap(({ time, event, message }) => (event === 'status' ? [] : `${time} ${message}`));
