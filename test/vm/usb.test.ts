@@ -24,7 +24,13 @@ interface Found {
   readonly microphones: readonly { readonly id: string; readonly usbPath?: string; readonly rates: unknown }[];
 }
 
-const small: Environment = { VIDEO_WIDTH: '320', VIDEO_HEIGHT: '240', VIDEO_FPS: '10', VIDEO_BITRATE_KBPS: '500' };
+const small: Environment = {
+  VIDEO_ENCODER: 'x264enc',
+  VIDEO_WIDTH: '320',
+  VIDEO_HEIGHT: '240',
+  VIDEO_FPS: '10',
+  VIDEO_BITRATE_KBPS: '500',
+};
 
 async function probe(): Promise<Found> {
   const { stdout } = await runAgent(['probe', '--json'], {}, { deadlineMs: 120_000 });
