@@ -23,12 +23,13 @@ function mustBeWritable() {
 }
 
 /**
- * Holds the set-up of this checkout for one process at a time, waiting for another that is at it. The lock is the open
- * file's (flock on an inherited descriptor): it ends with this process and the step that it runs, however they end.
+ * Does `work` in one process of this checkout at a time, waiting for another that is at it; `name` tells one kind of work from
+ * another. The lock is the open file's (flock on an inherited descriptor): it ends with this process and the step that it
+ * runs, however they end.
  */
-async function alone(work) {
+export async function alone(name, work) {
   mkdirSync(path.join(root, '.cache'), { recursive: true });
-  const lock = openSync(path.join(root, '.cache', 'setup.lock'), 'a');
+  const lock = openSync(path.join(root, '.cache', `${name}.lock`), 'a');
   inherited.push(lock);
   try {
     const { code } = await quietly('flock', ['--exclusive', '--nonblock', '3']);
@@ -36,7 +37,7 @@ async function alone(work) {
       say('another makercast is setting up this folder; waiting for it');
       await quietly('flock', ['--exclusive', '3']);
     }
-    await work();
+    return await work();
   } finally {
     inherited.length = 0;
     closeSync(lock);
@@ -62,7 +63,7 @@ export async function install(wanted) {
     lack = missing(wanted);
     if (nothing(lack)) return;
     mustBeWritable();
-    await alone(async () => {
+    await alone('setup', async () => {
       lack = missing(wanted);
       if (lack.modules) await installModules(root);
       if (lack.native) await compileBinding(root);

@@ -1,6 +1,6 @@
 /** The Debian packages that makercast needs, by purpose, and why each. Their names are those of Debian 12. */
 
-/** @typedef {'runtime' | 'build' | 'test' | 'bench' | 'fresh' | 'images'} Purpose */
+/** @typedef {'runtime' | 'build' | 'test' | 'bench' | 'fresh' | 'images' | 'vm'} Purpose */
 
 /** @type {Record<Purpose, Record<string, string>>} */
 export const packages = {
@@ -62,6 +62,21 @@ export const packages = {
     'libnginx-mod-rtmp': 'its RTMP module',
     ffmpeg: 'judges what arrived at the server',
   },
+  vm: {
+    'qemu-system-x86': 'the virtual machine',
+    mmdebstrap: 'makes the system that runs in it',
+    'debian-archive-keyring': 'whom mmdebstrap trusts',
+    e2fsprogs: 'mke2fs, which packs that system into an image',
+    'busybox-static': "the machine's first root, from which it mounts the image",
+    cpio: 'packs that first root',
+    kmod: "depmod and modprobe, which know what a kernel's modules need",
+    gcc: "compiles modules against Debian's kernel, and the program that answers for a USB camera",
+    'libc6-dev': 'its C library, to be linked statically',
+    libelf1: "what the kernel's own build tools need",
+    make: 'drives that',
+    patch: "changes the kernel's sources before",
+    'xz-utils': "unpacks the kernel's sources",
+  },
 };
 
 /**
@@ -76,6 +91,7 @@ export const programs = {
   bench: ['nginx', 'ffmpeg', 'strace'],
   fresh: ['mmdebstrap', 'git', 'nginx', 'ffmpeg'],
   images: ['buildah', 'mmdebstrap', 'qemu-arm-static', 'git', 'nginx', 'ffmpeg'],
+  vm: ['qemu-system-x86_64', 'mmdebstrap', 'mke2fs', 'busybox', 'cpio', 'depmod', 'cc', 'make', 'patch', 'xz'],
 };
 
 /** Of `names`, those that dpkg's status file (`/var/lib/dpkg/status`, given as text) does not call installed. */

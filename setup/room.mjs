@@ -18,7 +18,8 @@ import {
 import { homedir } from 'node:os';
 import path from 'node:path';
 
-const suite = 'bookworm';
+/** The release of Debian that everything here is made for. */
+export const suite = 'bookworm';
 /** A cached base is made anew when it is older, lest security updates pile up in it. */
 const cacheMs = 7 * 24 * 3600_000;
 
@@ -26,7 +27,7 @@ const read = (file) => (existsSync(file) ? readFileSync(file, 'utf8') : '');
 const list = (folder) => (existsSync(folder) ? readdirSync(folder).map((name) => path.join(folder, name)) : []);
 
 /** This machine's own apt sources of that suite, as text; '' when it has none (mmdebstrap then takes Debian's). */
-function aptSources() {
+export function aptSources() {
   const files = ['/etc/apt/sources.list', ...list('/etc/apt/sources.list.d')];
   const lines = files.filter((file) => file.endsWith('.list')).flatMap((file) => read(file).split('\n'));
   const stanzas = files.filter((file) => file.endsWith('.sources')).flatMap((file) => read(file).split(/\n\s*\n/));
@@ -40,7 +41,7 @@ function aptSources() {
 }
 
 /** How this machine's apt reaches its servers: proxies, certificates, retries. */
-function aptOptions() {
+export function aptOptions() {
   const dump = execFileSync('apt-config', ['dump'], { encoding: 'utf8' }).split('\n');
   return dump.filter((line) => /^Acquire::(https?|Check-|Retries|ForceIPv)/.test(line) && !line.endsWith(' "";'));
 }

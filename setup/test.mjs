@@ -2,9 +2,7 @@
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { ready, root } from './ready.mjs';
-
-/** One file's tests may take this long before it counts as hung. */
-const fileMs = 5 * 60_000;
+import { runFiles } from './runner.mjs';
 
 /** What needs a machine of its own has a command of its own: test/vm runs in `npm run test:vm`. */
 const elsewhere = ['test/vm'];
@@ -19,24 +17,7 @@ function testFiles(folder = 'test') {
   });
 }
 
-/** Runs files, so many at a time, and adds up the counts that the runner closes with. */
-async function runFiles(files, concurrency, counts) {
-  if (files.length === 0) return;
-  const events = run({ files: files.map((file) => path.join(root, 'dist', file)), concurrency, timeout: fileMs });
-  events.on('test:diagnostic', ({ nesting, message }) => {
-    const [, what, count] = /^(pass|fail|cancelled|skipped) (\d+)$/.exec(message) || [];
-    if (what && nesting === 0) counts[what] += Number(count);
-  });
-  const report = events.compose(spec);
-  report.pipe(process.stdout);
-  await new Promise((resolve, reject) => report.on('end', resolve).on('error', reject));
-}
-
 await ready({ packages: ['runtime', 'test'], native: true, build: 'all' });
-
-// Only now: a Node.js that is too old has neither, and should hear that it is too old.
-const { run } = await import('node:test');
-const { spec } = await import('node:test/reporters');
 
 // The operator's own settings are not the tests'.
 for (const name of Object.keys(process.env)) {
@@ -46,14 +27,18 @@ for (const name of Object.keys(process.env)) {
 const words = process.argv.slice(2);
 const files = testFiles().filter((file) => words.every((word) => file.includes(word)));
 const slow = (file) => /^test\/(integration|helpers)\//.test(file);
-const counts = { pass: 0, fail: 0, cancelled: 0, skipped: 0 };
+const compiled = (chosen) => chosen.sort().map((file) => path.join(root, 'dist', file));
 const began = Date.now();
 // What judges live media judges real time, so each such file has the machine to itself.
-await runFiles(files.filter((file) => !slow(file)).sort(), 2, counts);
-await runFiles(files.filter(slow).sort(), 1, counts);
-const failed = counts.fail + counts.cancelled;
+const results = [
+  await runFiles(compiled(files.filter((file) => !slow(file))), 2),
+  await runFiles(compiled(files.filter(slow)), 1),
+];
+const [passed, failed, skipped] = ['passed', 'failed', 'skipped'].map((name) =>
+  results.reduce((sum, counts) => sum + counts[name], 0),
+);
 console.log(`${files.length} files, ${((Date.now() - began) / 1000).toFixed(0)} s`);
-console.log(`${counts.pass} passed, ${failed} failed, ${counts.skipped} skipped`);
-if (counts.pass + failed === 0)
+console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
+if (passed + failed === 0)
   console.log(`No test ran${words.length > 0 ? `: no file's path holds ${words.join(' and ')}` : ''}.`);
-process.exitCode = failed > 0 || counts.pass === 0 ? 1 : 0;
+process.exitCode = failed > 0 || passed === 0 ? 1 : 0;

@@ -1,5 +1,8 @@
 /** A growing list of events that tests wait on: what has happened already counts as well as what comes. */
 
+/** Every deadline here is so many times what the caller says: a machine that is emulated in software is that much slower. */
+const patience = Number(process.env['TEST_PATIENCE'] ?? 1);
+
 interface Waiter<T> {
   test(item: T): boolean;
   settle(item: T): void;
@@ -24,6 +27,7 @@ export class Feed<T> {
   async waitFor(test: (item: T) => boolean, deadlineMs: number, from = 0): Promise<T> {
     const there = this.items.slice(from).find(test);
     if (there !== undefined) return there;
+    const patientMs = deadlineMs * patience;
     return new Promise<T>((resolve, reject) => {
       const waiter: Waiter<T> = {
         test,
@@ -39,11 +43,9 @@ export class Feed<T> {
           .slice(-8)
           .map((item) => (typeof item === 'string' ? item : JSON.stringify(item)).slice(0, 300));
         reject(
-          new Error(
-            `${this.name}: not seen within ${deadlineMs} ms. Last of ${this.items.length}:\n${last.join('\n')}`,
-          ),
+          new Error(`${this.name}: not seen within ${patientMs} ms. Last of ${this.items.length}:\n${last.join('\n')}`),
         );
-      }, deadlineMs);
+      }, patientMs);
       this.#waiters.add(waiter);
     });
   }
@@ -51,9 +53,10 @@ export class Feed<T> {
 
 /** `promise`, or an error that says `what` was not there in time. */
 export async function within<T>(promise: Promise<T>, deadlineMs: number, what: string): Promise<T> {
+  const patientMs = deadlineMs * patience;
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what}: not within ${deadlineMs} ms`)), deadlineMs);
+    timer = setTimeout(() => reject(new Error(`${what}: not within ${patientMs} ms`)), patientMs);
   });
   try {
     return await Promise.race([promise, late]);
@@ -68,11 +71,12 @@ export async function until<T>(
   deadlineMs: number,
   what: string,
 ): Promise<Exclude<T, undefined | false>> {
-  const end = performance.now() + deadlineMs;
+  const patientMs = deadlineMs * patience;
+  const end = performance.now() + patientMs;
   for (;;) {
     const answer = await question();
     if (answer !== undefined && answer !== false) return answer as Exclude<T, undefined | false>;
-    if (performance.now() > end) throw new Error(`${what}: not within ${deadlineMs} ms`);
+    if (performance.now() > end) throw new Error(`${what}: not within ${patientMs} ms`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

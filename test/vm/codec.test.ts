@@ -1,0 +1,138 @@
+/** The Pi's H.264 encoder, as far as its stand-in goes: chosen by itself, given the right controls, its bitrate changed on the air. */
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { test } from 'node:test';
+import { runAgent, startAgent, type Environment } from '../helpers/agent.js';
+import { temporaryFolder } from '../helpers/command.js';
+import { until } from '../helpers/feed.js';
+import { startNginx, type Nginx } from '../helpers/nginx.js';
+import { analyse, colour } from '../helpers/stream.js';
+import { Codec, valueOf } from './devices/codec.js';
+import { mustBeGuest } from './guest.js';
+import { recording } from './recording.js';
+
+mustBeGuest();
+
+/** Values of linux/v4l2-controls.h: what a Pi's driver gets. */
+const high = 4;
+const level30 = 8;
+
+const small: Environment = {
+  VIDEO_SOURCE: 'test',
+  AUDIO_SOURCE: 'test',
+  VIDEO_WIDTH: '320',
+  VIDEO_HEIGHT: '180',
+  VIDEO_FPS: '10',
+};
+
+const to = (nginx: Nginx): Environment => ({ STREAM_URL: nginx.url(), STREAM_KEY: 'cam' });
+
+test('probe finds the encoder by encoding with it, and its node is no camera', async () => {
+  await using codec = await Codec.load();
+  const { stdout } = await runAgent(['probe', '--json'], {}, { deadlineMs: 120_000 });
+  const { cameras, encoders } = JSON.parse(stdout) as {
+    cameras: unknown[];
+    encoders: { element: string; works: boolean; hardware: boolean; why?: string }[];
+  };
+  const found = encoders.find(({ element }) => element === 'v4l2h264enc');
+  assert.deepEqual([found?.works, found?.hardware], [true, true], JSON.stringify(found));
+  assert.deepEqual(cameras, []);
+  const tried = (await codec.sessions()).filter(({ started }) => started !== undefined);
+  assert.equal(tried.length, 1);
+  assert.match(tried[0]!.started!, /^1280x720 /);
+  assert.ok(tried[0]!.pictures! > 0, 'it was asked to encode');
+});
+
+test('it is chosen by itself, gets level, profile, keyframe period and bitrate, and is streamed', async () => {
+  await using codec = await Codec.load();
+  await using nginx = await startNginx({ record: true });
+  // 2 s at 10 frames a second; then 60 frames, which is what the driver starts with: it is told so all the same.
+  for (const [keyframeSeconds, period] of [
+    ['2', 20],
+    ['6', 60],
+  ] as const) {
+    await codec.forget();
+    await using agent = await startAgent({
+      ...small,
+      ...to(nginx),
+      VIDEO_BITRATE_KBPS: '810',
+      VIDEO_KEYFRAME_SECONDS: keyframeSeconds,
+    });
+    await nginx.waitForCall('publish', { name: 'cam', from: nginx.calls.items.length });
+    const session = await codec.encoding('320x180');
+    // The stride of I420 is a multiple of 64, which 320 is.
+    assert.equal(session.started, '320x180 stride 320 rate 10/1');
+    // The driver takes steps of 25 kbit/s.
+    assert.equal(valueOf(session, 'video_bitrate'), 800_000);
+    assert.equal(valueOf(session, 'h264_i_frame_period'), period);
+    assert.equal(valueOf(session, 'h264_profile'), high);
+    assert.equal(valueOf(session, 'h264_level'), level30);
+    assert.equal(valueOf(session, 'repeat_sequence_header'), 1);
+    if (period === 20) {
+      const file = await recording(agent, nginx, 70);
+      const { video, decodeErrors } = await analyse(file);
+      // SMPTE bars: yellow is the second, blue the last.
+      const bar = { y: 0.1, width: 0.08, height: 0.2 };
+      const [yellow, blue] = [await colour(file, { ...bar, x: 1.3 / 7 }), await colour(file, { ...bar, x: 6.3 / 7 })];
+      assert.deepEqual(decodeErrors, []);
+      assert.deepEqual([video!.profile, video!.level, video!.width, video!.height], ['High', 30, 320, 180]);
+      for (const interval of video!.keyframeIntervals) assert.ok(Math.abs(interval - 2) < 0.11, `${interval} s`);
+      assert.ok(yellow[0] > 120 && yellow[1] > 120 && yellow[2] < 80, `yellow is ${yellow}`);
+      assert.ok(blue[2] > 120 && blue[0] < 80 && blue[1] < 80, `blue is ${blue}`);
+    } else {
+      await agent.stop();
+    }
+  }
+});
+
+test('a picture whose width is no multiple of the stride comes out straight', async () => {
+  await using codec = await Codec.load();
+  await using nginx = await startNginx({ record: true });
+  await using agent = await startAgent({ ...small, ...to(nginx), VIDEO_WIDTH: '360', VIDEO_HEIGHT: '202' });
+  await nginx.waitForCall('publish', { name: 'cam' });
+  assert.equal((await codec.encoding('360x202')).started, '360x202 stride 384 rate 10/1');
+  const file = await recording(agent, nginx, 20);
+  const { video } = await analyse(file);
+  // A picture that is sheared by a wrong stride has every colour everywhere.
+  const bar = { y: 0.05, width: 0.08, height: 0.5 };
+  const [yellow, blue] = [await colour(file, { ...bar, x: 1.3 / 7 }), await colour(file, { ...bar, x: 6.3 / 7 })];
+  assert.deepEqual([video!.width, video!.height], [360, 202]);
+  assert.ok(yellow[0] > 120 && yellow[1] > 120 && yellow[2] < 80, `yellow is ${yellow}`);
+  assert.ok(blue[2] > 120 && blue[0] < 80 && blue[1] < 80, `blue is ${blue}`);
+});
+
+test('a new bitrate in the settings file reaches the driver on the air: same process, same connection', async () => {
+  await using codec = await Codec.load();
+  await using nginx = await startNginx({ record: true });
+  const { folder, remove } = await temporaryFolder();
+  const file = path.join(folder, 'makercast.yml');
+  const settings = (bitrateKbps: number): string => JSON.stringify({ video: { bitrateKbps } });
+  await writeFile(file, settings(800));
+  await using agent = await startAgent({ ...small, ...to(nginx) }, { cwd: folder });
+  await agent.event('playing', 60_000);
+  await codec.encoding('320x180');
+  const capture = await agent.descendant('makercast-capture');
+  await writeFile(file, settings(1600));
+  await agent.event('settings_applied');
+  const changed = await until(
+    async () => {
+      const session = await codec.encoding('320x180');
+      return valueOf(session, 'video_bitrate') === 1_600_000 && session;
+    },
+    10_000,
+    'the new bitrate at the driver',
+  );
+  // The one that was there before: it had the old bitrate first, and has not been started anew.
+  assert.deepEqual(
+    changed.set.filter(([name]) => name === 'video_bitrate').map(([, value]) => value),
+    [800_000, 1_600_000],
+  );
+  assert.equal((await agent.descendant('makercast-capture')).pid, capture.pid);
+  // It goes on encoding.
+  const { video, decodeErrors } = await analyse(await recording(agent, nginx, 80));
+  assert.deepEqual(decodeErrors, []);
+  assert.ok(video!.packets >= 80);
+  assert.equal(nginx.calls.items.filter(({ call }) => call === 'publish').length, 1);
+  await remove();
+});

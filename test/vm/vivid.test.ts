@@ -1,0 +1,79 @@
+/** A camera of the kernel's own making (vivid): found, streamed, judged at the receiver; and one that somebody else holds. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import { runAgent, startAgent } from '../helpers/agent.js';
+import { mortal } from '../helpers/command.js';
+import { startNginx } from '../helpers/nginx.js';
+import { analyse } from '../helpers/stream.js';
+import { Vivid } from './devices/vivid.js';
+import { framesAbove, mustBeGuest, recorded, small } from './guest.js';
+
+mustBeGuest();
+
+interface Probe {
+  readonly cameras: readonly {
+    path: string;
+    driver: string;
+    formats: readonly { fourcc: string; width: number; height: number; fps: readonly number[] }[];
+  }[];
+  readonly encoders: readonly { element: string; works: boolean }[];
+}
+
+test('a probe finds the camera with its formats, and an encoder that encodes', async () => {
+  await using camera = await Vivid.start();
+  const { cameras, encoders } = JSON.parse((await runAgent(['probe', '--json'])).stdout) as Probe;
+  assert.deepEqual(
+    cameras.map(({ path, driver }) => [path, driver]),
+    [[camera.node, 'vivid']],
+  );
+  const format = cameras[0]!.formats.find(({ fourcc, width }) => fourcc === 'YUYV' && width === 320);
+  assert.equal(format?.height, 180);
+  assert.ok(format.fps.includes(30) && format.fps.includes(10), `${format.fps}`);
+  assert.equal(encoders.find(({ element }) => element === 'x264enc')?.works, true);
+  assert.equal(encoders.find(({ element }) => element === 'v4l2h264enc')?.works, false);
+});
+
+test('the camera is taken by itself: size, frame rate, keyframes where they are wanted, and a silence with it', async () => {
+  await using camera = await Vivid.start();
+  await using nginx = await startNginx({ record: true });
+  await using agent = await startAgent({ ...small, STREAM_URL: nginx.url(), STREAM_KEY: 'cam' });
+  const status = await framesAbove(agent, 60);
+  assert.equal(status.actual, 'live');
+  await agent.stop();
+  assert.match(agent.output, new RegExp(camera.node));
+  const { video, audio, decodeErrors } = await analyse(await recorded(nginx, 'cam'));
+  assert.deepEqual(decodeErrors, []);
+  assert.equal(`${video!.codec} ${video!.width}x${video!.height}`, 'h264 320x180');
+  assert.ok(Math.abs(video!.fps - 10) < 0.5, `${video!.fps} frames a second`);
+  assert.ok(video!.keyframes >= 4);
+  for (const interval of video!.keyframeIntervals.slice(1)) assert.ok(Math.abs(interval - 1) < 0.11, `${interval} s`);
+  assert.ok(video!.monotonic && audio!.monotonic);
+});
+
+test('a camera that another program holds: said in so many words, with its name, and no hang', async () => {
+  await using camera = await Vivid.start();
+  const args = ['-d', camera.node, '--stream-mmap', '--stream-count=100000'];
+  const holder = spawn(...mortal('v4l2-ctl', args), { stdio: ['ignore', 'ignore', 'pipe'] });
+  const gone = once(holder, 'close');
+  try {
+    // It prints a sign for each picture that it gets.
+    await once(holder.stderr, 'data');
+    await using agent = await startAgent({
+      ...small,
+      STREAM_URL: 'rtmp://127.0.0.1:1/live',
+      STREAM_KEY: 'cam',
+      VIDEO_SOURCE: camera.node,
+    });
+    const { problems } = await agent.status(({ problems }) => problems.some(({ code }) => code === 'source_busy'));
+    const busy = problems.find(({ code }) => code === 'source_busy')!;
+    assert.match(busy.what, new RegExp(camera.node));
+    assert.match(busy.what, new RegExp(`v4l2-ctl \\(process ${holder.pid}\\)`));
+    assert.notEqual(busy.mend, '');
+    await agent.stop();
+  } finally {
+    holder.kill('SIGKILL');
+    await gone;
+  }
+});
