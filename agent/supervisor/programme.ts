@@ -274,7 +274,7 @@ export class Programme {
   #outOfService(plan: Plan, part: InputPart, fault: Fault): boolean {
     const facts = this.#facts.get(plan);
     if (!facts || !this.#inputs.failed(part, fault, plan, facts)) return false;
-    this.studio.log.warn(fault.code, `[${fault.code}] ${fault.message}`, { code: fault.code });
+    this.studio.log.error(fault.code, `[${fault.code}] ${fault.message}`, { code: fault.code });
     this.#retryLater();
     return true;
   }
