@@ -154,8 +154,8 @@ export async function rehearse({ inside, config, say }) {
     if (code !== 0) throw new Error(`makercast probe ended with ${code}`);
     fact(
       `makercast probe: exit code 0 after ${Math.round((Date.now() - look) / 1000)} s, emulated: ${lines
-        .filter((line) => /x264enc|openh264enc|v4l2h264enc/.test(line))
-        .map((line) => line.trim())
+        .filter((line) => /enc +encodes/.test(line))
+        .map((line) => line.trim().replaceAll(/ +/g, ' '))
         .join('; ')}`,
     );
 
