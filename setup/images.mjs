@@ -85,7 +85,7 @@ async function build(name, context, mounts) {
     throw new Stop(`${name}: ${dockerfile} could not be built (see above).`);
   }
   steps.at(-1).seconds = (Date.now() - last) / 1000;
-  return { steps: steps.filter((one) => one.seconds >= 1), output };
+  return { steps: steps.filter((one) => one.seconds >= 5), output };
 }
 
 /** The image's layers, oldest first: what made each, its bytes unpacked, and packed as a device downloads them. */
@@ -112,10 +112,13 @@ function layers(name) {
 }
 
 function report(name, { steps, sizes, facts }) {
-  const rows = sizes.map(
-    ({ by, unpacked, packed }) =>
-      `| ${by.replaceAll('|', '\\|').slice(0, 70)} | ${megabytes(unpacked)} | ${megabytes(packed)} |`,
-  );
+  // Those of a few scripts are nothing beside the others; the sums hold them.
+  const rows = sizes
+    .filter(({ unpacked }) => unpacked >= 1e5)
+    .map(
+      ({ by, unpacked, packed }) =>
+        `| ${by.replaceAll('|', '\\|').slice(0, 70)} | ${megabytes(unpacked)} | ${megabytes(packed)} |`,
+    );
   const sum = (key, from = 0) => megabytes(sizes.slice(from).reduce((total, layer) => total + layer[key], 0));
   return [
     `### ${name}`,

@@ -110,7 +110,7 @@ async function record(url, file) {
   const find = (codec) => streams.find((stream) => stream.codec_name === codec);
   const [video, audio] = [find('h264'), find('aac')];
   const packets = (stream) => Number(stream?.nb_read_packets ?? 0);
-  // 50 pictures and 234 packets of sound (48000 / 1024 each second): on a busy machine an emulated encoder drops some of them.
+  // 50 pictures and 234 packets of sound (48000 / 1024 each second), of which some may be missing: this tells a stream from none.
   if (video?.width !== wanted.width || packets(video) < 30 || packets(audio) < 150) {
     const seen = streams.map(
       (one) => `${one.codec_name} ${one.width ?? ''} ${one.nb_read_packets} packets, ${one.duration ?? '?'} s`,
@@ -154,8 +154,8 @@ export async function rehearse({ inside, config, say }) {
     if (code !== 0) throw new Error(`makercast probe ended with ${code}`);
     fact(
       `makercast probe: exit code 0 after ${Math.round((Date.now() - look) / 1000)} s, emulated: ${lines
-        .filter((line) => /x264enc|openh264enc|v4l2h264enc/.test(line))
-        .map((line) => line.trim())
+        .filter((line) => /enc +encodes/.test(line))
+        .map((line) => line.trim().replaceAll(/ +/g, ' '))
         .join('; ')}`,
     );
 
