@@ -11,6 +11,12 @@ const killMs = 3000;
 const lookMs = 250;
 /** Loading Node and GStreamer from a slow SD card takes its time. */
 const startMs = 60_000;
+/**
+ * A machine that is slow at starting a child is slow at all it does: a child may be silent for this many times as long as it took
+ * to come up, if that is more than its own patience. A PC starts one in 0.3 s, a Zero W in several seconds.
+ */
+const startsPatience = 3;
+const mostPatienceMs = 10_000;
 /** So does what a child announces with a `busy`: plugins are loaded, a device is opened or closed, and nothing else is done meanwhile. */
 const busyMs = 8000;
 
@@ -54,6 +60,8 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
   /** Milliseconds without a sign of life, in looks, not by the clock: on a machine that stands still we look as seldom as the child beats. */
   #silentMs = 0;
   #patienceMs = startMs;
+  /** How long it may be silent once it is up. */
+  #usualMs = startMs;
   #gone: Promise<void> = Promise.resolve();
 
   /**
@@ -82,8 +90,11 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
     this.#process = child;
     this.#watch();
     child.on('message', (message) => {
+      if (this.#usualMs === startMs) {
+        this.#usualMs = Math.min(Math.max(this.hungMs, startsPatience * this.#silentMs), mostPatienceMs);
+      }
       this.#silentMs = 0;
-      this.#patienceMs = (message as Out).type === 'busy' ? busyMs : this.hungMs;
+      this.#patienceMs = (message as Out).type === 'busy' ? Math.max(busyMs, this.#usualMs) : this.#usualMs;
       this.events.message(message as Out);
     });
     for (const stream of [child.stdout, child.stderr]) {
@@ -130,6 +141,7 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
     clearInterval(this.#watchdog);
     this.#silentMs = 0;
     this.#patienceMs = startMs;
+    this.#usualMs = startMs;
     this.#watchdog = setInterval(() => {
       this.#silentMs += lookMs;
       if (this.#silentMs < this.#patienceMs) return;

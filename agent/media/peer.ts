@@ -37,6 +37,8 @@ export function serve<In, Out>(child: {
       .then(() => child.handle(message as In))
       .catch(child.failed);
   });
+  // The first at once: how long a child takes to come up tells how slow the machine is.
+  send(child.beat());
   setInterval(() => send(child.beat()), child.beatMs);
   return { send };
 }

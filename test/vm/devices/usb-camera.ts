@@ -268,7 +268,10 @@ export class UsbCamera implements AsyncDisposable {
 
   /** Takes the camera's driver off; the microphone stays. */
   async unbind(): Promise<void> {
-    await put('/sys/bus/usb/drivers/uvcvideo/unbind', `${await this.usbPath()}:1.0`);
+    const device = await this.usbPath();
+    // The second interface stays with the driver for as long as any program keeps a piece of the camera open, as GStreamer's
+    // v4l2src (1.22) does with a buffer pool of a camera that it lost. Whoever binds anew wants it free.
+    for (const part of ['1.0', '1.1']) await put('/sys/bus/usb/drivers/uvcvideo/unbind', `${device}:${part}`);
   }
 
   async bind(): Promise<void> {
