@@ -1,5 +1,6 @@
 /** The agent at work: what starts, from top to bottom, and what stops, from bottom to top. */
 import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { systemClock } from './clock.js';
 import { INVALID, formatProblems } from './commands/check.js';
 import { Redactor } from './config/redact.js';
@@ -56,6 +57,7 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
     gather: (wanted) => factsFor(wanted, storage, report),
     holderOf,
     networkFault,
+    recordings: path.join(storage.folder, 'recordings'),
     demo: !supervised,
     // Whoever restarts what ends would play the files again and again.
     ended: () => (supervised ? undefined : end(0)),

@@ -1,5 +1,5 @@
 /** One fragment of an MP4 file: `moof` says what its samples are, `mdat` holds them (ISO/IEC 14496-12, 8.8). Pure. */
-import { box, fullBox, u32, u64 } from './box.js';
+import { ascii, box, fullBox, u32, u64 } from './box.js';
 
 export interface Sample {
   /** In units of the track's scale, since the beginning of the file. */
@@ -22,14 +22,28 @@ export interface Run {
 const alone = 0x0200_0000;
 const dependent = 0x0101_0000;
 
-/** `sequence` counts the fragments of a file from 1. Runs without samples are left out. */
+/** `sequence` counts the fragments of a file from 1. Runs without samples are left out. Always a multiple of 8 bytes. */
 export function fragment(sequence: number, runs: readonly Run[]): Buffer {
   const filled = runs.filter(({ samples }) => samples.length > 0);
   const data = filled.flatMap(({ samples }) => samples.map((sample) => sample.data));
   // Offsets have one and the same size whatever they say: the first pass is there to be measured.
   const size = head(sequence, filled, 0).length;
   const bytes = data.reduce((sum, each) => sum + each.length, 0);
-  return Buffer.concat([head(sequence, filled, size + 8), u32(bytes + 8), Buffer.from('mdat'), ...data]);
+  const rest = Buffer.alloc(-(size + bytes) & 7);
+  const lead = Buffer.concat([head(sequence, filled, size + 8), u32(8 + bytes + rest.length), ascii('mdat')]);
+  return Buffer.concat([lead, ...data, rest]);
+}
+
+/**
+ * Makes the fragment that begins at `at` in `bytes` one box that every player passes over (`free`), and returns the 8 bytes that
+ * undo it. A `moof` that is torn spoils the whole file for ffmpeg, which reads them all before anything else; a box that is
+ * torn but passed over does not. So a fragment is written hidden, and uncovered once it is on the card: 8 bytes at a
+ * multiple of 8, which no sector's border divides.
+ */
+export function hide(bytes: Buffer, at: number): Buffer {
+  const begin = Buffer.from(bytes.subarray(at, at + 8));
+  Buffer.concat([u32(bytes.length - at), ascii('free')]).copy(bytes, at);
+  return begin;
 }
 
 /** `at`: where the first sample stands, counted from the beginning of the fragment. */

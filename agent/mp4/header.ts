@@ -57,11 +57,11 @@ export function fileHeader(codecs: Codecs, bornMs: number): Buffer {
     matrix,
     u32(0, 0, 0, 0, 0, 0, tracks.length + 1),
   );
-  const extends_ = tracks.map((_, i) => fullBox('trex', 0, 0, u32(i + 1, 1, 0, 0, 0)));
-  return Buffer.concat([
-    box('ftyp', ascii('iso5'), u32(512), ascii('iso5iso6mp41')),
-    box('moov', movie, ...tracks, box('mvex', ...extends_)),
-  ]);
+  const later = tracks.map((_, i) => fullBox('trex', 0, 0, u32(i + 1, 1, 0, 0, 0)));
+  const kind = box('ftyp', ascii('iso5'), u32(512), ascii('iso5iso6mp41'));
+  const moov = box('moov', movie, ...tracks, box('mvex', ...later));
+  // Fragments begin at multiples of 8 bytes.
+  return Buffer.concat([kind, moov, box('free', Buffer.alloc(-(kind.length + moov.length) & 7))]);
 }
 
 const matrix = u32(0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000);
@@ -133,12 +133,5 @@ function soundEntry(aac: Buffer, channels: number, rate: number): Buffer {
   const stream = described(3, u16(audioTrack), u8(0), decoder, described(6, u8(2)));
   // 16.16 bits hold no more than 65535 Hz; the config itself holds them all.
   const shown = rate > 0xffff ? 0 : rate * 0x10000;
-  return box(
-    'mp4a',
-    u16(0, 0, 0, 1),
-    u32(0, 0),
-    u16(channels, 16, 0, 0),
-    u32(shown),
-    fullBox('esds', 0, 0, stream),
-  );
+  return box('mp4a', u16(0, 0, 0, 1), u32(0, 0), u16(channels, 16, 0, 0), u32(shown), fullBox('esds', 0, 0, stream));
 }

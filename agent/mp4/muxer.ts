@@ -27,8 +27,10 @@ const roundingMs = 2;
 
 /** A piece of a file, to be written whole. */
 export interface Fragment {
-  /** A new file begins with it. */
-  readonly opens: boolean;
+  /** Where a new file begins with it: when, in milliseconds since 1970, as the clock of the machine has it. */
+  readonly bornMs?: number;
+  /** Bytes of the file's header that stand ahead of it. */
+  readonly headerBytes: number;
   /** Its place on the hub's timeline. */
   readonly atMs: number;
   readonly bytes: Buffer;
@@ -91,7 +93,7 @@ interface File {
   readonly baseMs: number;
   readonly video: Track;
   readonly audio: Track | undefined;
-  header: Buffer | undefined;
+  readonly bornMs: number;
   fragments: number;
   /** Where the fragment that is being filled begins. */
   atMs: number;
@@ -192,8 +194,7 @@ export class Muxer {
     const audio = aac && new Track(audioTrack, soundOf(aac).rate, frameSamples);
     video.held = { tag, atMs, start: video.place(atMs, baseMs) };
     if (audio && sound) audio.held = { ...sound, start: 0 };
-    const header = fileHeader(codecs, this.wallMs());
-    this.#file = { codecs, baseMs, video, audio, header, fragments: 0, atMs: baseMs };
+    this.#file = { codecs, baseMs, video, audio, bornMs: this.wallMs(), fragments: 0, atMs: baseMs };
     this.#split = false;
     return [];
   }
@@ -217,8 +218,9 @@ export class Muxer {
     if (runs.every(({ samples }) => samples.length === 0)) return [];
     file.fragments += 1;
     const bytes = fragment(file.fragments, runs);
-    const { header } = file;
-    file.header = undefined;
-    return [{ opens: header !== undefined, atMs, bytes: header ? Buffer.concat([header, bytes]) : bytes, frames }];
+    if (file.fragments > 1) return [{ headerBytes: 0, atMs, bytes, frames }];
+    const { bornMs } = file;
+    const header = fileHeader(file.codecs, bornMs);
+    return [{ bornMs, headerBytes: header.length, atMs, bytes: Buffer.concat([header, bytes]), frames }];
   }
 }

@@ -6,20 +6,23 @@ import type { Settings } from '../config/settings.js';
 import type { Fault } from '../errors.js';
 import { type FaultReport } from '../errors.js';
 import { Child } from '../media/child.js';
-import type { FromDelivery, HubStatus, ToDelivery, WantedOutput } from '../media/messages.js';
+import type { FromDelivery, HubStatus, RecordingStatus, ToDelivery, WantedOutput } from '../media/messages.js';
 import { Backoff } from './backoff.js';
 import { Demo } from './demo.js';
 import { runFolder } from './folder.js';
 import { Outputs } from './outputs.js';
+import { Recording } from './recording.js';
 import { Programme, type Studio } from './programme.js';
 import type { ActualState, Status } from './status.js';
-import { wantedOutputs } from './wants.js';
+import { isWanted, wantedOutputs, wantedRecording } from './wants.js';
 
 /** What a broadcast needs of the machine and of the program around it. */
 export interface Surroundings extends Studio {
   readonly version: string;
   /** The fault of a machine without a network, if it is one. */
   readonly networkFault: () => Fault | undefined;
+  /** Where recordings go to, unless the settings say otherwise. */
+  readonly recordings: string;
   /** A demonstration server stands in where no output is configured. */
   readonly demo: boolean;
   /** The files were played to their end, and the broadcast is over. */
@@ -34,6 +37,7 @@ export class Broadcast {
   readonly #problems = new Map<'delivery' | 'demo', FaultReport>();
   #settingsProblems: readonly FaultReport[] = [];
   readonly #outputs: Outputs;
+  readonly #recording: Recording;
   #folder = '';
   #demoOutput: WantedOutput | undefined;
   /** While the format of the broadcast changes, no output is open. */
@@ -48,6 +52,7 @@ export class Broadcast {
   ) {
     const { environment, log, clock } = around;
     this.#outputs = new Outputs(log, around.networkFault);
+    this.#recording = new Recording(log);
     this.#deliveryBackoff = new Backoff(clock);
     this.#programme = new Programme(settings, around, {
       playing: () => this.#playing(),
@@ -76,12 +81,12 @@ export class Broadcast {
       if (changed.length > 0) await this.#goOn();
       return changed;
     }
-    if (wantedOutputs(settings).length === 0 && !this.#demoOutput) {
+    if (!isWanted(settings) && !this.#demoOutput) {
       await this.#goOff();
       this.#sayIdle();
       return changed;
     }
-    if (wantedOutputs(settings).length > 0 && this.#demoOutput) {
+    if (isWanted(settings) && this.#demoOutput) {
       this.#demoOutput = undefined;
       void this.#demo.stop();
     }
@@ -90,6 +95,7 @@ export class Broadcast {
     const formatChanges = changed.some((change) => change.cost === 'restart' && /^(video|audio)\./.test(change.path));
     this.#outputsHeld ||= formatChanges;
     if (formatChanges || has('outputs.')) this.#sendOutputs();
+    if (has('recording.')) this.#sendRecording();
     if (has('audio.delayMs')) this.#sendDelay();
     const rebuilds = changed.some((change) => change.cost === 'rebuild');
     await this.#programme.take(settings, formatChanges ? 'restart' : rebuilds ? 'rebuild' : 'live');
@@ -118,6 +124,7 @@ export class Broadcast {
 
   status(): Status {
     const { plan } = this.#programme;
+    const { status: recording } = this.#recording;
     return {
       version: this.around.version,
       wanted: this.#state === 'on' ? 'on air' : 'idle',
@@ -127,6 +134,7 @@ export class Broadcast {
       ...(plan ? { video: plan.video, audio: plan.audio, notes: plan.notes } : {}),
       ...(this.#hub ? { hub: this.#hub } : {}),
       outputs: this.#outputs.document(),
+      ...(recording ? { recording } : {}),
     };
   }
 
@@ -134,16 +142,19 @@ export class Broadcast {
     // Idle because of a setting that is not valid is not what was wanted.
     if (this.#state === 'idle' && this.#settingsProblems.length > 0) return 'degraded';
     if (this.#state !== 'on') return this.#state;
-    const { states } = this.#outputs;
+    const states: string[] = this.#outputs.states;
+    if (this.settings.recording.enabled) states.push(this.#recording.status?.state ?? 'starting');
     const problems = this.#settingsProblems.length + this.#programme.problems.length + this.#problems.size;
     if (problems > 0 || states.includes('waiting')) return 'degraded';
-    return this.#programme.isPlaying && states.length > 0 && states.every((state) => state === 'live')
+    return this.#programme.isPlaying &&
+      states.length > 0 &&
+      states.every((state) => state === 'live' || state === 'recording')
       ? 'live'
       : 'starting';
   }
 
   async #goOn(): Promise<void> {
-    if (wantedOutputs(this.settings).length === 0) {
+    if (!isWanted(this.settings)) {
       if (!this.around.demo) return this.#sayIdle();
       this.#demoOutput ??= await this.#demo.start(this.settings.demo.port, this.#folder);
       if (!this.#demoOutput) return this.#sayIdle();
@@ -165,13 +176,14 @@ export class Broadcast {
     await Promise.all([this.#delivery.stop(), this.#programme.stop()]);
     this.#hub = undefined;
     this.#outputs.forget();
+    this.#recording.forget();
     this.#problems.clear();
   }
 
   #sayIdle(): void {
     this.around.log.info(
       'idle',
-      'Idle: no output is configured. Set STREAM_URL and STREAM_KEY, or outputs in makercast.yml.',
+      'Idle: no output is configured, and recording is off. Set STREAM_URL and STREAM_KEY, or outputs in makercast.yml.',
     );
   }
 
@@ -180,6 +192,7 @@ export class Broadcast {
     this.#delivery.send({ type: 'hub', socket: this.#socket });
     this.#sendDelay();
     this.#sendOutputs();
+    this.#sendRecording();
   }
 
   #sendDelay(): void {
@@ -198,6 +211,12 @@ export class Broadcast {
     this.#delivery.send({ type: 'outputs', outputs: this.#outputsHeld ? [] : wanted.map(({ output }) => output) });
   }
 
+  #sendRecording(): void {
+    const recording = wantedRecording(this.settings, this.around.folder, this.around.recordings);
+    if (!recording) this.#recording.forget();
+    this.#delivery.send({ type: 'recording', ...(recording ? { recording } : {}) });
+  }
+
   get #socket(): string {
     return path.join(this.#folder, 'hub.sock');
   }
@@ -210,6 +229,7 @@ export class Broadcast {
 
   #deliveryDied(fault: Fault): void {
     this.#hub = undefined;
+    this.#recording.forget();
     this.#trouble('delivery', fault);
     this.#deliveryBackoff.again(() => this.#startDelivery());
   }
@@ -221,15 +241,23 @@ export class Broadcast {
         return;
       case 'output':
         return this.#outputs.heard(message.name, message.status);
+      case 'recording':
+        return this.#heardRecording(message.status);
       case 'keyframe':
         return this.#programme.keyframe();
       case 'beat':
         this.#hub = message.hub;
         this.#deliveryBackoff.progress();
         for (const [name, status] of Object.entries(message.outputs)) this.#outputs.heard(name, status);
+        if (message.recording) this.#heardRecording(message.recording);
         if (this.#state === 'ended') void this.#finish();
         return;
     }
+  }
+
+  #heardRecording(status: RecordingStatus): void {
+    // One that was switched off may still have a last word.
+    if (this.settings.recording.enabled) this.#recording.heard(status);
   }
 
   async #finish(): Promise<void> {

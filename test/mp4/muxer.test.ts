@@ -4,6 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { TagCutter, timestampOf, type Tag } from '../../agent/flv/tag.js';
+import { hide } from '../../agent/mp4/fragment.js';
 import { Muxer, type Fragment } from '../../agent/mp4/muxer.js';
 import { run, temporaryFolder } from '../helpers/command.js';
 import { sample, type Sample } from '../helpers/media.js';
@@ -33,6 +34,7 @@ function mux(tags: readonly Tag[], muxer = new Muxer(endless, () => born)): Frag
   return [...tags.flatMap((tag) => muxer.add(tag, timestampOf(tag))), ...muxer.end()];
 }
 
+const opens = ({ bornMs }: Fragment): boolean => bornMs !== undefined;
 const bytes = (fragments: readonly Fragment[]): Buffer => Buffer.concat(fragments.map((each) => each.bytes));
 
 describe('a real stream', () => {
@@ -41,17 +43,20 @@ describe('a real stream', () => {
       const { file, tags, folder } = await flv(t, name);
       const made = path.join(folder, 'made.mp4');
       await writeFile(made, bytes(mux(tags)));
-      const [before, after] = [await packets(file), await packets(made)];
+      const all = await packets(file);
+      // Nothing is kept that comes before the first picture.
+      const before = all.slice(all.findIndex(({ type }) => type === 'video'));
+      const after = await packets(made);
       assert.ok(before.length > 150);
       for (const type of ['video', 'audio']) {
-        const [one, other] = [before, after].map((all) => all.filter((packet) => packet.type === type));
+        const [one, other] = [before, after].map((list) => list.filter((packet) => packet.type === type));
         assert.deepEqual(
           other!.map(({ hash, key }) => ({ hash, key })),
           one!.map(({ hash, key }) => ({ hash, key })),
         );
         for (const [i, packet] of one!.entries()) {
           for (const time of ['dts', 'pts'] as const) {
-            const off = other![i]![time] - packet[time] - (other![0]!.dts - one![0]!.dts);
+            const off = other![i]![time] - packet[time] - (after[0]!.dts - before[0]!.dts);
             assert.ok(Math.abs(off) <= 0.0021, `${type} packet ${i}: ${time} is off by ${off} s`);
           }
         }
@@ -68,7 +73,7 @@ describe('a real stream', () => {
     const { tags, folder } = await flv(t, 'h264-bframes.mp4');
     const fragments = mux(tags);
     assert.deepEqual(
-      fragments.map(({ opens, frames }) => [opens, frames]),
+      fragments.map((each) => [opens(each), each.frames]),
       [
         [true, 60],
         [false, 60],
@@ -85,14 +90,24 @@ describe('a real stream', () => {
 
   test('a file that was cut anywhere plays up to its last complete fragment', async (t) => {
     const { tags, folder } = await flv(t, 'h264-bframes.mp4');
-    const fragments = mux(tags);
-    const whole = bytes(fragments.slice(0, 2)).length;
-    for (const extra of [3, 100, 2000, fragments[2]!.bytes.length - 1]) {
-      const file = path.join(folder, `${extra}.mp4`);
-      await writeFile(file, bytes(fragments).subarray(0, whole + extra));
-      const seen = (await packets(file)).filter(({ type }) => type === 'video');
-      assert.ok(seen.length >= 120, `${seen.length} pictures with ${extra} bytes of the third fragment`);
+    const [one, two, three] = mux(tags);
+    const whole = bytes([one!, two!]);
+    const begin = hide(three!.bytes, three!.headerBytes);
+    for (const cut of [3, 8, 100, 2000, 50_000, three!.bytes.length]) {
+      const file = path.join(folder, `${cut}.mp4`);
+      await writeFile(file, Buffer.concat([whole, three!.bytes.subarray(0, cut)]));
+      const { video, decodeErrors } = await analyse(file);
+      assert.deepEqual([video!.packets, decodeErrors], [120, []], `${cut} bytes of the third fragment`);
     }
+    begin.copy(three!.bytes, three!.headerBytes);
+    const file = path.join(folder, 'whole.mp4');
+    await writeFile(file, Buffer.concat([whole, three!.bytes]));
+    assert.equal((await analyse(file)).video!.packets, 180);
+  });
+
+  test('every fragment begins at a multiple of 8 bytes', async (t) => {
+    const { tags } = await flv(t, 'h264-bframes.mp4');
+    for (const each of mux(tags)) assert.deepEqual([each.bytes.length % 8, each.headerBytes % 8], [0, 0]);
   });
 
   test('keyframes that are far apart do not make fragments longer', async (t) => {
@@ -108,7 +123,7 @@ describe('a real stream', () => {
   test('two files of one stream hold all of it between them', async (t) => {
     const { file, tags, folder } = await flv(t, 'h264-bframes.mp4');
     const fragments = mux(tags, new Muxer(1500, () => born));
-    const starts = fragments.flatMap(({ opens }, i) => (opens ? [i] : []));
+    const starts = fragments.flatMap((each, i) => (opens(each) ? [i] : []));
     assert.equal(starts.length, 3);
     const hashes: string[] = [];
     for (const [i, from] of starts.entries()) {
@@ -116,7 +131,7 @@ describe('a real stream', () => {
       await writeFile(part, bytes(fragments.slice(from, starts[i + 1])));
       const { video, audio, decodeErrors } = await analyse(part);
       assert.deepEqual(decodeErrors, []);
-      assert.ok(video!.startsWithKeyframe && video!.start < 0.1 && audio!.start < 0.03);
+      assert.ok(video!.startsWithKeyframe && video!.start < 0.1 && audio!.start < 0.06);
       hashes.push(...(await packets(part)).map(({ hash }) => hash));
     }
     assert.deepEqual(hashes.sort(), (await packets(file)).map(({ hash }) => hash).sort());
@@ -141,11 +156,11 @@ describe('made by hand', () => {
     const between = feed(muxer, [avcHeader(9), 66], [picture(66), 66], [sound(70), 70]);
     assert.deepEqual(between, []);
     const [end, ...more] = feed(muxer, [picture(100, true), 100]);
-    assert.deepEqual([end!.opens, end!.frames, more.length], [true, 2, 0]);
-    assert.equal(topBoxes(end!.bytes).join(' '), 'ftyp moov moof mdat');
+    assert.deepEqual([opens(end!), end!.frames, more.length], [true, 2, 0]);
+    assert.equal(topBoxes(end!.bytes).join(' '), 'ftyp moov free moof mdat');
     feed(muxer, [picture(133), 133]);
     const [next] = muxer.end();
-    assert.deepEqual([next!.opens, next!.frames, next!.atMs], [true, 2, 100]);
+    assert.deepEqual([opens(next!), next!.frames, next!.atMs], [true, 2, 100]);
     assert.ok(next!.bytes.includes(Buffer.from([0x61, 0x76, 0x63, 0x43, 9])), 'the new record');
   });
 
