@@ -10,6 +10,7 @@ import type { FromDelivery, HubStatus, RecordingStatus, ToDelivery, WantedOutput
 import { Backoff } from './backoff.js';
 import { Demo } from './demo.js';
 import { runFolder } from './folder.js';
+import type { Intent, Wanted } from './intent.js';
 import { Outputs } from './outputs.js';
 import { Recording } from './recording.js';
 import { Programme, type Studio } from './programme.js';
@@ -23,6 +24,8 @@ export interface Surroundings extends Studio {
   readonly networkFault: () => Fault | undefined;
   /** Where recordings go to, unless the settings say otherwise. */
   readonly recordings: string;
+  /** What was commanded last, on the card. */
+  readonly intent: Intent;
   /** A demonstration server stands in where no output is configured. */
   readonly demo: boolean;
   /** The files were played to their end, and the broadcast is over. */
@@ -45,6 +48,9 @@ export class Broadcast {
   #hub: HubStatus | undefined;
   #state: 'idle' | 'on' | 'ended' | 'stopping' = 'idle';
   #finishing = false;
+  #wanted: Wanted = 'on';
+  /** What changes the state goes one after the other: a start in the middle of a stop would be lost in it. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(
     private settings: Settings,
@@ -67,14 +73,45 @@ export class Broadcast {
     this.#demo = new Demo(environment, (fault) => this.#trouble('demo', fault));
   }
 
-  /** On the air, if there is anywhere to stream to; else idle, which it says. */
+  /** On the air, if that was wanted last and there is anywhere to stream to; else idle, which it says. */
   async start(): Promise<void> {
     this.#folder = await runFolder();
-    await this.#goOn();
+    this.#wanted = await this.around.intent.load();
+    await this.#inTurn(() => this.#goOn());
+  }
+
+  /** The operator wants it on the air, from now on and after every restart. */
+  async startBroadcast(): Promise<void> {
+    this.#wanted = 'on';
+    await this.around.intent.keep('on');
+    await this.#inTurn(async () => {
+      if (this.#wanted === 'on' && (this.#state === 'idle' || this.#state === 'ended')) await this.#goOn();
+    });
+  }
+
+  /** The operator wants it off the air, from now on and after every restart, until `startBroadcast`. */
+  async stopBroadcast(): Promise<void> {
+    this.#wanted = 'idle';
+    await this.around.intent.keep('idle');
+    await this.#inTurn(async () => {
+      if (this.#wanted !== 'idle' || this.#state !== 'on') return;
+      await this.#goOff();
+      this.#sayIdle();
+    });
   }
 
   /** New settings, already validated. Each change is applied at its own cost; nothing else is disturbed. */
-  async apply(settings: Settings): Promise<Change[]> {
+  apply(settings: Settings): Promise<Change[]> {
+    return this.#inTurn(() => this.#apply(settings));
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(work);
+    this.#turn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #apply(settings: Settings): Promise<Change[]> {
     const { changed } = cost(this.settings, settings);
     this.settings = settings;
     if (this.#state !== 'on') {
@@ -154,6 +191,7 @@ export class Broadcast {
   }
 
   async #goOn(): Promise<void> {
+    if (this.#wanted === 'idle') return this.#sayIdle();
     if (!isWanted(this.settings)) {
       if (!this.around.demo) return this.#sayIdle();
       this.#demoOutput ??= await this.#demo.start(this.settings.demo.port, this.#folder);
@@ -162,13 +200,17 @@ export class Broadcast {
     // A stop may have come while the demonstration server started.
     if (this.#state === 'stopping') return;
     this.#state = 'on';
+    this.#finishing = false;
     this.#startDelivery();
     await this.#programme.start(this.settings, this.#socket);
   }
 
   async #goOff(): Promise<void> {
     await this.#end();
-    this.#state = 'idle';
+    this.#demoOutput = undefined;
+    await this.#demo.stop();
+    // The agent may have been told to end in the meantime.
+    if (this.#state === 'on') this.#state = 'idle';
   }
 
   async #end(): Promise<void> {
@@ -181,6 +223,7 @@ export class Broadcast {
   }
 
   #sayIdle(): void {
+    if (this.#wanted === 'idle') return this.around.log.info('idle', 'Idle: the broadcast was stopped by a command.');
     this.around.log.info(
       'idle',
       'Idle: no output is configured, and recording is off. Set STREAM_URL and STREAM_KEY, or outputs in makercast.yml.',

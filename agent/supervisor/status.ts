@@ -45,10 +45,10 @@ export function statusLine(status: Status): string {
     parts.push(`${name} ${output.state}${rate}`);
   }
   if (status.recording) {
-    const { state, droppedFrames, fault } = status.recording;
-    parts.push(
-      `recording ${fault ? `waits, ${fault.code}` : state}${droppedFrames > 0 ? `, ${droppedFrames} frames dropped` : ''}`,
-    );
+    const { state, droppedFrames } = status.recording;
+    const dropped = droppedFrames > 0 ? `, ${droppedFrames} frames dropped` : '';
+    const code = status.recording.fault ? ` (${status.recording.fault.code})` : '';
+    parts.push(state === 'recording' ? `recording${dropped}` : `recording ${state}${code}${dropped}`);
   }
   if (status.temperature !== undefined) parts.push(`${Math.round(status.temperature)} °C`);
   for (const problem of status.problems) parts.push(`${problem.code}: ${problem.what}`);
