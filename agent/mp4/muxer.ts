@@ -27,6 +27,8 @@ const roundingMs = 2;
 
 /** A piece of a file, to be written whole. */
 export interface Fragment {
+  /** Counts the files from 1. */
+  readonly file: number;
   /** Where a new file begins with it: when, in milliseconds since 1970, as the clock of the machine has it. */
   readonly bornMs?: number;
   /** Bytes of the file's header that stand ahead of it. */
@@ -88,6 +90,7 @@ class Track {
 }
 
 interface File {
+  readonly number: number;
   readonly codecs: Codecs;
   /** What its times count from. */
   readonly baseMs: number;
@@ -102,6 +105,7 @@ interface File {
 export class Muxer {
   #latest: Partial<Codecs> = {};
   #file: File | undefined;
+  #files = 0;
   #split = false;
 
   /** A file is ended at the first keyframe after `maxFileMs`. `wallMs`: the clock of the machine, since 1970; for people only. */
@@ -110,9 +114,9 @@ export class Muxer {
     private readonly wallMs: () => number,
   ) {}
 
-  /** The next keyframe begins a new file. */
-  split(): void {
-    this.#split = true;
+  /** The next keyframe begins a new file, if this one is still being filled. */
+  split(file: number): void {
+    this.#split ||= this.#file?.number === file;
   }
 
   /** What is finished now that `tag` has come, in order. Tags must come as the hub gives them; headers may come again. */
@@ -194,7 +198,17 @@ export class Muxer {
     const audio = aac && new Track(audioTrack, soundOf(aac).rate, frameSamples);
     video.held = { tag, atMs, start: video.place(atMs, baseMs) };
     if (audio && sound) audio.held = { ...sound, start: 0 };
-    this.#file = { codecs, baseMs, video, audio, bornMs: this.wallMs(), fragments: 0, atMs: baseMs };
+    this.#files += 1;
+    this.#file = {
+      number: this.#files,
+      codecs,
+      baseMs,
+      video,
+      audio,
+      bornMs: this.wallMs(),
+      fragments: 0,
+      atMs: baseMs,
+    };
     this.#split = false;
     return [];
   }
@@ -218,9 +232,9 @@ export class Muxer {
     if (runs.every(({ samples }) => samples.length === 0)) return [];
     file.fragments += 1;
     const bytes = fragment(file.fragments, runs);
-    if (file.fragments > 1) return [{ headerBytes: 0, atMs, bytes, frames }];
-    const { bornMs } = file;
+    if (file.fragments > 1) return [{ file: file.number, headerBytes: 0, atMs, bytes, frames }];
+    const { number, bornMs } = file;
     const header = fileHeader(file.codecs, bornMs);
-    return [{ bornMs, headerBytes: header.length, atMs, bytes: Buffer.concat([header, bytes]), frames }];
+    return [{ file: number, bornMs, headerBytes: header.length, atMs, bytes: Buffer.concat([header, bytes]), frames }];
   }
 }

@@ -124,9 +124,9 @@ export class Recorder implements Subscriber {
   }
 
   /** What follows could not be decoded without it: the next keyframe begins a new file. */
-  #drop({ frames }: Fragment): void {
+  #drop({ frames, file }: Fragment): void {
     this.#droppedFrames += frames;
-    this.#muxer.split();
+    this.#muxer.split(file);
   }
 
   async #write(): Promise<void> {
@@ -155,7 +155,7 @@ export class Recorder implements Subscriber {
     await this.#shelf.makeRoom(fragment.bytes.length);
     await this.#file!.append(fragment);
     const limit = Math.min(maxFileBytes, this.wanted.quotaBytes / filesInQuota);
-    if (this.#file!.bytes + fragment.bytes.length > limit) this.#muxer.split();
+    if (this.#file!.bytes + fragment.bytes.length > limit) this.#muxer.split(fragment.file);
   }
 
   #fail(fault: Fault): void {
@@ -164,7 +164,6 @@ export class Recorder implements Subscriber {
       this.#waitingBytes -= fragment.bytes.length;
     }
     this.#queue = [];
-    this.#muxer.split();
     this.#skipUntil = this.clock.now() + retryMs;
     this.#enter('waiting', fault);
   }
