@@ -102,7 +102,7 @@ export function recordingFault(error: unknown, folder: string): Fault {
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     return new Fault('recording_full', `There is no room left where ${folder} is (${code}).`, 'Make room there.');
   }
-  if (/^(EACCES|EPERM|EROFS|ENOTDIR|ENOENT|EISDIR|ELOOP|ENAMETOOLONG)$/.test(code)) {
+  if (/^(EACCES|EPERM|EROFS|EEXIST|ENOTDIR|ENOENT|EISDIR|ELOOP|ENAMETOOLONG)$/.test(code)) {
     const mend = 'Give this user the right to write there, or name another folder (recording.folder).';
     return new Fault('recording_unwritable', `The folder ${folder} cannot be written (${code}).`, mend);
   }
