@@ -132,8 +132,7 @@ const sources = ['pipelines', 'agent'].flatMap((folder) =>
 test('every source file belongs to a room that is known here', () => {
   const unknown = sources.filter(({ room }) => !mayImport[room]).map(({ file }) => file);
   assert.deepEqual(unknown, []);
-  for (const room of pureRooms)
-    assert.ok(sources.some((source) => source.room === room));
+  for (const room of pureRooms) assert.ok(sources.some((source) => source.room === room));
 });
 
 test('imports point one way', () => {
