@@ -26,7 +26,7 @@ export class RecordingFile {
 
   /**
    * Once this has resolved, the fragment survives a power cut; one that was cut off before leaves what is ahead of it as it was.
-   * Two flushes, of which the second writes one block in place: at 2.5 Mbit/s that is 4 KB for every 625 KB.
+   * Two flushes, of which the second writes one block in place: at 2.5 Mbit/s ext4 writes 667 KB for 660 KB of media, all in all.
    */
   async append({ bytes, headerBytes }: Fragment): Promise<void> {
     const at = this.#complete;
