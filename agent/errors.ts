@@ -105,6 +105,11 @@ const kinds = {
   recording_failed: { actor: 'device', retryable: true, doc: 'The card or disk of the recordings fails.' },
   child_died: { actor: 'us', retryable: true, doc: 'The capture or delivery process ended unasked.' },
   child_hung: { actor: 'us', retryable: true, doc: 'The capture or delivery process does not answer.' },
+  child_grown: {
+    actor: 'us',
+    retryable: true,
+    doc: 'The capture or delivery process held more memory than it should, and was replaced.',
+  },
   pipeline_invalid: { actor: 'us', retryable: false, doc: 'GStreamer does not accept the pipeline that was composed.' },
   state_unwritable: { actor: 'device', retryable: true, doc: 'The data folder cannot be written.' },
   state_set_aside: {

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { Fault } from '../errors.js';
+import { heldBytes } from './memory.js';
 
 /** SIGTERM, and after this SIGKILL. */
 const killMs = 3000;
@@ -12,6 +13,9 @@ const lookMs = 500;
 const silentLooks = 4;
 /** Loading Node and GStreamer from a slow SD card takes its time: a minute. */
 const startLooks = 120;
+
+/** Its memory is looked at every 30 s. */
+const usualMemoryLooks = 60;
 
 /**
  * Threads of libuv's pool: a pipeline's bus and a pull each hold one while they wait. 8 outputs, two pipelines in capture as
@@ -48,26 +52,32 @@ export interface ChildEvents<Out> {
 export class Child<In extends { type: string }, Out extends { type: string }> {
   #process: ChildProcess | undefined;
   #stopping = false;
-  #hung: Fault | undefined;
+  #why: Fault | undefined;
   #watchdog: NodeJS.Timeout | undefined;
   /** Looks without a sign of life. Counted, not timed: on a machine that stands still we look as seldom as the child beats. */
   #looks = 0;
   #isUp = false;
+  #looksInAll = 0;
   #gone: Promise<void> = Promise.resolve();
 
-  /** `entry`: path of the compiled main file, relative to this folder. `environment`: all that the child sees of ours. */
+  /**
+   * `entry`: path of the compiled main file, relative to this folder. `environment`: all that the child sees of ours. `maxBytes`:
+   * one that holds more memory, looked at every `memoryLooks` looks, is replaced.
+   */
   constructor(
     readonly name: string,
     private readonly entry: string,
     private readonly environment: NodeJS.ProcessEnv,
     private readonly events: ChildEvents<Out>,
+    private readonly maxBytes = Infinity,
+    private readonly memoryLooks = usualMemoryLooks,
   ) {}
 
   /** A second start of a running child does nothing. */
   start(): void {
     if (this.#process) return;
     this.#stopping = false;
-    this.#hung = undefined;
+    this.#why = undefined;
     const command = [process.execPath, ...nodeFlags, fileURLToPath(new URL(this.entry, import.meta.url))];
     if (setpriv) command.unshift(setpriv, '--pdeathsig', 'KILL', '--');
     const child = spawn(command[0]!, command.slice(1), {
@@ -92,7 +102,7 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
         resolve();
         if (!this.#stopping) {
           this.events.died(
-            this.#hung ??
+            this.#why ??
               new Fault('child_died', `The ${this.name} process ended by itself (${how}).`, 'It is started again.'),
           );
         }
@@ -127,12 +137,27 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
     this.#isUp = false;
     this.#watchdog = setInterval(() => {
       this.#looks += 1;
+      this.#looksInAll += 1;
+      if (this.#looksInAll % this.memoryLooks === 0) void this.#weigh();
       if (this.#looks < (this.#isUp ? silentLooks : startLooks)) return;
       const seconds = (this.#looks * lookMs) / 1000;
-      const what = `The ${this.name} process did not answer for ${seconds} s.`;
-      this.#hung ??= new Fault('child_hung', what, 'It is killed and started again.');
-      // It has nothing to put in order, and would not hear of it.
-      this.#process?.kill('SIGKILL');
+      this.#replace('child_hung', `The ${this.name} process did not answer for ${seconds} s.`);
     }, lookMs);
+  }
+
+  /** Better a moment's gap now, which is known and said, than the kernel's choice of whom to kill later. */
+  async #weigh(): Promise<void> {
+    const child = this.#process;
+    const bytes = child?.pid === undefined ? undefined : await heldBytes(child.pid);
+    if (bytes === undefined || bytes <= this.maxBytes || child !== this.#process || this.#stopping) return;
+    const megabytes = (count: number): number => Math.round(count / 1e6);
+    const what = `The ${this.name} process has grown to ${megabytes(bytes)} MB, above ${megabytes(this.maxBytes)} MB.`;
+    this.#replace('child_grown', what);
+  }
+
+  #replace(code: 'child_hung' | 'child_grown', what: string): void {
+    this.#why ??= new Fault(code, what, 'It is killed and started again.');
+    // It has nothing to put in order, and would perhaps not hear of it.
+    this.#process?.kill('SIGKILL');
   }
 }

@@ -6,6 +6,7 @@ import type { Settings } from '../config/settings.js';
 import type { Fault } from '../errors.js';
 import { type FaultReport } from '../errors.js';
 import { Child } from '../media/child.js';
+import { memoryLimit } from '../media/memory.js';
 import type { FromDelivery, HubStatus, RecordingStatus, ToDelivery, WantedOutput } from '../media/messages.js';
 import { Backoff } from './backoff.js';
 import { Demo } from './demo.js';
@@ -16,6 +17,9 @@ import { Recording } from './recording.js';
 import { Programme, type Studio } from './programme.js';
 import type { ActualState, Status } from './status.js';
 import { isWanted, wantedOutputs, wantedRecording } from './wants.js';
+
+/** Of the memory of this machine: every session is lost with the process, so only when the kernel would else soon kill something. */
+const deliveryShare = 0.5;
 
 /** What a broadcast needs of the machine and of the program around it. */
 export interface Surroundings extends Studio {
@@ -65,11 +69,12 @@ export class Broadcast {
       // Not before delivery has taken what is still in the socket: its next beat comes after that.
       ended: () => (this.#state = 'ended'),
     });
-    this.#delivery = new Child('delivery', 'delivery/main.js', environment, {
-      message: (message) => this.#fromDelivery(message),
-      said: (line) => log.warn('delivery_said', `delivery: ${line}`),
-      died: (fault) => this.#deliveryDied(fault),
-    });
+    const heard = {
+      message: (message: FromDelivery) => this.#fromDelivery(message),
+      said: (line: string) => log.warn('delivery_said', `delivery: ${line}`),
+      died: (fault: Fault) => this.#deliveryDied(fault),
+    };
+    this.#delivery = new Child('delivery', 'delivery/main.js', environment, heard, memoryLimit(deliveryShare));
     this.#demo = new Demo(environment, (fault) => this.#trouble('demo', fault));
   }
 

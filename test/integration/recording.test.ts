@@ -5,6 +5,7 @@ import path from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { startAgent, type Agent, type Environment, type StatusDocument } from '../helpers/agent.js';
 import { temporaryFolder } from '../helpers/command.js';
+import { lipSync } from '../helpers/lipsync.js';
 import { startNginx } from '../helpers/nginx.js';
 import { startRtmpServer } from '../helpers/rtmp-server.js';
 import { analyse, type Analysis } from '../helpers/stream.js';
@@ -68,6 +69,23 @@ test('no server is configured: what is on the air is recorded, and the end is in
   );
   assert.equal(`${video!.width}x${video!.height}`, '640x360');
   assert.deepEqual([audio!.codec, audio!.rate, audio!.channels], ['aac', 48_000, 2]);
+});
+
+test('flash and beep stand together in it, also after a split', async (t) => {
+  const folder = await folderFor(t);
+  const env = { ...small, VIDEO_TEST_PATTERN: 'sync', RECORDING_FOLDER: folder, RECORDING_SPLIT_MINUTES: '0.1' };
+  await using agent = await startAgent(env);
+  await recorded(agent, 330);
+  await agent.stop();
+  const files = await recordings(folder);
+  assert.ok(files.length >= 2);
+  for (const file of files) {
+    const { medianMs, worstMs } = await lipSync(file, 'flip');
+    assert.ok(
+      Math.abs(medianMs) <= 40 && Math.abs(worstMs) <= 40,
+      `${path.basename(file)}: ${medianMs}, ${worstMs} ms`,
+    );
+  }
 });
 
 test('it goes where the data is unless told otherwise, and is off by default', async (t) => {
