@@ -75,9 +75,10 @@ test('flash and beep stand together in it, also after a split', async (t) => {
   const folder = await folderFor(t);
   const env = { ...small, VIDEO_TEST_PATTERN: 'sync', RECORDING_FOLDER: folder, RECORDING_SPLIT_MINUTES: '0.1' };
   await using agent = await startAgent(env);
-  await recorded(agent, 330);
+  await recorded(agent, 400);
   await agent.stop();
-  const files = await recordings(folder);
+  // The last one is too short to be judged.
+  const files = (await recordings(folder)).slice(0, -1);
   assert.ok(files.length >= 2);
   for (const file of files) {
     const { medianMs, worstMs } = await lipSync(file, 'flip');
