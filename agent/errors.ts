@@ -95,8 +95,21 @@ const kinds = {
     retryable: true,
     doc: 'An output failed for a reason that the server does not tell.',
   },
+  recording_full: {
+    actor: 'operator',
+    retryable: true,
+    doc: 'There is no room for recordings: the card is full, or the quota too small.',
+  },
+  recording_unwritable: { actor: 'operator', retryable: true, doc: 'The folder of the recordings cannot be written.' },
+  recording_slow: { actor: 'device', retryable: true, doc: 'The card takes recordings more slowly than they come.' },
+  recording_failed: { actor: 'device', retryable: true, doc: 'The card or disk of the recordings fails.' },
   child_died: { actor: 'us', retryable: true, doc: 'The capture or delivery process ended unasked.' },
   child_hung: { actor: 'us', retryable: true, doc: 'The capture or delivery process does not answer.' },
+  child_grown: {
+    actor: 'us',
+    retryable: true,
+    doc: 'The capture or delivery process held more memory than it should, and was replaced.',
+  },
   pipeline_invalid: { actor: 'us', retryable: false, doc: 'GStreamer does not accept the pipeline that was composed.' },
   state_unwritable: { actor: 'device', retryable: true, doc: 'The data folder cannot be written.' },
   state_set_aside: {

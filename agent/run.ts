@@ -1,5 +1,6 @@
 /** The agent at work: what starts, from top to bottom, and what stops, from bottom to top. */
 import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { systemClock } from './clock.js';
 import { INVALID, formatProblems } from './commands/check.js';
 import { Redactor } from './config/redact.js';
@@ -14,6 +15,7 @@ import { dataFolder, Storage } from './machine/storage.js';
 import { factsFor } from './machine/facts.js';
 import { isSupervised, problemReports, SettingsSource } from './settings.js';
 import { Broadcast } from './supervisor/broadcast.js';
+import { Intent } from './supervisor/intent.js';
 import { statusLine } from './supervisor/status.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
@@ -56,6 +58,8 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
     gather: (wanted) => factsFor(wanted, storage, report),
     holderOf,
     networkFault,
+    recordings: path.join(storage.folder, 'recordings'),
+    intent: new Intent(storage),
     demo: !supervised,
     // Whoever restarts what ends would play the files again and again.
     ended: () => (supervised ? undefined : end(0)),

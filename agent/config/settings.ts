@@ -49,6 +49,14 @@ export interface OutputSettings {
   readonly tlsVerify: boolean;
 }
 
+export interface RecordingSettings {
+  readonly enabled: boolean;
+  readonly folder: string;
+  readonly splitMinutes: number;
+  readonly quotaGb: number;
+  readonly minFreeGb: number;
+}
+
 export interface Settings {
   readonly video: VideoSettings;
   readonly camera: CameraSettings;
@@ -57,6 +65,7 @@ export interface Settings {
   /** By name; in the order in which the layers name them. */
   readonly outputs: Readonly<Record<string, OutputSettings>>;
   readonly output: { readonly batchMs: number };
+  readonly recording: RecordingSettings;
   readonly log: {
     readonly level: 'error' | 'warn' | 'info' | 'debug';
     readonly format: 'auto' | 'text' | 'json';
@@ -351,6 +360,49 @@ export const rows: readonly Row[] = [
     unit: 'ms',
     cost: 'rebuild',
     doc: 'Media is handed on about this often, always right after a picture: more saves CPU, less saves delay.',
+  },
+  {
+    path: 'recording.enabled',
+    env: 'RECORDING_ENABLED',
+    form: { type: 'boolean' },
+    default: false,
+    cost: 'live',
+    doc: 'Records what is on the air, also while no server can be reached, and where none is configured (docs/recording.md).',
+  },
+  {
+    path: 'recording.folder',
+    env: 'RECORDING_FOLDER',
+    form: { type: 'text', words: 'path of a folder', lines: true },
+    default: '',
+    cost: 'live',
+    doc: 'Where recordings go to; without it `recordings` in the data folder.',
+  },
+  {
+    path: 'recording.splitMinutes',
+    env: 'RECORDING_SPLIT_MINUTES',
+    form: { type: 'number', min: 0.1, max: 1440 },
+    default: 10,
+    unit: 'minutes',
+    cost: 'live',
+    doc: 'Length of one file. A new one is also begun when the format changes, and at a quarter of the quota.',
+  },
+  {
+    path: 'recording.quotaGb',
+    env: 'RECORDING_QUOTA_GB',
+    form: { type: 'number', min: 0.01, max: 100_000 },
+    default: 8,
+    unit: 'GB',
+    cost: 'live',
+    doc: 'All recordings together; the oldest are deleted to stay below it.',
+  },
+  {
+    path: 'recording.minFreeGb',
+    env: 'RECORDING_MIN_FREE_GB',
+    form: { type: 'number', min: 0.01, max: 100_000 },
+    default: 1,
+    unit: 'GB',
+    cost: 'live',
+    doc: 'What stays free on the card; the oldest recordings are deleted for it.',
   },
   {
     path: 'log.level',

@@ -65,3 +65,14 @@ export function formatOf(tag: Tag): StreamFormat | undefined {
   if (tag[0] !== scriptTag || tag[11] !== 0x7b) return undefined;
   return JSON.parse(tag.toString('utf8', 11, tag.length - 4)) as StreamFormat;
 }
+
+/** Width and height that an `onMetaData` tag tells, in pixels; nothing where it does not. */
+export function sizeOf(tag: Tag): { width: number; height: number } | undefined {
+  const number = (name: string): number | undefined => {
+    const at = tag.indexOf(Buffer.concat([amfString(name), Buffer.from([0])]));
+    const value = at + 2 + name.length + 1;
+    return at < 0 || value + 8 > tag.length ? undefined : tag.readDoubleBE(value);
+  };
+  const [width, height] = [number('width'), number('height')];
+  return width === undefined || height === undefined ? undefined : { width, height };
+}

@@ -35,8 +35,8 @@ export const isAacHeader = (tag: Tag): boolean => isAudio(tag) && tag[tagHeaderB
 
 export const isSequenceHeader = (tag: Tag): boolean => isAvcHeader(tag) || isAacHeader(tag);
 
-/** The record or config that a sequence header carries. */
-export const sequenceHeaderBody = (tag: Tag): Buffer =>
+/** What a tag of H.264 or AAC carries: a picture, a frame of sound, or the record or config of a sequence header. */
+export const payloadOf = (tag: Tag): Buffer =>
   tag.subarray(tagHeaderBytes + (isVideo(tag) ? 5 : 2), tag.length - tagTrailerBytes);
 
 /** Writes the time into `tag` itself: milliseconds, taken modulo 2^32 as RTMP does. */

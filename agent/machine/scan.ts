@@ -5,7 +5,7 @@ import {
   isKeyframe,
   isSequenceHeader,
   isVideo,
-  sequenceHeaderBody,
+  payloadOf,
   TagCutter,
   timestampOf,
   type Tag,
@@ -30,8 +30,8 @@ export class Scan {
   }
 
   #tag(tag: Tag): void {
-    if (isAvcHeader(tag)) this.avcc ??= sequenceHeaderBody(tag).toString('hex');
-    if (isAacHeader(tag)) this.asc ??= sequenceHeaderBody(tag).toString('hex');
+    if (isAvcHeader(tag)) this.avcc ??= payloadOf(tag).toString('hex');
+    if (isAacHeader(tag)) this.asc ??= payloadOf(tag).toString('hex');
     // An AVC tag of type 2 (end of sequence) is no picture.
     if (!isVideo(tag) || isSequenceHeader(tag) || tag[12] === 2) return;
     // When it is shown, not when it is decoded: decode times before 0, which B-frames bring, are clamped by the muxer.

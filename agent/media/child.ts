@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { Fault } from '../errors.js';
+import { heldBytes } from './memory.js';
 
 /** SIGTERM, and after this SIGKILL. */
 const killMs = 3000;
@@ -19,6 +20,9 @@ const startsPatience = 3;
 const mostPatienceMs = 10_000;
 /** So does what a child announces with a `busy`: plugins are loaded, a device is opened or closed, and nothing else is done meanwhile. */
 const busyMs = 8000;
+
+/** Its memory is looked at every 30 s. */
+const usualMemoryLooks = 120;
 
 /**
  * Threads of libuv's pool: a pipeline's bus and a pull each hold one while they wait. 8 outputs, two pipelines in capture as
@@ -55,18 +59,20 @@ export interface ChildEvents<Out> {
 export class Child<In extends { type: string }, Out extends { type: string }> {
   #process: ChildProcess | undefined;
   #stopping = false;
-  #hung: Fault | undefined;
+  #why: Fault | undefined;
   #watchdog: NodeJS.Timeout | undefined;
   /** Milliseconds without a sign of life, in looks, not by the clock: on a machine that stands still we look as seldom as the child beats. */
   #silentMs = 0;
   #patienceMs = startMs;
   /** How long it may be silent once it is up. */
   #usualMs = startMs;
+  #looks = 0;
   #gone: Promise<void> = Promise.resolve();
 
   /**
    * `entry`: path of the compiled main file, relative to this folder. `hungMs`: how long it may be silent between two beats.
-   * `environment`: all that the child sees of ours.
+   * `environment`: all that the child sees of ours. `maxBytes`: one that holds more
+   * memory, looked at every `memoryLooks` looks, is replaced.
    */
   constructor(
     readonly name: string,
@@ -74,13 +80,15 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
     private readonly hungMs: number,
     private readonly environment: NodeJS.ProcessEnv,
     private readonly events: ChildEvents<Out>,
+    private readonly maxBytes = Infinity,
+    private readonly memoryLooks = usualMemoryLooks,
   ) {}
 
   /** A second start of a running child does nothing. */
   start(): void {
     if (this.#process) return;
     this.#stopping = false;
-    this.#hung = undefined;
+    this.#why = undefined;
     const command = [process.execPath, ...nodeFlags, fileURLToPath(new URL(this.entry, import.meta.url))];
     if (setpriv) command.unshift(setpriv, '--pdeathsig', 'KILL', '--');
     const child = spawn(command[0]!, command.slice(1), {
@@ -108,7 +116,7 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
         resolve();
         if (!this.#stopping) {
           this.events.died(
-            this.#hung ??
+            this.#why ??
               new Fault('child_died', `The ${this.name} process ended by itself (${how}).`, 'It is started again.'),
           );
         }
@@ -144,11 +152,26 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
     this.#usualMs = startMs;
     this.#watchdog = setInterval(() => {
       this.#silentMs += lookMs;
+      this.#looks += 1;
+      if (this.#looks % this.memoryLooks === 0) void this.#weigh();
       if (this.#silentMs < this.#patienceMs) return;
-      const what = `The ${this.name} process did not answer for ${this.#silentMs / 1000} s.`;
-      this.#hung ??= new Fault('child_hung', what, 'It is killed and started again.');
-      // It has nothing to put in order, and would not hear of it.
-      this.#process?.kill('SIGKILL');
+      this.#replace('child_hung', `The ${this.name} process did not answer for ${this.#silentMs / 1000} s.`);
     }, lookMs);
+  }
+
+  /** Better a moment's gap now, which is known and said, than the kernel's choice of whom to kill later. */
+  async #weigh(): Promise<void> {
+    const child = this.#process;
+    const bytes = child?.pid === undefined ? undefined : await heldBytes(child.pid);
+    if (bytes === undefined || bytes <= this.maxBytes || child !== this.#process || this.#stopping) return;
+    const megabytes = (count: number): number => Math.round(count / 1e6);
+    const what = `The ${this.name} process has grown to ${megabytes(bytes)} MB, above ${megabytes(this.maxBytes)} MB.`;
+    this.#replace('child_grown', what);
+  }
+
+  #replace(code: 'child_hung' | 'child_grown', what: string): void {
+    this.#why ??= new Fault(code, what, 'It is killed and started again.');
+    // It has nothing to put in order, and would perhaps not hear of it.
+    this.#process?.kill('SIGKILL');
   }
 }

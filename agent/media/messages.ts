@@ -43,12 +43,24 @@ export interface WantedOutput {
   readonly destination: RtmpDestination;
 }
 
+/** Where recordings go to, and how much of them there may be. */
+export interface WantedRecording {
+  /** Absolute path. */
+  readonly folder: string;
+  /** A new file is begun at the first keyframe after so many milliseconds. */
+  readonly maxFileMs: number;
+  readonly quotaBytes: number;
+  readonly minFreeBytes: number;
+}
+
 /** Agent → delivery. */
 export type ToDelivery =
   /** Listen for capture here. Comes once, first. */
   | { readonly type: 'hub'; readonly socket: string }
   /** All outputs that shall be on the air; those not named are closed. */
   | { readonly type: 'outputs'; readonly outputs: readonly WantedOutput[] }
+  /** From now on this is recorded; nothing where it is left out. */
+  | { readonly type: 'recording'; readonly recording?: WantedRecording }
   /** Milliseconds by which sound is sent later (negative: the picture is). */
   | { readonly type: 'delay'; readonly audioMs: number }
   /** Close every output in order, then exit. */
@@ -73,6 +85,25 @@ export interface OutputStatus {
   readonly fault?: FaultReport;
 }
 
+/** starting: no keyframe yet. waiting: it cannot be written, or not as fast as it comes; tried again. */
+export const recordingStates = ['starting', 'recording', 'waiting', 'stopping'] as const;
+export type RecordingState = (typeof recordingStates)[number];
+
+export interface RecordingStatus {
+  readonly state: RecordingState;
+  /** Path of the file that is being written. */
+  readonly file?: string;
+  /** On the card since recording was switched on. */
+  readonly bytes: number;
+  /** Read from the hub, and not yet on the card. */
+  readonly waitingBytes: number;
+  /** Video frames on the card, and video frames left out because the card was full, away or too slow. */
+  readonly frames: number;
+  readonly droppedFrames: number;
+  /** Why it is waiting. */
+  readonly fault?: FaultReport;
+}
+
 export interface HubStatus {
   /** Video frames that came from capture. */
   readonly frames: number;
@@ -93,10 +124,17 @@ export type FromDelivery =
   | { readonly type: 'busy' }
   /** At every change of an output's state. */
   | { readonly type: 'output'; readonly name: string; readonly status: OutputStatus }
+  /** At every change of the recording's state. */
+  | { readonly type: 'recording'; readonly status: RecordingStatus }
   /** An output joined and wants a keyframe. */
   | { readonly type: 'keyframe' }
   /** Once a second. */
-  | { readonly type: 'beat'; readonly hub: HubStatus; readonly outputs: Readonly<Record<string, OutputStatus>> };
+  | {
+      readonly type: 'beat';
+      readonly hub: HubStatus;
+      readonly outputs: Readonly<Record<string, OutputStatus>>;
+      readonly recording?: RecordingStatus;
+    };
 
 /** Agent → demonstration server. */
 export type ToDemo =

@@ -6,20 +6,30 @@ import type { Settings } from '../config/settings.js';
 import type { Fault } from '../errors.js';
 import { type FaultReport } from '../errors.js';
 import { Child } from '../media/child.js';
-import type { FromDelivery, HubStatus, ToDelivery, WantedOutput } from '../media/messages.js';
+import { memoryLimit } from '../media/memory.js';
+import type { FromDelivery, HubStatus, RecordingStatus, ToDelivery, WantedOutput } from '../media/messages.js';
 import { Backoff } from './backoff.js';
 import { Demo } from './demo.js';
 import { runFolder } from './folder.js';
+import type { Intent, Wanted } from './intent.js';
 import { Outputs } from './outputs.js';
+import { Recording } from './recording.js';
 import { Programme, type Studio } from './programme.js';
 import type { ActualState, Status } from './status.js';
-import { wantedOutputs } from './wants.js';
+import { isWanted, wantedOutputs, wantedRecording } from './wants.js';
+
+/** Of the memory of this machine: every session is lost with the process, so only when the kernel would else soon kill something. */
+const deliveryShare = 0.5;
 
 /** What a broadcast needs of the machine and of the program around it. */
 export interface Surroundings extends Studio {
   readonly version: string;
   /** The fault of a machine without a network, if it is one. */
   readonly networkFault: () => Fault | undefined;
+  /** Where recordings go to, unless the settings say otherwise. */
+  readonly recordings: string;
+  /** What was commanded last, on the card. */
+  readonly intent: Intent;
   /** A demonstration server stands in where no output is configured. */
   readonly demo: boolean;
   /** The files were played to their end, and the broadcast is over. */
@@ -37,6 +47,7 @@ export class Broadcast {
   readonly #problems = new Map<'delivery' | 'demo', FaultReport>();
   #settingsProblems: readonly FaultReport[] = [];
   readonly #outputs: Outputs;
+  readonly #recording: Recording;
   #folder = '';
   #demoOutput: WantedOutput | undefined;
   /** While the format of the broadcast changes, no output is open. */
@@ -44,6 +55,9 @@ export class Broadcast {
   #hub: HubStatus | undefined;
   #state: 'idle' | 'on' | 'ended' | 'stopping' = 'idle';
   #finishing = false;
+  #wanted: Wanted = 'on';
+  /** What changes the state goes one after the other: a start in the middle of a stop would be lost in it. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(
     private settings: Settings,
@@ -51,40 +65,73 @@ export class Broadcast {
   ) {
     const { environment, log, clock } = around;
     this.#outputs = new Outputs(log, around.networkFault);
+    this.#recording = new Recording(log);
     this.#deliveryBackoff = new Backoff(clock);
     this.#programme = new Programme(settings, around, {
       playing: () => this.#playing(),
       // Not before delivery has taken what is still in the socket: its next beat comes after that.
       ended: () => (this.#state = 'ended'),
     });
-    this.#delivery = new Child('delivery', 'delivery/main.js', hungMs, environment, {
-      message: (message) => this.#fromDelivery(message),
-      said: (line) => log.warn('delivery_said', `delivery: ${line}`),
-      died: (fault) => this.#deliveryDied(fault),
-    });
+    const heard = {
+      message: (message: FromDelivery) => this.#fromDelivery(message),
+      said: (line: string) => log.warn('delivery_said', `delivery: ${line}`),
+      died: (fault: Fault) => this.#deliveryDied(fault),
+    };
+    this.#delivery = new Child('delivery', 'delivery/main.js', hungMs, environment, heard, memoryLimit(deliveryShare));
     this.#demo = new Demo(environment, (fault) => this.#trouble('demo', fault));
   }
 
-  /** On the air, if there is anywhere to stream to; else idle, which it says. */
+  /** On the air, if that was wanted last and there is anywhere to stream to; else idle, which it says. */
   async start(): Promise<void> {
     this.#folder = await runFolder();
-    await this.#goOn();
+    this.#wanted = await this.around.intent.load();
+    await this.#inTurn(() => this.#goOn());
+  }
+
+  /** The operator wants it on the air, from now on and after every restart. */
+  async startBroadcast(): Promise<void> {
+    this.#wanted = 'on';
+    await this.around.intent.keep('on');
+    await this.#inTurn(async () => {
+      if (this.#wanted === 'on' && (this.#state === 'idle' || this.#state === 'ended')) await this.#goOn();
+    });
+  }
+
+  /** The operator wants it off the air, from now on and after every restart, until `startBroadcast`. */
+  async stopBroadcast(): Promise<void> {
+    this.#wanted = 'idle';
+    await this.around.intent.keep('idle');
+    await this.#inTurn(async () => {
+      if (this.#wanted !== 'idle' || this.#state !== 'on') return;
+      await this.#goOff();
+      this.#sayIdle();
+    });
   }
 
   /** New settings, already validated. Each change is applied at its own cost; nothing else is disturbed. */
-  async apply(settings: Settings): Promise<Change[]> {
+  apply(settings: Settings): Promise<Change[]> {
+    return this.#inTurn(() => this.#apply(settings));
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(work);
+    this.#turn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #apply(settings: Settings): Promise<Change[]> {
     const { changed } = cost(this.settings, settings);
     this.settings = settings;
     if (this.#state !== 'on') {
       if (changed.length > 0) await this.#goOn();
       return changed;
     }
-    if (wantedOutputs(settings).length === 0 && !this.#demoOutput) {
+    if (!isWanted(settings) && !this.#demoOutput) {
       await this.#goOff();
       this.#sayIdle();
       return changed;
     }
-    if (wantedOutputs(settings).length > 0 && this.#demoOutput) {
+    if (isWanted(settings) && this.#demoOutput) {
       this.#demoOutput = undefined;
       void this.#demo.stop();
     }
@@ -93,6 +140,7 @@ export class Broadcast {
     const formatChanges = changed.some((change) => change.cost === 'restart' && /^(video|audio)\./.test(change.path));
     this.#outputsHeld ||= formatChanges;
     if (formatChanges || has('outputs.')) this.#sendOutputs();
+    if (has('recording.')) this.#sendRecording();
     if (has('audio.delayMs')) this.#sendDelay();
     const rebuilds = changed.some((change) => change.cost === 'rebuild');
     await this.#programme.take(settings, formatChanges ? 'restart' : rebuilds ? 'rebuild' : 'live');
@@ -121,6 +169,7 @@ export class Broadcast {
 
   status(): Status {
     const { plan } = this.#programme;
+    const { status: recording } = this.#recording;
     return {
       version: this.around.version,
       wanted: this.#state === 'on' ? 'on air' : 'idle',
@@ -130,6 +179,7 @@ export class Broadcast {
       ...(plan ? { video: plan.video, audio: plan.audio, notes: plan.notes } : {}),
       ...(this.#hub ? { hub: this.#hub } : {}),
       outputs: this.#outputs.document(),
+      ...(recording ? { recording } : {}),
     };
   }
 
@@ -137,16 +187,20 @@ export class Broadcast {
     // Idle because of a setting that is not valid is not what was wanted.
     if (this.#state === 'idle' && this.#settingsProblems.length > 0) return 'degraded';
     if (this.#state !== 'on') return this.#state;
-    const { states } = this.#outputs;
+    const states: string[] = this.#outputs.states;
+    if (this.settings.recording.enabled) states.push(this.#recording.status?.state ?? 'starting');
     const problems = this.#settingsProblems.length + this.#programme.problems.length + this.#problems.size;
     if (problems > 0 || states.includes('waiting')) return 'degraded';
-    return this.#programme.isPlaying && states.length > 0 && states.every((state) => state === 'live')
+    return this.#programme.isPlaying &&
+      states.length > 0 &&
+      states.every((state) => state === 'live' || state === 'recording')
       ? 'live'
       : 'starting';
   }
 
   async #goOn(): Promise<void> {
-    if (wantedOutputs(this.settings).length === 0) {
+    if (this.#wanted === 'idle') return this.#sayIdle();
+    if (!isWanted(this.settings)) {
       if (!this.around.demo) return this.#sayIdle();
       this.#demoOutput ??= await this.#demo.start(this.settings.demo.port, this.#folder);
       if (!this.#demoOutput) return this.#sayIdle();
@@ -154,13 +208,17 @@ export class Broadcast {
     // A stop may have come while the demonstration server started.
     if (this.#state === 'stopping') return;
     this.#state = 'on';
+    this.#finishing = false;
     this.#startDelivery();
     await this.#programme.start(this.settings, this.#socket);
   }
 
   async #goOff(): Promise<void> {
     await this.#end();
-    this.#state = 'idle';
+    this.#demoOutput = undefined;
+    await this.#demo.stop();
+    // The agent may have been told to end in the meantime.
+    if (this.#state === 'on') this.#state = 'idle';
   }
 
   async #end(): Promise<void> {
@@ -168,13 +226,15 @@ export class Broadcast {
     await Promise.all([this.#delivery.stop(), this.#programme.stop()]);
     this.#hub = undefined;
     this.#outputs.forget();
+    this.#recording.forget();
     this.#problems.clear();
   }
 
   #sayIdle(): void {
+    if (this.#wanted === 'idle') return this.around.log.info('idle', 'Idle: the broadcast was stopped by a command.');
     this.around.log.info(
       'idle',
-      'Idle: no output is configured. Set STREAM_URL and STREAM_KEY, or outputs in makercast.yml.',
+      'Idle: no output is configured, and recording is off. Set STREAM_URL and STREAM_KEY, or outputs in makercast.yml.',
     );
   }
 
@@ -183,6 +243,7 @@ export class Broadcast {
     this.#delivery.send({ type: 'hub', socket: this.#socket });
     this.#sendDelay();
     this.#sendOutputs();
+    this.#sendRecording();
   }
 
   #sendDelay(): void {
@@ -201,6 +262,12 @@ export class Broadcast {
     this.#delivery.send({ type: 'outputs', outputs: this.#outputsHeld ? [] : wanted.map(({ output }) => output) });
   }
 
+  #sendRecording(): void {
+    const recording = wantedRecording(this.settings, this.around.folder, this.around.recordings);
+    if (!recording) this.#recording.forget();
+    this.#delivery.send({ type: 'recording', ...(recording ? { recording } : {}) });
+  }
+
   get #socket(): string {
     return path.join(this.#folder, 'hub.sock');
   }
@@ -213,6 +280,7 @@ export class Broadcast {
 
   #deliveryDied(fault: Fault): void {
     this.#hub = undefined;
+    this.#recording.forget();
     this.#trouble('delivery', fault);
     this.#deliveryBackoff.again(() => this.#startDelivery());
   }
@@ -226,15 +294,23 @@ export class Broadcast {
         return;
       case 'output':
         return this.#outputs.heard(message.name, message.status);
+      case 'recording':
+        return this.#heardRecording(message.status);
       case 'keyframe':
         return this.#programme.keyframe();
       case 'beat':
         this.#hub = message.hub;
         this.#deliveryBackoff.progress();
         for (const [name, status] of Object.entries(message.outputs)) this.#outputs.heard(name, status);
+        if (message.recording) this.#heardRecording(message.recording);
         if (this.#state === 'ended') void this.#finish();
         return;
     }
+  }
+
+  #heardRecording(status: RecordingStatus): void {
+    // One that was switched off may still have a last word.
+    if (this.settings.recording.enabled) this.#recording.heard(status);
   }
 
   async #finish(): Promise<void> {

@@ -2,7 +2,11 @@
 import type { ElementProperty, Plan } from '../../pipelines/plan.js';
 import { Fault } from '../errors.js';
 import { Child } from '../media/child.js';
+import { memoryLimit } from '../media/memory.js';
 import type { FromCapture, InputPart, ToCapture } from '../media/messages.js';
+
+/** Of the memory of this machine. The connections outlive a capture process that is replaced, so it may be so early. */
+const captureShare = 0.35;
 
 export interface StageEvents {
   /** `plan` gives pictures, so many ms after it was asked for. */
@@ -35,15 +39,16 @@ export class Stage {
     environment: NodeJS.ProcessEnv,
     private readonly events: StageEvents,
   ) {
-    this.#capture = new Child('capture', 'capture/main.js', hungMs, environment, {
-      message: (message) => this.#heard(message),
-      said: (line) => events.said(line),
-      died: (fault) => {
+    const heard = {
+      message: (message: FromCapture) => this.#heard(message),
+      said: (line: string) => events.said(line),
+      died: (fault: Fault) => {
         this.#on = undefined;
         this.#coming = undefined;
         events.died(fault);
       },
-    });
+    };
+    this.#capture = new Child('capture', 'capture/main.js', hungMs, environment, heard, memoryLimit(captureShare));
   }
 
   /** The plan that gives pictures now. */

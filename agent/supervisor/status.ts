@@ -1,11 +1,11 @@
 /** The page of truth: one document of what is wanted and what is, which the log prints and every interface shows. */
 import type { FaultReport } from '../errors.js';
-import type { HubStatus, OutputStatus } from '../media/messages.js';
+import type { HubStatus, OutputStatus, RecordingStatus } from '../media/messages.js';
 import type { Plan } from '../../pipelines/plan.js';
 
 /**
- * idle: nothing is wanted, or there is nowhere to stream to. starting: no media yet. live: media flows and every output that is
- * switched on is live. degraded: something is not as wanted; `problems` and the outputs say what. ended: the files were played.
+ * idle: nothing is wanted, or there is nowhere to stream or record to. starting: no media yet. live: media flows and every output that is
+ * switched on is live, the recording too. degraded: something is not as wanted; `problems` and the outputs say what. ended: the files were played.
  */
 export const actualStates = ['idle', 'starting', 'live', 'degraded', 'ended', 'stopping'] as const;
 export type ActualState = (typeof actualStates)[number];
@@ -24,6 +24,8 @@ export interface Status {
   readonly notes?: readonly string[];
   readonly hub?: HubStatus;
   readonly outputs: Readonly<Record<string, OutputStatus & { /** Without its secrets. */ readonly url: string }>>;
+  /** Where recording is switched on. */
+  readonly recording?: RecordingStatus;
   /** °C of the processor, where there is a sensor. */
   readonly temperature?: number;
 }
@@ -41,6 +43,12 @@ export function statusLine(status: Status): string {
         : '';
     const rate = output.state === 'live' ? ` ${output.deliveredKbps} kbit/s${dropped}` : '';
     parts.push(`${name} ${output.state}${rate}`);
+  }
+  if (status.recording) {
+    const { state, droppedFrames } = status.recording;
+    const dropped = droppedFrames > 0 ? `, ${droppedFrames} frames dropped` : '';
+    const code = status.recording.fault ? ` (${status.recording.fault.code})` : '';
+    parts.push(state === 'recording' ? `recording${dropped}` : `recording ${state}${code}${dropped}`);
   }
   if (status.temperature !== undefined) parts.push(`${Math.round(status.temperature)} °C`);
   for (const problem of status.problems) parts.push(`${problem.code}: ${problem.what}`);

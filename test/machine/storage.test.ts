@@ -1,11 +1,13 @@
 /** States in the data folder: whole or set aside, never fatal. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { Fault } from '../../agent/errors.js';
 import { dataFolder, Storage } from '../../agent/machine/storage.js';
+import { cuttableDisk, noDisks } from '../helpers/disk.js';
 
 interface State {
   readonly count: number;
@@ -93,6 +95,70 @@ test('a temporary file that a power cut left behind is no hindrance', async (t) 
   assert.equal(await storage().writeState('s', 1, { count: 2 }), true);
   assert.deepEqual(await storage().readState('s', 1, isState), { count: 2 });
 });
+
+test('torn at any byte it is set aside or, where only the last line end is gone, whole', async (t) => {
+  const { folder, faults, storage } = await store(t);
+  const file = path.join(folder, 'data/s.json');
+  await storage().writeState('s', 1, { count: 4711 });
+  const whole = await readFile(file);
+  for (let length = 0; length < whole.length; length += 1) {
+    await writeFile(file, whole.subarray(0, length));
+    const state = await storage().readState('s', 1, isState);
+    if (length < whole.length - 1) assert.equal(state, undefined, `${length} of ${whole.length} bytes`);
+    else assert.deepEqual(state, { count: 4711 });
+  }
+  assert.equal(faults.length, whole.length - 1);
+  assert.ok(faults.every(({ code }) => code === 'state_set_aside'));
+});
+
+test('a process that is killed at any moment leaves the state before or after, never a torn one', async (t) => {
+  const { folder, faults, storage } = await store(t);
+  const module = new URL('../../agent/machine/storage.js', import.meta.url).href;
+  const script = `
+    import { Storage } from ${JSON.stringify(module)};
+    const storage = new Storage(${JSON.stringify(path.join(folder, 'data'))}, () => process.exit(1));
+    for (let count = Number(process.argv[1]); ; count += 1) {
+      await storage.writeState('s', 1, { count, ballast: 'x'.repeat(100_000) });
+      process.stdout.write(count + '\\n');
+    }`;
+  let told = 0;
+  for (let round = 0; round < 10; round += 1) {
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script, String(told + 1)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const closed = new Promise((resolve) => child.once('close', resolve));
+    // Killed after another number of writes each time; what it is in the middle of by then is chance.
+    let lines = 0;
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      const counts = text.split('\n').filter(Boolean).map(Number);
+      told = Math.max(told, ...counts);
+      lines += counts.length;
+      if (lines > round) child.kill('SIGKILL');
+    });
+    await closed;
+    const state = await storage().readState('s', 1, isState);
+    assert.ok(state && state.count >= told, `${state?.count} is there, ${told} was told`);
+    told = state.count;
+  }
+  assert.deepEqual(faults, []);
+});
+
+test(
+  'what was written is there after a power cut, and what is being replaced is never lost',
+  { skip: noDisks },
+  async () => {
+    await using disk = await cuttableDisk();
+    const faults: Fault[] = [];
+    const one = new Storage(path.join(disk.folder, 'data'), (fault) => faults.push(fault));
+    for (let count = 1; count <= 5; count += 1) {
+      assert.equal(await one.writeState('s', 1, { count }), true);
+      await using found = await disk.afterPowerCut();
+      const after = new Storage(path.join(found.folder, 'data'), (fault) => faults.push(fault));
+      assert.deepEqual(await after.readState('s', 1, isState), { count });
+    }
+    assert.deepEqual(faults, []);
+  },
+);
 
 test('where the data folder is', () => {
   assert.equal(dataFolder({ MAKERCAST_DATA: '/srv/x', BALENA: '1' }), '/srv/x');

@@ -5,16 +5,25 @@ import { systemClock } from '../../clock.js';
 import { Fault } from '../../errors.js';
 import { TagCutter } from '../../flv/tag.js';
 import { loadGStreamer } from '../gstreamer.js';
-import type { FromDelivery, OutputStatus, ToDelivery, WantedOutput } from '../messages.js';
+import type {
+  FromDelivery,
+  OutputStatus,
+  RecordingStatus,
+  ToDelivery,
+  WantedOutput,
+  WantedRecording,
+} from '../messages.js';
 import { lastWords, serve } from '../peer.js';
 import { Hub } from './hub.js';
 import { Output } from './output.js';
+import { Recorder } from './recording/recorder.js';
 
 process.title = 'makercast-delivery';
 
 const hub = new Hub(systemClock.now);
 const outputs = new Map<string, Output>();
 let capture: Socket | undefined;
+let recorder: Recorder | undefined;
 
 const peer = serve<ToDelivery, FromDelivery>({
   handle(message) {
@@ -23,6 +32,8 @@ const peer = serve<ToDelivery, FromDelivery>({
         return listen(message.socket);
       case 'outputs':
         return setOutputs(message.outputs);
+      case 'recording':
+        return setRecording(message.recording);
       case 'delay':
         if (hub.delay(message.audioMs)) peer.send({ type: 'keyframe' });
         return;
@@ -33,11 +44,12 @@ const peer = serve<ToDelivery, FromDelivery>({
   beatMs: 1000,
   beat() {
     for (const output of outputs.values()) output.measure();
+    recorder?.measure();
     const statuses = [...outputs].map(([name, output]): [string, OutputStatus] => [name, output.status()]);
-    return { type: 'beat', hub: hub.status(), outputs: Object.fromEntries(statuses) };
+    return { type: 'beat', hub: hub.status(), outputs: Object.fromEntries(statuses), ...recording() };
   },
   async halt() {
-    await Promise.all([...outputs.values()].map((output) => output.close()));
+    await Promise.all([recorder, ...outputs.values()].map((output) => output?.close()));
   },
   failed(error) {
     lastWords(Fault.from(error));
@@ -88,6 +100,29 @@ async function setOutputs(wanted: readonly WantedOutput[]): Promise<void> {
     });
   }
   await Promise.all(closed.values());
+}
+
+const recording = (): { recording?: RecordingStatus } => (recorder ? { recording: recorder.status() } : {});
+
+/** Other limits are taken over in mid-recording; another folder is another recording. */
+async function setRecording(wanted: WantedRecording | undefined): Promise<void> {
+  if (wanted && wanted.folder === recorder?.wanted.folder) return recorder.adjust(wanted);
+  const before = recorder;
+  recorder = undefined;
+  if (wanted) {
+    const next = new Recorder(
+      wanted,
+      hub,
+      { ...systemClock, wallMs: Date.now },
+      {
+        status: () => peer.send({ type: 'recording', status: next.status() }),
+        keyframe: () => peer.send({ type: 'keyframe' }),
+      },
+    );
+    recorder = next;
+    next.start();
+  }
+  await before?.close();
 }
 
 loadGStreamer();

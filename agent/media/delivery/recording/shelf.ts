@@ -1,0 +1,110 @@
+/** The folder of recordings: numbers them, and makes room for the next by deleting the oldest. */
+import { lstat, mkdir, readdir, rm, statfs } from 'node:fs/promises';
+import path from 'node:path';
+import { Fault } from '../../../errors.js';
+import { RecordingFile } from './file.js';
+
+export interface Limits {
+  /** All recordings together. */
+  readonly quotaBytes: number;
+  /** What must stay free on the card for everybody else. */
+  readonly minFreeBytes: number;
+}
+
+interface Recording {
+  readonly name: string;
+  readonly sequence: number;
+  readonly bytes: number;
+}
+
+/** `makercast-000042-20260503T020100Z.mp4`. The number says the order; the time is for people, and may be wrong where there is no clock. */
+const pattern = /^makercast-(\d{6,15})-\d{8}T\d{6}Z\.mp4$/;
+
+export function recordingName(sequence: number, wallMs: number): string {
+  const time = new Date(wallMs).toISOString().replace(/\.\d+Z$/, 'Z');
+  return `makercast-${String(sequence).padStart(6, '0')}-${time.replace(/[-:]/g, '')}.mp4`;
+}
+
+export class Shelf {
+  /** Oldest first, without the one that is being written. */
+  #recordings: Recording[] = [];
+  #current: RecordingFile | undefined;
+
+  constructor(
+    readonly folder: string,
+    public limits: Limits,
+  ) {}
+
+  /** Opens the next recording, in place of the one before, which is closed by then. `wallMs`: since 1970. */
+  async open(wallMs: number): Promise<RecordingFile> {
+    this.#current = undefined;
+    await mkdir(this.folder, { recursive: true });
+    this.#recordings = await this.#look();
+    for (let sequence = (this.#recordings.at(-1)?.sequence ?? 0) + 1; ; sequence += 1) {
+      try {
+        this.#current = await RecordingFile.create(path.join(this.folder, recordingName(sequence, wallMs)));
+        return this.#current;
+      } catch (error) {
+        // Somebody else records into the same folder.
+        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      }
+    }
+  }
+
+  /** Deletes the oldest recordings until `bytes` more may be written. Throws `recording_full` where that is not enough. */
+  async makeRoom(bytes: number): Promise<void> {
+    const { quotaBytes, minFreeBytes } = this.limits;
+    const disk = await statfs(this.folder);
+    let free = disk.bavail * disk.bsize;
+    let held = this.#recordings.reduce((sum, recording) => sum + recording.bytes, this.#current?.bytes ?? 0);
+    while (held + bytes > quotaBytes || free - bytes < minFreeBytes) {
+      const oldest = this.#recordings.shift();
+      if (!oldest) throw this.#full(free - bytes < minFreeBytes);
+      await rm(path.join(this.folder, oldest.name), { force: true });
+      held -= oldest.bytes;
+      free += oldest.bytes;
+    }
+  }
+
+  async #look(): Promise<Recording[]> {
+    const found: Recording[] = [];
+    for (const name of await readdir(this.folder)) {
+      const sequence = Number(pattern.exec(name)?.[1]);
+      if (Number.isNaN(sequence)) continue;
+      // It may have gone in the meantime.
+      const file = await lstat(path.join(this.folder, name)).catch(() => undefined);
+      if (file?.isFile()) found.push({ name, sequence, bytes: file.size });
+    }
+    return found.sort((one, other) => one.sequence - other.sequence || (one.name < other.name ? -1 : 1));
+  }
+
+  #full(byOthers: boolean): Fault {
+    const gigabytes = (bytes: number): string => `${bytes / 1e9} GB`;
+    const { quotaBytes, minFreeBytes } = this.limits;
+    return byOthers
+      ? new Fault(
+          'recording_full',
+          `Less than ${gigabytes(minFreeBytes)} would be free where ${this.folder} is, and no older recording is left to delete.`,
+          'Make room there, name another folder (recording.folder), or lower recording.minFreeGb.',
+        )
+      : new Fault(
+          'recording_full',
+          `The quota of ${gigabytes(quotaBytes)} is too small for one recording.`,
+          'Raise recording.quotaGb.',
+        );
+  }
+}
+
+/** What went wrong with the folder, for people. */
+export function recordingFault(error: unknown, folder: string): Fault {
+  if (error instanceof Fault) return error;
+  const { code = 'unknown error' } = error as NodeJS.ErrnoException;
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return new Fault('recording_full', `There is no room left where ${folder} is (${code}).`, 'Make room there.');
+  }
+  if (/^(EACCES|EPERM|EROFS|EEXIST|ENOTDIR|ENOENT|EISDIR|ELOOP|ENAMETOOLONG)$/.test(code)) {
+    const mend = 'Give this user the right to write there, or name another folder (recording.folder).';
+    return new Fault('recording_unwritable', `The folder ${folder} cannot be written (${code}).`, mend);
+  }
+  return new Fault('recording_failed', `Writing to ${folder} failed (${code}).`, 'Check the card or disk.');
+}

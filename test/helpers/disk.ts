@@ -1,0 +1,87 @@
+/** Small disks of their own: a tmpfs that fills up, and an ext4 whose power can be cut. For root only. */
+import { spawnSync } from 'node:child_process';
+import { copyFile, mkdir, truncate, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { run, temporaryFolder } from './command.js';
+
+/** Why there are none here, as a test's `skip`; in CI that is no excuse, and the test fails by itself. */
+export const noDisks = ((): string | false => {
+  if (process.env['CI'] === 'true') return false;
+  if (process.getuid?.() !== 0) return 'mounting takes root';
+  const tools = ['mount', 'umount', 'mkfs.ext4'].filter((tool) => spawnSync('which', [tool]).status !== 0);
+  if (tools.length > 0) return `${tools.join(', ')} missing`;
+  return spawnSync('losetup', ['-f']).status === 0 ? false : 'no loop devices';
+})();
+
+export interface Disk extends AsyncDisposable {
+  /** Where it is mounted. */
+  readonly folder: string;
+}
+
+/** A file system in memory of so many bytes. */
+export async function smallDisk(bytes: number): Promise<Disk> {
+  const { folder, remove } = await temporaryFolder();
+  const mounted = path.join(folder, 'disk');
+  await mkdir(mounted);
+  await run('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'tmpfs', mounted]);
+  return {
+    folder: mounted,
+    async [Symbol.asyncDispose]() {
+      await run('umount', ['-l', mounted], { mayFail: true });
+      await remove();
+    },
+  };
+}
+
+export interface CuttableDisk extends Disk {
+  /**
+   * The disk as it would be found if the power went now: what was written to the device is there, what the kernel still held back
+   * is not. The disk itself goes on.
+   */
+  afterPowerCut(): Promise<Disk>;
+  /** From now on no write returns, as with a card that hangs; until `thaw`. */
+  freeze(): Promise<void>;
+  thaw(): Promise<void>;
+}
+
+/** An ext4 of 64 MB in a file. */
+export async function cuttableDisk(): Promise<CuttableDisk> {
+  const { folder, remove } = await temporaryFolder();
+  const image = path.join(folder, 'image');
+  const mounted = path.join(folder, 'disk');
+  await mkdir(mounted);
+  await writeFile(image, '');
+  await truncate(image, 64_000_000);
+  await run('mkfs.ext4', ['-q', '-F', image]);
+  // No commit but those that somebody asks for: what was not flushed must not get there by itself, nor in the middle of a copy.
+  await run('mount', ['-o', 'loop,commit=300', image, mounted]);
+  let cuts = 0;
+  return {
+    folder: mounted,
+    async afterPowerCut() {
+      cuts += 1;
+      const copy = path.join(folder, `copy-${cuts}`);
+      const found = path.join(folder, `found-${cuts}`);
+      await copyFile(image, copy);
+      await mkdir(found);
+      await run('mount', ['-o', 'loop', copy, found]);
+      return {
+        folder: found,
+        async [Symbol.asyncDispose]() {
+          await run('umount', ['-l', found], { mayFail: true });
+        },
+      };
+    },
+    async freeze() {
+      await run('fsfreeze', ['-f', mounted]);
+    },
+    async thaw() {
+      await run('fsfreeze', ['-u', mounted]);
+    },
+    async [Symbol.asyncDispose]() {
+      await run('fsfreeze', ['-u', mounted], { mayFail: true });
+      await run('umount', ['-l', mounted], { mayFail: true });
+      await remove();
+    },
+  };
+}

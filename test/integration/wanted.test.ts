@@ -1,0 +1,182 @@
+/** On the air or not, as commanded: kept over restarts and power cuts, and never in the way of the air by mistake. */
+import assert from 'node:assert/strict';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, test, type TestContext } from 'node:test';
+import { systemClock } from '../../agent/clock.js';
+import { Redactor } from '../../agent/config/redact.js';
+import { resolve } from '../../agent/config/resolve.js';
+import type { Fault } from '../../agent/errors.js';
+import { Log } from '../../agent/log.js';
+import { factsFor } from '../../agent/machine/facts.js';
+import { Storage } from '../../agent/machine/storage.js';
+import { Broadcast } from '../../agent/supervisor/broadcast.js';
+import { Intent } from '../../agent/supervisor/intent.js';
+import { startAgent, type Environment } from '../helpers/agent.js';
+import { temporaryFolder } from '../helpers/command.js';
+import { cuttableDisk, noDisks } from '../helpers/disk.js';
+import { until } from '../helpers/feed.js';
+import { startRtmpServer, type RtmpServer } from '../helpers/rtmp-server.js';
+
+const small: Environment = {
+  VIDEO_SOURCE: 'test',
+  AUDIO_SOURCE: 'test',
+  VIDEO_WIDTH: '640',
+  VIDEO_HEIGHT: '360',
+  VIDEO_BITRATE_KBPS: '800',
+};
+
+async function folderFor(t: TestContext): Promise<string> {
+  const { folder, remove } = await temporaryFolder();
+  t.after(remove);
+  return folder;
+}
+
+/** A broadcast inside this process, with children of its own and its state in `folder`; ended with the test. */
+function broadcastIn(t: TestContext, folder: string, server: RtmpServer): { broadcast: Broadcast; faults: Fault[] } {
+  const faults: Fault[] = [];
+  const storage = new Storage(folder, (fault) => faults.push(fault));
+  const { settings } = resolve({ env: { ...small, STREAM_URL: server.url(), STREAM_KEY: 'k' } });
+  const broadcast = new Broadcast(settings, {
+    log: new Log({ level: 'error', format: 'json' }, new Redactor(), systemClock),
+    clock: systemClock,
+    version: 'test',
+    environment: { PATH: process.env['PATH'], HOME: process.env['HOME'] },
+    folder,
+    gather: (wish) => factsFor(wish, storage, () => undefined),
+    holderOf: () => Promise.resolve(undefined),
+    networkFault: () => undefined,
+    recordings: path.join(folder, 'recordings'),
+    intent: new Intent(storage),
+    demo: false,
+    ended: () => undefined,
+  });
+  t.after(() => broadcast.stop());
+  return { broadcast, faults };
+}
+
+const live = (broadcast: Broadcast) => until(() => broadcast.status().actual === 'live', 30_000, 'a live broadcast');
+
+test('off the air by command, over a restart, and on again', async (t) => {
+  const folder = await folderFor(t);
+  await using server = await startRtmpServer();
+  const one = broadcastIn(t, folder, server).broadcast;
+  await one.start();
+  await live(one);
+  await one.stopBroadcast();
+  assert.deepEqual([one.status().wanted, one.status().actual], ['idle', 'idle']);
+  const connection = await server.published('k');
+  assert.ok(connection.history.items.includes('deleteStream'), 'the server saw the stream end');
+  await one.stop();
+
+  const two = broadcastIn(t, folder, server).broadcast;
+  await two.start();
+  assert.deepEqual([two.status().wanted, two.status().actual], ['idle', 'idle']);
+  // What is edited meanwhile does not put it on the air.
+  await two.apply(
+    resolve({ env: { ...small, AUDIO_GAIN_DB: '3', STREAM_URL: server.url(), STREAM_KEY: 'k' } }).settings,
+  );
+  assert.equal(two.status().actual, 'idle');
+  await two.startBroadcast();
+  await live(two);
+  await two.stop();
+
+  const three = broadcastIn(t, folder, server).broadcast;
+  await three.start();
+  await live(three);
+});
+
+test('commands that come fast end as the last one said', async (t) => {
+  const folder = await folderFor(t);
+  await using server = await startRtmpServer();
+  const { broadcast } = broadcastIn(t, folder, server);
+  await broadcast.start();
+  await Promise.all([
+    broadcast.stopBroadcast(),
+    broadcast.startBroadcast(),
+    broadcast.stopBroadcast(),
+    broadcast.startBroadcast(),
+  ]);
+  await live(broadcast);
+  await Promise.all([broadcast.startBroadcast(), broadcast.stopBroadcast()]);
+  assert.equal(broadcast.status().actual, 'idle');
+  const kept = JSON.parse(await readFile(path.join(folder, 'broadcast.json'), 'utf8')) as unknown;
+  assert.deepEqual(kept, { format: 1, value: { wanted: 'idle' } });
+});
+
+describe('the agent', () => {
+  const commanded = (folder: string, text: string) => writeFile(path.join(folder, 'broadcast.json'), text);
+
+  test('stays off the air where that was the last command, and says so', async (t) => {
+    const dataFolder = await folderFor(t);
+    await commanded(dataFolder, '{"format":1,"value":{"wanted":"idle"}}');
+    await using server = await startRtmpServer();
+    await using agent = await startAgent({ ...small, STREAM_URL: server.url(), STREAM_KEY: 'k' }, { dataFolder });
+    const status = await agent.status((each) => each.actual === 'idle');
+    assert.deepEqual([status.wanted, status.problems], ['idle', []]);
+    assert.match((await agent.event('idle')).message, /stopped by a command/);
+    await agent.stop();
+  });
+
+  for (const [name, text] of Object.entries({
+    torn: '{"format":1,"val',
+    empty: '',
+    zeros: '\0'.repeat(50),
+    newer: '{"format":2,"value":{"wanted":"idle"}}',
+    nonsense: '{"format":1,"value":{"wanted":"perhaps"}}',
+  })) {
+    test(`with a state that is ${name} goes on the air, with a warning`, async (t) => {
+      const dataFolder = await folderFor(t);
+      await commanded(dataFolder, text);
+      await using server = await startRtmpServer();
+      await using agent = await startAgent({ ...small, STREAM_URL: server.url(), STREAM_KEY: 'k' }, { dataFolder });
+      await agent.status((status) => status.actual === 'live');
+      assert.equal((await agent.event('state_set_aside')).level, 'warn');
+      assert.equal(await readFile(path.join(dataFolder, 'broadcast.json.bad-1'), 'utf8'), text);
+      await agent.stop();
+    });
+  }
+
+  test('that was killed in mid-broadcast comes back on the air, and an end in order is no command', async (t) => {
+    const dataFolder = await folderFor(t);
+    await using server = await startRtmpServer();
+    const env = { ...small, STREAM_URL: server.url(), STREAM_KEY: 'k' };
+    for (const signal of ['SIGKILL', 'SIGTERM', 'SIGTERM'] as const) {
+      await using agent = await startAgent(env, { dataFolder });
+      await agent.status((status) => status.actual === 'live');
+      await agent.stop(signal);
+      await agent.gone();
+    }
+  });
+
+  test('writes nothing while it is on the air', async (t) => {
+    const dataFolder = await folderFor(t);
+    await using server = await startRtmpServer();
+    await using agent = await startAgent({ ...small, STREAM_URL: server.url(), STREAM_KEY: 'k' }, { dataFolder });
+    await agent.status((status) => status.actual === 'live');
+    const state = async () =>
+      Promise.all(
+        (await readdir(dataFolder)).map(async (name) => [name, (await stat(path.join(dataFolder, name))).ctimeMs]),
+      );
+    const before = [await state(), (await stat(dataFolder)).ctimeMs];
+    await agent.status((status) => Number(status.outputs['main']?.['frames']) > 300, 60_000);
+    assert.deepEqual([await state(), (await stat(dataFolder)).ctimeMs], before);
+    await agent.stop();
+  });
+});
+
+test('a command holds over a power cut from the moment that it was taken', { skip: noDisks }, async (t) => {
+  await using disk = await cuttableDisk();
+  const folder = path.join(disk.folder, 'data');
+  await using server = await startRtmpServer();
+  const { broadcast, faults } = broadcastIn(t, folder, server);
+  await broadcast.start();
+  for (const wanted of ['idle', 'on', 'idle'] as const) {
+    await (wanted === 'idle' ? broadcast.stopBroadcast() : broadcast.startBroadcast());
+    await using found = await disk.afterPowerCut();
+    const after = new Intent(new Storage(path.join(found.folder, 'data'), (fault) => faults.push(fault)));
+    assert.equal(await after.load(), wanted);
+  }
+  assert.deepEqual(faults, []);
+  await broadcast.stop();
+});

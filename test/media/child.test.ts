@@ -1,0 +1,63 @@
+/** A child that grows is replaced before the kernel has to choose, and what it holds is measured as the kernel counts it. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Fault } from '../../agent/errors.js';
+import { Child } from '../../agent/media/child.js';
+import { heldBytes, memoryLimit } from '../../agent/media/memory.js';
+import { Feed } from '../helpers/feed.js';
+
+const growing = '../../test/helpers/growing.js';
+
+function start(maxBytes: number): {
+  child: Child<{ type: string }, { type: string }>;
+  died: Feed<Fault>;
+  beats: Feed<object>;
+} {
+  const [died, beats] = [new Feed<Fault>('ends'), new Feed<object>('beats')];
+  const child = new Child<{ type: string }, { type: string }>(
+    'growing',
+    growing,
+    2000,
+    { PATH: process.env['PATH'] },
+    { message: (message) => beats.push(message), said: () => undefined, died: (fault) => died.push(fault) },
+    maxBytes,
+    1,
+  );
+  child.start();
+  return { child, died, beats };
+}
+
+test('a child that has grown past its limit is killed, with a fault that says so, and starts again', async () => {
+  const { child, died, beats } = start(150e6);
+  const fault = await died.waitFor(() => true, 30_000);
+  assert.equal(fault.code, 'child_grown');
+  assert.match(
+    fault.message,
+    /^The growing process has grown to \d+ MB, above 150 MB\. It is killed and started again\.$/,
+  );
+  const seen = beats.items.length;
+  child.start();
+  await beats.waitFor(() => true, 30_000, seen);
+  await child.stop();
+});
+
+test('one that is below its limit is left alone', async () => {
+  const { child, died, beats } = start(2e9);
+  await beats.waitFor((beat) => (beat as { held: number }).held >= 10, 30_000);
+  assert.deepEqual(died.items, []);
+  await child.stop();
+});
+
+test('what a process holds, and what it may hold', async () => {
+  const before = await heldBytes(process.pid);
+  const ballast = Buffer.alloc(50_000_000, 1);
+  const after = await heldBytes(process.pid);
+  assert.ok(before && after && after - before > 40_000_000, `${before}, then ${after}`);
+  assert.equal(ballast[0], 1);
+  assert.equal(await heldBytes(2 ** 30), undefined);
+  // Zero W, Pi 3, and a server.
+  assert.deepEqual(
+    [430e6, 950e6, 64e9].map((total) => memoryLimit(0.35, total) / 1e6),
+    [150.5, 332.5, 800],
+  );
+});
