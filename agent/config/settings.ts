@@ -56,7 +56,7 @@ export interface Settings {
   readonly slate: SlateSettings;
   /** By name; in the order in which the layers name them. */
   readonly outputs: Readonly<Record<string, OutputSettings>>;
-  readonly output: { readonly batchMs: number };
+  readonly output: { readonly batchMs: number; readonly maxQueueSeconds: number };
   readonly log: {
     readonly level: 'error' | 'warn' | 'info' | 'debug';
     readonly format: 'auto' | 'text' | 'json';
@@ -351,6 +351,15 @@ export const rows: readonly Row[] = [
     unit: 'ms',
     cost: 'rebuild',
     doc: 'Media is handed on about this often, always right after a picture: more saves CPU, less saves delay.',
+  },
+  {
+    path: 'output.maxQueueSeconds',
+    env: 'OUTPUT_MAX_QUEUE_SECONDS',
+    form: { type: 'number', min: 1, max: 30 },
+    default: 4,
+    unit: 's',
+    cost: 'live',
+    doc: 'When more than this waits for a server, whole groups of pictures are left out until it has caught up.',
   },
   {
     path: 'log.level',

@@ -89,7 +89,7 @@ export class Broadcast {
     const has = (prefix: string): boolean => paths.some((each) => each.startsWith(prefix));
     const formatChanges = changed.some((change) => change.cost === 'restart' && /^(video|audio)\./.test(change.path));
     this.#outputsHeld ||= formatChanges;
-    if (formatChanges || has('outputs.')) this.#sendOutputs();
+    if (formatChanges || has('outputs.') || has('output.maxQueueSeconds')) this.#sendOutputs();
     if (has('audio.delayMs')) this.#sendDelay();
     const rebuilds = changed.some((change) => change.cost === 'rebuild');
     await this.#programme.take(settings, formatChanges ? 'restart' : rebuilds ? 'rebuild' : 'live');
@@ -109,6 +109,11 @@ export class Broadcast {
   /** The machine has changed. */
   async devicesChanged(): Promise<void> {
     if (this.#state === 'on') await this.#programme.devicesChanged();
+  }
+
+  /** Outputs that wait for their next try, all or the one of that name, are tried now: the network has changed, or an operator asks. */
+  retry(output?: string): void {
+    this.#delivery.send({ type: 'retry', ...(output === undefined ? {} : { output }) });
   }
 
   /** What is wrong with the settings, for the status document. */
@@ -136,7 +141,8 @@ export class Broadcast {
     if (this.#state !== 'on') return this.#state;
     const { states } = this.#outputs;
     const problems = this.#settingsProblems.length + this.#programme.problems.length + this.#problems.size;
-    if (problems > 0 || states.includes('waiting')) return 'degraded';
+    const ailing = states.some((state) => state === 'stalled' || state === 'waiting' || state === 'refused');
+    if (problems > 0 || ailing) return 'degraded';
     return this.#programme.isPlaying && states.length > 0 && states.every((state) => state === 'live')
       ? 'live'
       : 'starting';

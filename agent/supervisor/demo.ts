@@ -44,6 +44,7 @@ export class Demo {
               stream: 'demo',
               tlsVerify: true,
             },
+            maxQueueMs: 4000,
           });
         },
         said: () => undefined, // Its own log says what ours says already.

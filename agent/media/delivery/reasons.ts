@@ -69,6 +69,29 @@ export function outputFault(text: string, place: string, connected: boolean): Fa
   );
 }
 
+/** A connection that is open and takes nothing: a black hole, a server that hangs, a cable that was pulled far away. */
+export function silentFault(place: string): Fault {
+  return new Fault(
+    'output_stalled',
+    `${place} takes nothing any more, without a word.`,
+    'Check the network, and that the server runs.',
+  );
+}
+
+/** What was sent arrives so late that a new connection is the shorter way. */
+export function slowFault(place: string): Fault {
+  return new Fault(
+    'output_slow',
+    `${place} takes much less than is sent to it.`,
+    'Lower video.bitrateKbps, or look for what else uses the network.',
+  );
+}
+
+/** The server has spoken, and only a setting can help. */
+export function isForOperator({ code }: Fault): boolean {
+  return code === 'output_denied' || code === 'output_already_published' || code === 'output_tls';
+}
+
 function tlsReason(text: string): string {
   if (/support is not available|No TLS|not supported/i.test(text))
     return 'TLS is not installed here (Debian package glib-networking).';
