@@ -51,6 +51,7 @@ export function outputFault(text: string, place: string, connected: boolean): Fa
     );
   }
   if (has(/timed out|timeout/i)) {
+    if (connected) return silentFault(place);
     return new Fault(
       'output_timeout',
       `${place} does not answer.`,
