@@ -10,6 +10,8 @@ export interface VideoSettings {
   readonly height: number | 'auto';
   readonly fps: number | 'auto';
   readonly bitrateKbps: number | 'auto';
+  readonly adaptive: boolean;
+  readonly minBitrateKbps: number | 'auto';
   readonly keyframeSeconds: number;
   readonly encoder: 'auto' | 'passthrough' | 'x264enc' | 'openh264enc' | 'v4l2h264enc' | 'omxh264enc';
 }
@@ -46,6 +48,7 @@ export interface OutputSettings {
   /** Empty where the URL holds the key. */
   readonly key: string;
   readonly enabled: boolean;
+  readonly adaptive: boolean;
   readonly tlsVerify: boolean;
 }
 
@@ -140,6 +143,23 @@ export const rows: readonly Row[] = [
     unit: 'kbit/s',
     cost: 'live',
     doc: 'Bitrate of the video encoder; `auto` follows size and frame rate (2500 at 720p30). A source that passes through keeps its own.',
+  },
+  {
+    path: 'video.adaptive',
+    env: 'VIDEO_ADAPTIVE',
+    form: { type: 'boolean' },
+    default: true,
+    cost: 'live',
+    doc: 'Lower the bitrate while a server, or the way to it, takes less, where the encoder can change it.',
+  },
+  {
+    path: 'video.minBitrateKbps',
+    env: 'VIDEO_MIN_BITRATE_KBPS',
+    form: { type: 'integer', min: 50, max: 20_000, words: ['auto'] },
+    default: 'auto',
+    unit: 'kbit/s',
+    cost: 'live',
+    doc: 'The bitrate is not lowered below this; `auto`: 30 % of `video.bitrateKbps`.',
   },
   {
     path: 'video.keyframeSeconds',
@@ -334,6 +354,14 @@ export const rows: readonly Row[] = [
     default: true,
     cost: 'live',
     doc: 'Switches this output on or off; the others go on undisturbed.',
+  },
+  {
+    path: 'outputs.*.adaptive',
+    env: 'OUTPUT_*_ADAPTIVE',
+    form: { type: 'boolean' },
+    default: true,
+    cost: 'live',
+    doc: 'Whether the bitrate follows what this output takes; all outputs get the same. Without it, it loses groups of pictures instead.',
   },
   {
     path: 'outputs.*.tlsVerify',

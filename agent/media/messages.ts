@@ -42,6 +42,8 @@ export interface WantedOutput {
   readonly destination: RtmpDestination;
   /** When more than so many milliseconds of media wait for it, groups of pictures are left out. */
   readonly maxQueueMs: number;
+  /** The bitrate follows it. */
+  readonly adaptive: boolean;
 }
 
 /** Agent → delivery. */
@@ -59,7 +61,7 @@ export type ToDelivery =
 
 export interface OutputStatus {
   readonly state: OutputState;
-  /** kbit/s that left for the server over the last seconds. */
+  /** kbit/s that the server acknowledged over the last two seconds. */
   readonly deliveredKbps: number;
   /** Milliseconds from the oldest picture or sound that the server has not acknowledged to the newest. */
   readonly queuedMs: number;

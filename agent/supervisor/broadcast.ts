@@ -6,7 +6,8 @@ import type { Settings } from '../config/settings.js';
 import type { Fault } from '../errors.js';
 import { type FaultReport } from '../errors.js';
 import { Child } from '../media/child.js';
-import type { FromDelivery, HubStatus, ToDelivery, WantedOutput } from '../media/messages.js';
+import type { FromDelivery, HubStatus, OutputStatus, ToDelivery, WantedOutput } from '../media/messages.js';
+import { Adaptation } from './adaptation.js';
 import { Backoff } from './backoff.js';
 import { Demo } from './demo.js';
 import { runFolder } from './folder.js';
@@ -31,6 +32,8 @@ export class Broadcast {
   readonly #delivery: Child<ToDelivery, FromDelivery>;
   readonly #demo: Demo;
   readonly #deliveryBackoff: Backoff;
+  readonly #adaptation: Adaptation;
+  #limitKbps: number | undefined;
   readonly #problems = new Map<'delivery' | 'demo', FaultReport>();
   #settingsProblems: readonly FaultReport[] = [];
   readonly #outputs: Outputs;
@@ -49,6 +52,7 @@ export class Broadcast {
     const { environment, log, clock } = around;
     this.#outputs = new Outputs(log, around.networkFault);
     this.#deliveryBackoff = new Backoff(clock);
+    this.#adaptation = new Adaptation(clock);
     this.#programme = new Programme(settings, around, {
       playing: () => this.#playing(),
       // Not before delivery has taken what is still in the socket: its next beat comes after that.
@@ -89,7 +93,7 @@ export class Broadcast {
     const has = (prefix: string): boolean => paths.some((each) => each.startsWith(prefix));
     const formatChanges = changed.some((change) => change.cost === 'restart' && /^(video|audio)\./.test(change.path));
     this.#outputsHeld ||= formatChanges;
-    if (formatChanges || has('outputs.') || has('output.maxQueueSeconds')) this.#sendOutputs();
+    if (formatChanges || has('outputs.') || has('output.maxQueueSeconds') || has('video.adaptive')) this.#sendOutputs();
     if (has('audio.delayMs')) this.#sendDelay();
     const rebuilds = changed.some((change) => change.cost === 'rebuild');
     await this.#programme.take(settings, formatChanges ? 'restart' : rebuilds ? 'rebuild' : 'live');
@@ -171,6 +175,9 @@ export class Broadcast {
     await Promise.all([this.#delivery.stop(), this.#programme.stop()]);
     this.#hub = undefined;
     this.#outputs.forget();
+    this.#adaptation.forget();
+    this.#limitKbps = undefined;
+    await this.#programme.limit(undefined);
     this.#problems.clear();
   }
 
@@ -233,9 +240,30 @@ export class Broadcast {
         this.#hub = message.hub;
         this.#deliveryBackoff.progress();
         for (const [name, status] of Object.entries(message.outputs)) this.#outputs.heard(name, status);
+        this.#adapt(message.outputs);
         if (this.#state === 'ended') void this.#finish();
         return;
     }
+  }
+
+  /** The encoder is asked for what the slowest of the connections carries that it follows. */
+  #adapt(outputs: Readonly<Record<string, OutputStatus>>): void {
+    const { fullKbps } = this.#programme;
+    if (fullKbps === undefined) return;
+    const { video, audio } = this.settings;
+    const floor = video.minBitrateKbps === 'auto' ? fullKbps * 0.3 : video.minBitrateKbps;
+    const bounds = { fullKbps, floorKbps: Math.min(Math.round(floor), fullKbps), audioKbps: audio.bitrateKbps };
+    const follows = (name: string): boolean => video.adaptive && (this.settings.outputs[name]?.adaptive ?? false);
+    const kbps = this.#adaptation.look(outputs, follows, bounds);
+    const limit = kbps < fullKbps ? kbps : undefined;
+    if (limit === this.#limitKbps) return;
+    // One line as it begins and one as it ends: what is in between is in the status.
+    const { log } = this.around;
+    if (this.#limitKbps === undefined)
+      log.warn('bitrate_lowered', `A server takes less than is sent: ${kbps} kbit/s are made in place of ${fullKbps}.`);
+    if (limit === undefined) log.info('bitrate_restored', `The servers take all again: ${fullKbps} kbit/s are made.`);
+    this.#limitKbps = limit;
+    void this.#programme.limit(limit);
   }
 
   async #finish(): Promise<void> {

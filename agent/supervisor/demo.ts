@@ -45,6 +45,7 @@ export class Demo {
               tlsVerify: true,
             },
             maxQueueMs: 4000,
+            adaptive: false,
           });
         },
         said: () => undefined, // Its own log says what ours says already.

@@ -22,8 +22,13 @@ export function wantedOutputs(settings: Settings): { output: WantedOutput; url: 
   const maxQueueMs = settings.output.maxQueueSeconds * 1000;
   return Object.entries(settings.outputs)
     .filter(([, { enabled }]) => enabled)
-    .map(([name, { url, key, tlsVerify }]) => ({
-      output: { name, destination: { ...parseDestination(url, key), tlsVerify }, maxQueueMs },
+    .map(([name, { url, key, tlsVerify, adaptive }]) => ({
+      output: {
+        name,
+        destination: { ...parseDestination(url, key), tlsVerify },
+        maxQueueMs,
+        adaptive: adaptive && settings.video.adaptive,
+      },
       url: redactUrl(url),
     }));
 }

@@ -42,6 +42,7 @@ const output = (name: string, port: number): WantedOutput => ({
   name,
   destination: { scheme: 'rtmp', host: '127.0.0.1', port, application: 'live', stream: name, tlsVerify: true },
   maxQueueMs: 4000,
+  adaptive: false,
 });
 
 test('an operator’s retry skips the wait of the output that is named, and of no other', async () => {

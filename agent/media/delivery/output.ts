@@ -22,8 +22,10 @@ const resumeAheadMs = 300;
 /** It then goes on from a keyframe that is not older, if the encoder gives one within the second time. */
 const freshMs = 500;
 const freshWaitMs = 1000;
-/** What was given and is so many times as old as may wait: a new connection is the shorter way. */
-const hopeless = 2;
+/** Where the bitrate follows an output, no more than this waits before groups of pictures are left out: what comes next is smaller. */
+const adaptiveQueueMs = 1500;
+/** What was given and is so much older than what may wait: a new connection is the shorter way. */
+const hopelessMs = 4000;
 /** How often the sink is asked whether the server has accepted, while it connects. */
 const connectPollMs = 25;
 /** rtmp2sink gives up a server that does not shake hands after 5 s, but waits for ever for an answer to `connect` or `publish`. */
@@ -206,7 +208,7 @@ export class Output implements Subscriber, Carried {
       const pulse = this.#liveness.look(acked, due);
       this.#retry.progress(pulse === 'fine');
       if (pulse === 'dead') return this.#fail(silentFault(this.#place));
-      if (this.#queue.givenBehindMs > hopeless * this.wanted.maxQueueMs) return this.#fail(slowFault(this.#place));
+      if (this.#queue.givenBehindMs > this.wanted.maxQueueMs + hopelessMs) return this.#fail(slowFault(this.#place));
       const state = pulse === 'fine' ? 'live' : 'stalled';
       if (state !== this.#state) this.#enter(state);
       this.#feed();
@@ -224,10 +226,11 @@ export class Output implements Subscriber, Carried {
 
   #feed(): void {
     if (!this.#isConnected || this.#baseMs === undefined) return;
-    const { maxQueueMs } = this.wanted;
-    if (!this.#withholding && this.#queue.behindMs > maxQueueMs) {
+    const { maxQueueMs, adaptive } = this.wanted;
+    const mayWaitMs = adaptive ? Math.min(adaptiveQueueMs, maxQueueMs) : maxQueueMs;
+    if (!this.#withholding && this.#queue.behindMs > mayWaitMs) {
       this.#settle();
-      this.#withholding = this.#queue.behindMs > maxQueueMs;
+      this.#withholding = this.#queue.behindMs > mayWaitMs;
     }
     if (this.#withholding && !this.#mayResume()) return;
     for (;;) {
