@@ -159,7 +159,7 @@ export const rows: readonly Row[] = [
     default: 'auto',
     unit: 'kbit/s',
     cost: 'live',
-    doc: 'The bitrate is not lowered below this; `auto`: 30 % of `video.bitrateKbps`.',
+    doc: 'The bitrate is not lowered below this; `auto`: a fifth of `video.bitrateKbps`.',
   },
   {
     path: 'video.keyframeSeconds',

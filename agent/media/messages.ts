@@ -63,7 +63,7 @@ export interface OutputStatus {
   readonly state: OutputState;
   /** kbit/s that the server acknowledged over the last two seconds. */
   readonly deliveredKbps: number;
-  /** Milliseconds from the oldest picture or sound that the server has not acknowledged to the newest. */
+  /** Milliseconds that the oldest picture or sound has waited which the server has not acknowledged. */
   readonly queuedMs: number;
   /** Video frames sent since the output was switched on. */
   readonly frames: number;

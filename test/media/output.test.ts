@@ -128,27 +128,28 @@ describe('the queue', () => {
       { tag: sound(atMs), atMs },
     ]);
 
-  test('is as far behind as the oldest tag that is not acknowledged', () => {
+  test('is as far behind as the oldest tag that is not acknowledged waits', () => {
     const queue = new SendQueue();
-    queue.add(tags(0, 2000, [0]));
-    assert.equal(queue.behindMs, 1960);
+    queue.add(tags(0, 2000, [0]), 10_000);
     while (queue.aheadMs < 1000) queue.take();
     assert.equal(queue.waitingMs, 960);
+    assert.equal(queue.givenBehindMs(10_500), 500);
+    queue.add(tags(2000, 4000), 11_000);
     queue.settle(0, 1);
     assert.equal(queue.aheadMs, 0);
-    assert.equal(queue.behindMs, 960);
     while (queue.take());
-    // Two pictures and what belongs to them are in the source, some 10 kB in the socket.
+    // Two pictures and what belongs to them are in the source, some 10 kB in the socket: ten pictures and their sound.
     queue.settle(4, 10_000);
-    assert.ok(queue.givenBehindMs >= 360 && queue.givenBehindMs <= 480, String(queue.givenBehindMs));
+    assert.ok(queue.aheadMs >= 360 && queue.aheadMs <= 480, String(queue.aheadMs));
+    assert.equal(queue.behindMs(11_700), 700);
     queue.settle(0, 0);
     assert.ok(queue.isEmpty);
-    assert.equal(queue.behindMs, 0);
+    assert.equal(queue.behindMs(99_999), 0);
   });
 
   test('leaves out whole groups of pictures, and goes on with headers and a keyframe', () => {
     const queue = new SendQueue();
-    queue.add(tags(0, 6000, [0, 2000, 4000]));
+    queue.add(tags(0, 6000, [0, 2000, 4000]), 0);
     const headers = (atMs: number) => [{ tag: avcHeader(), atMs }];
     assert.equal(queue.shed(headers), 100);
     assert.equal(queue.take()!.atMs, 4000);
@@ -156,7 +157,7 @@ describe('the queue', () => {
     // No newer keyframe: what is left depends on the one that was sent.
     assert.equal(queue.shed(headers), 0);
     // Nor does what has passed count as dropped twice.
-    queue.add(tags(6000, 6400, [6000]));
+    queue.add(tags(6000, 6400, [6000]), 0);
     assert.equal(queue.shed(headers), 49);
     assert.equal(queue.shed(headers), 0);
   });

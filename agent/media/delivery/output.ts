@@ -15,8 +15,8 @@ import type { Carried, Sockets } from './sockets.js';
 import { move, type OutputState } from './states.js';
 import type { Placed } from './timeline.js';
 
-/** What was given to the connection cannot be dropped any more. Enough for a round trip of 0.3 s three times over. */
-const maxAheadMs = 1000;
+/** What was given to the connection cannot be dropped any more. Enough for a round trip of 0.3 s more than twice over. */
+const maxAheadMs = 800;
 /** A server that lags is given nothing until it lags no more than this. */
 const resumeAheadMs = 300;
 /** It then goes on from a keyframe that is not older, if the encoder gives one within the second time. */
@@ -119,7 +119,7 @@ export class Output implements Subscriber, Carried {
   }
 
   offer(tags: readonly Placed[]): void {
-    if (this.#baseMs !== undefined) this.#queue.add(tags);
+    if (this.#baseMs !== undefined) this.#queue.add(tags, this.clock.now());
     else if (!this.#join(tags)) return;
     this.#feed();
   }
@@ -128,7 +128,7 @@ export class Output implements Subscriber, Carried {
     return {
       state: this.#state,
       deliveredKbps: this.#deliveredKbps,
-      queuedMs: Math.round(this.#queue.behindMs),
+      queuedMs: Math.round(this.#queue.behindMs(this.clock.now())),
       frames: this.#frames,
       droppedFrames: this.#droppedFrames,
       connects: this.#connects,
@@ -194,7 +194,7 @@ export class Output implements Subscriber, Carried {
         : this.clock.now() >= this.#joinBy
           ? this.hub.join()
           : [];
-    this.#queue.add(begin);
+    this.#queue.add(begin, this.clock.now());
     this.#baseMs = begin[0]?.atMs;
     return this.#baseMs !== undefined;
   }
@@ -208,7 +208,8 @@ export class Output implements Subscriber, Carried {
       const pulse = this.#liveness.look(acked, due);
       this.#retry.progress(pulse === 'fine');
       if (pulse === 'dead') return this.#fail(silentFault(this.#place));
-      if (this.#queue.givenBehindMs > this.wanted.maxQueueMs + hopelessMs) return this.#fail(slowFault(this.#place));
+      if (this.#queue.givenBehindMs(this.clock.now()) > this.wanted.maxQueueMs + hopelessMs)
+        return this.#fail(slowFault(this.#place));
       const state = pulse === 'fine' ? 'live' : 'stalled';
       if (state !== this.#state) this.#enter(state);
       this.#feed();
@@ -228,9 +229,10 @@ export class Output implements Subscriber, Carried {
     if (!this.#isConnected || this.#baseMs === undefined) return;
     const { maxQueueMs, adaptive } = this.wanted;
     const mayWaitMs = adaptive ? Math.min(adaptiveQueueMs, maxQueueMs) : maxQueueMs;
-    if (!this.#withholding && this.#queue.behindMs > mayWaitMs) {
+    const now = this.clock.now();
+    if (!this.#withholding && this.#queue.behindMs(now) > mayWaitMs) {
       this.#settle();
-      this.#withholding = this.#queue.behindMs > mayWaitMs;
+      this.#withholding = this.#queue.behindMs(now) > mayWaitMs;
     }
     if (this.#withholding && !this.#mayResume()) return;
     for (;;) {

@@ -5,20 +5,25 @@ import type { Placed } from './timeline.js';
 /** Whether `tag` is a picture, which a sequence header is not. */
 export const isPicture = (tag: Tag): boolean => isVideo(tag) && !isSequenceHeader(tag);
 
+interface Waiting extends Placed {
+  /** When it came. Not by its own time: of one batch sound and picture may be 0.2 s apart. */
+  readonly since: number;
+}
+
 interface Given {
   readonly atMs: number;
   readonly bytes: number;
+  readonly since: number;
 }
 
 export class SendQueue {
-  #waiting: Placed[] = [];
+  #waiting: Waiting[] = [];
   /** Oldest first. */
   #given: Given[] = [];
-  #newestMs = 0;
 
-  add(tags: readonly Placed[]): void {
-    this.#waiting.push(...tags);
-    this.#newestMs = tags.at(-1)?.atMs ?? this.#newestMs;
+  /** `tags` came at `now`, in ms of any steady clock. */
+  add(tags: readonly Placed[], now: number): void {
+    for (const { tag, atMs } of tags) this.#waiting.push({ tag, atMs, since: now });
   }
 
   clear(): void {
@@ -29,7 +34,7 @@ export class SendQueue {
   /** The next tag for the connection. */
   take(): Placed | undefined {
     const next = this.#waiting.shift();
-    if (next) this.#given.push({ atMs: next.atMs, bytes: next.tag.length });
+    if (next) this.#given.push({ atMs: next.atMs, bytes: next.tag.length, since: next.since });
     return next;
   }
 
@@ -45,7 +50,9 @@ export class SendQueue {
     const newest = this.#waiting.findLastIndex(({ tag }) => isKeyframe(tag));
     if (newest <= 0) return 0;
     const gone = this.#waiting.slice(0, newest).filter(({ tag }) => isPicture(tag)).length;
-    if (gone > 0) this.#waiting = [...headers(this.#waiting[newest]!.atMs), ...this.#waiting.slice(newest)];
+    if (gone === 0) return 0;
+    const { atMs, since } = this.#waiting[newest]!;
+    this.#waiting = [...headers(atMs).map((header) => ({ ...header, since })), ...this.#waiting.slice(newest)];
     return gone;
   }
 
@@ -68,14 +75,15 @@ export class SendQueue {
     return span(this.#waiting);
   }
 
-  /** How far the server is behind: milliseconds from the oldest tag that it has not acknowledged to the newest. */
-  get behindMs(): number {
-    return this.isEmpty ? 0 : Math.max(0, this.#newestMs - (this.#given[0] ?? this.#waiting[0])!.atMs);
+  /** How far the server is behind at `now`: how long the oldest tag waits that it has not acknowledged. */
+  behindMs(now: number): number {
+    const oldest = this.#given[0] ?? this.#waiting[0];
+    return oldest ? Math.max(0, now - oldest.since) : 0;
   }
 
   /** The same for what was given, and cannot be taken back. */
-  get givenBehindMs(): number {
-    return this.isAcknowledged ? 0 : Math.max(0, this.#newestMs - this.#given[0]!.atMs);
+  givenBehindMs(now: number): number {
+    return this.isAcknowledged ? 0 : this.behindMs(now);
   }
 }
 
