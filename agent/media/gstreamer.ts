@@ -42,6 +42,8 @@ export interface TcpSocket {
   readonly acked: number;
   /** What it was given to send. */
   readonly written: number;
+  /** Bytes a second that it is paced to at most. */
+  readonly pace: number;
 }
 
 interface Binding {

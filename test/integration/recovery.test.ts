@@ -8,6 +8,7 @@ import { available, makeNamespace } from '../helpers/namespace.js';
 import { startNginx } from '../helpers/nginx.js';
 import { subscribe } from '../helpers/rtmp-client.js';
 import { startRtmpServer, type RtmpServer } from '../helpers/rtmp-server.js';
+import { startTlsProxy } from '../helpers/tls.js';
 
 const small: Environment = { VIDEO_SOURCE: 'test', VIDEO_WIDTH: '320', VIDEO_HEIGHT: '180', VIDEO_BITRATE_KBPS: '800' };
 const live = (agent: Agent) => agent.status((status) => status.actual === 'live');
@@ -104,12 +105,25 @@ describe('a scripted server', () => {
 
   test('that never acknowledges by RTMP is left in peace: TCP says enough', async () => {
     await using server = await startRtmpServer({ acknowledge: false });
-    await using agent = await startAgent({ ...small, STREAM_URL: server.url(), STREAM_KEY: 'k' });
-    const connection = await server.published('k');
+    await using tls = await startTlsProxy(server.port);
+    await using agent = await startAgent({
+      ...small,
+      STREAM_URL: server.url(),
+      STREAM_KEY: 'k',
+      OUTPUT_TLS_URL: `rtmps://127.0.0.1:${tls.port}/live`,
+      OUTPUT_TLS_KEY: 'k-tls',
+      OUTPUT_TLS_TLS_VERIFY: 'no',
+    });
+    const connection = await server.published('k-tls');
     // 20 s of media are twice the time in which a silent one is given up.
     await connection.tags.waitFor(({ timestamp }) => timestamp > 20_000, 60_000);
-    assert.equal(server.publishes.items.length, 1);
-    assert.ok(statesOf(agent).every((state) => state !== 'stalled' && state !== 'waiting'));
+    assert.equal(server.publishes.items.length, 2);
+    for (const name of ['main', 'tls']) {
+      assert.ok(
+        statesOf(agent, name).every((state) => state !== 'stalled' && state !== 'waiting'),
+        name,
+      );
+    }
     await agent.stop();
   });
 

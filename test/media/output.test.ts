@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { Liveness } from '../../agent/media/delivery/liveness.js';
 import { Retry } from '../../agent/media/delivery/retry.js';
 import { SendQueue } from '../../agent/media/delivery/sendqueue.js';
-import { pair, Sockets } from '../../agent/media/delivery/sockets.js';
+import { Sockets } from '../../agent/media/delivery/sockets.js';
 import { move, outputStates, states } from '../../agent/media/delivery/states.js';
 import { isKeyframe } from '../../agent/flv/tag.js';
 import { avcHeader, picture, sound } from '../helpers/tags.js';
@@ -98,27 +98,16 @@ describe('liveness', () => {
   });
 });
 
-describe('sockets', () => {
-  test('are told apart by what they were given; those that only connect are left over', () => {
-    const sockets = [5000, 120, 90_000].map((written) => ({ written, acked: written - 100 }));
-    assert.deepEqual(
-      [...pair(['most', 'less'], sockets)],
-      [
-        ['most', sockets[2]],
-        ['less', sockets[0]],
-      ],
-    );
-  });
-
-  test('an output whose socket is closed has none', () => {
-    const sockets = new Sockets((port) => (port === 1935 ? [{ written: 10, acked: 10 }] : []));
-    const near = { port: 1935, sentBytes: () => 7 };
-    const far = { port: 443, sentBytes: () => 7 };
-    sockets.add(near);
-    sockets.add(far);
-    assert.deepEqual(sockets.of(near), { written: 10, acked: 10 });
-    assert.equal(sockets.of(far), undefined);
-  });
+test('of several outputs to one server each finds its own socket, and none where that is closed', () => {
+  const open: { acked: number; written: number; pace: number }[] = [];
+  const sockets = new Sockets((port) => (port === 1935 ? open : []));
+  const marks = [sockets.mark(), sockets.mark()] as const;
+  for (const [i, mark] of marks.entries()) open.unshift({ acked: i, written: i, pace: mark * 125 });
+  assert.equal(sockets.find(1935, marks[0])?.acked, 0);
+  assert.equal(sockets.find(1935, marks[1])?.acked, 1);
+  assert.equal(sockets.find(443, marks[1]), undefined);
+  open.shift();
+  assert.equal(sockets.find(1935, marks[1]), undefined);
 });
 
 describe('the queue', () => {

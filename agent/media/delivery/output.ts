@@ -11,7 +11,7 @@ import { Rate } from './rate.js';
 import { isForOperator, outputFault, silentFault, slowFault } from './reasons.js';
 import { Retry } from './retry.js';
 import { isPicture, SendQueue } from './sendqueue.js';
-import type { Carried, Sockets } from './sockets.js';
+import type { Sockets } from './sockets.js';
 import { move, type OutputState } from './states.js';
 import type { Placed } from './timeline.js';
 
@@ -41,8 +41,10 @@ const ghostMs = 180_000;
 /** Looks back over one group of pictures of the usual length. */
 const rateMs = 2000;
 
-export class Output implements Subscriber, Carried {
+export class Output implements Subscriber {
   readonly #pipeline: Pipeline;
+  /** By which its socket is known. */
+  readonly #peakKbps: number;
   #state: OutputState = 'idle';
   #fault: Fault | undefined;
   readonly #queue = new SendQueue();
@@ -74,8 +76,9 @@ export class Output implements Subscriber, Carried {
   ) {
     this.#rate = new Rate(clock.now, rateMs);
     this.#retry = new Retry(clock);
+    this.#peakKbps = sockets.mark();
     this.#pipeline = new Pipeline(
-      { text: rtmpOutput().text, properties: rtmpProperties(wanted.destination) },
+      { text: rtmpOutput().text, properties: rtmpProperties(wanted.destination, this.#peakKbps) },
       (message) => this.#heard(message),
     );
   }
@@ -136,11 +139,7 @@ export class Output implements Subscriber, Carried {
     };
   }
 
-  get port(): number {
-    return this.wanted.destination.port;
-  }
-
-  sentBytes(): number {
+  #sentBytes(): number {
     return Number(/out-bytes-total=\(guint64\)(\d+)/.exec(String(this.#pipeline.element('sink')['stats']))?.[1] ?? 0);
   }
 
@@ -165,7 +164,7 @@ export class Output implements Subscriber, Carried {
   #awaitServer(): void {
     this.#timer = setTimeout(() => {
       const now = this.clock.now();
-      if (this.sentBytes() === 0) {
+      if (this.#sentBytes() === 0) {
         if (now - this.#connectingSince < connectMs) this.#awaitServer();
         else this.#fail(outputFault('timed out', this.#place, false));
         return;
@@ -177,7 +176,6 @@ export class Output implements Subscriber, Carried {
       this.#baseMs = undefined;
       this.#withholding = false;
       this.#joinBy = now + joinWaitMs;
-      this.sockets.add(this);
       this.hub.subscribe(this);
       this.tell.keyframe();
       this.#enter('live');
@@ -219,10 +217,11 @@ export class Output implements Subscriber, Carried {
 
   /** Takes note of what the server has acknowledged; bytes in all. */
   #settle(): number {
-    const socket = this.sockets.of(this);
+    const socket = this.sockets.find(this.wanted.destination.port, this.#peakKbps);
     const inSource = Number(this.#pipeline.element('tags')['current-level-buffers']);
     this.#queue.settle(inSource, socket ? socket.written - socket.acked : 0);
-    return socket?.acked ?? 0;
+    // A kernel that does not tell leaves what was handed to it.
+    return socket?.acked ?? this.#sentBytes();
   }
 
   #feed(): void {
@@ -288,7 +287,6 @@ export class Output implements Subscriber, Carried {
 
   #leave(): void {
     this.hub.unsubscribe(this);
-    this.sockets.delete(this);
     this.#queue.clear();
     this.#deliveredKbps = 0;
   }
