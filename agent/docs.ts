@@ -1,5 +1,5 @@
 /**
- * Writes the documentation that is generated: settings, their JSON schema, and the list of errors.
+ * Writes the documentation that is generated: settings, their JSON schema, and the lists of errors and of states.
  * `node dist/agent/docs.js` writes, with `--check` it only says what is stale and ends with exit code 1.
  */
 import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { settingsPage } from './config/reference.js';
 import { jsonSchema } from './config/schema.js';
 import { faults } from './errors.js';
+import { outputStates, states } from './media/delivery/states.js';
 
 const ACTORS = {
   operator: 'you, by a setting',
@@ -22,6 +23,7 @@ export function documents(): ReadonlyMap<string, string> {
     ['docs/settings.md', settingsPage()],
     ['docs/settings.schema.json', `${JSON.stringify(jsonSchema(), undefined, 2)}\n`],
     ['docs/errors.md', errorsPage()],
+    ['docs/states.md', statesPage()],
   ]);
 }
 
@@ -47,6 +49,30 @@ Codes are stable: scripts may rely on them. "Tried again" tells whether makercas
 | Code | What it means | Who can mend it | Tried again |
 |---|---|---|---|
 ${lines.join('\n')}
+`;
+}
+
+function statesPage(): string {
+  const lines = outputStates.map(
+    (state) => `| \`${state}\` | ${states[state].doc} | ${states[state].next.join(', ')} |`,
+  );
+  const moves = outputStates.flatMap((state) => states[state].next.map((next) => `  ${state} --> ${next}`));
+  return `# States of an output
+
+<!-- Generated from agent/media/delivery/states.ts by "npm run build". -->
+
+As the status document names them. What stands in no row does not happen: a move that is not in the table ends the delivery
+process, which is then started anew.
+
+| State | What it means | What may follow |
+|---|---|---|
+${lines.join('\n')}
+
+\`\`\`mermaid
+stateDiagram-v2
+  [*] --> idle
+${moves.join('\n')}
+\`\`\`
 `;
 }
 

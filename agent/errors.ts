@@ -90,6 +90,12 @@ const kinds = {
     doc: 'The server closed during connect: check application and key.',
   },
   output_closed: { actor: 'network', retryable: true, doc: 'The server closed the connection in mid-stream.' },
+  output_stalled: {
+    actor: 'network',
+    retryable: true,
+    doc: 'The server, or the way to it, takes nothing any more, without a word.',
+  },
+  output_slow: { actor: 'network', retryable: true, doc: 'The server, or the way to it, takes less than is sent.' },
   output_failed: {
     actor: 'network',
     retryable: true,

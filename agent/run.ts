@@ -9,7 +9,7 @@ import { Log } from './log.js';
 import { holderOf } from './machine/busy.js';
 import { watchDevices } from './machine/devices.js';
 import { temperature } from './machine/health.js';
-import { networkFault } from './machine/network.js';
+import { networkFault, watchNetwork } from './machine/network.js';
 import { childEnvironment } from './machine/run.js';
 import { dataFolder, Storage } from './machine/storage.js';
 import { factsFor } from './machine/facts.js';
@@ -108,6 +108,7 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
     if (changed.length > 0) log.info('settings_applied', `Settings applied: ${list}.`, { changed });
   };
   source.watch(() => void (applying = applying.then(reload)), stopped.signal);
+  watchNetwork(() => broadcast.retry(), stopped.signal);
   watchDevices(() => void broadcast.devicesChanged(), stopped.signal);
   tell();
 

@@ -10,6 +10,8 @@ export interface VideoSettings {
   readonly height: number | 'auto';
   readonly fps: number | 'auto';
   readonly bitrateKbps: number | 'auto';
+  readonly adaptive: boolean;
+  readonly minBitrateKbps: number | 'auto';
   readonly keyframeSeconds: number;
   readonly encoder: 'auto' | 'passthrough' | 'x264enc' | 'openh264enc' | 'v4l2h264enc' | 'omxh264enc';
 }
@@ -46,6 +48,7 @@ export interface OutputSettings {
   /** Empty where the URL holds the key. */
   readonly key: string;
   readonly enabled: boolean;
+  readonly adaptive: boolean;
   readonly tlsVerify: boolean;
 }
 
@@ -64,7 +67,7 @@ export interface Settings {
   readonly slate: SlateSettings;
   /** By name; in the order in which the layers name them. */
   readonly outputs: Readonly<Record<string, OutputSettings>>;
-  readonly output: { readonly batchMs: number };
+  readonly output: { readonly batchMs: number; readonly maxQueueSeconds: number };
   readonly recording: RecordingSettings;
   readonly log: {
     readonly level: 'error' | 'warn' | 'info' | 'debug';
@@ -149,6 +152,23 @@ export const rows: readonly Row[] = [
     unit: 'kbit/s',
     cost: 'live',
     doc: 'Bitrate of the video encoder; `auto` follows size and frame rate (2500 at 720p30). A source that passes through keeps its own.',
+  },
+  {
+    path: 'video.adaptive',
+    env: 'VIDEO_ADAPTIVE',
+    form: { type: 'boolean' },
+    default: true,
+    cost: 'live',
+    doc: 'Lower the bitrate while a server, or the way to it, takes less, where the encoder can change it.',
+  },
+  {
+    path: 'video.minBitrateKbps',
+    env: 'VIDEO_MIN_BITRATE_KBPS',
+    form: { type: 'integer', min: 50, max: 20_000, words: ['auto'] },
+    default: 'auto',
+    unit: 'kbit/s',
+    cost: 'live',
+    doc: 'The bitrate is not lowered below this; `auto`: a fifth of `video.bitrateKbps`.',
   },
   {
     path: 'video.keyframeSeconds',
@@ -345,6 +365,14 @@ export const rows: readonly Row[] = [
     doc: 'Switches this output on or off; the others go on undisturbed.',
   },
   {
+    path: 'outputs.*.adaptive',
+    env: 'OUTPUT_*_ADAPTIVE',
+    form: { type: 'boolean' },
+    default: true,
+    cost: 'live',
+    doc: 'Whether the bitrate follows what this output takes; all outputs get the same. Without it, it loses groups of pictures instead.',
+  },
+  {
     path: 'outputs.*.tlsVerify',
     env: 'OUTPUT_*_TLS_VERIFY',
     form: { type: 'boolean' },
@@ -360,6 +388,15 @@ export const rows: readonly Row[] = [
     unit: 'ms',
     cost: 'rebuild',
     doc: 'Media is handed on about this often, always right after a picture: more saves CPU, less saves delay.',
+  },
+  {
+    path: 'output.maxQueueSeconds',
+    env: 'OUTPUT_MAX_QUEUE_SECONDS',
+    form: { type: 'number', min: 1, max: 30 },
+    default: 4,
+    unit: 's',
+    cost: 'live',
+    doc: 'When more than this waits for a server, whole groups of pictures are left out until it has caught up.',
   },
   {
     path: 'recording.enabled',

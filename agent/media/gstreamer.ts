@@ -36,8 +36,19 @@ interface NativePipeline {
   pollBus(each: (message: BusMessage) => void): void;
 }
 
+/** A TCP socket of this process; bytes since it was connected. */
+export interface TcpSocket {
+  /** What its peer has acknowledged. */
+  readonly acked: number;
+  /** What it was given to send. */
+  readonly written: number;
+  /** Bytes a second that it is paced to at most. */
+  readonly pace: number;
+}
+
 interface Binding {
   Pipeline: new (text: string) => NativePipeline;
+  tcpSockets(port: number): TcpSocket[];
 }
 
 let binding: Binding | undefined;
@@ -56,6 +67,9 @@ export function loadGStreamer(): Binding {
     );
   }
 }
+
+/** Sockets of this process that are connected to `port` of any host: neither Node.js nor /proc tells what was acknowledged. */
+export const tcpSockets = (port: number): TcpSocket[] => loadGStreamer().tcpSockets(port);
 
 /** A parsed pipeline with its properties set. One object serves many `play()`/`stop()` rounds. */
 export class Pipeline {

@@ -2,6 +2,7 @@
 import type { RtmpDestination } from '../../pipelines/outputs/rtmp.js';
 import type { ElementProperty, Plan } from '../../pipelines/plan.js';
 import type { FaultReport } from '../errors.js';
+import type { OutputState } from './delivery/states.js';
 
 /** Agent → capture. */
 export type ToCapture =
@@ -41,6 +42,10 @@ export type FromCapture =
 export interface WantedOutput {
   readonly name: string;
   readonly destination: RtmpDestination;
+  /** When more than so many milliseconds of media wait for it, groups of pictures are left out. */
+  readonly maxQueueMs: number;
+  /** The bitrate follows it. */
+  readonly adaptive: boolean;
 }
 
 /** Where recordings go to, and how much of them there may be. */
@@ -63,17 +68,16 @@ export type ToDelivery =
   | { readonly type: 'recording'; readonly recording?: WantedRecording }
   /** Milliseconds by which sound is sent later (negative: the picture is). */
   | { readonly type: 'delay'; readonly audioMs: number }
+  /** Try again now what waits for its time, of all outputs or of the one that is named. */
+  | { readonly type: 'retry'; readonly output?: string }
   /** Close every output in order, then exit. */
   | { readonly type: 'halt' };
 
-export const outputStates = ['connecting', 'live', 'waiting', 'stopping'] as const;
-export type OutputState = (typeof outputStates)[number];
-
 export interface OutputStatus {
   readonly state: OutputState;
-  /** kbit/s that left for the server over the last seconds. */
+  /** kbit/s that the server acknowledged over the last two seconds. */
   readonly deliveredKbps: number;
-  /** Milliseconds of media that wait in the hub and in the sink. */
+  /** Milliseconds that the oldest picture or sound has waited which the server has not acknowledged. */
   readonly queuedMs: number;
   /** Video frames sent since the output was switched on. */
   readonly frames: number;

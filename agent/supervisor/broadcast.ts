@@ -7,7 +7,15 @@ import type { Fault } from '../errors.js';
 import { type FaultReport } from '../errors.js';
 import { Child } from '../media/child.js';
 import { memoryLimit } from '../media/memory.js';
-import type { FromDelivery, HubStatus, RecordingStatus, ToDelivery, WantedOutput } from '../media/messages.js';
+import type {
+  FromDelivery,
+  HubStatus,
+  OutputStatus,
+  RecordingStatus,
+  ToDelivery,
+  WantedOutput,
+} from '../media/messages.js';
+import { Adaptation } from './adaptation.js';
 import { Backoff } from './backoff.js';
 import { Demo } from './demo.js';
 import { runFolder } from './folder.js';
@@ -38,12 +46,18 @@ export interface Surroundings extends Studio {
 
 /** Delivery beats once a second, to be woken seldom. */
 const hungMs = 2000;
+/**
+ * A fifth: with sound and what TCP adds, 2500 kbit/s then fit through 800. Three tenths, which users of OBS ask for, do not.
+ */
+const floorShare = 0.2;
 
 export class Broadcast {
   readonly #programme: Programme;
   readonly #delivery: Child<ToDelivery, FromDelivery>;
   readonly #demo: Demo;
   readonly #deliveryBackoff: Backoff;
+  readonly #adaptation: Adaptation;
+  #limitKbps: number | undefined;
   readonly #problems = new Map<'delivery' | 'demo', FaultReport>();
   #settingsProblems: readonly FaultReport[] = [];
   readonly #outputs: Outputs;
@@ -67,6 +81,7 @@ export class Broadcast {
     this.#outputs = new Outputs(log, around.networkFault);
     this.#recording = new Recording(log);
     this.#deliveryBackoff = new Backoff(clock);
+    this.#adaptation = new Adaptation(clock);
     this.#programme = new Programme(settings, around, {
       playing: () => this.#playing(),
       // Not before delivery has taken what is still in the socket: its next beat comes after that.
@@ -139,8 +154,8 @@ export class Broadcast {
     const has = (prefix: string): boolean => paths.some((each) => each.startsWith(prefix));
     const formatChanges = changed.some((change) => change.cost === 'restart' && /^(video|audio)\./.test(change.path));
     this.#outputsHeld ||= formatChanges;
-    if (formatChanges || has('outputs.')) this.#sendOutputs();
     if (has('recording.')) this.#sendRecording();
+    if (formatChanges || has('outputs.') || has('output.maxQueueSeconds') || has('video.adaptive')) this.#sendOutputs();
     if (has('audio.delayMs')) this.#sendDelay();
     const rebuilds = changed.some((change) => change.cost === 'rebuild');
     await this.#programme.take(settings, formatChanges ? 'restart' : rebuilds ? 'rebuild' : 'live');
@@ -160,6 +175,11 @@ export class Broadcast {
   /** The machine has changed. */
   async devicesChanged(): Promise<void> {
     if (this.#state === 'on') await this.#programme.devicesChanged();
+  }
+
+  /** Outputs that wait for their next try, all or the one of that name, are tried now: the network has changed, or an operator asks. */
+  retry(output?: string): void {
+    this.#delivery.send({ type: 'retry', ...(output === undefined ? {} : { output }) });
   }
 
   /** What is wrong with the settings, for the status document. */
@@ -190,7 +210,8 @@ export class Broadcast {
     const states: string[] = this.#outputs.states;
     if (this.settings.recording.enabled) states.push(this.#recording.status?.state ?? 'starting');
     const problems = this.#settingsProblems.length + this.#programme.problems.length + this.#problems.size;
-    if (problems > 0 || states.includes('waiting')) return 'degraded';
+    const ailing = states.some((state) => state === 'stalled' || state === 'waiting' || state === 'refused');
+    if (problems > 0 || ailing) return 'degraded';
     return this.#programme.isPlaying &&
       states.length > 0 &&
       states.every((state) => state === 'live' || state === 'recording')
@@ -227,6 +248,9 @@ export class Broadcast {
     this.#hub = undefined;
     this.#outputs.forget();
     this.#recording.forget();
+    this.#adaptation.forget();
+    this.#limitKbps = undefined;
+    await this.#programme.limit(undefined);
     this.#problems.clear();
   }
 
@@ -303,6 +327,7 @@ export class Broadcast {
         this.#deliveryBackoff.progress();
         for (const [name, status] of Object.entries(message.outputs)) this.#outputs.heard(name, status);
         if (message.recording) this.#heardRecording(message.recording);
+        this.#adapt(message.outputs);
         if (this.#state === 'ended') void this.#finish();
         return;
     }
@@ -311,6 +336,26 @@ export class Broadcast {
   #heardRecording(status: RecordingStatus): void {
     // One that was switched off may still have a last word.
     if (this.settings.recording.enabled) this.#recording.heard(status);
+  }
+
+  /** The encoder is asked for what the slowest of the connections carries that it follows. */
+  #adapt(outputs: Readonly<Record<string, OutputStatus>>): void {
+    const { fullKbps } = this.#programme;
+    if (fullKbps === undefined) return;
+    const { video, audio } = this.settings;
+    const floor = video.minBitrateKbps === 'auto' ? fullKbps * floorShare : video.minBitrateKbps;
+    const bounds = { fullKbps, floorKbps: Math.min(Math.round(floor), fullKbps), audioKbps: audio.bitrateKbps };
+    const follows = (name: string): boolean => video.adaptive && (this.settings.outputs[name]?.adaptive ?? false);
+    const kbps = this.#adaptation.look(outputs, follows, bounds);
+    const limit = kbps < fullKbps ? kbps : undefined;
+    if (limit === this.#limitKbps) return;
+    // One line as it begins and one as it ends: what is in between is in the status.
+    const { log } = this.around;
+    if (this.#limitKbps === undefined)
+      log.warn('bitrate_lowered', `A server takes less than is sent: ${kbps} kbit/s are made in place of ${fullKbps}.`);
+    if (limit === undefined) log.info('bitrate_restored', `The servers take all again: ${fullKbps} kbit/s are made.`);
+    this.#limitKbps = limit;
+    void this.#programme.limit(limit);
   }
 
   async #finish(): Promise<void> {

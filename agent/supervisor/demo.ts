@@ -47,6 +47,8 @@ export class Demo {
               stream: 'demo',
               tlsVerify: true,
             },
+            maxQueueMs: 4000,
+            adaptive: false,
           });
         },
         said: () => undefined, // Its own log says what ours says already.

@@ -1,7 +1,8 @@
 /** What is known of each output: where it goes to, how it is, and what of that is worth a line in the log. */
 import type { Fault } from '../errors.js';
 import type { Log } from '../log.js';
-import type { OutputState, OutputStatus, WantedOutput } from '../media/messages.js';
+import type { OutputState } from '../media/delivery/states.js';
+import type { OutputStatus, WantedOutput } from '../media/messages.js';
 import type { Status } from './status.js';
 
 /** An output that is wanted, and its URL as it may be shown. */
@@ -39,13 +40,14 @@ export class Outputs {
     const before = this.#statuses.get(name);
     const status = this.#explained(wanted, reported);
     this.#statuses.set(name, status);
-    if (status.state === 'live' && before?.state !== 'live') {
+    if (status.state === 'live' && before?.state !== 'live' && before?.state !== 'stalled') {
       this.log.info('output_live', `Output ${name} is live: ${wanted.url}`, { output: name });
       if (name === 'demo') this.log.info('watch', `Watch it: ffplay ${wanted.url}`);
     }
     // Every retry of a server that is down would say the same again.
-    const news = before?.fault?.code !== status.fault?.code || before?.state === 'live';
-    if (status.state !== 'waiting' || !status.fault || !news) return;
+    const news = before?.fault?.code !== status.fault?.code || before?.state === 'live' || before?.state === 'stalled';
+    const failed = status.state === 'waiting' || status.state === 'refused';
+    if (!failed || !status.fault || !news) return;
     const { code, what, mend } = status.fault;
     const sentence = [what, mend, 'It is tried again.'].filter((part) => part !== '').join(' ');
     this.log.warn('output_failed', `Output ${name} [${code}]: ${sentence}`, { output: name, code });

@@ -27,6 +27,8 @@ export class Planner {
   #facts: Facts | undefined;
   /** Size and rate of the broadcast: settled when it begins, and kept whatever is plugged in or out. */
   #format: Format | undefined;
+  #fullKbps = 0;
+  #limitKbps: number | undefined;
 
   /**
    * `gather` looks at the machine, and throws the fault of a file that cannot be used; `folder`: what relative paths start from;
@@ -52,6 +54,16 @@ export class Planner {
     return facts && { plan: this.#composed(settings, facts), facts };
   }
 
+  /** kbit/s that the encoder would be asked for without {@link limit}. */
+  get fullKbps(): number {
+    return this.#fullKbps;
+  }
+
+  /** From the next plan on, no encoder is asked for more kbit/s than this. */
+  limit(kbps: number | undefined): void {
+    this.#limitKbps = kbps;
+  }
+
   /** A new broadcast may have another format. */
   forgetFormat(): void {
     this.#format = undefined;
@@ -67,9 +79,11 @@ export class Planner {
 
   #composed(settings: Settings, facts: Facts): Plan {
     const usable = this.usable(facts);
-    const wanted = settle(wantedMedia(settings, this.folder), usable, this.#format);
+    const { video, ...rest } = settle(wantedMedia(settings, this.folder), usable, this.#format);
+    this.#fullKbps = video.bitrateKbps;
+    const bitrateKbps = Math.min(video.bitrateKbps, this.#limitKbps ?? Infinity);
     try {
-      return compose(wanted, usable);
+      return compose({ ...rest, video: { ...video, bitrateKbps } }, usable);
     } catch (error) {
       throw error instanceof NoPlan ? faultOf(error) : error;
     }

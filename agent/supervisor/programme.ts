@@ -124,6 +124,17 @@ export class Programme {
     this.#retryLater();
   }
 
+  /** kbit/s that the encoder is asked for where no connection is too slow; undefined where it cannot be asked. */
+  get fullKbps(): number | undefined {
+    return this.#plan?.video.bitrateKbps === undefined ? undefined : this.#planner.fullKbps;
+  }
+
+  /** Asks the encoder for no more than so many kbit/s, live where it can: the connections carry no more. Undefined: no limit. */
+  async limit(kbps: number | undefined): Promise<void> {
+    this.#planner.limit(kbps);
+    if (this.#plan?.video.bitrateKbps !== undefined) await this.#adjust();
+  }
+
   keyframe(): void {
     this.#stage.keyframe();
   }

@@ -19,10 +19,16 @@ export function wantedMedia({ video, camera, audio, slate }: Settings, folder: s
 
 /** The outputs that are switched on, each with its URL as it may be shown. */
 export function wantedOutputs(settings: Settings): { output: WantedOutput; url: string }[] {
+  const maxQueueMs = settings.output.maxQueueSeconds * 1000;
   return Object.entries(settings.outputs)
     .filter(([, { enabled }]) => enabled)
-    .map(([name, { url, key, tlsVerify }]) => ({
-      output: { name, destination: { ...parseDestination(url, key), tlsVerify } },
+    .map(([name, { url, key, tlsVerify, adaptive }]) => ({
+      output: {
+        name,
+        destination: { ...parseDestination(url, key), tlsVerify },
+        maxQueueMs,
+        adaptive: adaptive && settings.video.adaptive,
+      },
       url: redactUrl(url),
     }));
 }

@@ -29,13 +29,17 @@ export function rtmpOutput(): { text: string } {
   };
 }
 
-/** What `rtmp2sink` is told after parsing. `location` is left alone: it splits a key that holds a slash. */
-export function rtmpProperties(destination: RtmpDestination): ElementProperty[] {
+/**
+ * What `rtmp2sink` is told after parsing. `location` is left alone: it splits a key that holds a slash. `peakKbps`: what its socket
+ * is paced to.
+ */
+export function rtmpProperties(destination: RtmpDestination, peakKbps: number): ElementProperty[] {
   const set = (property: string, value: string | number): ElementProperty => ({ element: 'sink', property, value });
   return [
     set('scheme', destination.scheme),
     set('host', destination.host),
     set('port', destination.port),
+    set('peak-kbps', peakKbps),
     set('application', destination.application),
     set('stream', destination.stream),
     ...(destination.username === undefined ? [] : [set('username', destination.username)]),

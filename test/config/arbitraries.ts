@@ -21,6 +21,7 @@ export const output: fc.Arbitrary<OutputSettings> = fc.record(
     url: fc.constantFrom('rtmp://example.org/live', 'RTMPS://u:p%40ss@[::1]:443/app/inst?x=y', 'rtmp://h:1/a/b/c'),
     key,
     enabled: fc.boolean(),
+    adaptive: fc.boolean(),
     tlsVerify: fc.boolean(),
   },
   { noNullPrototype: true },

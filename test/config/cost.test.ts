@@ -7,7 +7,7 @@ import { rows, type OutputSettings, type Settings } from '../../agent/config/set
 import { settings } from './arbitraries.js';
 
 const before = defaults();
-const MAIN: OutputSettings = { url: 'rtmp://h/app', key: 'KEY', enabled: true, tlsVerify: true };
+const MAIN: OutputSettings = { url: 'rtmp://h/app', key: 'KEY', enabled: true, adaptive: true, tlsVerify: true };
 
 test('nothing changed costs nothing', () => {
   fc.assert(

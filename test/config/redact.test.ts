@@ -153,7 +153,7 @@ test('the secrets of a destination: key, user info, query, long values, last seg
 });
 
 test('printable settings hold no secret and are otherwise the same', () => {
-  const main = { url: 'rtmp://u:PASS@h/app/inst?TOKEN', key: 'KEY', enabled: true, tlsVerify: true };
+  const main = { url: 'rtmp://u:PASS@h/app/inst?TOKEN', key: 'KEY', enabled: true, adaptive: true, tlsVerify: true };
   const settings = { ...defaults(), outputs: { main, bare: { ...main, url: 'rtmp://h/app/KEY', key: '' } } };
   const safe = redactSettings(settings);
   assert.doesNotMatch(JSON.stringify(safe), /PASS|TOKEN|KEY/);

@@ -19,7 +19,7 @@ function codes(resolved: Resolved): string[] {
   return resolved.problems.map(({ path, code }) => `${path} ${code}`);
 }
 
-const MAIN = { url: 'rtmp://h/app', key: 'KEY', enabled: true, tlsVerify: true };
+const MAIN = { url: 'rtmp://h/app', key: 'KEY', enabled: true, adaptive: true, tlsVerify: true };
 
 test('the defaults are one value for each row, and valid', () => {
   const { settings: got, problems, warnings } = resolve({ env: {} });

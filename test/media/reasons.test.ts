@@ -14,6 +14,7 @@ const said: [string, boolean, string][] = [
   ['Connection error: Error receiving data: Connection reset by peer', false, 'output_closed_connecting'],
   ['Connection error: Error receiving data: Connection reset by peer', true, 'output_closed'],
   ['Failed to connect: Socket I/O timed out', false, 'output_timeout'],
+  ['Connection error: Socket I/O timed out', true, 'output_stalled'],
   [
     'Failed to connect: Error performing TLS handshake: An unexpected TLS packet was received. g-tls-error-quark',
     false,

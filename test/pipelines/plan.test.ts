@@ -298,13 +298,16 @@ test('an RTMP destination is properties, whatever its key holds', () => {
     stream,
     tlsVerify: false,
   } as const;
-  const values = Object.fromEntries(rtmpProperties(destination).map(({ property, value }) => [property, value]));
+  const values = Object.fromEntries(
+    rtmpProperties(destination, 8_000_001).map(({ property, value }) => [property, value]),
+  );
   assert.deepEqual(values, {
     scheme: 'rtmps',
     host: '::1',
     port: 443,
     application: 'live2',
     stream,
+    'peak-kbps': 8_000_001,
     'tls-validation-flags': 'no-flags',
   });
 });

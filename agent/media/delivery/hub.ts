@@ -138,10 +138,3 @@ export class Hub {
 function sameBody(one: Tag, other: Tag): boolean {
   return one.length === other.length && one.subarray(8).equals(other.subarray(8));
 }
-
-/** How much media `queue` holds, in milliseconds. */
-export function spanMs(queue: readonly Placed[]): number {
-  const first = queue[0];
-  const last = queue.at(-1);
-  return first && last ? Math.max(0, last.atMs - first.atMs) : 0;
-}

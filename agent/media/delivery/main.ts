@@ -4,7 +4,7 @@ import { createServer, type Socket } from 'node:net';
 import { systemClock } from '../../clock.js';
 import { Fault } from '../../errors.js';
 import { TagCutter } from '../../flv/tag.js';
-import { loadGStreamer } from '../gstreamer.js';
+import { loadGStreamer, tcpSockets } from '../gstreamer.js';
 import type {
   FromDelivery,
   OutputStatus,
@@ -17,10 +17,12 @@ import { lastWords, serve } from '../peer.js';
 import { Hub } from './hub.js';
 import { Output } from './output.js';
 import { Recorder } from './recording/recorder.js';
+import { Sockets } from './sockets.js';
 
 process.title = 'makercast-delivery';
 
 const hub = new Hub(systemClock.now);
+const sockets = new Sockets(tcpSockets);
 const outputs = new Map<string, Output>();
 let capture: Socket | undefined;
 let recorder: Recorder | undefined;
@@ -37,13 +39,16 @@ const peer = serve<ToDelivery, FromDelivery>({
       case 'delay':
         if (hub.delay(message.audioMs)) peer.send({ type: 'keyframe' });
         return;
+      case 'retry':
+        for (const [name, output] of outputs)
+          if (message.output === undefined || message.output === name) output.retry();
+        return;
       case 'halt':
         return;
     }
   },
   beatMs: 1000,
   beat() {
-    for (const output of outputs.values()) output.measure();
     recorder?.measure();
     const statuses = [...outputs].map(([name, output]): [string, OutputStatus] => [name, output.status()]);
     return { type: 'beat', hub: hub.status(), outputs: Object.fromEntries(statuses), ...recording() };
@@ -82,14 +87,15 @@ function listen(socket: string): Promise<void> {
 async function setOutputs(wanted: readonly WantedOutput[]): Promise<void> {
   peer.send({ type: 'busy' });
   const keep = new Map(wanted.map((each) => [each.name, each]));
-  const closing = [...outputs].filter(
-    ([name, { wanted: now }]) => JSON.stringify(now) !== JSON.stringify(keep.get(name)),
-  );
+  const closing = [...outputs].filter(([name, output]) => {
+    const next = keep.get(name);
+    return !next || !output.take(next);
+  });
   for (const [name] of closing) outputs.delete(name);
   const closed = new Map(closing.map(([name, output]) => [name, output.close()]));
   for (const each of wanted) {
     if (outputs.has(each.name)) continue;
-    const output = new Output(each, hub, systemClock, {
+    const output = new Output(each, hub, sockets, systemClock, {
       status: () => peer.send({ type: 'output', name: each.name, status: output.status() }),
       keyframe: () => peer.send({ type: 'keyframe' }),
     });

@@ -2,60 +2,83 @@
 import type { Clock } from '../../clock.js';
 import { rtmpOutput, rtmpProperties } from '../../../pipelines/outputs/rtmp.js';
 import type { Fault } from '../../errors.js';
-import { isKeyframe, isSequenceHeader, isVideo, stamp } from '../../flv/tag.js';
+import { isKeyframe, stamp } from '../../flv/tag.js';
 import { Pipeline, type BusMessage } from '../gstreamer.js';
-import type { OutputState, OutputStatus, WantedOutput } from '../messages.js';
-import { spanMs, type Hub, type Subscriber } from './hub.js';
+import type { OutputStatus, WantedOutput } from '../messages.js';
+import type { Hub, Subscriber } from './hub.js';
+import { Liveness, lookMs } from './liveness.js';
 import { Rate } from './rate.js';
-import { outputFault } from './reasons.js';
+import { isForOperator, outputFault, silentFault, slowFault } from './reasons.js';
+import { Retry } from './retry.js';
+import { isPicture, SendQueue } from './sendqueue.js';
+import type { Sockets } from './sockets.js';
+import { move, type OutputState } from './states.js';
 import type { Placed } from './timeline.js';
 
-/** More than this waiting is not sent late but dropped, up to the newest keyframe. */
-const maxQueueMs = 4000;
-/** What is in appsrc cannot be dropped any more. */
-const maxAheadMs = 500;
+/** What was given to the connection cannot be dropped any more. Enough for a round trip of 0.3 s more than twice over. */
+const maxAheadMs = 800;
+/** A server that lags is given nothing until it lags no more than this. */
+const resumeAheadMs = 300;
+/** It then goes on from a keyframe that is not older, if the encoder gives one within the second time. */
+const freshMs = 500;
+const freshWaitMs = 1000;
+/** Where the bitrate follows an output, no more than this waits before groups of pictures are left out: what comes next is smaller. */
+const adaptiveQueueMs = 1500;
+/** What was given and is so much older than what may wait: a new connection is the shorter way. */
+const hopelessMs = 4000;
 /** How often the sink is asked whether the server has accepted, while it connects. */
 const connectPollMs = 25;
 /** rtmp2sink gives up a server that does not shake hands after 5 s, but waits for ever for an answer to `connect` or `publish`. */
-const connectMs = 8000;
+const connectMs = 7500;
+/** A connection that was begun so long ago, over a network that has changed since, is begun anew. */
+const freshConnectMs = 1000;
 /** An encoder that can give a keyframe on demand has given it by then; else the last group of pictures is sent again. */
 const joinWaitMs = 400;
 /** The server's last word may never come. */
 const closeMs = 1000;
-const firstRetryMs = 500;
-const maxRetryMs = 30_000;
-/** A connection that held so long was a good one: the next wait is short again. */
-const steadyMs = 30_000;
+/** A server that has lost us may take us for our own rival so long: nginx-rtmp pings once a minute and waits for half of one. */
+const ghostMs = 180_000;
+/** Looks back over one group of pictures of the usual length. */
+const rateMs = 2000;
 
 export class Output implements Subscriber {
   readonly #pipeline: Pipeline;
-  #state: OutputState = 'connecting';
+  /** By which its socket is known. */
+  readonly #peakKbps: number;
+  #state: OutputState = 'idle';
   #fault: Fault | undefined;
-  #queue: Placed[] = [];
-  /** Places of the tags that were pushed and may still be in appsrc, oldest first. */
-  #pushed: number[] = [];
+  readonly #queue = new SendQueue();
   /** Undefined until the first keyframe has been queued; then what every time is counted from. */
   #baseMs: number | undefined;
   #joinBy = 0;
+  /** Nothing is given until the server has caught up. */
+  #withholding = false;
+  #askedAt: number | undefined;
   #frames = 0;
   #droppedFrames = 0;
   #connects = 0;
-  #liveSince = 0;
-  #retries = 0;
+  #connectingSince = 0;
+  #liveUntil = -Infinity;
   #deliveredKbps = 0;
   readonly #rate: Rate;
+  readonly #liveness = new Liveness();
+  readonly #retry: Retry;
+  /** Whatever comes next: the next poll while it connects, the next look while it is live, the next try. */
   #timer: NodeJS.Timeout | undefined;
   #ended: (() => void) | undefined;
 
   constructor(
-    readonly wanted: WantedOutput,
+    private wanted: WantedOutput,
     private readonly hub: Hub,
+    private readonly sockets: Sockets,
     private readonly clock: Clock,
     private readonly tell: { status(): void; keyframe(): void },
   ) {
-    this.#rate = new Rate(clock.now);
+    this.#rate = new Rate(clock.now, rateMs);
+    this.#retry = new Retry(clock);
+    this.#peakKbps = sockets.mark();
     this.#pipeline = new Pipeline(
-      { text: rtmpOutput().text, properties: rtmpProperties(wanted.destination) },
+      { text: rtmpOutput().text, properties: rtmpProperties(wanted.destination, this.#peakKbps) },
       (message) => this.#heard(message),
     );
   }
@@ -64,13 +87,29 @@ export class Output implements Subscriber {
     this.#connect();
   }
 
+  /** Takes `wanted` over while it runs; false where that is another destination, which takes another output. */
+  take(wanted: WantedOutput): boolean {
+    if (JSON.stringify(wanted.destination) !== JSON.stringify(this.wanted.destination)) return false;
+    this.wanted = wanted;
+    return true;
+  }
+
+  /** What has failed, or seems about to, is tried anew at once: the network has changed, or the operator asks for it. */
+  retry(): void {
+    if (this.#state === 'stalled') this.#fail(silentFault(this.#place));
+    const stuck = this.#state === 'connecting' && this.clock.now() - this.#connectingSince >= freshConnectMs;
+    if (stuck) this.#fail(outputFault('timed out', this.#place, false));
+    if (this.#state !== 'waiting' && this.#state !== 'refused') return;
+    this.#retry.forget();
+    this.#connect();
+  }
+
   /** Closes in order: the server sees the stream end before the connection does. Takes 1 s at most. */
   async close(): Promise<void> {
     clearTimeout(this.#timer);
     const wasLive = this.#state === 'live';
     this.#enter('stopping');
-    this.hub.unsubscribe(this);
-    this.#queue = [];
+    this.#leave();
     if (wasLive) {
       const ended = new Promise<void>((resolve) => (this.#ended = resolve));
       this.#pipeline.sendEos();
@@ -79,12 +118,12 @@ export class Output implements Subscriber {
       clearTimeout(this.#timer);
     }
     this.#pipeline.destroy();
+    this.#enter('idle');
   }
 
   offer(tags: readonly Placed[]): void {
-    if (this.#baseMs !== undefined) this.#queue.push(...tags);
+    if (this.#baseMs !== undefined) this.#queue.add(tags, this.clock.now());
     else if (!this.#join(tags)) return;
-    this.#shed();
     this.#feed();
   }
 
@@ -92,7 +131,7 @@ export class Output implements Subscriber {
     return {
       state: this.#state,
       deliveredKbps: this.#deliveredKbps,
-      queuedMs: Math.round(spanMs(this.#queue) + this.#aheadMs()),
+      queuedMs: Math.round(this.#queue.behindMs(this.clock.now())),
       frames: this.#frames,
       droppedFrames: this.#droppedFrames,
       connects: this.#connects,
@@ -100,82 +139,128 @@ export class Output implements Subscriber {
     };
   }
 
-  /** Once a second: what has left for the server. */
-  measure(): void {
-    const live = this.#state === 'live';
-    this.#deliveredKbps = live ? Math.round((this.#rate.perSecond(this.#sentBytes()) * 8) / 1000) : 0;
-    if (live && this.clock.now() - this.#liveSince >= steadyMs) this.#retries = 0;
+  #sentBytes(): number {
+    return Number(/out-bytes-total=\(guint64\)(\d+)/.exec(String(this.#pipeline.element('sink')['stats']))?.[1] ?? 0);
+  }
+
+  get #place(): string {
+    const { host, port } = this.wanted.destination;
+    return `${host}:${port}`;
+  }
+
+  get #isConnected(): boolean {
+    return this.#state === 'live' || this.#state === 'stalled';
   }
 
   #connect(): void {
+    clearTimeout(this.#timer);
     this.#enter('connecting');
+    this.#connectingSince = this.clock.now();
     this.#pipeline.play();
-    this.#awaitServer(this.clock.now() + connectMs);
+    this.#awaitServer();
   }
 
   /** rtmp2sink posts nothing when the server has accepted; its counter then leaves 0. */
-  #awaitServer(untilMs: number): void {
+  #awaitServer(): void {
     this.#timer = setTimeout(() => {
-      if (this.#state !== 'connecting') return;
+      const now = this.clock.now();
       if (this.#sentBytes() === 0) {
-        return this.clock.now() < untilMs ? this.#awaitServer(untilMs) : this.#fail('timed out');
+        if (now - this.#connectingSince < connectMs) this.#awaitServer();
+        else this.#fail(outputFault('timed out', this.#place, false));
+        return;
       }
       this.#connects += 1;
-      this.#liveSince = this.clock.now();
       this.#fault = undefined;
       this.#rate.reset();
+      this.#liveness.reset();
       this.#baseMs = undefined;
-      this.#pushed = [];
-      this.#joinBy = this.clock.now() + joinWaitMs;
+      this.#withholding = false;
+      this.#joinBy = now + joinWaitMs;
       this.hub.subscribe(this);
       this.tell.keyframe();
       this.#enter('live');
+      this.#look();
     }, connectPollMs);
   }
 
   /** Queues headers and the first keyframe; false while there is none to begin with. */
   #join(tags: readonly Placed[]): boolean {
     const first = tags.findIndex(({ tag }) => isKeyframe(tag));
-    if (first >= 0) {
-      const at = tags[first]!.atMs;
-      this.#queue = [...this.hub.headers(at), ...tags.slice(first)];
-    } else if (this.clock.now() >= this.#joinBy) {
-      this.#queue = this.hub.join();
-    }
-    this.#baseMs = this.#queue[0]?.atMs;
+    const begin =
+      first >= 0
+        ? [...this.hub.headers(tags[first]!.atMs), ...tags.slice(first)]
+        : this.clock.now() >= this.#joinBy
+          ? this.hub.join()
+          : [];
+    this.#queue.add(begin, this.clock.now());
+    this.#baseMs = begin[0]?.atMs;
     return this.#baseMs !== undefined;
   }
 
-  /** Gives up what the server is too slow for: whole groups of pictures, never a frame that another needs. */
-  #shed(): void {
-    if (spanMs(this.#queue) <= maxQueueMs) return;
-    const newest = this.#queue.findLastIndex(({ tag }) => isKeyframe(tag));
-    if (newest <= 0) return;
-    const gone = this.#queue.slice(0, newest);
-    this.#droppedFrames += gone.filter(({ tag }) => isVideo(tag) && !isSequenceHeader(tag)).length;
-    this.#queue = [...this.hub.headers(this.#queue[newest]!.atMs), ...this.#queue.slice(newest)];
+  /** Twice a second: what was acknowledged, whether the connection lives, and whether it is worth keeping. */
+  #look(): void {
+    this.#timer = setTimeout(() => {
+      const acked = this.#settle();
+      this.#deliveredKbps = Math.round((this.#rate.perSecond(acked) * 8) / 1000);
+      const due = !this.#queue.isAcknowledged || (!this.#withholding && !this.#queue.isEmpty);
+      const pulse = this.#liveness.look(acked, due);
+      this.#retry.progress(pulse === 'fine');
+      if (pulse === 'dead') return this.#fail(silentFault(this.#place));
+      if (this.#queue.givenBehindMs(this.clock.now()) > this.wanted.maxQueueMs + hopelessMs)
+        return this.#fail(slowFault(this.#place));
+      const state = pulse === 'fine' ? 'live' : 'stalled';
+      if (state !== this.#state) this.#enter(state);
+      this.#feed();
+      this.#look();
+    }, lookMs);
+  }
+
+  /** Takes note of what the server has acknowledged; bytes in all. */
+  #settle(): number {
+    const socket = this.sockets.find(this.wanted.destination.port, this.#peakKbps);
+    const inSource = Number(this.#pipeline.element('tags')['current-level-buffers']);
+    this.#queue.settle(inSource, socket ? socket.written - socket.acked : 0);
+    // A kernel that does not tell leaves what was handed to it.
+    return socket?.acked ?? this.#sentBytes();
   }
 
   #feed(): void {
-    if (this.#state !== 'live') return;
-    while (this.#queue[0] && this.#aheadMs() < maxAheadMs) {
-      const { tag, atMs } = this.#queue.shift()!;
-      stamp(tag, atMs - this.#baseMs!);
-      this.#pipeline.push('tags', tag);
-      this.#pushed.push(atMs);
-      if (isVideo(tag) && !isSequenceHeader(tag)) this.#frames += 1;
+    if (!this.#isConnected || this.#baseMs === undefined) return;
+    const { maxQueueMs, adaptive } = this.wanted;
+    const mayWaitMs = adaptive ? Math.min(adaptiveQueueMs, maxQueueMs) : maxQueueMs;
+    const now = this.clock.now();
+    if (!this.#withholding && this.#queue.behindMs(now) > mayWaitMs) {
+      this.#settle();
+      this.#withholding = this.#queue.behindMs(now) > mayWaitMs;
+    }
+    if (this.#withholding && !this.#mayResume()) return;
+    for (;;) {
+      if (this.#queue.aheadMs >= maxAheadMs) this.#settle();
+      if (this.#queue.aheadMs >= maxAheadMs) return;
+      const next = this.#queue.take();
+      if (!next) return;
+      stamp(next.tag, next.atMs - this.#baseMs);
+      this.#pipeline.push('tags', next.tag);
+      if (isPicture(next.tag)) this.#frames += 1;
     }
   }
 
-  /** Milliseconds of media in appsrc. */
-  #aheadMs(): number {
-    const level = Number(this.#pipeline.element('tags')['current-level-buffers']);
-    if (this.#pushed.length > level) this.#pushed.splice(0, this.#pushed.length - level);
-    return this.#pushed.length === 0 ? 0 : this.#pushed.at(-1)! - this.#pushed[0]!;
-  }
-
-  #sentBytes(): number {
-    return Number(/out-bytes-total=\(guint64\)(\d+)/.exec(String(this.#pipeline.element('sink')['stats']))?.[1] ?? 0);
+  /** Gives up whole groups of pictures for as long as the server lags; true once it does no more, and there is a keyframe to go on with. */
+  #mayResume(): boolean {
+    this.#droppedFrames += this.#queue.shed((atMs) => this.hub.headers(atMs));
+    this.#settle();
+    if (this.#queue.aheadMs > resumeAheadMs) return false;
+    const now = this.clock.now();
+    if (this.#queue.waitingMs > freshMs) {
+      if (this.#askedAt === undefined) {
+        this.#askedAt = now;
+        this.tell.keyframe();
+      }
+      if (now - this.#askedAt < freshWaitMs) return false;
+    }
+    this.#askedAt = undefined;
+    this.#withholding = false;
+    return true;
   }
 
   #heard(message: BusMessage): void {
@@ -183,26 +268,31 @@ export class Output implements Subscriber {
     if (message.type !== 'error') return;
     this.#ended?.();
     // The first error of a connection is its reason; what follows it is its echo.
-    if (this.#state === 'connecting' || this.#state === 'live') this.#fail(`${message.message} ${message.debug}`);
+    if (this.#state !== 'connecting' && !this.#isConnected) return;
+    this.#fail(outputFault(`${message.message} ${message.debug}`, this.#place, this.#isConnected));
   }
 
-  #fail(text: string): void {
+  #fail(fault: Fault): void {
     clearTimeout(this.#timer);
-    const { host, port } = this.wanted.destination;
-    this.#fault = outputFault(text, `${host}:${port}`, this.#state === 'live');
-    this.hub.unsubscribe(this);
-    this.#queue = [];
+    const now = this.clock.now();
+    if (this.#isConnected) this.#liveUntil = now;
+    this.#fault = fault;
+    this.#leave();
     this.#pipeline.stop();
-    const ceiling = Math.min(maxRetryMs, firstRetryMs * 2 ** this.#retries);
-    this.#retries += 1;
-    // Half of the wait is chance, so that many devices and many outputs do not come back in one moment.
-    this.#timer = setTimeout(() => this.#connect(), ceiling / 2 + (this.clock.random() * ceiling) / 2);
-    this.#enter('waiting');
+    const ownGhost = fault.code === 'output_already_published' && now - this.#liveUntil < ghostMs;
+    const refused = isForOperator(fault) && !ownGhost && !this.#isConnected;
+    this.#timer = setTimeout(() => this.#connect(), this.#retry.waitMs(refused));
+    this.#enter(refused ? 'refused' : 'waiting');
+  }
+
+  #leave(): void {
+    this.hub.unsubscribe(this);
+    this.#queue.clear();
+    this.#deliveredKbps = 0;
   }
 
   #enter(state: OutputState): void {
-    this.#state = state;
-    if (state !== 'live') this.#deliveredKbps = 0;
+    this.#state = move(this.#state, state);
     this.tell.status();
   }
 }

@@ -51,6 +51,7 @@ export function outputFault(text: string, place: string, connected: boolean): Fa
     );
   }
   if (has(/timed out|timeout/i)) {
+    if (connected) return silentFault(place);
     return new Fault(
       'output_timeout',
       `${place} does not answer.`,
@@ -67,6 +68,29 @@ export function outputFault(text: string, place: string, connected: boolean): Fa
     `The output to ${place} failed, for a reason that is not told.`,
     'Look into the log of the server.',
   );
+}
+
+/** A connection that is open and takes nothing: a black hole, a server that hangs, a cable that was pulled far away. */
+export function silentFault(place: string): Fault {
+  return new Fault(
+    'output_stalled',
+    `${place} takes nothing any more, without a word.`,
+    'Check the network, and that the server runs.',
+  );
+}
+
+/** What was sent arrives so late that a new connection is the shorter way. */
+export function slowFault(place: string): Fault {
+  return new Fault(
+    'output_slow',
+    `${place} takes much less than is sent to it.`,
+    'Lower video.bitrateKbps, or look for what else uses the network.',
+  );
+}
+
+/** The server has spoken, and only a setting can help. */
+export function isForOperator({ code }: Fault): boolean {
+  return code === 'output_denied' || code === 'output_already_published' || code === 'output_tls';
 }
 
 function tlsReason(text: string): string {

@@ -1,0 +1,47 @@
+/** The states of an output, and which may follow which. Pure. */
+
+interface State {
+  /** One line for docs/states.md. */
+  readonly doc: string;
+  readonly next: readonly OutputState[];
+}
+
+export const outputStates = ['idle', 'connecting', 'live', 'stalled', 'waiting', 'refused', 'stopping'] as const;
+export type OutputState = (typeof outputStates)[number];
+
+export const states: Readonly<Record<OutputState, State>> = {
+  idle: {
+    doc: 'It is switched on and not begun yet, or closed for good: the server may still hold the session before.',
+    next: ['connecting', 'stopping'],
+  },
+  connecting: {
+    doc: 'From the name of the server to its yes to `publish`; given up after 7.5 s.',
+    next: ['live', 'waiting', 'refused', 'stopping'],
+  },
+  live: {
+    doc: 'The server has accepted, and acknowledges what it is sent.',
+    next: ['stalled', 'waiting', 'stopping'],
+  },
+  stalled: {
+    doc: 'For 2 s nothing of what is due was acknowledged; after 6 s the connection is given up.',
+    next: ['live', 'waiting', 'stopping'],
+  },
+  waiting: {
+    doc: 'It is tried again: after half a second at first, later after a fifteenth of the time that it has been away, at most 30 s.',
+    next: ['connecting', 'stopping'],
+  },
+  refused: {
+    doc: 'The server says no to what only you can mend: key, application, user, certificate. Tried again every 20 to 30 s.',
+    next: ['connecting', 'stopping'],
+  },
+  stopping: {
+    doc: 'The stream is ended in order, in 1 s at most.',
+    next: ['idle'],
+  },
+};
+
+/** `to`, where it may follow `from`; else it throws: an output that is in no known state must not be trusted with a connection. */
+export function move(from: OutputState, to: OutputState): OutputState {
+  if (states[from].next.includes(to)) return to;
+  throw new Error(`An output cannot go from ${from} to ${to}.`);
+}

@@ -1,0 +1,210 @@
+/** Outputs that come back: servers that hang, die, refuse or fall silent, and networks that swallow, break or change. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { startAgent, type Agent, type Environment } from '../helpers/agent.js';
+import { until } from '../helpers/feed.js';
+import { isVideoKey } from '../helpers/flv.js';
+import { available, makeNamespace } from '../helpers/namespace.js';
+import { startNginx } from '../helpers/nginx.js';
+import { subscribe } from '../helpers/rtmp-client.js';
+import { startRtmpServer, type RtmpServer } from '../helpers/rtmp-server.js';
+import { startTlsProxy } from '../helpers/tls.js';
+
+const small: Environment = { VIDEO_SOURCE: 'test', VIDEO_WIDTH: '320', VIDEO_HEIGHT: '180', VIDEO_BITRATE_KBPS: '800' };
+const live = (agent: Agent) => agent.status((status) => status.actual === 'live');
+/** Where CI cannot make namespaces, the tests fail: they would else be skipped for ever. */
+const skip = available() || process.env['CI'] ? false : 'network namespaces cannot be made here';
+
+/** Waits until `server` has a publish after number `from` of them, with a keyframe. */
+async function publishedAgain(server: RtmpServer, from: number, deadlineMs = 60_000) {
+  const connection = await server.published('k', { from, deadlineMs });
+  await connection.tags.waitFor(isVideoKey, 30_000);
+  return connection;
+}
+
+/** Names of an output's states in the order of the status documents from line `from` of the log on. */
+function statesOf(agent: Agent, name = 'main', from = 0): string[] {
+  return agent.log.items
+    .slice(from)
+    .flatMap(({ event, status }) =>
+      event === 'status' ? [(status as { outputs: Record<string, { state: string }> }).outputs[name]?.state ?? ''] : [],
+    );
+}
+
+const noChildSuffered = (agent: Agent): void =>
+  assert.ok(!agent.log.items.some(({ event }) => event === 'child_hung' || event === 'child_died'), agent.output);
+
+describe('a real nginx-rtmp', () => {
+  test('killed and started again', async () => {
+    await using nginx = await startNginx();
+    await using agent = await startAgent({ ...small, STREAM_URL: nginx.url(), STREAM_KEY: 'k' });
+    await live(agent);
+    await nginx.kill();
+    await agent.status(({ outputs }) => outputs['main']?.state === 'waiting');
+    const calls = nginx.calls.items.length;
+    await nginx.restart();
+    await nginx.waitForCall('publish', { name: 'k', from: calls, deadlineMs: 30_000 });
+    await using viewer = await subscribe(`${nginx.url()}/k`);
+    await viewer.keyframe();
+    noChildSuffered(agent);
+    await agent.stop();
+  });
+
+  test('stopped (SIGSTOP) and continued: found by what it acknowledges, and nothing waits for it', async () => {
+    await using nginx = await startNginx();
+    await using agent = await startAgent({ ...small, STREAM_URL: nginx.url(), STREAM_KEY: 'k' });
+    await live(agent);
+    await nginx.kill('SIGSTOP');
+    const failed = await agent.waitFor(({ event }) => event === 'output_failed', 60_000);
+    assert.equal(failed['code'], 'output_stalled');
+    const calls = nginx.calls.items.length;
+    await nginx.kill('SIGCONT');
+    await nginx.waitForCall('publish', { name: 'k', from: calls, deadlineMs: 60_000 });
+    await live(agent);
+    await using viewer = await subscribe(`${nginx.url()}/k`);
+    await viewer.keyframe();
+    noChildSuffered(agent);
+    await agent.stop();
+  });
+
+  test('stopped for good: the program still ends in time', async () => {
+    await using nginx = await startNginx();
+    await using agent = await startAgent({ ...small, STREAM_URL: nginx.url(), STREAM_KEY: 'k' });
+    await live(agent);
+    await nginx.kill('SIGSTOP');
+    await agent.status(({ outputs }) => outputs['main']?.state === 'stalled', 60_000);
+    assert.equal((await agent.stop()).code, 0);
+    await agent.gone();
+    noChildSuffered(agent);
+  });
+});
+
+describe('a scripted server', () => {
+  test('that stops reading: a new connection; another output to the same port is not disturbed', async () => {
+    await using server = await startRtmpServer((nth) => (nth === 1 ? { stopReadingAfterMs: 1500 } : {}));
+    await using both = await startAgent({
+      ...small,
+      OUTPUT_ONE_URL: server.url(),
+      OUTPUT_ONE_KEY: 'key-1',
+      OUTPUT_TWO_URL: server.url(),
+      OUTPUT_TWO_KEY: 'key-2',
+    });
+    const stuck = await server.connection(1);
+    const name = await until(() => stuck.name, 15_000, 'the name of the stream');
+    const [which, other] = name === 'key-1' ? ['one', 'two'] : ['two', 'one'];
+    const failed = await both.waitFor(({ event }) => event === 'output_failed', 60_000);
+    assert.equal(failed['output'], which);
+    assert.equal(failed['code'], 'output_stalled');
+    const again = await server.published(name, { from: 2, deadlineMs: 30_000 });
+    await again.tags.waitFor(isVideoKey, 30_000);
+    const status = await both.status(({ outputs }) => outputs[which]?.state === 'live');
+    assert.equal(status.outputs[other]!['connects'], 1);
+    assert.ok(!statesOf(both, other).includes('stalled'));
+    await both.stop();
+  });
+
+  test('that never acknowledges by RTMP is left in peace: TCP says enough', async () => {
+    await using server = await startRtmpServer({ acknowledge: false });
+    await using tls = await startTlsProxy(server.port);
+    await using agent = await startAgent({
+      ...small,
+      STREAM_URL: server.url(),
+      STREAM_KEY: 'k',
+      OUTPUT_TLS_URL: `rtmps://127.0.0.1:${tls.port}/live`,
+      OUTPUT_TLS_KEY: 'k-tls',
+      OUTPUT_TLS_TLS_VERIFY: 'no',
+    });
+    const connection = await server.published('k-tls');
+    // 20 s of media are twice the time in which a silent one is given up.
+    await connection.tags.waitFor(({ timestamp }) => timestamp > 20_000, 60_000);
+    assert.equal(server.publishes.items.length, 2);
+    for (const name of ['main', 'tls']) {
+      assert.ok(
+        statesOf(agent, name).every((state) => state !== 'stalled' && state !== 'waiting'),
+        name,
+      );
+    }
+    await agent.stop();
+  });
+
+  test('that says "already publishing" right after it dropped us: tried again fast', async () => {
+    const ghost = { publish: { status: 'NetStream.Publish.BadName', description: 'Already publishing' } };
+    await using server = await startRtmpServer((nth) => (nth === 0 ? { dropAfterMs: 1500 } : nth < 3 ? ghost : {}));
+    await using agent = await startAgent({ ...small, STREAM_URL: server.url(), STREAM_KEY: 'k' });
+    await publishedAgain(server, 1, 20_000);
+    assert.ok(!statesOf(agent).includes('refused'));
+    await agent.stop();
+  });
+
+  test('that refuses the key: said to be the operator’s, and tried slowly', async () => {
+    await using server = await startRtmpServer({ publish: { status: 'NetStream.Publish.Denied' } });
+    await using agent = await startAgent({ ...small, STREAM_URL: server.url(), STREAM_KEY: 'k' });
+    const status = await agent.status(({ outputs }) => outputs['main']?.state === 'refused');
+    assert.equal((status.outputs['main']!['fault'] as { code: string }).code, 'output_denied');
+    assert.equal(status.actual, 'degraded');
+    await agent.stop();
+  });
+});
+
+describe('a network', { skip }, () => {
+  /** An agent in a namespace of its own, live at a server outside. */
+  async function abroad() {
+    const namespace = await makeNamespace(1);
+    const server = await startRtmpServer({}, '0.0.0.0');
+    const url = `rtmp://${namespace.links[0]!.host}:${server.port}/live`;
+    const agent = await startAgent({ ...small, STREAM_URL: url, STREAM_KEY: 'k' }, { prefix: namespace.prefix });
+    await live(agent);
+    return {
+      namespace,
+      server,
+      agent,
+      async [Symbol.asyncDispose]() {
+        await agent[Symbol.asyncDispose]();
+        await server.stop();
+        await namespace.stop();
+      },
+    };
+  }
+
+  test('that swallows everything, then not any more', async () => {
+    await using scene = await abroad();
+    const { namespace, server, agent } = scene;
+    await namespace.blackHole();
+    const failed = await agent.waitFor(({ event }) => event === 'output_failed', 60_000);
+    assert.equal(failed['code'], 'output_stalled');
+    await namespace.heal();
+    await publishedAgain(server, 1);
+    noChildSuffered(agent);
+    await agent.stop();
+  });
+
+  test('that is cut while it stays live: the link is back before it is given up, or a new connection is made', async () => {
+    await using scene = await abroad();
+    const { namespace, server, agent } = scene;
+    await namespace.cut();
+    await agent.status(({ outputs }) => outputs['main']?.state === 'stalled', 30_000);
+    const before = server.publishes.items.at(-1)!;
+    const sent = before.tags.items.length;
+    await namespace.mend();
+    // By the change of address it is known at once that a new connection is worth a try.
+    const first = await Promise.race([
+      publishedAgain(server, 1).then(() => 'again'),
+      before.tags.waitFor((tag) => before.tags.items.indexOf(tag) > sent + 20, 60_000).then(() => 'on'),
+    ]);
+    assert.ok(['again', 'on'].includes(first));
+    await live(agent);
+    await agent.stop();
+  });
+
+  test('that is away for long: tried at once when it is back, however seldom it was tried before', async () => {
+    await using scene = await abroad();
+    const { namespace, server, agent } = scene;
+    await namespace.cut();
+    const cut = agent.log.items.length;
+    await agent.waitFor(({ event }) => event === 'output_failed', 60_000);
+    await agent.status(({ outputs }) => outputs['main']?.state === 'waiting', 30_000, cut);
+    await namespace.mend();
+    await publishedAgain(server, 1);
+    await agent.stop();
+  });
+});

@@ -1,0 +1,107 @@
+/** A network that becomes too slow for what is sent, and fast again: the server stays close behind, and the bitrate comes back. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { startAgent, type Agent, type StatusDocument } from '../helpers/agent.js';
+import { isPicture, isVideoKey, type ArrivedTag } from '../helpers/flv.js';
+import { sample } from '../helpers/media.js';
+import { available, makeNamespace } from '../helpers/namespace.js';
+import { startRtmpServer } from '../helpers/rtmp-server.js';
+
+const skip = available() || process.env['CI'] ? false : 'network namespaces cannot be made here';
+const fullKbps = 2500;
+const throttledKbps = 800;
+const throttledMs = 45_000;
+/** What the encoder and the links need to come to rest; the goal is 10 s, the rest is for a busy machine. */
+const settleMs = 15_000;
+
+/** How much later than the earliest of them each tag came, by its own time: what waits on the way. */
+function lags(tags: readonly ArrivedTag[]): { readonly at: number; readonly ms: number }[] {
+  const late = tags.filter(({ type }) => type === 9).map(({ at, timestamp }) => ({ at, ms: at - timestamp }));
+  const least = Math.min(...late.map(({ ms }) => ms));
+  return late.map(({ at, ms }) => ({ at, ms: ms - least }));
+}
+
+const kbps = (status: StatusDocument): number => (status['video'] as { bitrateKbps: number }).bitrateKbps;
+const output = (status: StatusDocument) =>
+  status.outputs['main'] as unknown as { state: string; deliveredKbps: number; queuedMs: number; connects: number };
+
+/** An agent in a namespace that sends 2.5 Mbit/s of a noisy picture to a server outside. */
+async function scene(env: Readonly<Record<string, string>> = {}) {
+  const namespace = await makeNamespace(1);
+  const server = await startRtmpServer({}, '0.0.0.0');
+  const agent = await startAgent(
+    {
+      VIDEO_SOURCE: 'file',
+      VIDEO_FILES: await sample('h264-bframes.mp4'),
+      VIDEO_ENCODER: 'x264enc',
+      VIDEO_WIDTH: '640',
+      VIDEO_HEIGHT: '360',
+      VIDEO_FPS: '30',
+      VIDEO_BITRATE_KBPS: String(fullKbps),
+      STREAM_URL: `rtmp://${namespace.links[0]!.host}:${server.port}/live`,
+      STREAM_KEY: 'k',
+      ...env,
+    },
+    { prefix: namespace.prefix },
+  );
+  await agent.status((status) => status.actual === 'live' && output(status).deliveredKbps > 0.8 * fullKbps, 60_000);
+  return {
+    namespace,
+    server,
+    agent,
+    async [Symbol.asyncDispose]() {
+      await agent[Symbol.asyncDispose]();
+      await server.stop();
+      await namespace.stop();
+    },
+  };
+}
+
+async function forMs(agent: Agent, ms: number): Promise<void> {
+  const until = performance.now() + ms;
+  const from = agent.log.items.length;
+  await agent.status(() => performance.now() >= until, ms + 30_000, from);
+}
+
+describe('800 kbit/s for a stream of 2.5 Mbit/s', { skip }, () => {
+  test('the bitrate follows, the server stays close behind; and it comes back', async () => {
+    await using on = await scene();
+    const { namespace, server, agent } = on;
+    const connection = server.publishes.items[0]!;
+    await namespace.throttle(throttledKbps);
+    const began = performance.timeOrigin + performance.now();
+    await agent.event('bitrate_lowered', 30_000);
+    await forMs(agent, throttledMs);
+    const lifted = performance.timeOrigin + performance.now();
+    const lagging = lags(connection.tags.items).filter(({ at }) => at > began + settleMs && at < lifted);
+    const worst = Math.max(...lagging.map(({ ms }) => ms));
+    assert.ok(lagging.length > 0 && worst <= 3000, `the server is ${Math.round(worst)} ms behind`);
+    const from = agent.log.items.length;
+    await namespace.throttle(undefined);
+    await agent.event('bitrate_restored', 90_000, from);
+    const isBack = (each: StatusDocument): boolean =>
+      kbps(each) === fullKbps && output(each).deliveredKbps >= 0.9 * fullKbps;
+    const status = await agent.status(isBack, 30_000, from);
+    assert.equal(output(status).connects, 1);
+    await agent.stop();
+  });
+
+  test('without adaptation: whole groups of pictures are left out, the rest decodes from a keyframe on', async () => {
+    await using on = await scene({ VIDEO_ADAPTIVE: 'false', OUTPUT_MAX_QUEUE_SECONDS: '2' });
+    const { namespace, server, agent } = on;
+    await namespace.throttle(throttledKbps);
+    await agent.status((status) => Number(status.outputs['main']!['droppedFrames']) > 60, 60_000);
+    // What follows the gap may still be on its way.
+    let before: ArrivedTag | undefined;
+    const { tags } = server.publishes.items[0]!;
+    const after = await tags.waitFor((tag) => {
+      if (!isPicture(tag)) return false;
+      const gap = before !== undefined && tag.timestamp - before.timestamp > 500;
+      before = tag;
+      return gap;
+    }, 60_000);
+    assert.ok(isVideoKey(after), 'a gap ends with a keyframe');
+    assert.ok(!agent.log.items.some(({ event }) => event === 'bitrate_lowered'));
+    await agent.stop();
+  });
+});
