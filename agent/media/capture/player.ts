@@ -14,6 +14,8 @@ const openingMs = 5000;
 /** So often it is seen whether pictures and sound still come; so many looks in vain make a second, after which they are away. */
 const lookMs = 250;
 const looksInVain = 4;
+/** The reason why a stream ended comes on the bus, which is read apart from the stream. */
+const lastWordMs = 500;
 /** How much longer than a batch sound may wait for a picture to go with: two pictures at 25 a second. */
 const patienceMs = 80;
 
@@ -138,15 +140,18 @@ export class Player {
   #next(): void {
     clearTimeout(this.#opening);
     if (this.plan.live) {
-      // Some drivers end the stream in order when their device is pulled.
-      return this.#fail(
-        new Fault(
-          'source_failed',
-          `${this.plan.video.source} stopped.`,
-          'Check its cable and power, or choose another video.source.',
-        ),
-        'picture',
-      );
+      // Some drivers end the stream in order when their device is pulled. Others say why, and only a little later.
+      const stopped = (): void =>
+        this.#fail(
+          new Fault(
+            'source_failed',
+            `${this.plan.video.source} stopped.`,
+            'Check its cable and power, or choose another video.source.',
+          ),
+          'picture',
+        );
+      this.#opening = setTimeout(stopped, lastWordMs);
+      return;
     }
     this.#pipeline?.destroy();
     this.#pipeline = undefined;

@@ -271,7 +271,11 @@ export class UsbCamera implements AsyncDisposable {
     const device = await this.usbPath();
     // The second interface stays with the driver for as long as any program keeps a piece of the camera open, as GStreamer's
     // v4l2src (1.22) does with a buffer pool of a camera that it lost. Whoever binds anew wants it free.
-    for (const part of ['1.0', '1.1']) await put('/sys/bus/usb/drivers/uvcvideo/unbind', `${device}:${part}`);
+    const driver = '/sys/bus/usb/drivers/uvcvideo/unbind';
+    await put(driver, `${device}:1.0`);
+    await put(driver, `${device}:1.1`).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENODEV') throw error;
+    });
   }
 
   async bind(): Promise<void> {
