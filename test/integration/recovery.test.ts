@@ -129,7 +129,7 @@ describe('a scripted server', () => {
 
   test('that drops each connection, or answers with garbage in mid-stream: tried until it behaves', async () => {
     await using server = await startRtmpServer((nth) =>
-      nth === 0 ? { garbageAfterMs: 500 } : nth < 4 ? { dropAfterMs: 300 } : {},
+      nth === 0 ? { garbageAfterMs: 300, dropAfterMs: 1500 } : nth < 4 ? { dropAfterMs: 300 } : {},
     );
     await using agent = await startAgent({ ...small, STREAM_URL: server.url(), STREAM_KEY: 'k' });
     const connection = await publishedAgain(server, 4);
