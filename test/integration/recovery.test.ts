@@ -132,7 +132,7 @@ describe('a scripted server', () => {
       nth === 0 ? { garbageAfterMs: 300, dropAfterMs: 1500 } : nth < 4 ? { dropAfterMs: 300 } : {},
     );
     await using agent = await startAgent({ ...small, STREAM_URL: server.url(), STREAM_KEY: 'k' });
-    const connection = await publishedAgain(server, 4);
+    const connection = await server.publishes.waitFor(() => server.publishes.items.length === 5, 60_000);
     await connection.tags.waitFor(({ timestamp }) => timestamp > 3000, 30_000);
     assert.equal(server.publishes.items.length, 5);
     noChildSuffered(agent);
