@@ -127,6 +127,18 @@ describe('a scripted server', () => {
     await agent.stop();
   });
 
+  test('that drops each connection, or answers with garbage in mid-stream: tried until it behaves', async () => {
+    await using server = await startRtmpServer((nth) =>
+      nth === 0 ? { garbageAfterMs: 300, dropAfterMs: 1500 } : nth < 4 ? { dropAfterMs: 300 } : {},
+    );
+    await using agent = await startAgent({ ...small, STREAM_URL: server.url(), STREAM_KEY: 'k' });
+    const connection = await server.publishes.waitFor(() => server.publishes.items.length === 5, 60_000);
+    await connection.tags.waitFor(({ timestamp }) => timestamp > 3000, 30_000);
+    assert.equal(server.publishes.items.length, 5);
+    noChildSuffered(agent);
+    await agent.stop();
+  });
+
   test('that says "already publishing" right after it dropped us: tried again fast', async () => {
     const ghost = { publish: { status: 'NetStream.Publish.BadName', description: 'Already publishing' } };
     await using server = await startRtmpServer((nth) => (nth === 0 ? { dropAfterMs: 1500 } : nth < 3 ? ghost : {}));

@@ -128,6 +128,8 @@ export class Output implements Subscriber {
   }
 
   status(): OutputStatus {
+    // What was acknowledged since the last look waits no more.
+    if (this.#isConnected) this.#settle();
     return {
       state: this.#state,
       deliveredKbps: this.#deliveredKbps,
