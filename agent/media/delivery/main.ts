@@ -108,7 +108,9 @@ async function setOutputs(wanted: readonly WantedOutput[]): Promise<void> {
   await Promise.all(closed.values());
 }
 
-const recording = (): { recording?: RecordingStatus } => (recorder ? { recording: recorder.status() } : {});
+function recording(): { recording?: RecordingStatus } {
+  return recorder ? { recording: recorder.status() } : {};
+}
 
 /** Other limits are taken over in mid-recording; another folder is another recording. */
 async function setRecording(wanted: WantedRecording | undefined): Promise<void> {
