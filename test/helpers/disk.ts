@@ -1,5 +1,6 @@
 /** Small disks of their own: a tmpfs that fills up, and an ext4 whose power can be cut. For root only. */
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { copyFile, mkdir, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { run, temporaryFolder } from './command.js';
@@ -12,6 +13,16 @@ export const noDisks = ((): string | false => {
   if (tools.length > 0) return `${tools.join(', ')} missing`;
   return spawnSync('losetup', ['-f']).status === 0 ? false : 'no loop devices';
 })();
+
+/**
+ * Why there is no disk whose power can be cut: loop devices are the machine's own. A user namespace, such as the room of
+ * `npm run test:fresh`, has none; `.ci/run` runs these tests outside of it too.
+ */
+export const noCuttableDisk: string | false = /^\s*0\s+0\s+4294967295\s*$/.test(
+  readFileSync('/proc/self/uid_map', 'utf8'),
+)
+  ? noDisks
+  : 'a user namespace has no loop devices';
 
 export interface Disk extends AsyncDisposable {
   /** Where it is mounted. */

@@ -14,7 +14,7 @@ import { Broadcast } from '../../agent/supervisor/broadcast.js';
 import { Intent } from '../../agent/supervisor/intent.js';
 import { startAgent, type Environment } from '../helpers/agent.js';
 import { temporaryFolder } from '../helpers/command.js';
-import { cuttableDisk, noDisks } from '../helpers/disk.js';
+import { cuttableDisk, noCuttableDisk } from '../helpers/disk.js';
 import { until } from '../helpers/feed.js';
 import { startRtmpServer, type RtmpServer } from '../helpers/rtmp-server.js';
 
@@ -165,7 +165,7 @@ describe('the agent', () => {
   });
 });
 
-test('a command holds over a power cut from the moment that it was taken', { skip: noDisks }, async (t) => {
+test('a command holds over a power cut from the moment that it was taken', { skip: noCuttableDisk }, async (t) => {
   await using disk = await cuttableDisk();
   const folder = path.join(disk.folder, 'data');
   await using server = await startRtmpServer();

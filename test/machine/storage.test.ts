@@ -7,7 +7,7 @@ import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { Fault } from '../../agent/errors.js';
 import { dataFolder, Storage } from '../../agent/machine/storage.js';
-import { cuttableDisk, noDisks } from '../helpers/disk.js';
+import { cuttableDisk, noCuttableDisk } from '../helpers/disk.js';
 
 interface State {
   readonly count: number;
@@ -145,7 +145,7 @@ test('a process that is killed at any moment leaves the state before or after, n
 
 test(
   'what was written is there after a power cut, and what is being replaced is never lost',
-  { skip: noDisks },
+  { skip: noCuttableDisk },
   async () => {
     await using disk = await cuttableDisk();
     const faults: Fault[] = [];

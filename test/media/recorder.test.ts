@@ -12,7 +12,7 @@ import { Shelf } from '../../agent/media/delivery/recording/shelf.js';
 import type { RecordingStatus, WantedRecording } from '../../agent/media/messages.js';
 import { Muxer } from '../../agent/mp4/muxer.js';
 import { run, temporaryFolder } from '../helpers/command.js';
-import { cuttableDisk, noDisks, smallDisk } from '../helpers/disk.js';
+import { cuttableDisk, noCuttableDisk, noDisks, smallDisk } from '../helpers/disk.js';
 import { until } from '../helpers/feed.js';
 import { sample } from '../helpers/media.js';
 import { completeBytes } from '../helpers/mp4.js';
@@ -282,7 +282,7 @@ describe('faults', () => {
 
   test(
     'a card that hangs: the hub goes on, what waits is bounded and whole groups are left out',
-    { skip: noDisks },
+    { skip: noCuttableDisk },
     async (t) => {
       await using disk = await cuttableDisk();
       const studio = await Studio.open(t, { folder: disk.folder });
@@ -308,7 +308,7 @@ describe('faults', () => {
     },
   );
 
-  test('the end waits no longer than 2 s for a card that hangs', { skip: noDisks }, async (t) => {
+  test('the end waits no longer than 2 s for a card that hangs', { skip: noCuttableDisk }, async (t) => {
     await using disk = await cuttableDisk();
     const studio = await Studio.open(t, { folder: disk.folder });
     await studio.record(1);
@@ -323,7 +323,7 @@ describe('faults', () => {
 });
 
 describe('the power goes', () => {
-  test('the disk of this test loses what was not flushed', { skip: noDisks }, async () => {
+  test('the disk of this test loses what was not flushed', { skip: noCuttableDisk }, async () => {
     await using disk = await cuttableDisk();
     await writeFile(path.join(disk.folder, 'held-back'), Buffer.alloc(500_000, 1));
     await using found = await disk.afterPowerCut();
@@ -334,7 +334,7 @@ describe('the power goes', () => {
     assert.equal(size, 0);
   });
 
-  test('every fragment that counts as written plays after it', { skip: noDisks }, async (t) => {
+  test('every fragment that counts as written plays after it', { skip: noCuttableDisk }, async (t) => {
     await using disk = await cuttableDisk();
     const studio = await Studio.open(t, { folder: disk.folder, maxFileMs: 8000 });
     for (let round = 0; round < 4; round += 1) {
