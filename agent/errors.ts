@@ -20,6 +20,18 @@ const kinds = {
   },
   setting_url: { actor: 'operator', retryable: false, doc: 'An output URL is malformed or has no application path.' },
   setting_removed: { actor: 'operator', retryable: false, doc: 'A setting that no longer exists.' },
+  setting_locked: {
+    actor: 'operator',
+    retryable: false,
+    doc: 'A setting that is locked against changes from afar (`config.locked`).',
+  },
+  setting_local: {
+    actor: 'operator',
+    retryable: false,
+    doc: 'A setting that a document of this kind cannot hold.',
+  },
+  setting_secret: { actor: 'operator', retryable: false, doc: 'A secret in a document, where others could read it.' },
+  setting_path: { actor: 'operator', retryable: false, doc: 'A path from afar that lies outside of the data folder.' },
   settings_unreadable: { actor: 'operator', retryable: false, doc: 'The settings file cannot be read or is not YAML.' },
   usage: { actor: 'operator', retryable: false, doc: 'The command line is not understood.' },
   source_not_found: {

@@ -1,6 +1,7 @@
 /** Reads one layer of settings (a file, a message, a form) into entries, and lists what it does not know. */
 import { HIDDEN, problem, showName, type Problem } from './problem.js';
 import { streamSecrets, urlSecrets } from './redact.js';
+import { isLenient, restrict, type Remote } from './remote.js';
 import type { Row } from './row.js';
 import { isOutputRow, OUTPUT_NAME, rows } from './settings.js';
 import { nearest } from './spelling.js';
@@ -12,6 +13,8 @@ export interface Layer {
   readonly values: unknown;
   /** Why there are no values to be had (a file that cannot be read or parsed), in a clause without secrets. */
   readonly unreadable?: string;
+  /** Where it comes from afar: what it must keep to. */
+  readonly remote?: Remote;
 }
 
 /** One value for one setting; not yet validated. */
@@ -31,17 +34,19 @@ export interface Reading {
   readonly problems: Problem[];
   readonly warnings: string[];
   readonly secrets: string[];
+  /** Paths that this release does not know, or not so, and that were set aside. */
+  readonly ignored: string[];
 }
 
 export function emptyReading(): Reading {
-  return { steps: [], broken: [], problems: [], warnings: [], secrets: [] };
+  return { steps: [], broken: [], problems: [], warnings: [], secrets: [], ignored: [] };
 }
 
 /** Reads a tree. Whatever it holds, nothing is thrown and no prototype is touched: values go into a list, not an object. */
 export function readTree(layer: Layer, table: readonly Row[] = rows): Reading {
   const reader = new TreeReader(layer, table);
   reader.read();
-  return reader.reading;
+  return layer.remote ? restrict(reader.reading, layer.remote, layer.name) : reader.reading;
 }
 
 /** Stands where a path would, when it is the whole layer that is wrong. */
@@ -94,6 +99,10 @@ class TreeReader {
       // `constructor` is the one name that fits and that every object already has.
       if (!OUTPUT_NAME.test(name) || name === 'constructor') {
         this.#hide(value);
+        if (this.layer.remote?.kept) {
+          this.reading.ignored.push(at);
+          continue;
+        }
         const rule = 'a lower-case letter, then at most 31 lower-case letters, digits or _';
         this.#problem(at, 'setting_range', 'this cannot be the name of an output', rule);
         continue;
@@ -121,6 +130,10 @@ class TreeReader {
     }
     if (typeof value === 'object' && !Array.isArray(value)) return Object.entries(value);
     this.#hide(value);
+    if (this.layer.remote?.kept) {
+      this.reading.ignored.push(path === '' ? WHOLE : path);
+      return [];
+    }
     this.reading.broken.push(path);
     this.#problem(path === '' ? WHOLE : path, 'setting_type', 'not a map', allowed);
     return [];
@@ -142,6 +155,10 @@ class TreeReader {
         return;
       }
       const removed = row.removed?.find((former) => former.path === path);
+      if (removed && isLenient(this.layer.remote)) {
+        this.reading.ignored.push(path);
+        return;
+      }
       if (removed) {
         this.#problem(path, 'setting_removed', 'no longer exists', removed.mend);
         return;
@@ -152,6 +169,10 @@ class TreeReader {
 
   #unknown(parents: readonly string[], name: string, value: unknown): void {
     this.#hide(value);
+    if (isLenient(this.layer.remote)) {
+      this.reading.ignored.push([...parents, showName(name)].join('.'));
+      return;
+    }
     const [section] = parents;
     const fields = section === 'outputs' ? this.#outputFields : this.#sections.get(section ?? '');
     const siblings = [...(fields ?? this.#sections).keys(), ...(fields ? [] : ['outputs'])];
@@ -192,5 +213,8 @@ export function secretsOf(row: Row, value: unknown, keyApart: boolean): string[]
   if (row.secret && (typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint')) {
     return streamSecrets(String(value));
   }
-  return row.form.type === 'url' && typeof value === 'string' ? urlSecrets(value, keyApart) : [];
+  if (typeof value !== 'string') return [];
+  // A password may have been put before a broker's host, where it is refused.
+  if (row.form.type === 'word') return /:\/\/.*@/s.test(value) ? urlSecrets(value, true) : [];
+  return row.form.type === 'url' ? urlSecrets(value, keyApart) : [];
 }

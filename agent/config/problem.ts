@@ -47,6 +47,8 @@ export function show(row: Row, value: unknown): string {
   }
   switch (typeof value) {
     case 'string':
+      // It may be a URL with a password in it.
+      if (row.form.type === 'word' && value.includes('@')) return HIDDEN;
       return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}...` : value);
     case 'number':
     case 'boolean':

@@ -71,7 +71,12 @@ export function redactSettings(settings: Settings): Settings {
     name,
     { ...output, url: redactUrl(output.url), key: output.key === '' ? '' : MASK },
   ];
-  return { ...settings, outputs: Object.fromEntries(Object.entries(settings.outputs).map(hide)) };
+  const password = settings.mqtt.password === '' ? '' : MASK;
+  return {
+    ...settings,
+    outputs: Object.fromEntries(Object.entries(settings.outputs).map(hide)),
+    mqtt: { ...settings.mqtt, password },
+  };
 }
 
 /** Knows secrets and takes them out of any text. Secrets are only ever added: an old key stays one. */

@@ -34,8 +34,9 @@ export function settingsPage(): string {
 
 <!-- Generated from agent/config/settings.ts by "npm run build". -->
 
-Every setting has a default that is found by looking at the machine. Settings come from three layers, the later one wins:
-defaults, the settings file, environment variables (on balena: device and fleet variables).
+Every setting has a default that is found by looking at the machine. Settings come in layers, the later one wins:
+defaults, the settings file, environment variables (on balena: device and fleet variables), and what comes from afar
+([mqtt.md](mqtt.md)): the documents of MQTT groups, in the order of \`mqtt.groups\`, and the document for this device.
 
 - **The file** is \`makercast.yml\` in the working folder, or what \`MAKERCAST_CONFIG\` names: YAML, one map a section. Its
   JSON schema is [settings.schema.json](settings.schema.json); an editor that knows it completes and checks names.
@@ -104,9 +105,9 @@ function tableRow(row: Row): string {
     allowed(row),
     row.default === '' || (Array.isArray(row.default) && row.default.length === 0)
       ? 'none'
-      : `\`${String(row.default)}\``,
+      : `\`${Array.isArray(row.default) ? row.default.join(', ') : String(row.default)}\``,
     row.cost,
-    row.doc + (row.secret ? ' **Secret.**' : ''),
+    row.doc + (row.secret ? ' **Secret.**' : '') + (row.remote === 'never' ? ' Not from afar.' : ''),
   ];
   return `| ${cells.join(' | ')} |`;
 }

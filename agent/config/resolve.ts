@@ -21,6 +21,8 @@ export interface Resolved {
   readonly warnings: string[];
   /** The layer that gave each setting, by path: `default`, `last good`, the file's name, `environment`, … */
   readonly origin: Record<string, string>;
+  /** What a layer says that this release does not know, or not so. */
+  readonly ignored: { readonly layer: string; readonly path: string }[];
   /** Every secret that any layer holds, valid or not, for the redactor. */
   readonly secrets: string[];
 }
@@ -32,7 +34,7 @@ export interface Layers {
   /** `values` is the parsed file. */
   readonly file?: Layer | undefined;
   readonly env: Environment;
-  /** Layers above the environment, lowest first. */
+  /** Layers above the environment, lowest first; of a secret for an output that none of the others names, nothing is taken. */
   readonly later?: readonly Layer[];
   /** What an invalid setting falls back to, before its default; may be of another release, or broken. */
   readonly lastGood?: Settings | undefined;
@@ -40,16 +42,35 @@ export interface Layers {
 
 /** Resolves the settings. Never throws on what a layer holds. */
 export function resolve(input: Layers): Resolved {
-  const readings = [
-    ...(input.file ? [readTree(input.file)] : []),
-    readEnvironment(input.env),
-    ...(input.later ?? []).map((layer) => readTree(layer)),
-  ];
+  const later = (input.later ?? []).map((layer) => ({ layer, reading: readTree(layer) }));
+  const readings = withoutStrays(
+    [
+      ...(input.file ? [readTree(input.file)] : []),
+      readEnvironment(input.env),
+      ...later.filter(({ layer }) => layer.remote?.kind !== 'secret').map(({ reading }) => reading),
+    ],
+    later.filter(({ layer }) => layer.remote?.kind === 'secret').map(({ reading }) => reading),
+  );
+  const ignored = later.flatMap(({ layer, reading }) => reading.ignored.map((path) => ({ layer: layer.name, path })));
+  const open = later.filter(({ layer }) => layer.remote?.kind === 'group' || layer.remote?.kind === 'device');
   // They may come from a state file of another release, so they pass as a layer of their own before they are relied on.
   const { lastGood } = input;
   const good =
     lastGood === undefined ? undefined : resolve({ file: { name: LAST_GOOD, values: lastGood }, env: {} }).settings;
-  return new Resolution(readings, good).result();
+  const openLayers = new Set(open.map(({ layer }) => layer.name));
+  return { ...new Resolution(readings, good, openLayers).result(), ignored };
+}
+
+/** A secret may come before the output that it is for. */
+function withoutStrays(readings: readonly Reading[], secrets: readonly Reading[]): Reading[] {
+  const named = new Set([...merge(readings).keys()].filter((path) => path.startsWith('outputs.')).map(outputName));
+  const belongs = (path: string): boolean => !path.startsWith('outputs.') || named.has(outputName(path));
+  const fitting = secrets.map((reading) => ({
+    ...reading,
+    steps: reading.steps.filter((step) => 'path' in step && belongs(step.path)),
+    secrets: [...reading.secrets, ...entrySecrets([reading])],
+  }));
+  return [...readings, ...fitting];
 }
 
 /** The settings where nobody says anything. */
@@ -69,6 +90,8 @@ class Resolution {
   constructor(
     readonly readings: readonly Reading[],
     readonly lastGood: Settings | undefined,
+    /** Names of the layers that others may read: documents on a broker. */
+    readonly open: ReadonlySet<string>,
   ) {
     this.#problems = readings.flatMap((reading) => reading.problems);
     this.#warnings = readings.flatMap((reading) => reading.warnings);
@@ -77,7 +100,7 @@ class Resolution {
     this.#broken = readings.flatMap((reading) => reading.broken);
   }
 
-  result(): Resolved {
+  result(): Omit<Resolved, 'ignored'> {
     const outputs = this.#outputNames();
     const table = rows.flatMap((row) => (isOutputRow(row) ? outputs.map((name) => forOutput(row, name)) : [row]));
     const given = new Map([...this.#entries].map(([path, entry]) => [path, entry.value]));
@@ -160,6 +183,11 @@ class Resolution {
       this.#report(urlAt, 'setting_url', 'this output has no URL', '(nothing)', urlRule);
       return true;
     }
+    if (key === '' && this.open.has(urlAt.layer)) {
+      const rule = 'the URL up to the application, and the stream key by the command set-secret';
+      this.#report(urlAt, 'setting_secret', 'without a key apart the URL would have to hold it', HIDDEN, rule);
+      return true;
+    }
     try {
       parseDestination(url, key);
       return false;
@@ -240,7 +268,7 @@ class Resolution {
   }
 
   /** A key that was pasted into the wrong setting would be quoted there, so what was given passes the redactor. */
-  #redacted(settings: Settings): Resolved {
+  #redacted(settings: Settings): Omit<Resolved, 'ignored'> {
     const secrets = [...new Set(this.#secrets)].filter((secret) => secret !== '');
     const redactor = new Redactor();
     redactor.add(secrets);
@@ -265,6 +293,8 @@ const RANGE_WORDS: Readonly<Record<Form['type'], string>> = {
   boolean: 'not allowed',
   choice: 'no such choice',
   text: 'not allowed',
+  word: 'not allowed',
+  words: 'not allowed',
   paths: 'not allowed',
   url: 'not allowed',
   key: 'not allowed',

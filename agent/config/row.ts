@@ -23,6 +23,8 @@ export type Form =
       /** It may also be empty, or hold line breaks. */
       readonly lines?: true;
     }
+  /** One text that fits a pattern, or a list of such; the pattern goes into the JSON schema as it is. */
+  | { readonly type: 'word' | 'words'; readonly words: string; readonly pattern: RegExp }
   | { readonly type: 'paths' }
   | { readonly type: 'url' }
   | { readonly type: 'key' };
@@ -56,6 +58,10 @@ export interface Row {
   readonly unit?: string;
   /** Never printed, logged or reported. */
   readonly secret?: true;
+  /** A file or folder of this machine; so is each of `paths`. */
+  readonly file?: true;
+  /** Who may set it from afar: nobody, or only a document that is for this one device. Without it, any layer. */
+  readonly remote?: 'never' | 'device';
   readonly cost: Exclude<Cost, 'none'>;
   /** One line for docs/settings.md. */
   readonly doc: string;
@@ -66,6 +72,7 @@ export interface Row {
 /** Longest text that a setting takes; far above any real key, and bounds what a log line or a pattern must bear. */
 export const TEXT_MAX = 4096;
 const FILES_MAX = 1000;
+export const WORDS_MAX = 64;
 
 /** The row for one output: `*` replaced by its name. Other rows come back as they are. */
 export function forOutput(row: Row, name: string): Row {
@@ -101,6 +108,16 @@ export function misfit(form: Form, value: unknown): FaultCode | undefined {
       const bad = paths.length > FILES_MAX || paths.some((path) => path === '' || unsendable(path));
       return bad || paths.some((path) => path.length > TEXT_MAX) ? 'setting_range' : undefined;
     }
+    case 'word':
+      if (typeof value !== 'string') return 'setting_type';
+      return value.length <= TEXT_MAX && form.pattern.test(value) ? undefined : 'setting_range';
+    case 'words': {
+      const words: unknown = typeof value === 'string' ? [value] : value;
+      if (!Array.isArray(words) || !words.every((word) => typeof word === 'string')) return 'setting_type';
+      const fit =
+        words.length <= WORDS_MAX && words.every((word) => word.length <= TEXT_MAX && form.pattern.test(word));
+      return fit ? undefined : 'setting_range';
+    }
     case 'url':
     case 'key':
       if (typeof value !== 'string') return 'setting_type';
@@ -113,10 +130,11 @@ function unsendable(text: string): boolean {
   return /[\0\p{Surrogate}]/u.test(text);
 }
 
-/** A value that fits, as the program holds it: one path becomes a list, and minus zero becomes zero. */
+/** A value that fits, as the program holds it: one path or word becomes a list, and minus zero becomes zero. */
 export function settled(form: Form, value: unknown): unknown {
-  if (form.type === 'paths' && typeof value === 'string') return [value];
-  if (form.type === 'paths' && Array.isArray(value)) return [...(value as unknown[])];
+  const list = form.type === 'paths' || form.type === 'words';
+  if (list && typeof value === 'string') return [value];
+  if (list && Array.isArray(value)) return [...(value as unknown[])];
   return typeof value === 'number' ? value + 0 : value;
 }
 
@@ -137,6 +155,10 @@ export function fromText(form: Form, text: string): unknown {
       return form.choices.find((choice) => String(choice) === word) ?? (/^\d+$/.test(word) ? Number(word) : text);
     case 'paths':
       return pathsFromText(text);
+    case 'word':
+      return word;
+    case 'words':
+      return word.split(/[\s,]+/).filter((each) => each !== '');
     case 'text':
     case 'url':
     case 'key':
@@ -179,6 +201,9 @@ export function allowed(row: Row): string {
     case 'choice':
       return `${form.choices.slice(0, -1).join(', ')} or ${form.choices.at(-1)}${row.unit === undefined ? '' : ` (${row.unit})`}`;
     case 'text':
+      return form.words;
+    case 'word':
+    case 'words':
       return form.words;
     case 'paths':
       return 'a path, or a list of paths';

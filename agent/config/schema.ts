@@ -1,5 +1,5 @@
 /** The JSON schema of the settings file, made from the rows. */
-import { TEXT_MAX, type Row } from './row.js';
+import { TEXT_MAX, WORDS_MAX, type Row } from './row.js';
 import { isOutputRow, OUTPUT_NAME, OUTPUTS_MAX, rows } from './settings.js';
 
 export type JsonSchema = Readonly<Record<string, unknown>>;
@@ -52,6 +52,12 @@ function values({ form }: Row): JsonSchema {
       return { enum: [...form.choices, null] };
     case 'text':
       return { type: ['string', 'null'], minLength: form.lines ? 0 : 1, maxLength: TEXT_MAX };
+    case 'word':
+      return { type: ['string', 'null'], pattern: form.pattern.source, maxLength: TEXT_MAX };
+    case 'words': {
+      const item = { type: 'string', pattern: form.pattern.source, maxLength: TEXT_MAX };
+      return { anyOf: [item, { type: 'array', items: item, maxItems: WORDS_MAX }, { type: 'null' }] };
+    }
     case 'paths':
       return { type: ['string', 'array', 'null'], minLength: 1, items: { type: 'string', minLength: 1 } };
     case 'url':

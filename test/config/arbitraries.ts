@@ -52,8 +52,13 @@ export function valid(row: Row): fc.Arbitrary<unknown> {
       return fc.constantFrom('auto', 'test', '/dev/video0', 'usb-046d_HD_Pro-index0', '1-1.2');
     case 'paths':
       return fc.array(fc.constantFrom('/a.mp4', '/b c.mkv', 'x\ny', '[1] z'), { maxLength: 3 });
-    case 'url':
+    case 'word':
+      return fc.constantFrom(...['', 'a-1', 'mqtts://h:8883'].filter((word) => form.pattern.test(word)));
+    case 'words':
+      return fc.array(fc.constantFrom('a', 'studio'), { maxLength: 3 });
     case 'key':
+      return fc.oneof(fc.constant(''), key);
+    case 'url':
       throw new Error('outputs are made whole');
   }
 }

@@ -62,6 +62,8 @@ function accepts(schema: Record<string, unknown>, value: Json): boolean {
         return typeof value !== 'string' || value.length <= (rule as number);
       case 'pattern':
         return typeof value !== 'string' || new RegExp(rule as string, 'u').test(value);
+      case 'maxItems':
+        return !Array.isArray(value) || value.length <= (rule as number);
       case 'items':
         return !Array.isArray(value) || value.every((item) => accepts(rule as Record<string, unknown>, item));
       case 'maxProperties':
