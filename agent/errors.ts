@@ -129,6 +129,53 @@ const kinds = {
     doc: 'The capture or delivery process held more memory than it should, and was replaced.',
   },
   pipeline_invalid: { actor: 'us', retryable: false, doc: 'GStreamer does not accept the pipeline that was composed.' },
+  document_malformed: {
+    actor: 'operator',
+    retryable: false,
+    doc: 'A document from afar is not `{version, config, by?, base?}`, or too large.',
+  },
+  stale: { actor: 'operator', retryable: false, doc: 'A document has a lower version than the last one decided.' },
+  version_conflict: {
+    actor: 'operator',
+    retryable: false,
+    doc: 'A document has the version of the last one decided, and another content.',
+  },
+  base_conflict: {
+    actor: 'operator',
+    retryable: false,
+    doc: 'A document builds on a version that is not the last one decided: another controller was faster.',
+  },
+  change_undone: {
+    actor: 'operator',
+    retryable: false,
+    doc: 'A change from afar took the stream or the broker away, or was cut off on probation; the last good settings are back.',
+  },
+  command_malformed: { actor: 'operator', retryable: false, doc: 'A command is not `{id, expires?, args?}`.' },
+  command_unknown: { actor: 'operator', retryable: false, doc: 'There is no command of that name here.' },
+  command_retained: {
+    actor: 'operator',
+    retryable: false,
+    doc: 'A command that was retained by the broker is refused: it would run again and again.',
+  },
+  command_expired: { actor: 'operator', retryable: false, doc: 'A command came after its time.' },
+  command_failed: { actor: 'operator', retryable: false, doc: 'A command could not do what it was asked for.' },
+  clock_not_set: {
+    actor: 'device',
+    retryable: true,
+    doc: 'The clock of this machine stands before the day on which the program was built.',
+  },
+  mqtt_unreachable: { actor: 'network', retryable: true, doc: 'The MQTT broker cannot be reached.' },
+  mqtt_refused: { actor: 'operator', retryable: true, doc: 'The MQTT broker refuses user, password or certificate.' },
+  mqtt_tls: {
+    actor: 'operator',
+    retryable: true,
+    doc: 'The secure connection to the MQTT broker cannot be made: certificates, or not a TLS port.',
+  },
+  duplicate_id: {
+    actor: 'operator',
+    retryable: true,
+    doc: 'Another device goes by the same id at the broker: a card was cloned, or `mqtt.id` set twice.',
+  },
   state_unwritable: { actor: 'device', retryable: true, doc: 'The data folder cannot be written.' },
   state_set_aside: {
     actor: 'device',

@@ -18,8 +18,16 @@ export interface LogOptions {
   readonly format: 'auto' | 'text' | 'json';
 }
 
+export interface Line {
+  readonly level: Level;
+  readonly event: string;
+  /** Without secrets. */
+  readonly message: string;
+}
+
 export class Log {
   readonly #logger: winston.Logger;
+  readonly #listeners = new Set<(line: Line) => void>();
   /** When the lines of the last minute were written. */
   #written: number[] = [];
   #leftOut = 0;
@@ -45,6 +53,11 @@ export class Log {
     return this.#logger.isLevelEnabled(level);
   }
 
+  /** Calls `listener` with each line that is written. */
+  onLine(listener: (line: Line) => void): void {
+    this.#listeners.add(listener);
+  }
+
   /** `event` is a stable name for machines, `message` a sentence for people, `fields` what belongs to it. */
   error(event: string, message: string, fields: object = {}): void {
     this.#write('error', event, message, fields);
@@ -64,7 +77,9 @@ export class Log {
 
   /** Lines whose number the operator has set, or that end the program: they are never left out. */
   always(level: Level, event: string, message: string, fields: object = {}): void {
-    this.#logger.log({ level, event, message: this.redactor.redact(message), ...this.#clean(fields) });
+    const line = { level, event, message: this.redactor.redact(message) };
+    this.#logger.log({ ...line, ...this.#clean(fields) });
+    for (const listener of this.#listeners) listener(line);
   }
 
   #write(level: Level, event: string, message: string, fields: object): void {

@@ -1,26 +1,36 @@
 /** The agent at work: what starts, from top to bottom, and what stops, from bottom to top. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { systemClock } from './clock.js';
 import { INVALID, formatProblems } from './commands/check.js';
 import { Redactor } from './config/redact.js';
 import type { Fault } from './errors.js';
+import type { Interface } from './interfaces/interface.js';
+import { Mqtt } from './interfaces/mqtt/mqtt.js';
 import { Log } from './log.js';
 import { holderOf } from './machine/busy.js';
 import { watchDevices } from './machine/devices.js';
-import { temperature } from './machine/health.js';
+import { model, temperature } from './machine/health.js';
+import { identity } from './machine/identity.js';
 import { networkFault, watchNetwork } from './machine/network.js';
 import { childEnvironment } from './machine/run.js';
 import { dataFolder, Storage } from './machine/storage.js';
 import { factsFor } from './machine/facts.js';
 import { isSupervised, problemReports, SettingsSource } from './settings.js';
 import { Broadcast } from './supervisor/broadcast.js';
+import { Desk } from './supervisor/commands.js';
 import { Intent } from './supervisor/intent.js';
+import { runs } from './supervisor/runs.js';
 import { statusLine } from './supervisor/status.js';
+import { Steering } from './supervisor/steering.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
+
+/** No true clock stands before this, ms since 1970. */
+const builtAt = statSync(fileURLToPath(import.meta.url)).mtimeMs;
 
 /** Under npm one Ctrl-C comes twice: from the terminal, and passed on by npm. What comes later is somebody in a hurry. */
 const echoMs = 300;
@@ -34,7 +44,11 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
   const storage = new Storage(dataFolder(env), (fault) => report(fault));
   const source = new SettingsSource(env, folder, storage);
 
-  let loaded = await source.load(supervised ? await source.lastGood() : undefined);
+  const lastGood = supervised ? await source.lastGood() : undefined;
+  // An edit that is not valid changes nothing, so later ones need nothing to fall back to.
+  let reads = 0;
+  const steering = new Steering(() => source.layers(reads++ === 0 ? lastGood : undefined), storage, version);
+  const { resolved: loaded, own } = await steering.open();
   redactor.add(loaded.secrets);
   const log = new Log(loaded.settings.log, redactor, systemClock);
   report = (fault) => log.warn(fault.code, `[${fault.code}] ${fault.message}`, { code: fault.code });
@@ -43,7 +57,7 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
   const wrong = problemReports(loaded);
   for (const { code, what, mend } of wrong) log.error(code, `[${code}] ${what} ${mend}`.trimEnd(), { code });
   for (const warning of loaded.warnings) log.warn('settings_warning', warning);
-  if (wrong.length > 0 && !supervised) return INVALID;
+  if (own.length > 0 && !supervised) return INVALID;
   if (wrong.length === 0 && supervised) await source.keep(loaded.settings);
 
   const stopped = new AbortController();
@@ -65,6 +79,16 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
     ended: () => (supervised ? undefined : end(0)),
   });
   broadcast.settingsProblems(wrong);
+  steering.attach({ log, broadcast });
+  const desk = new Desk(runs({ broadcast, steering, version }), storage, { wallMs: Date.now, builtAt });
+  await desk.open();
+  const interfaces: Interface[] = [
+    new Mqtt({
+      ...{ log, clock: systemClock, wallMs: Date.now, steering, broadcast, desk, version },
+      identity: () => identity(env),
+      board: model,
+    }),
+  ];
 
   let askedAt: number | undefined;
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -86,37 +110,44 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
         if (log.enabled('info')) log.always('info', 'status', statusLine(status), { status });
       });
       tell();
-    }, loaded.settings.log.statusSeconds * 1000);
+    }, steering.resolved.settings.log.statusSeconds * 1000);
   };
 
-  let applying = Promise.resolve();
   const reload = async (): Promise<void> => {
-    const next = await source.load();
-    redactor.add(next.secrets);
-    const problems = problemReports(next);
-    broadcast.settingsProblems(problems);
-    for (const line of formatProblems(next)) log.error('settings_rejected', line);
-    if (problems.length > 0)
+    const { problems, changed } = await steering.reload();
+    for (const line of formatProblems({ problems, warnings: steering.resolved.warnings }))
+      log.error('settings_rejected', line);
+    if (problems.length > 0) {
+      broadcast.settingsProblems(problemReports({ problems }));
       return log.error('settings_rejected', 'The edited settings are not valid; nothing has changed.');
-    loaded = next;
-    log.level = next.settings.log.level;
-    clearTimeout(ticker);
-    tell();
-    const changed = await broadcast.apply(next.settings);
-    if (supervised) await source.keep(next.settings);
+    }
     const list = changed.map((change) => change.path).join(', ');
     if (changed.length > 0) log.info('settings_applied', `Settings applied: ${list}.`, { changed });
   };
-  source.watch(() => void (applying = applying.then(reload)), stopped.signal);
+  steering.onChange((changed) => {
+    const { resolved } = steering;
+    broadcast.settingsProblems(problemReports(resolved));
+    log.level = resolved.settings.log.level;
+    if (changed.some(({ path }) => path.startsWith('log.'))) {
+      clearTimeout(ticker);
+      tell();
+    }
+    if (supervised && resolved.problems.length === 0) void source.keep(resolved.settings);
+  });
+  source.watch(() => void reload(), stopped.signal);
   watchNetwork(() => broadcast.retry(), stopped.signal);
   watchDevices(() => void broadcast.devicesChanged(), stopped.signal);
   tell();
 
   await broadcast.start();
+  for (const each of interfaces) each.start();
   const code = await ending;
 
   stopped.abort();
   clearTimeout(ticker);
+  await steering.close();
+  for (const each of interfaces) each.stopping();
   await broadcast.stop();
+  await Promise.all(interfaces.map((each) => each.stop()));
   return code;
 }

@@ -1,5 +1,5 @@
 /** The settings of this run: file and environment read and resolved; edits of the file taken over; the last good ones kept. */
-import { resolve as resolveSettings, type Layer, type Resolved } from './config/resolve.js';
+import { resolve as resolveSettings, type Layer, type Layers, type Resolved } from './config/resolve.js';
 import type { Settings } from './config/settings.js';
 import { Fault, type FaultReport } from './errors.js';
 import { readSettings, settingsPath, watchSettings } from './machine/settings-file.js';
@@ -30,7 +30,12 @@ export class SettingsSource {
 
   /** Under a supervisor an invalid setting falls back to its last good value, else to its default. */
   async load(lastGood?: Settings): Promise<Loaded> {
-    return resolveSettings({ ...(await this.#file()), env: this.env, ...(lastGood ? { lastGood } : {}) });
+    return resolveSettings(await this.layers(lastGood));
+  }
+
+  /** File and environment as they are now. */
+  async layers(lastGood?: Settings): Promise<Layers> {
+    return { ...(await this.#file()), env: this.env, ...(lastGood ? { lastGood } : {}) };
   }
 
   /** The file as a layer, or nothing where there is none and none need be. */
@@ -58,6 +63,6 @@ export class SettingsSource {
 }
 
 /** Everything that is wrong, as the status document shows it. */
-export function problemReports({ problems }: Loaded): FaultReport[] {
+export function problemReports({ problems }: Pick<Loaded, 'problems'>): FaultReport[] {
   return problems.map(({ code, message }) => ({ code, what: message, mend: '' }));
 }

@@ -36,6 +36,7 @@ export const packages = {
     iproute2: 'ip and tc: network namespaces and slow links',
     tini: 'the first process of the container images, whose entrypoint is tested',
     udev: 'the same: names and rights of devices in a container',
+    mosquitto: 'a real MQTT broker, run by the tests on free ports of 127.0.0.1',
   },
   bench: {
     nginx: 'the server to stream to',
@@ -87,7 +88,7 @@ export const packages = {
 export const programs = {
   runtime: ['gst-launch-1.0', 'gst-inspect-1.0'],
   build: ['c++', 'make', 'python3', 'pkg-config'],
-  test: ['nginx', 'ffmpeg', 'ffprobe', 'openssl', 'ip', 'tc', 'tini', 'udevadm'],
+  test: ['nginx', 'ffmpeg', 'ffprobe', 'openssl', 'ip', 'tc', 'tini', 'udevadm', 'mosquitto'],
   bench: ['nginx', 'ffmpeg', 'strace'],
   fresh: ['mmdebstrap', 'git', 'nginx', 'ffmpeg'],
   images: ['buildah', 'mmdebstrap', 'qemu-arm-static', 'git', 'nginx', 'ffmpeg'],

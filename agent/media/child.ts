@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { Fault } from '../errors.js';
 import { heldBytes } from './memory.js';
+import type { Sync, Synced } from './messages.js';
 
 /** SIGTERM, and after this SIGKILL. */
 const killMs = 3000;
@@ -67,6 +68,9 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
   /** How long it may be silent once it is up. */
   #usualMs = startMs;
   #looks = 0;
+  /** Who waits for the answer to which `sync`. */
+  readonly #syncs = new Map<number, () => void>();
+  #lastSync = 0;
   #gone: Promise<void> = Promise.resolve();
 
   /**
@@ -103,6 +107,7 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
       }
       this.#silentMs = 0;
       this.#patienceMs = (message as Out).type === 'busy' ? Math.max(busyMs, this.#usualMs) : this.#usualMs;
+      if ((message as Synced).type === 'synced') return this.#synced((message as Synced).id);
       this.events.message(message as Out);
     });
     for (const stream of [child.stdout, child.stderr]) {
@@ -113,6 +118,7 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
         if (this.#process !== child) return;
         this.#process = undefined;
         clearInterval(this.#watchdog);
+        for (const id of [...this.#syncs.keys()]) this.#synced(id);
         resolve();
         if (!this.#stopping) {
           this.events.died(
@@ -129,6 +135,20 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
   /** Lost where the child does not run: whoever starts it again tells it everything anew. */
   send(message: In): void {
     if (this.#process?.connected) this.#process.send(message, () => undefined);
+  }
+
+  /** Resolves once the child has done all that it was told so far, or is gone. */
+  settled(): Promise<void> {
+    if (!this.#process?.connected) return Promise.resolve();
+    const message: Sync = { type: 'sync', id: ++this.#lastSync };
+    const answer = new Promise<void>((resolve) => this.#syncs.set(message.id, resolve));
+    this.#process.send(message, (error) => error && this.#synced(message.id));
+    return answer;
+  }
+
+  #synced(id: number): void {
+    this.#syncs.get(id)?.();
+    this.#syncs.delete(id);
   }
 
   /** Tells it to end its work in order; kills it after 3 s. */

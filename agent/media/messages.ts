@@ -4,6 +4,17 @@ import type { ElementProperty, Plan } from '../../pipelines/plan.js';
 import type { FaultReport } from '../errors.js';
 import type { OutputState } from './delivery/states.js';
 
+/** Agent → any child: answer with {@link Synced} once all that came before is done. */
+export interface Sync {
+  readonly type: 'sync';
+  readonly id: number;
+}
+
+export interface Synced {
+  readonly type: 'synced';
+  readonly id: number;
+}
+
 /** Agent → capture. */
 export type ToCapture =
   /** Where the hub listens. Comes once, first. */

@@ -8,7 +8,8 @@ export interface Peer<Out> {
 /**
  * Serves the agent: `handle` gets every message; `beat` makes what is sent every `beatMs`, by which the agent sees that the event
  * loop still turns; `halt` ends the child's work in order
- * when it is told to stop (SIGTERM). An error that `handle` throws goes to `failed`.
+ * when it is told to stop (SIGTERM). An error that `handle` throws goes to `failed`. A `sync` is answered once all that came before
+ * it has been done.
  */
 export function serve<In, Out>(child: {
   readonly handle: (message: In) => void | Promise<void>;
@@ -31,11 +32,16 @@ export function serve<In, Out>(child: {
   for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined);
   process.on('SIGTERM', end);
   process.on('disconnect', () => process.exit(0));
+  let working: Promise<unknown> = Promise.resolve();
   process.on('message', (message) => {
-    if ((message as { type: string }).type === 'halt') return end();
-    Promise.resolve()
+    const { type } = message as { type: string };
+    if (type === 'halt') return end();
+    if (type === 'sync')
+      return void working.then(() => process.connected && process.send!({ ...(message as object), type: 'synced' }));
+    const work = Promise.resolve()
       .then(() => child.handle(message as In))
       .catch(child.failed);
+    working = Promise.all([working, work]);
   });
   // The first at once: how long a child takes to come up tells how slow the machine is.
   send(child.beat());

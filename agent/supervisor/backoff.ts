@@ -1,8 +1,6 @@
 /** When to try again what has failed: soon at first, then ever more seldom; soon again once it has worked for a while. */
 import type { Clock } from '../clock.js';
 
-const firstMs = 300;
-const maxMs = 10_000;
 /** What has worked for so long is taken to work. */
 const steadyMs = 10_000;
 
@@ -11,13 +9,17 @@ export class Backoff {
   #worksSince: number | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(private readonly clock: Clock) {}
+  /** The first wait and the longest, in ms. */
+  constructor(
+    private readonly clock: Clock,
+    private readonly bounds = { firstMs: 300, maxMs: 10_000 },
+  ) {}
 
   /** Calls `again` after the wait; a call that is still waiting is replaced. */
   again(again: () => void): void {
     this.cancel();
     this.#worksSince = undefined;
-    const wait = Math.min(maxMs, firstMs * 2 ** this.#tries);
+    const wait = Math.min(this.bounds.maxMs, this.bounds.firstMs * 2 ** this.#tries);
     this.#tries += 1;
     this.#timer = setTimeout(again, wait / 2 + (this.clock.random() * wait) / 2);
   }

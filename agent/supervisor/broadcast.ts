@@ -128,6 +128,26 @@ export class Broadcast {
     return this.#inTurn(() => this.#apply(settings));
   }
 
+  /** Resolves once the media processes have done what was applied last; at once where nothing is on. */
+  async settled(): Promise<void> {
+    await this.#turn;
+    await Promise.all([this.#delivery.settled(), this.#programme.settled()]);
+  }
+
+  /** Asks the encoder for a keyframe. False where nothing is on the air. */
+  forceKeyframe(): boolean {
+    if (this.#state !== 'on' || !this.#programme.isPlaying) return false;
+    this.#programme.keyframe();
+    return true;
+  }
+
+  /** A new pipeline, from what the machine is now. False where nothing is on the air. */
+  async restartMedia(): Promise<boolean> {
+    if (this.#state !== 'on') return false;
+    await this.#programme.replan();
+    return true;
+  }
+
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.#turn.then(work);
     this.#turn = turn.catch(() => undefined);

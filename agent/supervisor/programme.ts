@@ -139,6 +139,12 @@ export class Programme {
     this.#stage.keyframe();
   }
 
+  /** Resolves once what was asked for last is on the air, or has failed. */
+  async settled(): Promise<void> {
+    await this.#planning;
+    await this.#stage.settled();
+  }
+
   /** Plans from new facts and plays the plan; with `onlyIfOther`, not where the same is on already. */
   replan(onlyIfOther = false, abrupt = false): Promise<void> {
     if (this.#planning) {

@@ -34,6 +34,7 @@ export class Stage {
   #lastId = 0;
   #on: Cast | undefined;
   #coming: Cast | undefined;
+  #waiting: (() => void)[] = [];
 
   constructor(
     environment: NodeJS.ProcessEnv,
@@ -44,7 +45,7 @@ export class Stage {
       said: (line: string) => events.said(line),
       died: (fault: Fault) => {
         this.#on = undefined;
-        this.#coming = undefined;
+        this.#came();
         events.died(fault);
       },
     };
@@ -92,7 +93,19 @@ export class Stage {
   async stop(): Promise<void> {
     await this.#capture.stop();
     this.#on = undefined;
+    this.#came();
+  }
+
+  /** Resolves once the process has done what it was told, and the plan that was asked for last gives pictures or has failed. */
+  async settled(): Promise<void> {
+    await this.#capture.settled();
+    if (this.#coming) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** What was to come is on, or will not come. */
+  #came(): void {
     this.#coming = undefined;
+    for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
   #heard(message: FromCapture): void {
@@ -100,14 +113,14 @@ export class Stage {
       case 'playing':
         if (message.id === this.#coming?.id) {
           this.#on = this.#coming;
-          this.#coming = undefined;
+          this.#came();
           this.events.playing(this.#on.plan, message.afterMs);
         }
         return;
       case 'fault': {
         const cast = [this.#coming, this.#on].find((each) => each?.id === message.id);
         if (!cast) return;
-        if (cast === this.#coming) this.#coming = undefined;
+        if (cast === this.#coming) this.#came();
         else this.#on = undefined;
         const { code, what, mend } = message.fault;
         return this.events.failed(cast.plan, message.part, new Fault(code, what, mend));

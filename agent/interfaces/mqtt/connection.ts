@@ -1,0 +1,240 @@
+/** The connection to the broker: made, watched, made again with backoff; it holds nothing back while there is none. */
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import type { IClientOptions, MqttClient, connect as mqttConnect } from 'mqtt';
+import type { Clock } from '../../clock.js';
+import type { MqttSettings } from '../../config/settings.js';
+import { Fault } from '../../errors.js';
+import { Backoff } from '../../supervisor/backoff.js';
+
+export type Protocol = '5' | '3.1.1';
+
+export interface Message {
+  readonly topic: string;
+  readonly payload: Buffer;
+  readonly retained: boolean;
+}
+
+export interface ConnectionEvents {
+  /** To be subscribed to at every connection. */
+  topics(): readonly string[];
+  connected(protocol: Protocol): void;
+  message(message: Message): void;
+  /** It could not be made, or was lost, and is tried again. */
+  lost(fault: Fault): void;
+  /** The broker has given this client's place to another of the same name. */
+  takenOver(): void;
+}
+
+/** So many bytes may wait in the socket before figures and events are left out: the broker, or the way to it, stands still. */
+const mostWaitingBytes = 256 * 1024;
+const connectMs = 10_000;
+/** The broker takes us for lost after one and a half of it, and we the broker. */
+const keepaliveSeconds = 30;
+/** A thousand devices that lose their broker come back over this, and not at once: see Backoff, which spreads each wait. */
+const waits = { firstMs: 2000, maxMs: 30_000 };
+/** In order, at the end. */
+const endMs = 1000;
+
+export class Connection {
+  #client: MqttClient | undefined;
+  #protocol: Protocol = '5';
+  #connected = false;
+  #stopped = false;
+  readonly #backoff: Backoff;
+  readonly #steady: NodeJS.Timeout;
+
+  /** `will`: what the broker says of us when we are gone without a word. `clockIsSet`: whether certificate dates can be judged. */
+  constructor(
+    private readonly settings: MqttSettings,
+    private readonly clientId: string,
+    private readonly will: { readonly topic: string; readonly payload: string },
+    private readonly events: ConnectionEvents,
+    private readonly clock: Clock,
+    private readonly clockIsSet: () => boolean,
+  ) {
+    this.#backoff = new Backoff(clock, waits);
+    this.#steady = setInterval(() => this.#connected && this.#backoff.progress(), 1000);
+    this.#steady.unref();
+  }
+
+  get isConnected(): boolean {
+    return this.#connected;
+  }
+
+  /** Whether what is sent crosses the network encrypted. */
+  get isPrivate(): boolean {
+    return /^(mqtts|wss):/.test(this.settings.url);
+  }
+
+  start(): void {
+    void this.#open();
+  }
+
+  /** False where it was left out: there is no connection, or nothing gets through. */
+  publish(topic: string, payload: string, options: { readonly qos: 0 | 1; readonly retain: boolean }): boolean {
+    const client = this.#client;
+    if (!client || !this.#connected) return false;
+    const full = (client.stream as unknown as { writableLength?: number }).writableLength ?? 0;
+    if (full > mostWaitingBytes && !options.retain) return false;
+    client.publish(topic, payload, options, () => undefined);
+    return true;
+  }
+
+  subscribe(topics: readonly string[]): void {
+    if (topics.length > 0) this.#client?.subscribe([...topics], { qos: 1 }, () => undefined);
+  }
+
+  unsubscribe(topics: readonly string[]): void {
+    if (topics.length > 0) this.#client?.unsubscribe([...topics], () => undefined);
+  }
+
+  /** Tries again not before so many ms have passed. */
+  pause(ms: number): void {
+    this.#drop();
+    this.#backoff.cancel();
+    const timer = setTimeout(() => !this.#stopped && void this.#open(), ms / 2 + (this.clock.random() * ms) / 2);
+    timer.unref();
+  }
+
+  /** Ends it; in order, if that takes no longer than a second. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#backoff.cancel();
+    clearInterval(this.#steady);
+    const client = this.#client;
+    if (!client) return;
+    if (this.#connected) {
+      await Promise.race([
+        new Promise<void>((resolve) => client.end(false, {}, () => resolve())),
+        new Promise((resolve) => setTimeout(resolve, endMs).unref()),
+      ]);
+    }
+    this.#drop();
+  }
+
+  async #open(): Promise<void> {
+    this.#drop();
+    try {
+      const options = await this.#options();
+      if (this.#stopped) return;
+      // By require: as a module its many CommonJS files would take 12 MB more. Only here, for where there is no broker.
+      const { connect } = createRequire(import.meta.url)('mqtt') as { connect: typeof mqttConnect };
+      this.#listen(connect(this.settings.url, options));
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  #listen(client: MqttClient): void {
+    this.#client = client;
+    const mine = (work: () => void): void => {
+      if (this.#client === client) work();
+    };
+    let why: unknown;
+    client.on('error', (error) => (why = error));
+    client.on('connect', () =>
+      mine(() => {
+        this.#connected = true;
+        this.subscribe(this.events.topics());
+        this.events.connected(this.#protocol);
+      }),
+    );
+    client.on('message', (topic, payload, { retain }) =>
+      mine(() => this.events.message({ topic, payload, retained: retain })),
+    );
+    client.on('disconnect', ({ reasonCode }) => mine(() => reasonCode === sessionTakenOver && this.events.takenOver()));
+    client.on('close', () => mine(() => this.#failed(why)));
+  }
+
+  /** Where the broker does not speak the protocol that was tried, the other one is next. */
+  #failed(error: unknown): void {
+    const wasConnected = this.#connected;
+    const code = (error as { code?: unknown } | undefined)?.code;
+    const unspoken = !wasConnected && (error === undefined || badVersions.includes(code));
+    if (unspoken) this.#protocol = this.#protocol === '5' ? '3.1.1' : '5';
+    this.#drop();
+    if (this.#stopped) return;
+    this.events.lost(explained(error, wasConnected, this.settings.url, this.clockIsSet()));
+    this.#backoff.again(() => void this.#open());
+  }
+
+  #drop(): void {
+    const client = this.#client;
+    this.#client = undefined;
+    this.#connected = false;
+    if (!client) return;
+    client.on('error', () => undefined);
+    client.end(true);
+  }
+
+  async #options(): Promise<IClientOptions> {
+    const { username, password, ca, cert, key } = this.settings;
+    const file = async (name: 'ca' | 'cert' | 'key', path: string): Promise<IClientOptions> =>
+      path === '' ? {} : { [name]: await pem(path) };
+    return {
+      protocolVersion: this.#protocol === '5' ? 5 : 4,
+      clientId: this.clientId,
+      clean: true,
+      keepalive: keepaliveSeconds,
+      connectTimeout: connectMs,
+      // Ours, with backoff: theirs is a fixed period, at which a thousand devices would knock at once.
+      reconnectPeriod: 0,
+      resubscribe: false,
+      // True by default, and gathers figures in memory for as long as there is no connection.
+      queueQoSZero: false,
+      ...(username === '' ? {} : { username }),
+      ...(password === '' ? {} : { password }),
+      ...(await file('ca', ca)),
+      ...(await file('cert', cert)),
+      ...(await file('key', key)),
+      will: { topic: this.will.topic, payload: Buffer.from(this.will.payload), qos: 1, retain: true },
+    };
+  }
+}
+
+async function pem(path: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    const { code = 'unknown error' } = error as NodeJS.ErrnoException;
+    throw new Fault(
+      'mqtt_tls',
+      `The file ${JSON.stringify(path)} cannot be read (${code}).`,
+      'Check mqtt.ca, mqtt.cert and mqtt.key.',
+    );
+  }
+}
+
+/** Reason codes of CONNACK: `unacceptable protocol version` of 3.1.1, `unsupported protocol version` and `protocol error` of 5. */
+const badVersions: readonly unknown[] = [1, 0x84, 0x82];
+const sessionTakenOver = 0x8e;
+/** CONNACK: bad user or password, not authorized, banned; of 3.1.1 and of 5. */
+const refusals: readonly unknown[] = [2, 4, 5, 0x85, 0x86, 0x87, 0x8a];
+
+function explained(error: unknown, wasConnected: boolean, url: string, clockIsSet: boolean): Fault {
+  if (error instanceof Fault) return error;
+  const { code, message = '' } = (error ?? {}) as { code?: unknown; message?: string };
+  const again = 'It is tried again.';
+  if (refusals.includes(code))
+    return new Fault(
+      'mqtt_refused',
+      `The broker ${url} refuses this device (${message}).`,
+      'Check mqtt.username, mqtt.password and the client certificate.',
+    );
+  const name = typeof code === 'string' ? code : '';
+  if (/^CERT_(NOT_YET_VALID|HAS_EXPIRED)$/.test(name) && !clockIsSet)
+    return new Fault(
+      'clock_not_set',
+      `The certificate of ${url} cannot be judged, because the clock is not set.`,
+      again,
+    );
+  if (/CERT|SSL|TLS|SIGNATURE|ALTNAME|EPROTO/.test(name))
+    return new Fault(
+      'mqtt_tls',
+      `No secure connection to ${url} (${name}).`,
+      'Check mqtt.ca, mqtt.cert, mqtt.key and the port.',
+    );
+  const why = name !== '' ? name : message !== '' ? message : wasConnected ? 'the connection was closed' : 'no answer';
+  return new Fault('mqtt_unreachable', `The MQTT broker ${url} cannot be reached (${why}).`, again);
+}

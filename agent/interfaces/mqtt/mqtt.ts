@@ -1,0 +1,355 @@
+/** MQTT: documents and commands in; state, what became of them, figures and events out. */
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../../clock.js';
+import type { MqttSettings } from '../../config/settings.js';
+import { Fault, type FaultReport } from '../../errors.js';
+import type { Line, Log } from '../../log.js';
+import { temperature } from '../../machine/health.js';
+import type { Broadcast } from '../../supervisor/broadcast.js';
+import { idOf, refused, type Answer, type Desk } from '../../supervisor/commands.js';
+import { commandNames } from '../../supervisor/commands.js';
+import type { LayerName, Steering } from '../../supervisor/steering.js';
+import type { Interface } from '../interface.js';
+import { Connection, type Message, type Protocol } from './connection.js';
+import { Events } from './events.js';
+import { parse } from './payload.js';
+import { reported } from './reported.js';
+import { topics, type Payload } from './topics.js';
+
+/** What it needs of the program around it. */
+export interface MqttSurroundings {
+  readonly log: Log;
+  readonly clock: Clock;
+  /** ms since 1970. */
+  readonly wallMs: () => number;
+  readonly steering: Steering;
+  readonly broadcast: Pick<Broadcast, 'status'>;
+  readonly desk: Desk;
+  readonly version: string;
+  /** This machine, where the settings do not name it. */
+  readonly identity: () => Promise<string>;
+  readonly board: () => Promise<string | undefined>;
+}
+
+/** How often it is looked whether the state has changed. */
+const lookMs = 1000;
+/** One that finds its place taken steps back for so long. */
+const duplicateMs = 300_000;
+/** Taken over so often within a minute: two devices push each other out. */
+const mostTakeovers = 2;
+
+export class Mqtt implements Interface {
+  readonly #boot = randomUUID();
+  #id = '';
+  #settings: MqttSettings | undefined;
+  #connection: Connection | undefined;
+  #looking: NodeJS.Timeout | undefined;
+  #telemetry: NodeJS.Timeout | undefined;
+  #state = '';
+  #reported = '';
+  #saidState = false;
+  #takeovers: number[] = [];
+  #fault: FaultReport | undefined;
+  #ending = false;
+  /** The latest document of each layer that is not proposed yet: of those before it nobody needs to hear. */
+  readonly #documents = new Map<LayerName, unknown>();
+  #proposing: Promise<void> = Promise.resolve();
+  readonly #events: Events<Payload<'event'>>;
+
+  constructor(private readonly around: MqttSurroundings) {
+    this.#events = new Events((event) => this.#say('event', event));
+    around.log.onLine((line) => this.#event(line));
+    around.steering.provedBy('mqtt.', () => this.#connection?.isConnected ?? false);
+    around.steering.onChange(() => this.#changed());
+  }
+
+  start(): void {
+    this.#looking = setInterval(() => this.#look(), lookMs);
+    void this.around.identity().then((id) => {
+      this.#id = id;
+      this.#changed();
+    });
+  }
+
+  stopping(): void {
+    this.#ending = true;
+    this.#sayState('stopping');
+  }
+
+  async stop(): Promise<void> {
+    this.#ending = true;
+    clearInterval(this.#looking);
+    clearTimeout(this.#telemetry);
+    this.#sayState('stopped');
+    await this.#connection?.stop();
+  }
+
+  /** For the status document. */
+  status(): Readonly<Record<string, unknown>> | undefined {
+    if (!this.#connection) return undefined;
+    const state = this.#connection.isConnected ? 'connected' : 'waiting';
+    return { state, ...(this.#fault ? { fault: this.#fault } : {}) };
+  }
+
+  /** A decision, or other settings: those of the connection itself make a new one. */
+  #changed(): void {
+    if (this.#id === '' || this.#ending) return;
+    const { mqtt } = this.around.steering.resolved.settings;
+    const before = this.#settings;
+    this.#settings = mqtt;
+    const same = (...names: (keyof MqttSettings)[]): boolean => names.every((name) => before?.[name] === mqtt[name]);
+    if (!before || !same('url', 'username', 'password', 'ca', 'cert', 'key', 'baseTopic', 'id')) {
+      void this.#connect(mqtt);
+    } else {
+      const [was, is] = [groupTopics(before), groupTopics(mqtt)];
+      this.#connection?.unsubscribe(was.filter((topic) => !is.includes(topic)));
+      this.#connection?.subscribe(is.filter((topic) => !was.includes(topic)));
+      if (was.join() !== is.join()) this.#inform();
+    }
+    this.#sayReported();
+  }
+
+  async #connect(settings: MqttSettings): Promise<void> {
+    const before = this.#connection;
+    this.#connection = undefined;
+    this.#fault = undefined;
+    if (before?.isConnected) this.#sayState('stopped', before);
+    void before?.stop();
+    if (settings.url === '') return;
+    const will: Payload<'state'> = { state: 'lost', boot: this.#boot };
+    const connection: Connection = new Connection(
+      settings,
+      `makercast-${this.#own}`,
+      { topic: this.#topic('state'), payload: JSON.stringify(will) },
+      {
+        topics: () => [
+          this.#topic('config/desired'),
+          this.#topic('cmd/+'),
+          this.#topic('state'),
+          ...groupTopics(this.around.steering.resolved.settings.mqtt),
+        ],
+        connected: (protocol) => this.#connected(protocol),
+        message: (message) => this.#heard(message),
+        lost: (fault) => this.#lost(fault),
+        takenOver: () => this.#takenOver(),
+      },
+      this.around.clock,
+      () => this.around.desk.clockIsSet,
+    );
+    this.#connection = connection;
+    this.#saidState = false;
+    connection.start();
+    await Promise.resolve();
+  }
+
+  get #own(): string {
+    const { id } = this.around.steering.resolved.settings.mqtt;
+    return id === '' ? this.#id : id;
+  }
+
+  /** A topic of this device. */
+  #topic(name: string): string {
+    return `${this.around.steering.resolved.settings.mqtt.baseTopic}/v1/${this.#own}/${name}`;
+  }
+
+  #connected(protocol: Protocol): void {
+    if (this.#fault) this.around.log.info('mqtt_connected', 'Connected to the MQTT broker.');
+    this.#fault = undefined;
+    this.#protocol = protocol;
+    this.#state = '';
+    this.#reported = '';
+    this.#inform();
+    this.#look();
+    this.#sayReported();
+    this.#events.flush();
+    this.#measure();
+  }
+
+  #protocol: Protocol = '5';
+
+  #inform(): void {
+    void this.around.board().then((board) => {
+      this.#say('info', {
+        id: this.#own,
+        boot: this.#boot,
+        release: this.around.version,
+        node: process.version,
+        architecture: process.arch,
+        ...(board === undefined ? {} : { board }),
+        protocol: this.#protocol,
+        groups: this.around.steering.resolved.settings.mqtt.groups,
+        commands: commandNames,
+      });
+    });
+  }
+
+  #lost(fault: Fault): void {
+    const news = this.#fault?.code !== fault.code || this.#fault.what !== fault.what;
+    this.#fault = fault.report();
+    if (news) this.around.log.warn(fault.code, `[${fault.code}] ${fault.message}`, { code: fault.code });
+  }
+
+  #takenOver(): void {
+    const now = this.around.clock.now();
+    this.#takeovers = [...this.#takeovers.filter((at) => now - at < 60_000), now];
+    if (this.#takeovers.length >= mostTakeovers) this.#duplicate();
+  }
+
+  #duplicate(): void {
+    this.#takeovers = [];
+    const what = `Another device at the MQTT broker goes by the id ${this.#own}.`;
+    const fault = new Fault(
+      'duplicate_id',
+      what,
+      'Give one of them another mqtt.id; this one steps back for some minutes.',
+    );
+    this.#lost(fault);
+    this.#saidState = false;
+    this.#connection?.pause(duplicateMs);
+  }
+
+  #heard({ topic, payload, retained }: Message): void {
+    if (topic === this.#topic('state')) return this.#heardState(payload);
+    const prefix = this.#topic('cmd/');
+    if (topic.startsWith(prefix)) return void this.#heardCommand(topic.slice(prefix.length), payload, retained);
+    const layer = this.#layerOf(topic);
+    // An empty payload takes a retained document away, and says nothing.
+    if (layer === undefined || payload.length === 0) return;
+    const parsed = parse(payload);
+    const waiting = this.#documents.has(layer);
+    this.#documents.set(layer, 'value' in parsed ? parsed.value : parsed);
+    if (!waiting) this.#proposing = this.#proposing.then(() => this.#propose(layer));
+  }
+
+  async #propose(layer: LayerName): Promise<void> {
+    const document = this.#documents.get(layer);
+    this.#documents.delete(layer);
+    await this.around.steering.propose(layer, document);
+  }
+
+  #layerOf(topic: string): LayerName | undefined {
+    if (topic === this.#topic('config/desired')) return 'device';
+    const { mqtt } = this.around.steering.resolved.settings;
+    const group = mqtt.groups.find((name) => groupTopic(mqtt.baseTopic, name) === topic);
+    return group === undefined ? undefined : `group ${group}`;
+  }
+
+  /** Who has said how it is, and hears another boot id there, is not alone. What stood there before is of an earlier life. */
+  #heardState(payload: Buffer): void {
+    if (!this.#saidState || payload.length === 0) return;
+    const parsed = parse(payload);
+    const state = 'value' in parsed ? (parsed.value as { boot?: unknown } | null) : null;
+    if (typeof state?.boot === 'string' && state.boot !== this.#boot) this.#duplicate();
+  }
+
+  async #heardCommand(name: string, payload: Buffer, retained: boolean): Promise<void> {
+    if (payload.length === 0) return;
+    const parsed = parse(payload);
+    const answer =
+      'value' in parsed
+        ? await this.#obey(name, parsed.value, retained)
+        : refused('', new Fault('command_malformed', parsed.message));
+    // What a stranger has put there comes back as an answer on a topic of ours: only names that can be.
+    const safe = /^[a-z-]{1,32}$/.test(name) ? name : 'unknown';
+    this.#publish(this.#topic(`cmd/${safe}/ack`), topics.ack, answer);
+  }
+
+  #obey(name: string, given: unknown, retained: boolean): Promise<Answer> | Answer {
+    if (retained) {
+      const what = 'The command was retained by the broker, and would run at every connection.';
+      return refused(idOf(given), new Fault('command_retained', what, 'Publish it without the retain flag.'));
+    }
+    const { allowPlainSecrets } = this.around.steering.resolved.settings.mqtt;
+    if (name === 'set-secret' && !this.#connection?.isPrivate && !allowPlainSecrets) {
+      const what = 'Secrets are not taken over a connection without TLS.';
+      return refused(
+        idOf(given),
+        new Fault('command_failed', what, 'Use mqtts:// or wss://, or set mqtt.allowPlainSecrets.'),
+      );
+    }
+    return this.around.desk.ask(name, given);
+  }
+
+  #look(): void {
+    if (this.#ending) return;
+    this.#sayState(this.around.broadcast.status().actual);
+    this.#events.flush();
+  }
+
+  #sayState(state: Payload<'state'>['state'], connection = this.#connection): void {
+    const { wanted } = this.around.broadcast.status();
+    const payload: Payload<'state'> = { state, wanted, boot: this.#boot };
+    const text = JSON.stringify(payload);
+    if (text === this.#state || !connection) return;
+    if (!this.#publish(this.#topic('state'), topics.state, payload, connection)) return;
+    this.#state = text;
+    this.#saidState = true;
+  }
+
+  #sayReported(): void {
+    const payload = reported(this.around.steering.report());
+    const text = JSON.stringify(payload);
+    if (text !== this.#reported && this.#say('reported', payload)) this.#reported = text;
+  }
+
+  #measure(): void {
+    clearTimeout(this.#telemetry);
+    const { telemetrySeconds } = this.around.steering.resolved.settings.mqtt;
+    this.#telemetry = setTimeout(() => this.#measure(), telemetrySeconds * 1000);
+    this.#telemetry.unref();
+    if (!this.#connection?.isConnected) return;
+    void temperature().then((degrees) => this.#say('telemetry', this.#figures(degrees)));
+  }
+
+  #figures(degrees: number | undefined): Payload<'telemetry'> {
+    const { actual, uptimeSeconds, hub, video, outputs } = this.around.broadcast.status();
+    return {
+      at: this.#now(),
+      boot: this.#boot,
+      uptimeSeconds,
+      state: actual,
+      ...(degrees === undefined ? {} : { temperature: degrees }),
+      memoryMb: Math.round(process.memoryUsage.rss() / 1e5) / 10,
+      ...(hub ? { fps: hub.fps, kbps: hub.kbps } : {}),
+      ...(video?.bitrateKbps === undefined ? {} : { bitrateKbps: video.bitrateKbps }),
+      outputs: Object.fromEntries(
+        Object.entries(outputs).map(([name, { state, deliveredKbps, queuedMs, droppedFrames }]) => [
+          name,
+          { state, deliveredKbps, queuedMs, droppedFrames },
+        ]),
+      ),
+    };
+  }
+
+  #event({ level, event, message }: Line): void {
+    if (event === 'status' || this.around.steering.resolved.settings.mqtt.url === '') return;
+    this.#events.add({ at: this.#now(), boot: this.#boot, level, event, message });
+  }
+
+  #now(): string {
+    return new Date(this.around.wallMs()).toISOString();
+  }
+
+  #say<K extends 'info' | 'reported' | 'telemetry' | 'event'>(name: K, payload: Payload<K>): boolean {
+    return this.#publish(this.#topic(topics[name].topic), topics[name], payload);
+  }
+
+  /** Everything that leaves passes here, and no text in it keeps a secret. */
+  #publish(
+    topic: string,
+    { qos, retain }: { readonly qos: 0 | 1; readonly retain: boolean },
+    payload: object,
+    connection = this.#connection,
+  ): boolean {
+    const { redactor } = this.around.log;
+    const text = JSON.stringify(payload, (_, value: unknown) =>
+      typeof value === 'string' ? redactor.redact(value) : value,
+    );
+    return connection?.publish(topic, text, { qos, retain }) ?? false;
+  }
+}
+
+const groupTopic = (baseTopic: string, group: string): string => `${baseTopic}/v1/_group/${group}/config/desired`;
+
+const groupTopics = ({ baseTopic, groups }: MqttSettings): string[] =>
+  groups.map((group) => groupTopic(baseTopic, group));

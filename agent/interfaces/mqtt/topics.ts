@@ -1,0 +1,205 @@
+/** Every topic, one entry each: who writes it, how, and what its payload is. The documentation is made from this. */
+import { commandNames, request } from '../../supervisor/commands.js';
+import { decisionStatuses } from '../../supervisor/decision.js';
+import {
+  any,
+  flag,
+  list,
+  map,
+  number,
+  object,
+  oneOf,
+  optional,
+  text,
+  whole,
+  type Of,
+  type Shape,
+} from '../../supervisor/shape.js';
+import { actualStates } from '../../supervisor/status.js';
+
+export interface Topic<T = unknown> {
+  /** Below the device's own `<base>/v1/<id>/`, but for groups. Words in braces are parameters. */
+  readonly topic: string;
+  /** `in`: the device reads it. `out`: it alone writes it. */
+  readonly direction: 'in' | 'out';
+  readonly qos: 0 | 1;
+  readonly retain: boolean;
+  readonly payload: Shape<T>;
+  readonly doc: string;
+}
+
+const topic = <T>(entry: Topic<T>): Topic<T> => entry;
+
+const fault = object({
+  code: text('One of docs/errors.md.'),
+  what: text('What happened, where.'),
+  mend: text('What to do.'),
+});
+
+const complaint = object({
+  path: text('Dotted path of the setting.'),
+  code: text('One of docs/errors.md.'),
+  message: text('Where, what, and what is allowed.'),
+});
+
+const decision = {
+  version: whole('Of the last document that was decided; 0 where there was none.'),
+  status: oneOf(
+    ['none', ...decisionStatuses],
+    'none: nothing was decided yet. pending: being applied. applied: the media processes have confirmed it. rejected: nothing has changed. rolled_back: it was applied, and the last good settings are back.',
+  ),
+  proved: flag('The stream was live after it, and the broker was reached where `mqtt.*` was changed.'),
+  hash: optional(text('Of its content.')),
+  release: optional(text('The release that decided.')),
+  by: optional(text('Who wanted it.')),
+  errors: list(complaint, 'Everything that is wrong with it.'),
+  reason: optional(fault),
+  refused: optional(
+    object(
+      {
+        version: optional(whole()),
+        path: text(),
+        code: text('`stale`, `version_conflict`, `base_conflict`, `document_malformed` or `state_unwritable`.'),
+        message: text(),
+      },
+      'A later document that was not decided at all, and why.',
+    ),
+  ),
+};
+
+const desired = object({
+  version: whole('Above that of the last document.', 1),
+  config: any('The whole layer, as in docs/settings.schema.json, without secrets. `{}` clears it.'),
+  by: optional(text('Who wants it, for people.', { maxLength: 256 })),
+  base: optional(whole('Only where this is the last version decided: for two controllers.')),
+});
+
+export const topics = {
+  state: topic({
+    topic: 'state',
+    direction: 'out',
+    qos: 1,
+    retain: true,
+    payload: object({
+      state: oneOf(
+        [...actualStates, 'stopped', 'lost'],
+        '`lost` comes from the broker, when the device is gone without a word.',
+      ),
+      wanted: optional(oneOf(['on air', 'idle'])),
+      boot: text('Another one with each start of the program.'),
+    }),
+    doc: 'How it is, at every change.',
+  }),
+  info: topic({
+    topic: 'info',
+    direction: 'out',
+    qos: 1,
+    retain: true,
+    payload: object({
+      id: text(),
+      boot: text(),
+      release: text('Of makercast.'),
+      node: text(),
+      architecture: text(),
+      board: optional(text('Model, where the device tree tells it.')),
+      protocol: oneOf(['5', '3.1.1'], 'MQTT version of this connection.'),
+      groups: list(text()),
+      commands: list(text()),
+    }),
+    doc: 'What it is and can do, at every connection.',
+  }),
+  desired: topic({
+    topic: 'config/desired',
+    direction: 'in',
+    qos: 1,
+    retain: true,
+    payload: desired,
+    doc: 'The settings of this device: the whole layer, which replaces the one before. An empty payload is ignored.',
+  }),
+  groupDesired: topic({
+    topic: '_group/{group}/config/desired',
+    direction: 'in',
+    qos: 1,
+    retain: true,
+    payload: desired,
+    doc: 'The settings of every device whose `mqtt.groups` names the group, below those of the device itself. Names that a release does not know are set aside.',
+  }),
+  reported: topic({
+    topic: 'config/reported',
+    direction: 'out',
+    qos: 1,
+    retain: true,
+    payload: object({
+      ...decision,
+      groups: map(object(decision), 'The same of each group.'),
+      config: any('All settings that are in force, without secrets.'),
+      origin: map(text(), 'Which layer gave each setting.'),
+      ignored: list(object({ layer: text(), path: text() }), 'What layers say that this release does not know.'),
+    }),
+    doc: 'What became of `desired`, and what is in force.',
+  }),
+  command: topic({
+    topic: 'cmd/{command}',
+    direction: 'in',
+    qos: 1,
+    retain: false,
+    payload: request,
+    doc: `A command: ${commandNames.join(', ')}. One that is retained is refused.`,
+  }),
+  ack: topic({
+    topic: 'cmd/{command}/ack',
+    direction: 'out',
+    qos: 1,
+    retain: false,
+    payload: object({
+      id: text('That of the command.'),
+      ok: flag(),
+      result: optional(any('What the command gives.')),
+      error: optional(fault),
+    }),
+    doc: 'The answer to a command.',
+  }),
+  telemetry: topic({
+    topic: 'telemetry',
+    direction: 'out',
+    qos: 0,
+    retain: false,
+    payload: object({
+      at: text('Time (RFC 3339) by the clock of the device.'),
+      boot: text(),
+      uptimeSeconds: whole(),
+      state: oneOf(actualStates),
+      temperature: optional(number('°C of the processor.')),
+      memoryMb: number('Resident memory of the agent process.'),
+      fps: optional(number('Frames a second from the camera.')),
+      kbps: optional(number('kbit/s of picture and sound.')),
+      bitrateKbps: optional(number('kbit/s that the encoder is asked for.')),
+      outputs: map(
+        object({
+          state: text('One of docs/states.md.'),
+          deliveredKbps: number(),
+          queuedMs: number(),
+          droppedFrames: whole(),
+        }),
+      ),
+    }),
+    doc: 'Figures, every `mqtt.telemetrySeconds`; dropped while there is no connection.',
+  }),
+  event: topic({
+    topic: 'event',
+    direction: 'out',
+    qos: 1,
+    retain: false,
+    payload: object({
+      at: text('Time (RFC 3339) by the clock of the device.'),
+      boot: text(),
+      level: oneOf(['error', 'warn', 'info', 'debug']),
+      event: text('A stable name.'),
+      message: text('A sentence for people.'),
+      leftOut: optional(whole('So many events before this one were lost while there was no connection.')),
+    }),
+    doc: 'What the log says, but for its status lines. Some wait for a connection; what is lost is counted.',
+  }),
+} as const;
+
+export type Payload<K extends keyof typeof topics> = Of<(typeof topics)[K]['payload']>;

@@ -1,0 +1,153 @@
+/** What can be asked for besides settings: the commands, and the desk where each runs once, in time, or is refused with a reason. */
+import { Fault, type FaultReport } from '../errors.js';
+import type { Storage } from '../machine/storage.js';
+import { misfit, object, optional, text, type Of } from './shape.js';
+
+const none = object({});
+
+/** Each command: what it takes. `durable`: it ends this process or the machine, so its id is on the card before it runs. */
+export const commands = {
+  start: { doc: 'Go on the air, now and after every restart.', args: none },
+  stop: { doc: 'Go off the air, until `start`.', args: none },
+  'restart-media': { doc: 'A new pipeline from what the machine is now; the stream goes on.', args: none },
+  'retry-output': {
+    doc: 'Try outputs again now that wait for their next try.',
+    args: object({ output: optional(text('Name of one; without it all.', { maxLength: 32 })) }),
+  },
+  'force-keyframe': { doc: 'Ask the encoder for a keyframe.', args: none },
+  'set-secret': {
+    doc: 'Set a secret setting of this device, or forget it where there is no value. Over TLS only, unless `mqtt.allowPlainSecrets`.',
+    args: object({
+      path: text('Such as outputs.club.key.', { maxLength: 128 }),
+      value: optional(text('The secret, as it is.', { maxLength: 4096 })),
+    }),
+  },
+  diagnostics: { doc: 'All that is known of settings and state, without secrets.', args: none },
+} as const satisfies Record<string, { doc: string; args: ReturnType<typeof object>; durable?: true }>;
+
+export type CommandName = keyof typeof commands;
+export const commandNames = Object.keys(commands) as CommandName[];
+
+export const isCommand = (name: string): name is CommandName => Object.hasOwn(commands, name);
+
+/** What is done for each; the answer is a map for whoever asked. */
+export type Runs = {
+  readonly [K in CommandName]: (
+    args: Of<(typeof commands)[K]['args']>,
+  ) => Promise<Readonly<Record<string, unknown>> | void>;
+};
+
+/** The form of a command as it comes in. */
+export const request = object({
+  id: text('Of the choice of whoever asks; the same id twice runs once.', { maxLength: 128, pattern: '^[^\\p{Cc}]+$' }),
+  expires: optional(text('Time (RFC 3339) after which it is not run any more.', { maxLength: 64 })),
+  args: optional({ schema: { type: 'object', description: 'What the command takes.' } }),
+});
+
+export interface Answer {
+  /** Empty where the request holds none. */
+  readonly id: string;
+  readonly ok: boolean;
+  readonly result?: Readonly<Record<string, unknown>>;
+  readonly error?: FaultReport;
+}
+
+/** So many answers are kept for ids that come again. */
+const rememberedAnswers = 200;
+/** More than this at once is not work but a flood. */
+const mostAtOnce = 16;
+const stateName = 'commands';
+const stateFormat = 1;
+
+export class Desk {
+  readonly #answers = new Map<string, Promise<Answer>>();
+  #running = 0;
+
+  /** `wallMs`: ms since 1970. `builtAt`: no true clock stands before this. */
+  constructor(
+    private readonly runs: Runs,
+    private readonly storage: Storage,
+    private readonly time: { readonly wallMs: () => number; readonly builtAt: number },
+  ) {}
+
+  /** The ids that were on the card when a command ended the process that ran it. */
+  async open(): Promise<void> {
+    const ids = (await this.storage.readState(stateName, stateFormat, isIds)) ?? [];
+    for (const id of ids) this.#keep(id, Promise.resolve({ id, ok: true }));
+  }
+
+  /** Whether the machine's clock can be true. */
+  get clockIsSet(): boolean {
+    return this.time.wallMs() >= this.time.builtAt;
+  }
+
+  /** Does what is asked, once for each id. Never throws. */
+  async ask(name: string, given: unknown): Promise<Answer> {
+    const wrong = misfit(request.schema, given);
+    const id = idOf(given);
+    if (wrong !== undefined)
+      return refused(id, new Fault('command_malformed', `A command was not understood: ${wrong}.`));
+    const { expires, args = {} } = given as Of<typeof request>;
+    const known = this.#answers.get(id);
+    if (known) return known;
+    const fault = this.#refusal(name, expires, args);
+    if (fault || !isCommand(name)) return refused(id, fault ?? unknown());
+    if (this.#running >= mostAtOnce)
+      return refused(id, new Fault('command_failed', 'Too many commands at once.', 'Ask again later.'));
+    const answer = this.#run(id, name, args as never);
+    this.#keep(id, answer);
+    return answer;
+  }
+
+  #refusal(name: string, expires: string | undefined, args: unknown): Fault | undefined {
+    if (!isCommand(name)) return unknown();
+    if (expires !== undefined) {
+      const end = /^\d{4}-\d\d-\d\dT/.test(expires) ? Date.parse(expires) : NaN;
+      if (Number.isNaN(end)) return new Fault('command_malformed', 'expires is no time, such as 2026-01-31T12:00:00Z.');
+      if (!this.clockIsSet)
+        return new Fault(
+          'clock_not_set',
+          'The clock of this machine is not set: whether this is in time cannot be told.',
+        );
+      if (this.time.wallMs() > end) return new Fault('command_expired', `The command was for until ${expires}.`);
+    }
+    const wrong = misfit(commands[name].args.schema, args, 'args');
+    return wrong === undefined
+      ? undefined
+      : new Fault('command_malformed', `The command was not understood: ${wrong}.`);
+  }
+
+  async #run(id: string, name: CommandName, args: never): Promise<Answer> {
+    this.#running += 1;
+    try {
+      if ('durable' in commands[name])
+        await this.storage.writeState(stateName, stateFormat, [...this.#answers.keys(), id].slice(-rememberedAnswers));
+      const result = await this.runs[name](args);
+      return { id, ok: true, ...(result ? { result } : {}) };
+    } catch (error) {
+      return refused(id, Fault.from(error));
+    } finally {
+      this.#running -= 1;
+    }
+  }
+
+  #keep(id: string, answer: Promise<Answer>): void {
+    this.#answers.set(id, answer);
+    const [oldest] = this.#answers.keys();
+    if (this.#answers.size > rememberedAnswers && oldest !== undefined) this.#answers.delete(oldest);
+  }
+}
+
+export const refused = (id: string, fault: Fault): Answer => ({ id, ok: false, error: fault.report() });
+
+const unknown = (): Fault =>
+  new Fault('command_unknown', 'There is no such command.', `There are: ${commandNames.join(', ')}.`);
+
+/** The id of a request that may be malformed. */
+export function idOf(given: unknown): string {
+  const id = typeof given === 'object' && given !== null && 'id' in given ? given.id : undefined;
+  return typeof id === 'string' && id.length <= 128 ? id : '';
+}
+
+const isIds = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.every((id) => typeof id === 'string');

@@ -1,0 +1,111 @@
+/** Documents from afar, and what becomes of them: which are decided, and which are refused unread. Pure. */
+import { createHash } from 'node:crypto';
+import type { FaultCode, FaultReport } from '../errors.js';
+
+/** The whole of one layer, as somebody wants it. */
+export interface Document {
+  /** Above that of the document before. */
+  readonly version: number;
+  /** Settings as a tree; what it does not name, lower layers give. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** Who wants it, for people. */
+  readonly by?: string;
+  /** Only if this was the last version decided. */
+  readonly base?: number;
+}
+
+export const decisionStatuses = ['pending', 'applied', 'rejected', 'rolled_back'] as const;
+export type DecisionStatus = (typeof decisionStatuses)[number];
+
+/** One thing that is wrong with a document. */
+export interface Complaint {
+  readonly path: string;
+  readonly code: FaultCode;
+  readonly message: string;
+}
+
+/** What became of the last document of a layer that was decided. */
+export interface Decision {
+  readonly version: number;
+  /** Of the content; empty for secrets. */
+  readonly hash: string;
+  /** The release that decided. */
+  readonly release: string;
+  readonly status: DecisionStatus;
+  /** The stream (and the broker, where that was changed) was there after it. */
+  readonly proved: boolean;
+  readonly by?: string;
+  readonly errors: readonly Complaint[];
+  /** Why it was rolled back. */
+  readonly reason?: FaultReport;
+}
+
+/** Why a document was not decided at all; the decision before stands. */
+export interface Refusal extends Complaint {
+  readonly version?: number;
+}
+
+/** Of a name or an address of whoever wrote it. */
+const byMax = 256;
+
+/** The document in `value`, or what is wrong with its form. */
+export function readDocument(value: unknown): Document | Refusal {
+  const malformed = (path: string, allowed: string): Refusal => ({
+    path,
+    code: 'document_malformed',
+    message: `${path === '' ? 'The document' : path}: not what it should be; allowed: ${allowed}`,
+  });
+  if (!isMap(value)) return malformed('', 'a map {version, config, by?, base?}');
+  const strange = Object.keys(value).find((name) => !['version', 'config', 'by', 'base'].includes(name));
+  if (strange !== undefined) return malformed('', 'version, config, by and base, and nothing else');
+  const { version, config, by, base } = value;
+  if (!isVersion(version, 1)) return malformed('version', 'a whole number above 0');
+  if (!isMap(config)) return { ...malformed('config', 'a map of sections'), version };
+  if (by !== undefined && (typeof by !== 'string' || by.length > byMax))
+    return { ...malformed('by', `text of at most ${byMax} characters`), version };
+  if (base !== undefined && !isVersion(base, 0)) return { ...malformed('base', 'a whole number'), version };
+  return { version, config, ...(by === undefined ? {} : { by }), ...(base === undefined ? {} : { base }) };
+}
+
+/**
+ * Whether `document` is to be decided after `last`; `repeated`: it has been, and that stands. A rejected one is decided once more
+ * by another release, which may know what this one did not.
+ */
+export function weigh(
+  document: Document,
+  last: Decision | undefined,
+  release: string,
+): 'decide' | 'repeated' | Refusal {
+  const { version, base } = document;
+  const refusal = (code: FaultCode, message: string): Refusal => ({ path: 'version', code, version, message });
+  const lastVersion = last?.version ?? 0;
+  if (last && version === lastVersion) {
+    if (hashOf(document) !== last.hash)
+      return refusal('version_conflict', `Version ${version} was decided with another content: use a higher one.`);
+    return last.status === 'rejected' && last.release !== release ? 'decide' : 'repeated';
+  }
+  if (version < lastVersion) return refusal('stale', `Version ${version} is stale: the last one is ${lastVersion}.`);
+  if (base !== undefined && base !== lastVersion)
+    return refusal('base_conflict', `It builds on version ${base}, and the last one is ${lastVersion}.`);
+  return 'decide';
+}
+
+/** The same for equal content, however its maps are ordered. */
+export function hashOf({ config }: Document): string {
+  return createHash('sha256').update(canonical(config)).digest('hex').slice(0, 32);
+}
+
+function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join()}]`;
+  if (!isMap(value)) return JSON.stringify(value);
+  const entries = Object.keys(value).sort();
+  return `{${entries.map((name) => `${JSON.stringify(name)}:${canonical(value[name])}`).join()}}`;
+}
+
+function isVersion(value: unknown, least: number): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= least;
+}
+
+function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,33 @@
+/** Whether a change has done the stream no harm: what was live before it is live after it. Pure. */
+import type { Status } from './status.js';
+
+/** What was live before a change. */
+export interface Mark {
+  readonly live: boolean;
+  readonly outputs: readonly string[];
+}
+
+const isLive = (state: string): boolean => state === 'live' || state === 'stalled';
+
+export function mark(status: Status): Mark {
+  const outputs = Object.entries(status.outputs).filter(([, { state }]) => isLive(state));
+  return { live: status.actual === 'live', outputs: outputs.map(([name]) => name) };
+}
+
+/** Something was on the air that can be lost. */
+export function hadStream({ live, outputs }: Mark): boolean {
+  return live || outputs.length > 0;
+}
+
+/**
+ * Whether what was live before is live now. Where all was live, all must be. Where something ailed before, those outputs that were
+ * live must be, of those that are still wanted. What is idle now was wanted so.
+ */
+export function isBack(before: Mark, now: Status): boolean {
+  if (now.wanted === 'idle') return true;
+  if (before.live) return now.actual === 'live';
+  const still = before.outputs.filter((name) => now.outputs[name]);
+  const states = Object.entries(now.outputs);
+  if (still.length > 0) return states.every(([name, { state }]) => !still.includes(name) || isLive(state));
+  return before.outputs.length === 0 || states.some(([, { state }]) => isLive(state));
+}

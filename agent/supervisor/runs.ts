@@ -1,0 +1,54 @@
+/** What each command does. */
+import { outputName, rowOf } from '../config/merge.js';
+import { OUTPUT_NAME } from '../config/settings.js';
+import { Fault } from '../errors.js';
+import type { Broadcast } from './broadcast.js';
+import type { Runs } from './commands.js';
+import type { Steering } from './steering.js';
+
+export function runs({
+  broadcast,
+  steering,
+  version,
+}: {
+  readonly broadcast: Broadcast;
+  readonly steering: Steering;
+  readonly version: string;
+}): Runs {
+  return {
+    start: () => broadcast.startBroadcast(),
+    stop: () => broadcast.stopBroadcast(),
+    'restart-media': async () => mustBeOn(await broadcast.restartMedia()),
+    async 'retry-output'({ output }) {
+      const { outputs } = broadcast.status();
+      if (output !== undefined && !Object.hasOwn(outputs, output))
+        throw new Fault(
+          'command_failed',
+          'There is no such output on the air.',
+          `There are: ${Object.keys(outputs).join(', ')}.`,
+        );
+      broadcast.retry(output);
+      return Promise.resolve();
+    },
+    'force-keyframe': () => Promise.resolve(mustBeOn(broadcast.forceKeyframe())),
+    async 'set-secret'({ path, value }) {
+      const named = !path.startsWith('outputs.') || OUTPUT_NAME.test(outputName(path));
+      if (!rowOf(path)?.secret || !named)
+        throw new Fault('setting_unknown', 'There is no secret setting of that path.');
+      await steering.setSecret(path, value);
+    },
+    diagnostics: () =>
+      Promise.resolve({
+        version,
+        node: process.version,
+        architecture: process.arch,
+        memoryMb: Math.round(process.memoryUsage.rss() / 1e6),
+        status: broadcast.status(),
+        steering: steering.report(),
+      }),
+  };
+}
+
+function mustBeOn(on: boolean): void {
+  if (!on) throw new Fault('command_failed', 'Nothing is on the air.', 'Start the broadcast first.');
+}

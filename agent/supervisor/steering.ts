@@ -1,0 +1,429 @@
+/** Steers the broadcast from afar: each change is validated whole, kept on the card, applied at its cost, and proved or undone. */
+import type { Change } from '../config/cost.js';
+import type { Problem } from '../config/problem.js';
+import { redactSettings } from '../config/redact.js';
+import { resolve, type Layer, type Layers, type Resolved } from '../config/resolve.js';
+import type { Remote } from '../config/remote.js';
+import type { Settings } from '../config/settings.js';
+import { Fault, type FaultReport } from '../errors.js';
+import type { Log } from '../log.js';
+import type { Storage } from '../machine/storage.js';
+import type { Broadcast } from './broadcast.js';
+import { hashOf, readDocument, weigh, type Decision, type Document, type Refusal } from './decision.js';
+import { hadStream, isBack, mark, type Mark } from './proof.js';
+import { isRemembered, nothingKept, type Kept, type Remembered } from './remembered.js';
+
+/** A layer that comes from afar; groups by name. */
+export type LayerName = 'device' | 'page' | `group ${string}`;
+
+/** What the program around it gives. */
+export interface Helm {
+  readonly log: Log;
+  readonly broadcast: Pick<Broadcast, 'apply' | 'settled' | 'status'>;
+}
+
+/** What became of what was wanted from afar, for whoever may look: no secret in it. */
+export interface SteeringReport {
+  readonly decisions: Readonly<Record<string, Decision>>;
+  /** The last document of each layer that was refused without a decision, until the next is decided. */
+  readonly refusals: Readonly<Record<string, Refusal>>;
+  readonly settings: Settings;
+  /** Which layer gave each setting. */
+  readonly origin: Readonly<Record<string, string>>;
+  /** What layers say that this release does not know. */
+  readonly ignored: Resolved['ignored'];
+}
+
+const stateName = 'steering';
+const stateFormat = 1;
+/** How often it is looked whether what was never proved has become live. */
+const lookMs = 1000;
+
+/** For messages and `origin`. */
+const layerTitle = (layer: string): string => (layer === 'page' ? 'page' : `MQTT ${layer}`);
+
+export class Steering {
+  #state: Remembered = nothingKept;
+  /** File and environment, as they were read last. */
+  #base: Layers = { env: {} };
+  #locked: readonly string[] = [];
+  #resolved!: Resolved;
+  #helm: Helm | undefined;
+  #mark: Mark | undefined;
+  #probation: NodeJS.Timeout | undefined;
+  #looking: NodeJS.Timeout | undefined;
+  /** Everything that changes the state goes one after the other. */
+  #turn: Promise<unknown> = Promise.resolve();
+  readonly #refusals = new Map<string, Refusal>();
+  readonly #listeners = new Set<(changed: readonly Change[]) => void>();
+  /** By the beginning of the paths that it is about: whether a change there has worked. */
+  readonly #provers = new Map<string, () => boolean>();
+  /** Paths that were changed since the last good settings. */
+  readonly #touched = new Set<string>();
+
+  /** `read` gives the layers of file and environment; `release`: who decides. */
+  constructor(
+    private readonly read: () => Promise<Layers>,
+    private readonly storage: Storage,
+    private readonly release: string,
+  ) {}
+
+  /** The settings to begin with. A change that was still on probation when the power went is undone. */
+  async open(): Promise<{
+    readonly resolved: Resolved;
+    /** Wrong in file and environment. */ readonly own: Problem[];
+  }> {
+    this.#state = (await this.storage.readState(stateName, stateFormat, isRemembered)) ?? nothingKept;
+    const { pending } = this.#state;
+    if (pending) {
+      const what = 'The program or the machine was cut off while a change was on probation.';
+      await this.#remember(undone(this.#state, new Fault('change_undone', what).report()));
+    }
+    const own = await this.#readBase();
+    this.#resolved = this.#resolve(this.#state.kept);
+    return { resolved: this.#resolved, own };
+  }
+
+  /** From now on changes are applied. */
+  attach(helm: Helm): void {
+    this.#helm = helm;
+    this.#look();
+  }
+
+  get resolved(): Resolved {
+    return this.#resolved;
+  }
+
+  report(): SteeringReport {
+    const { settings, origin, ignored } = this.#resolved;
+    const file = this.#base.file?.name;
+    const origins = Object.entries(origin).map(([path, layer]) => [path, layer === file ? 'file' : layer]);
+    return {
+      decisions: this.#state.decisions,
+      refusals: Object.fromEntries(this.#refusals),
+      settings: redactSettings(settings),
+      origin: Object.fromEntries(origins) as Record<string, string>,
+      ignored,
+    };
+  }
+
+  /** Calls `listener` after every decision and every change of the settings. */
+  onChange(listener: (changed: readonly Change[]) => void): void {
+    this.#listeners.add(listener);
+  }
+
+  /** A change of settings that begin with `prefix` is only proved where `worked` says so at the end of the probation. */
+  provedBy(prefix: string, worked: () => boolean): void {
+    this.#provers.set(prefix, worked);
+  }
+
+  /** A whole layer, as it came. Resolves once it is applied, rejected or refused; what has become of it is in the report. */
+  propose(layer: LayerName, given: unknown): Promise<void> {
+    return this.#inTurn(() => this.#propose(layer, given));
+  }
+
+  /** Sets the secret at `path`, or forgets it where there is none. Throws a Fault where it cannot be set. */
+  setSecret(path: string, value: string | undefined): Promise<void> {
+    return this.#inTurn(() => this.#setSecret(path, value));
+  }
+
+  /** The settings file was edited. Nothing changes where it is not valid; what is wrong is the answer. */
+  reload(): Promise<{ readonly problems: Problem[]; readonly changed: readonly Change[] }> {
+    return this.#inTurn(async () => {
+      const before = { base: this.#base, locked: this.#locked };
+      const problems = await this.#readBase();
+      if (problems.length > 0) {
+        [this.#base, this.#locked] = [before.base, before.locked];
+        return { problems, changed: [] };
+      }
+      const changed = await this.#apply(this.#resolve(this.#state.kept));
+      if (!this.#state.pending) await this.#remember(this.#pruned(this.#state));
+      return { problems, changed };
+    });
+  }
+
+  /** The program ends in order. A change that has taken the stream away is undone; any other stays, not yet proved. */
+  async close(): Promise<void> {
+    clearTimeout(this.#probation);
+    clearInterval(this.#looking);
+    await this.#inTurn(async () => {
+      const { pending, ...rest } = this.#state;
+      if (!pending || !this.#helm) return;
+      const reason = this.#harm(this.#helm.broadcast.status());
+      await this.#remember(reason ? undone(this.#state, reason) : rest);
+    });
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(work);
+    this.#turn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #readBase(): Promise<Problem[]> {
+    this.#base = await this.read();
+    const { settings, problems } = resolve(this.#base);
+    this.#locked = settings.config.locked;
+    return problems;
+  }
+
+  /** `strict`: the layer that is new, which is to be right in everything. */
+  #resolve(kept: Kept, strict?: string): Resolved {
+    const layer = (name: string, kind: Remote['kind'], values: unknown): Layer => ({
+      name: layerTitle(name),
+      values,
+      remote: {
+        kind,
+        locked: this.#locked,
+        dataFolder: this.storage.folder,
+        ...(name === strict ? {} : { kept: true }),
+      },
+    });
+    const documents = (names: readonly string[], kind: Remote['kind']): Layer[] =>
+      names.flatMap((name) => (kept.documents[name] ? [layer(name, kind, kept.documents[name].config)] : []));
+    const own = [
+      ...documents(['page'], 'page'),
+      ...documents(['device'], 'device'),
+      layer('secrets', 'secret', tree(kept.secrets)),
+    ];
+    const alone = resolve({ ...this.#base, later: own });
+    const groups = documents(
+      alone.settings.mqtt.groups.map((group) => `group ${group}`),
+      'group',
+    );
+    return groups.length === 0 ? alone : resolve({ ...this.#base, later: [...groups, ...own] });
+  }
+
+  async #propose(layer: LayerName, given: unknown): Promise<void> {
+    if (!this.#isFollowed(layer)) return;
+    const document = readDocument(given);
+    const answer = 'code' in document ? document : weigh(document, this.#state.decisions[layer], this.release);
+    if (answer !== 'decide' || 'code' in document) {
+      if (typeof answer === 'object') this.#refusals.set(layer, clean(answer, this.#helm));
+      else this.#refusals.delete(layer);
+      return this.#tell([]);
+    }
+    this.#refusals.delete(layer);
+    const { documents } = this.#state.kept;
+    const { version, config } = document;
+    const kept = { ...this.#state.kept, documents: { ...documents, [layer]: { version, config } } };
+    const decision = this.#decision(document);
+    const resolved = this.#resolve(kept, layer);
+    this.#helm?.log.redactor.add(resolved.secrets);
+    const errors = this.#news(resolved);
+    if (errors.length > 0) {
+      await this.#remember({
+        ...this.#state,
+        decisions: {
+          ...this.#state.decisions,
+          [layer]: {
+            ...decision,
+            status: 'rejected',
+            errors: errors.map(({ path, code, message }) => ({ path, code, message })),
+          },
+        },
+      });
+      this.#helm?.log.warn(
+        'change_rejected',
+        `${layerTitle(layer)}: version ${version} is rejected: ${errors[0]!.message}`,
+      );
+      return this.#tell([]);
+    }
+    try {
+      await this.#change(layer, kept, decision, resolved);
+    } catch (error) {
+      const { code, message } = Fault.from(error);
+      this.#refusals.set(layer, { path: '', code, version, message });
+      this.#tell([]);
+    }
+  }
+
+  async #setSecret(path: string, value: string | undefined): Promise<void> {
+    const secrets = { ...this.#state.kept.secrets };
+    if (value === undefined) delete secrets[path];
+    else secrets[path] = value;
+    this.#helm?.log.redactor.add(value === undefined ? [] : [value]);
+    const kept = { ...this.#state.kept, secrets };
+    const resolved = this.#resolve(kept, 'secrets');
+    this.#helm?.log.redactor.add(resolved.secrets);
+    const [wrong] = this.#news(resolved);
+    if (wrong) throw new Fault(wrong.code, wrong.message);
+    const version = (this.#state.decisions['secrets']?.version ?? 0) + 1;
+    const decision: Decision = { ...this.#decision({ version, config: {} }), hash: '' };
+    await this.#change('secrets', kept, decision, resolved);
+  }
+
+  #decision(document: Document): Decision {
+    const { version, by } = document;
+    return {
+      version,
+      hash: hashOf(document),
+      release: this.release,
+      status: 'pending',
+      proved: false,
+      ...(by === undefined ? {} : { by }),
+      errors: [],
+    };
+  }
+
+  /** What is wrong in `resolved` that is not wrong now. */
+  #news(resolved: Resolved): Problem[] {
+    const known = new Set(this.#resolved.problems.map(({ path, code, layer }) => `${path} ${code} ${layer}`));
+    return resolved.problems.filter(({ path, code, layer }) => !known.has(`${path} ${code} ${layer}`));
+  }
+
+  /** A valid change: on the card as pending, then applied, then on probation. */
+  async #change(layer: string, kept: Kept, decision: Decision, resolved: Resolved): Promise<void> {
+    const helm = this.#helm;
+    if (!helm) throw new Fault('internal', 'A change came before the broadcast was there.');
+    const state = this.#state;
+    const { pending } = state;
+    // The last good settings are those before the first of several changes that nothing has proved yet.
+    const before = pending?.before ?? state.kept;
+    const layers = [...new Set([...(pending?.layers ?? []), layer])];
+    this.#mark = pending && this.#mark ? this.#mark : mark(helm.broadcast.status());
+    clearTimeout(this.#probation);
+    const decided = (next: Decision): Remembered['decisions'] => ({ ...this.#state.decisions, [layer]: next });
+    const written = await this.#remember({ kept, decisions: decided(decision), pending: { before, layers } });
+    if (!written) {
+      this.#state = state;
+      throw new Fault('state_unwritable', 'The change could not be kept, and was not applied.');
+    }
+    this.#tell([]);
+    const changed = await this.#apply(resolved);
+    for (const { path } of changed) this.#touched.add(path);
+    const deadline = resolved.settings.config.probationSeconds * 1000;
+    await Promise.race([helm.broadcast.settled(), new Promise((done) => setTimeout(done, deadline).unref())]);
+    const proved = changed.length === 0 && !pending;
+    const applied: Decision = { ...decision, status: 'applied', proved };
+    const { pending: nothing, ...rest } = { ...this.#state, decisions: decided(applied) };
+    await this.#remember(proved || !nothing ? this.#pruned(rest) : { ...rest, pending: nothing });
+    if (proved) this.#settle();
+    else this.#probation = setTimeout(() => void this.#inTurn(() => this.#judge()), deadline);
+    const list = changed.map(({ path }) => path).join(', ');
+    if (changed.length > 0) helm.log.info('settings_applied', `Settings applied from afar: ${list}.`, { changed });
+    this.#tell(changed);
+  }
+
+  async #apply(resolved: Resolved): Promise<Change[]> {
+    this.#helm?.log.redactor.add(resolved.secrets);
+    this.#resolved = resolved;
+    const changed = (await this.#helm?.broadcast.apply(resolved.settings)) ?? [];
+    if (changed.length > 0) this.#tell(changed);
+    return changed;
+  }
+
+  /** The end of the probation. */
+  async #judge(): Promise<void> {
+    const { pending, ...rest } = this.#state;
+    if (!pending || !this.#helm) return;
+    const status = this.#helm.broadcast.status();
+    const reason = this.#harm(status);
+    this.#settle();
+    if (!reason) {
+      await this.#remember(this.#pruned(status.actual === 'live' ? proved(rest) : rest));
+      return this.#tell([]);
+    }
+    await this.#remember(undone(this.#state, reason));
+    this.#helm.log.warn('change_undone', `[change_undone] ${reason.what} ${reason.mend}`, { code: 'change_undone' });
+    await this.#apply(this.#resolve(this.#state.kept));
+    this.#tell([]);
+  }
+
+  /** Nothing is on probation any more. */
+  #settle(): void {
+    this.#mark = undefined;
+    this.#touched.clear();
+  }
+
+  /** What a change on probation has done to the stream or to the way to whoever steers, if anything. */
+  #harm(status: ReturnType<Broadcast['status']>): FaultReport | undefined {
+    const { probationSeconds } = this.#resolved.settings.config;
+    const mend = 'The last good settings are back.';
+    const undoes = (what: string): FaultReport => new Fault('change_undone', what, mend).report();
+    if (this.#mark && hadStream(this.#mark) && !isBack(this.#mark, status)) {
+      const problem = status.problems[0] ?? Object.values(status.outputs).find(({ fault }) => fault)?.fault;
+      const why = problem ? ` (${problem.code}: ${problem.what})` : '';
+      return undoes(`The stream was live, and was not live again within ${probationSeconds} s${why}.`);
+    }
+    for (const [prefix, worked] of this.#provers) {
+      if ([...this.#touched].some((path) => path.startsWith(prefix)) && !worked())
+        return undoes(`A change of ${prefix}* has not worked within ${probationSeconds} s.`);
+    }
+    return undefined;
+  }
+
+  /** Without what came from groups that were left: who joins again begins anew. */
+  #pruned({ kept, decisions }: Remembered): Remembered {
+    const of = <T>(layers: Readonly<Record<string, T>>): Record<string, T> =>
+      Object.fromEntries(Object.entries(layers).filter(([name]) => this.#isFollowed(name)));
+    return { kept: { ...kept, documents: of(kept.documents) }, decisions: of(decisions) };
+  }
+
+  #isFollowed(layer: string): boolean {
+    const [kind, group = ''] = layer.split(' ');
+    return kind !== 'group' || this.#resolved.settings.mqtt.groups.includes(group);
+  }
+
+  /** What was applied while nothing was on the air is proved once it is live. */
+  #look(): void {
+    this.#looking = setInterval(() => {
+      const { pending, decisions } = this.#state;
+      const open = Object.values(decisions).some(({ status, proved: done }) => status === 'applied' && !done);
+      if (pending || !open || this.#helm?.broadcast.status().actual !== 'live') return;
+      void this.#inTurn(async () => {
+        if (this.#state.pending) return;
+        await this.#remember(proved(this.#state));
+        this.#tell([]);
+      });
+    }, lookMs);
+    this.#looking.unref();
+  }
+
+  #remember(state: Remembered): Promise<boolean> {
+    this.#state = state;
+    return this.storage.writeState(stateName, stateFormat, state);
+  }
+
+  #tell(changed: readonly Change[]): void {
+    for (const listener of this.#listeners) listener(changed);
+  }
+}
+
+/** The last good state, with all that was on probation marked. */
+function undone({ decisions, pending, kept }: Remembered, reason: FaultReport): Remembered {
+  const marked = Object.entries(decisions).map(([layer, decision]): [string, Decision] => [
+    layer,
+    pending?.layers.includes(layer) && decision.status !== 'rejected'
+      ? { ...decision, status: 'rolled_back', proved: false, reason }
+      : decision,
+  ]);
+  return { kept: pending?.before ?? kept, decisions: Object.fromEntries(marked) };
+}
+
+function proved(state: Remembered): Remembered {
+  const marked = Object.entries(state.decisions).map(([layer, decision]): [string, Decision] => [
+    layer,
+    decision.status === 'applied' ? { ...decision, proved: true } : decision,
+  ]);
+  return { ...state, decisions: Object.fromEntries(marked) };
+}
+
+/** `outputs.club.key` as the map that a layer is. */
+function tree(values: Readonly<Record<string, string>>): Record<string, unknown> {
+  // Without prototypes, for whatever stands in a path.
+  const root = Object.create(null) as Record<string, unknown>;
+  for (const [path, value] of Object.entries(values)) {
+    const parts = path.split('.');
+    const field = parts.pop() ?? '';
+    let node = root;
+    for (const part of parts) node = (node[part] ??= Object.create(null)) as Record<string, unknown>;
+    node[field] = value;
+  }
+  return root;
+}
+
+const clean = (refusal: Refusal, helm: Helm | undefined): Refusal => ({
+  ...refusal,
+  message: helm?.log.redactor.redact(refusal.message) ?? refusal.message,
+});
