@@ -56,8 +56,8 @@ export class Steering {
   #turn: Promise<unknown> = Promise.resolve();
   readonly #refusals = new Map<string, Refusal>();
   readonly #listeners = new Set<(changed: readonly Change[]) => void>();
-  /** By the beginning of the paths that it is about: whether a change there has worked. */
-  readonly #provers = new Map<string, () => boolean>();
+  /** By the paths that it is about: whether a change there has worked. */
+  readonly #provers = new Map<readonly string[], () => boolean>();
   /** Paths that were changed since the last good settings. */
   readonly #touched = new Set<string>();
 
@@ -112,9 +112,9 @@ export class Steering {
     this.#listeners.add(listener);
   }
 
-  /** A change of settings that begin with `prefix` is only proved where `worked` says so at the end of the probation. */
-  provedBy(prefix: string, worked: () => boolean): void {
-    this.#provers.set(prefix, worked);
+  /** A change of one of these settings is only proved where `worked` says so at the end of the probation. */
+  provedBy(paths: readonly string[], worked: () => boolean): void {
+    this.#provers.set(paths, worked);
   }
 
   /** A whole layer, as it came. Resolves once it is applied, rejected or refused; what has become of it is in the report. */
@@ -324,9 +324,12 @@ export class Steering {
       await this.#remember(this.#pruned(status.actual === 'live' ? proved(rest) : rest));
       return this.#tell([]);
     }
-    await this.#remember(undone(this.#state, reason));
+    const before = undone(this.#state, reason);
+    await this.storage.writeState(stateName, stateFormat, before);
+    this.#state = before;
+    const back = this.#apply(this.#resolve(before.kept));
     this.#helm.log.warn('change_undone', `[change_undone] ${reason.what} ${reason.mend}`, { code: 'change_undone' });
-    await this.#apply(this.#resolve(this.#state.kept));
+    await back;
     this.#tell([]);
   }
 
@@ -346,9 +349,10 @@ export class Steering {
       const why = problem ? ` (${problem.code}: ${problem.what})` : '';
       return undoes(`The stream was live, and was not live again within ${probationSeconds} s${why}.`);
     }
-    for (const [prefix, worked] of this.#provers) {
-      if ([...this.#touched].some((path) => path.startsWith(prefix)) && !worked())
-        return undoes(`A change of ${prefix}* has not worked within ${probationSeconds} s.`);
+    for (const [paths, worked] of this.#provers) {
+      const touched = paths.filter((path) => this.#touched.has(path));
+      if (touched.length > 0 && !worked())
+        return undoes(`A change of ${touched.join(', ')} has not worked within ${probationSeconds} s.`);
     }
     return undefined;
   }

@@ -38,6 +38,9 @@ const duplicateMs = 300_000;
 /** Taken over so often within a minute: two devices push each other out. */
 const mostTakeovers = 2;
 
+/** Settings of the connection itself: a change of one of them makes another. */
+const own = ['url', 'username', 'password', 'ca', 'cert', 'key', 'baseTopic', 'id'] as const;
+
 export class Mqtt implements Interface {
   readonly #boot = randomUUID();
   #id = '';
@@ -47,7 +50,9 @@ export class Mqtt implements Interface {
   #telemetry: NodeJS.Timeout | undefined;
   #state = '';
   #reported = '';
+  /** Our state was published over this connection; over one before it. */
   #saidState = false;
+  #saidEarlier = false;
   #takeovers: number[] = [];
   #fault: FaultReport | undefined;
   #ending = false;
@@ -59,7 +64,10 @@ export class Mqtt implements Interface {
   constructor(private readonly around: MqttSurroundings) {
     this.#events = new Events((event) => this.#say('event', event));
     around.log.onLine((line) => this.#event(line));
-    around.steering.provedBy('mqtt.', () => this.#connection?.isConnected ?? false);
+    around.steering.provedBy(
+      own.map((name) => `mqtt.${name}`),
+      () => this.#connection?.isConnected ?? false,
+    );
     around.steering.onChange(() => this.#changed());
   }
 
@@ -98,8 +106,8 @@ export class Mqtt implements Interface {
     const before = this.#settings;
     this.#settings = mqtt;
     const same = (...names: (keyof MqttSettings)[]): boolean => names.every((name) => before?.[name] === mqtt[name]);
-    if (!before || !same('url', 'username', 'password', 'ca', 'cert', 'key', 'baseTopic', 'id')) {
-      void this.#connect(mqtt);
+    if (!before || !same(...own)) {
+      this.#connect(mqtt);
     } else {
       const [was, is] = [groupTopics(before), groupTopics(mqtt)];
       this.#connection?.unsubscribe(was.filter((topic) => !is.includes(topic)));
@@ -109,7 +117,7 @@ export class Mqtt implements Interface {
     this.#sayReported();
   }
 
-  async #connect(settings: MqttSettings): Promise<void> {
+  #connect(settings: MqttSettings): void {
     const before = this.#connection;
     this.#connection = undefined;
     this.#fault = undefined;
@@ -139,7 +147,6 @@ export class Mqtt implements Interface {
     this.#connection = connection;
     this.#saidState = false;
     connection.start();
-    await Promise.resolve();
   }
 
   get #own(): string {
@@ -156,6 +163,7 @@ export class Mqtt implements Interface {
     if (this.#fault) this.around.log.info('mqtt_connected', 'Connected to the MQTT broker.');
     this.#fault = undefined;
     this.#protocol = protocol;
+    this.#saidEarlier = this.#saidState;
     this.#state = '';
     this.#reported = '';
     this.#inform();
@@ -205,11 +213,12 @@ export class Mqtt implements Interface {
     );
     this.#lost(fault);
     this.#saidState = false;
+    this.#saidEarlier = false;
     this.#connection?.pause(duplicateMs);
   }
 
   #heard({ topic, payload, retained }: Message): void {
-    if (topic === this.#topic('state')) return this.#heardState(payload);
+    if (topic === this.#topic('state')) return this.#heardState(payload, retained);
     const prefix = this.#topic('cmd/');
     if (topic.startsWith(prefix)) return void this.#heardCommand(topic.slice(prefix.length), payload, retained);
     const layer = this.#layerOf(topic);
@@ -234,12 +243,16 @@ export class Mqtt implements Interface {
     return group === undefined ? undefined : `group ${group}`;
   }
 
-  /** Who has said how it is, and hears another boot id there, is not alone. What stood there before is of an earlier life. */
-  #heardState(payload: Buffer): void {
-    if (!this.#saidState || payload.length === 0) return;
+  /**
+   * Another boot id on our own topic is another device. What was retained there at the first connection is of an earlier life, and a
+   * `lost` that comes late is the last word of one.
+   */
+  #heardState(payload: Buffer, retained: boolean): void {
+    if (payload.length === 0 || (retained && !this.#saidEarlier)) return;
     const parsed = parse(payload);
-    const state = 'value' in parsed ? (parsed.value as { boot?: unknown } | null) : null;
-    if (typeof state?.boot === 'string' && state.boot !== this.#boot) this.#duplicate();
+    const said = 'value' in parsed ? (parsed.value as { boot?: unknown; state?: unknown } | null) : null;
+    if (typeof said?.boot !== 'string' || said.boot === this.#boot) return;
+    if (retained || said.state !== 'lost') this.#duplicate();
   }
 
   async #heardCommand(name: string, payload: Buffer, retained: boolean): Promise<void> {

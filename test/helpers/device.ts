@@ -1,0 +1,155 @@
+/** All of a device that steers, in this process, over a stand-in for the broadcast: what is on the air is what a test says. */
+import { Redactor } from '../../agent/config/redact.js';
+import { cost, type Change } from '../../agent/config/cost.js';
+import type { Layers, Resolved } from '../../agent/config/resolve.js';
+import type { Settings } from '../../agent/config/settings.js';
+import { systemClock } from '../../agent/clock.js';
+import type { Fault } from '../../agent/errors.js';
+import { Mqtt } from '../../agent/interfaces/mqtt/mqtt.js';
+import { Log, type Line } from '../../agent/log.js';
+import { Storage } from '../../agent/machine/storage.js';
+import { Desk } from '../../agent/supervisor/commands.js';
+import { runs } from '../../agent/supervisor/runs.js';
+import type { ActualState, Status } from '../../agent/supervisor/status.js';
+import { Steering } from '../../agent/supervisor/steering.js';
+import type { Broadcast } from '../../agent/supervisor/broadcast.js';
+import { Feed } from './feed.js';
+
+/** Does at once what it is told, and is as live as the test wants. */
+export class Stand {
+  actual: ActualState = 'live';
+  /** What it comes to when these settings are applied. */
+  react: (settings: Settings) => ActualState = () => this.actual;
+  readonly applied: Change[][] = [];
+  readonly asked: string[] = [];
+  #settings: Settings | undefined;
+
+  begin(settings: Settings): void {
+    this.#settings = settings;
+    this.actual = this.react(settings);
+  }
+
+  apply(settings: Settings): Promise<Change[]> {
+    const { changed } = cost(this.#settings ?? settings, settings);
+    this.#settings = settings;
+    if (changed.length > 0) this.applied.push(changed);
+    this.actual = this.react(settings);
+    return Promise.resolve(changed);
+  }
+
+  settled(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  status(): Status {
+    const state = this.actual === 'live' ? 'live' : 'waiting';
+    const figures = { deliveredKbps: 500, queuedMs: 20, frames: 1, droppedFrames: 0, connects: 1 };
+    const idle = this.actual === 'idle';
+    return {
+      version: '1',
+      wanted: idle ? 'idle' : 'on air',
+      actual: this.actual,
+      uptimeSeconds: 1,
+      problems: [],
+      outputs: idle ? {} : { main: { ...figures, state, url: 'rtmp://h/live' } },
+    };
+  }
+
+  startBroadcast(): Promise<void> {
+    this.asked.push('start');
+    this.actual = 'live';
+    return Promise.resolve();
+  }
+
+  stopBroadcast(): Promise<void> {
+    this.asked.push('stop');
+    this.actual = 'idle';
+    return Promise.resolve();
+  }
+
+  restartMedia(): Promise<boolean> {
+    this.asked.push('restart-media');
+    return Promise.resolve(this.actual !== 'idle');
+  }
+
+  forceKeyframe(): boolean {
+    this.asked.push('force-keyframe');
+    return this.actual !== 'idle';
+  }
+
+  retry(output?: string): void {
+    this.asked.push(`retry ${output ?? 'all'}`);
+  }
+}
+
+export interface DeviceOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** What makercast.yml would hold. */
+  readonly file?: unknown;
+  readonly release?: string;
+  readonly react?: (settings: Settings) => ActualState;
+  readonly wallMs?: () => number;
+  readonly builtAt?: number;
+  readonly storage?: Storage;
+}
+
+export class Device implements AsyncDisposable {
+  readonly lines = new Feed<Line>('log of the device');
+  readonly faults: Fault[] = [];
+  readonly stand = new Stand();
+  readonly steering: Steering;
+  readonly desk: Desk;
+  mqtt!: Mqtt;
+  log!: Log;
+  own: Resolved['problems'] = [];
+
+  constructor(
+    /** Its data folder. */
+    readonly folder: string,
+    private readonly options: DeviceOptions = {},
+  ) {
+    const storage = options.storage ?? new Storage(folder, (fault) => this.faults.push(fault));
+    const read = (): Promise<Layers> =>
+      Promise.resolve({
+        ...(options.file === undefined ? {} : { file: { name: '/etc/makercast.yml', values: options.file } }),
+        env: options.env ?? {},
+      });
+    this.steering = new Steering(read, storage, options.release ?? '1.0.0');
+    const broadcast = this.stand as unknown as Broadcast;
+    const time = { wallMs: options.wallMs ?? Date.now, builtAt: options.builtAt ?? 0 };
+    this.desk = new Desk(runs({ broadcast, steering: this.steering, version: '1.0.0' }), storage, time);
+    if (options.react) this.stand.react = options.react;
+  }
+
+  async start(): Promise<this> {
+    const { resolved, own } = await this.steering.open();
+    this.own = own;
+    const redactor = new Redactor();
+    redactor.add(resolved.secrets);
+    this.log = new Log({ level: 'warn', format: 'json' }, redactor, systemClock);
+    this.log.onLine((line) => this.lines.push(line));
+    this.stand.begin(resolved.settings);
+    this.steering.attach({ log: this.log, broadcast: this.stand });
+    await this.desk.open();
+    this.mqtt = new Mqtt({
+      ...{ log: this.log, clock: systemClock, steering: this.steering, desk: this.desk, version: '1.0.0' },
+      wallMs: this.options.wallMs ?? Date.now,
+      broadcast: this.stand,
+      identity: () => Promise.resolve('device-of-test'),
+      board: () => Promise.resolve(undefined),
+    });
+    this.mqtt.start();
+    return this;
+  }
+
+  /** Ends in order. */
+  async stop(): Promise<void> {
+    await this.steering.close();
+    this.mqtt.stopping();
+    await this.mqtt.stop();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+}

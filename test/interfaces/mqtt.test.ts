@@ -1,0 +1,196 @@
+/** The MQTT interface at a real Mosquitto, over a stand-in for the broadcast. */
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { Device, type DeviceOptions } from '../helpers/device.js';
+import { temporaryFolder } from '../helpers/command.js';
+import { until } from '../helpers/feed.js';
+import { startMosquitto, type Mosquitto, type Operator } from '../helpers/mosquitto.js';
+
+interface Place {
+  readonly broker: Mosquitto;
+  readonly operator: Operator;
+  readonly device: Device;
+}
+
+async function place(t: TestContext, options: DeviceOptions = {}): Promise<Place> {
+  const { folder, remove } = await temporaryFolder();
+  const broker = await startMosquitto();
+  const operator = await broker.operator('kitchen');
+  const env = { MQTT_URL: broker.url, MQTT_ID: 'kitchen', CONFIG_PROBATION_SECONDS: '1', ...options.env };
+  const device = new Device(folder, { ...options, env });
+  await device.start();
+  t.after(async () => {
+    await device.stop();
+    await operator[Symbol.asyncDispose]();
+    await broker[Symbol.asyncDispose]();
+    await remove();
+  });
+  await operator.on('config/reported');
+  return { broker, operator, device };
+}
+
+test('state, info, reported and telemetry at the connection; stopped at the end, lost without a word', async (t) => {
+  const { operator, device } = await place(t);
+  const state = await operator.on('state');
+  assert.equal(state['state'], 'live');
+  const info = await operator.on('info');
+  assert.deepEqual([info['id'], info['boot'], info['protocol']], ['kitchen', state['boot'], '5']);
+  const telemetry = await operator.on('telemetry');
+  assert.deepEqual(Object.keys(telemetry['outputs'] as object), ['main']);
+  const retained = operator.heard.items.filter(({ topic }) => /state|info|reported/.test(topic));
+  assert.ok(retained.length >= 3);
+  device.stand.actual = 'degraded';
+  await operator.on('state', (value) => value['state'] === 'degraded');
+  const from = operator.heard.items.length;
+  await device.stop();
+  await operator.on('state', (value) => value['state'] === 'stopped', from);
+});
+
+test('desired is applied and proved; rejected whole with every problem; undone; and an empty payload is ignored', async (t) => {
+  const { operator } = await place(t, { react: ({ audio }) => (audio.mute ? 'degraded' : 'live') });
+  const one = await operator.desire(1, { audio: { gainDb: 3 } }, { by: 'me' });
+  assert.deepEqual([one['status'], one['by'], one['errors']], ['applied', 'me', []]);
+  await operator.on('config/reported', ({ version, proved }) => version === 1 && proved === true);
+  await operator.send('config/desired', '', { retain: true });
+  const two = await operator.desire(2, { audio: { gainDb: 'x' }, video: { fps: 1 } });
+  assert.deepEqual(
+    [two['status'], (two['errors'] as { path: string }[]).map(({ path }) => path)],
+    ['rejected', ['video.fps', 'audio.gainDb']],
+  );
+  await operator.desire(3, { audio: { mute: true } });
+  const three = await operator.on('config/reported', ({ status }) => status === 'rolled_back');
+  assert.deepEqual([three['version'], (three['reason'] as { code: string }).code], [3, 'change_undone']);
+  assert.equal((three['config'] as { audio: { gainDb: number } }).audio.gainDb, 3);
+  await operator.send('config/desired', { version: 2, config: {} });
+  const stale = await operator.on('config/reported', ({ refused }) => refused !== undefined);
+  assert.deepEqual([stale['version'], (stale['refused'] as { code: string }).code], [3, 'stale']);
+});
+
+test('groups, joined and left on the way', async (t) => {
+  const { operator, device } = await place(t, { env: { MQTT_GROUPS: 'studio' } });
+  const group = (name: string): { topic: string; retain: boolean } => ({
+    topic: `makercast/v1/_group/${name}/config/desired`,
+    retain: true,
+  });
+  const document = { version: 1, config: { audio: { mute: true }, hologram: {} } };
+  await operator.send('', document, group('studio'));
+  const joined = await operator.on(
+    'config/reported',
+    ({ groups }) => (groups as Record<string, { status: string }>)['studio']?.status === 'applied',
+  );
+  assert.deepEqual(joined['ignored'], [{ layer: 'MQTT group studio', path: 'hologram' }]);
+  await operator.send('', { version: 1, config: { audio: { gainDb: 7 } } }, group('cellar'));
+  await operator.desire(1, { mqtt: { groups: ['studio', 'cellar'] } });
+  await until(() => device.steering.resolved.settings.audio.gainDb === 7, 5000, 'second group');
+});
+
+test('commands run once, in time, and are answered', async (t) => {
+  const { operator, device } = await place(t, { env: { MQTT_ALLOW_PLAIN_SECRETS: '1' } });
+  const { stand } = device;
+  assert.equal((await operator.command('stop'))['ok'], true);
+  const failed = await operator.command('force-keyframe');
+  assert.deepEqual([failed['ok'], (failed['error'] as { code: string }).code], [false, 'command_failed']);
+  assert.equal((await operator.command('start'))['ok'], true);
+  assert.equal((await operator.command('retry-output', { output: 'main' }))['ok'], true);
+  assert.equal((await operator.command('retry-output', { output: 'other' }))['ok'], false);
+  assert.deepEqual(stand.asked, ['stop', 'force-keyframe', 'start', 'retry main']);
+
+  await operator.send('cmd/stop', { id: 'twice' });
+  await operator.send('cmd/stop', { id: 'twice' });
+  await until(() => operator.heard.items.filter(({ value }) => value?.['id'] === 'twice').length >= 4, 5000, 'answers');
+  assert.equal(stand.asked.filter((name) => name === 'stop').length, 2);
+
+  const code = async (name: string, payload: object): Promise<unknown> => {
+    const from = operator.heard.items.length;
+    await operator.send(`cmd/${name}`, payload);
+    const answer = await operator.on(`cmd/${name}/ack`, () => true, from);
+    return (answer['error'] as { code: string } | undefined)?.code;
+  };
+  assert.equal(await code('stop', { id: 'a', expires: '2020-01-01T00:00:00Z' }), 'command_expired');
+  assert.equal(await code('stop', { id: 'b', expires: 'tomorrow' }), 'command_malformed');
+  assert.equal(await code('stop', { id: 'b', args: { fast: true } }), 'command_malformed');
+  assert.equal(await code('stop', {}), 'command_malformed');
+  assert.equal(await code('explode', { id: 'c' }), 'command_unknown');
+  assert.equal(await code('stop', { id: 'd', expires: '2999-01-01T00:00:00Z' }), undefined);
+});
+
+test('a command that is retained is refused at the next connection', async (t) => {
+  const { broker, operator, device } = await place(t);
+  await operator.send('cmd/stop', { id: 'evil' }, { retain: true });
+  await operator.on('cmd/stop/ack');
+  const before = device.stand.asked.length;
+  device.stand.actual = 'live';
+  const again = new Device(device.folder, {
+    env: { MQTT_URL: broker.url, MQTT_ID: 'kitchen' },
+  });
+  await device.stop();
+  const from = operator.heard.items.length;
+  await again.start();
+  const answer = await operator.on('cmd/stop/ack', () => true, from);
+  await again.stop();
+  assert.equal((answer['error'] as { code: string }).code, 'command_retained');
+  assert.deepEqual([before, again.stand.asked], [1, []]);
+});
+
+test('without a true clock, what expires is refused', async (t) => {
+  const { operator } = await place(t, { wallMs: () => 86_400_000, builtAt: 1e12 });
+  const answer = await operator.command('stop', {}, { expires: '2999-01-01T00:00:00Z' });
+  assert.equal((answer['error'] as { code: string }).code, 'clock_not_set');
+  assert.equal((await operator.command('stop'))['ok'], true);
+});
+
+test('a secret is taken over TLS only, unless that is allowed, and never comes back', async (t) => {
+  const secret = 'geheim-4711';
+  const plain = await place(t);
+  const refused = await plain.operator.command('set-secret', { path: 'outputs.club.key', value: secret });
+  assert.match((refused['error'] as { what: string }).what, /without TLS/);
+  const { operator, device } = await place(t, { env: { MQTT_ALLOW_PLAIN_SECRETS: '1' } });
+  const set = (path: string): Promise<Record<string, unknown>> =>
+    operator.command('set-secret', { path, value: secret });
+  assert.equal((await set('outputs.club.key'))['ok'], true);
+  for (const path of ['mqtt.password', 'audio.mute', 'outputs.__proto__.key', 'outputs.constructor.key', 'x'])
+    assert.equal((await set(path))['ok'], false, path);
+  await operator.desire(1, { outputs: { club: { url: 'rtmp://h/live' } } });
+  assert.equal(device.steering.resolved.settings.outputs['club']?.key, secret);
+  assert.equal((await operator.command('diagnostics'))['ok'], true);
+  const written = operator.heard.items.filter(({ topic }) => !topic.endsWith('/cmd/set-secret'));
+  assert.doesNotMatch(written.map(({ text }) => text).join(), /geheim/);
+});
+
+test('the broker goes away and comes back: events waited, figures did not, and what is wanted is still known', async (t) => {
+  const { broker, operator, device } = await place(t, { env: { MQTT_TELEMETRY_SECONDS: '1' } });
+  await broker.kill();
+  await device.lines.waitFor(({ event }) => event === 'mqtt_unreachable', 10_000);
+  for (let i = 0; i < 150; i++) device.log.always('warn', 'test', `event ${i}`);
+  const from = operator.heard.items.length;
+  await broker.start();
+  await operator.on('event', ({ message }) => message === 'event 149', from);
+  const events = operator.heard.items.slice(from).filter(({ topic }) => topic.endsWith('/event'));
+  assert.equal(events[0]!.value['leftOut'], 51);
+  assert.equal(events.length, 100);
+  assert.equal((await operator.desire(1, { audio: { mute: true } }))['status'], 'applied');
+});
+
+test('another boot id on our own state is a clone: said, and stepped back from', async (t) => {
+  const { operator, device } = await place(t);
+  await operator.on('state', ({ state }) => state === 'live');
+  await operator.send('state', { state: 'live', boot: 'of-another' }, { retain: true });
+  await device.lines.waitFor(({ event }) => event === 'duplicate_id', 10_000);
+  assert.equal((device.mqtt.status()?.['fault'] as { code: string }).code, 'duplicate_id');
+});
+
+test('two devices of one id push each other out, and notice', async (t) => {
+  const { broker, device } = await place(t);
+  const { folder, remove } = await temporaryFolder();
+  const clone = new Device(folder, { env: { MQTT_URL: broker.url, MQTT_ID: 'kitchen' } });
+  await clone.start();
+  t.after(async () => {
+    await clone.stop();
+    await remove();
+  });
+  await until(
+    () => [device, clone].some(({ lines }) => lines.items.some(({ event }) => event === 'duplicate_id')),
+    30_000,
+    'duplicate_id',
+  );
+});

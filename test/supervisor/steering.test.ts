@@ -1,0 +1,280 @@
+/** Documents from afar: decided once, kept on the card, proved or undone, and what a crash, an upgrade or a downgrade leaves of them. */
+import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { Device, type DeviceOptions } from '../helpers/device.js';
+import { temporaryFolder } from '../helpers/command.js';
+import { until } from '../helpers/feed.js';
+import type { Decision } from '../../agent/supervisor/decision.js';
+
+const soon = { CONFIG_PROBATION_SECONDS: '1' };
+
+async function folderFor(t: TestContext): Promise<string> {
+  const { folder, remove } = await temporaryFolder();
+  t.after(remove);
+  return folder;
+}
+
+async function begun(t: TestContext, options: DeviceOptions = {}, folder?: string): Promise<Device> {
+  const device = new Device(folder ?? (await folderFor(t)), { env: soon, ...options });
+  await device.start();
+  t.after(() => device.stop());
+  return device;
+}
+
+const decided = (device: Device, layer = 'device'): Decision => device.steering.report().decisions[layer]!;
+const refusedAs = (device: Device, layer = 'device'): string | undefined =>
+  device.steering.report().refusals[layer]?.code;
+const mute = (device: Device): boolean => device.steering.resolved.settings.audio.mute;
+const muted = { audio: { mute: true } };
+
+test('the last version decided counts: repeated, stale, conflicting and built on another base', async (t) => {
+  const device = await begun(t);
+  const { steering } = device;
+  await steering.propose('device', { version: 5, config: muted, by: 'me' });
+  assert.deepEqual([decided(device).status, decided(device).version, decided(device).by], ['applied', 5, 'me']);
+  await steering.propose('device', { config: { audio: { mute: true } }, version: 5 });
+  assert.deepEqual([device.stand.applied.length, refusedAs(device)], [1, undefined]);
+  await steering.propose('device', { version: 5, config: {} });
+  assert.equal(refusedAs(device), 'version_conflict');
+  await steering.propose('device', { version: 4, config: {} });
+  assert.equal(refusedAs(device), 'stale');
+  assert.match(device.steering.report().refusals['device']!.message, /last one is 5/);
+  await steering.propose('device', { version: 7, config: {}, base: 6 });
+  assert.equal(refusedAs(device), 'base_conflict');
+  assert.ok(mute(device));
+  await steering.propose('device', { version: 7, config: {}, base: 5 });
+  assert.deepEqual([decided(device).status, refusedAs(device), mute(device)], ['applied', undefined, false]);
+});
+
+test('what is malformed is refused and changes nothing', async (t) => {
+  const device = await begun(t);
+  const bad: unknown[] = [
+    ...[null, 5, 'x', [], {}, { version: 1 }, { config: {} }, { version: 0, config: {} }, { version: 1.5, config: {} }],
+    ...[
+      { version: '1', config: {} },
+      { version: 2 ** 53, config: {} },
+      { version: 1, config: [] },
+    ],
+    ...[
+      { version: 1, config: {}, by: 5 },
+      { version: 1, config: {}, base: -1 },
+      { version: 1, config: {}, more: 1 },
+    ],
+  ];
+  for (const each of bad) {
+    await device.steering.propose('device', each);
+    assert.equal(refusedAs(device), 'document_malformed', JSON.stringify(each));
+  }
+  assert.equal(decided(device), undefined);
+});
+
+test('one wrong setting rejects the whole, with every problem by its path; a new release decides it once more', async (t) => {
+  const folder = await folderFor(t);
+  const document = { version: 1, config: { audio: { mute: true, gainDb: 99 }, video: { fps: 'x' }, hologram: 1 } };
+  const device = await begun(t, {}, folder);
+  await device.steering.propose('device', document);
+  assert.equal(decided(device).status, 'rejected');
+  assert.deepEqual(
+    decided(device)
+      .errors.map(({ path }) => path)
+      .sort(),
+    ['audio.gainDb', 'hologram', 'video.fps'],
+  );
+  assert.deepEqual([mute(device), device.stand.applied], [false, []]);
+  await device.stop();
+
+  const same = await begun(t, {}, folder);
+  const seen: unknown[] = [];
+  same.steering.onChange(() => seen.push(1));
+  await same.steering.propose('device', document);
+  assert.equal(decided(same).release, '1.0.0');
+  await same.stop();
+  const later = await begun(t, { release: '2.0.0' }, folder);
+  await later.steering.propose('device', document);
+  assert.deepEqual([decided(later).status, decided(later).release], ['rejected', '2.0.0']);
+});
+
+test('layers persist over a restart; the retained documents then change nothing', async (t) => {
+  const folder = await folderFor(t);
+  const env = { ...soon, MQTT_GROUPS: 'a,b' };
+  const device = await begun(t, { env }, folder);
+  await device.steering.propose('group b', { version: 1, config: { audio: { gainDb: 2 }, video: { loop: false } } });
+  await device.steering.propose('group a', { version: 9, config: { audio: { gainDb: 1, mute: true } } });
+  await device.steering.propose('device', { version: 3, config: { audio: { delayMs: 30 } } });
+  await device.steering.propose('group c', { version: 1, config: { audio: { gainDb: 3 } } });
+  await device.stop();
+  const again = await begun(t, { env }, folder);
+  const { audio, video } = again.steering.resolved.settings;
+  assert.deepEqual([audio.gainDb, audio.mute, audio.delayMs, video.loop], [2, true, 30, false]);
+  await again.steering.propose('group a', { version: 9, config: { audio: { gainDb: 1, mute: true } } });
+  assert.deepEqual(again.stand.applied, []);
+  const { origin, decisions } = again.steering.report();
+  assert.deepEqual(
+    [origin['audio.gainDb'], origin['audio.mute'], origin['audio.delayMs']],
+    ['MQTT group b', 'MQTT group a', 'MQTT device'],
+  );
+  assert.equal(decisions['group c'], undefined);
+});
+
+test('a group that is left takes its layer along; who joins again begins anew', async (t) => {
+  const device = await begun(t, { env: soon });
+  const { steering } = device;
+  const joined = (groups: string[]): object => ({ mqtt: { groups } });
+  await steering.propose('device', { version: 1, config: joined(['a']) });
+  await steering.propose('group a', { version: 1, config: muted });
+  assert.ok(mute(device));
+  await steering.propose('device', { version: 2, config: joined([]) });
+  assert.equal(mute(device), false);
+  await until(() => decided(device).proved, 5000, 'proof');
+  assert.equal(decided(device, 'group a'), undefined);
+  await steering.propose('device', { version: 3, config: joined(['a']) });
+  await steering.propose('group a', { version: 1, config: muted });
+  assert.ok(mute(device));
+});
+
+test('a change is proved when the stream is live after it', async (t) => {
+  const device = await begun(t);
+  await device.steering.propose('device', { version: 1, config: muted });
+  assert.deepEqual([decided(device).status, decided(device).proved], ['applied', false]);
+  await until(() => decided(device).proved, 5000, 'proof');
+  assert.equal(decided(device).status, 'applied');
+});
+
+const deadWhenMuted: DeviceOptions = { react: ({ audio }) => (audio.mute ? 'degraded' : 'live') };
+
+test('a change that takes the stream away is undone, with the reason, and not tried again', async (t) => {
+  const device = await begun(t, deadWhenMuted);
+  await device.steering.propose('device', { version: 1, config: { audio: { gainDb: 3 } } });
+  await until(() => decided(device).proved, 5000, 'proof');
+  await device.steering.propose('device', { version: 2, config: muted });
+  await until(() => decided(device).status === 'rolled_back', 5000, 'roll-back');
+  assert.match(decided(device).reason!.what, /was not live again within 1 s/);
+  const { audio } = device.steering.resolved.settings;
+  assert.deepEqual([audio.mute, audio.gainDb, device.stand.actual], [false, 3, 'live']);
+  await device.steering.propose('device', { version: 2, config: muted });
+  assert.deepEqual([decided(device).status, mute(device)], ['rolled_back', false]);
+});
+
+test('what was not live before is not undone; it is proved once it is live', async (t) => {
+  const device = await begun(t, { react: () => 'idle' });
+  await device.steering.propose('device', { version: 1, config: muted });
+  await until(async () => !/"pending": \{/.test(await state(device)), 5000, 'end of the probation');
+  assert.deepEqual([decided(device).status, decided(device).proved, mute(device)], ['applied', false, true]);
+  await device.stand.startBroadcast();
+  await until(() => decided(device).proved, 5000, 'proof');
+});
+
+const state = (device: Device): Promise<string> => readFile(path.join(device.folder, 'steering.json'), 'utf8');
+
+test('a newer change takes the place of one on probation; if it fails, what was proved last comes back', async (t) => {
+  const device = await begun(t, deadWhenMuted);
+  await device.steering.propose('device', { version: 1, config: { audio: { gainDb: 1 } } });
+  await until(() => decided(device).proved, 5000, 'proof');
+  await device.steering.propose('device', { version: 2, config: { audio: { mute: true, gainDb: 2 } } });
+  await device.steering.propose('device', { version: 3, config: { audio: { gainDb: 3 } } });
+  await until(() => decided(device).proved, 5000, 'proof');
+  assert.equal(device.steering.resolved.settings.audio.gainDb, 3);
+  await device.steering.propose('device', { version: 4, config: { audio: { gainDb: 4 } } });
+  await device.steering.propose('device', { version: 5, config: muted });
+  await until(() => decided(device).status === 'rolled_back', 5000, 'roll-back');
+  assert.equal(device.steering.resolved.settings.audio.gainDb, 3);
+});
+
+test('a change is on the card as pending before it is applied, and undone where it is found so after a crash', async (t) => {
+  const folder = await folderFor(t);
+  const seen: string[] = [];
+  const device = await begun(t, { env: { CONFIG_PROBATION_SECONDS: '600' } }, folder);
+  await device.steering.propose('device', { version: 1, config: { audio: { gainDb: 1 } } });
+  const file = path.join(folder, 'steering.json');
+  const { apply } = device.stand;
+  device.stand.apply = async (settings) => {
+    seen.push(await readFile(file, 'utf8'));
+    return apply.call(device.stand, settings);
+  };
+  await device.steering.propose('device', { version: 2, config: muted });
+  assert.match(seen[0]!, /"pending": \{/);
+  assert.match(seen[0]!, /"mute": true/);
+  const atTheCrash = await readFile(file, 'utf8');
+  await device.stop();
+  await writeFile(file, atTheCrash);
+  const after = await begun(t, {}, folder);
+  assert.deepEqual([decided(after).status, decided(after).version, mute(after)], ['rolled_back', 2, false]);
+  assert.match(decided(after).reason!.what, /cut off/);
+  await after.steering.propose('device', { version: 2, config: muted });
+  assert.equal(mute(after), false);
+});
+
+test('an end in order keeps a change on probation, unless it has taken the stream away', async (t) => {
+  const long = { CONFIG_PROBATION_SECONDS: '600' };
+  const good = await begun(t, { env: long });
+  await good.steering.propose('device', { version: 1, config: muted });
+  await good.stop();
+  const goodAgain = await begun(t, { env: long }, good.folder);
+  assert.deepEqual([decided(goodAgain).status, mute(goodAgain)], ['applied', true]);
+
+  const bad = await begun(t, { env: long, ...deadWhenMuted });
+  await bad.steering.propose('device', { version: 1, config: muted });
+  await bad.stop();
+  const badAgain = await begun(t, { env: long }, bad.folder);
+  assert.deepEqual([decided(badAgain).status, mute(badAgain)], ['rolled_back', false]);
+});
+
+test('a downgrade sets aside what it does not know and keeps it for the release that does', async (t) => {
+  const folder = await folderFor(t);
+  const device = await begun(t, {}, folder);
+  await device.steering.propose('device', { version: 1, config: muted });
+  await device.stop();
+  // As a later release would have kept it.
+  const file = path.join(folder, 'steering.json');
+  const kept = (await readFile(file, 'utf8')).replace('"mute": true', '"mute": true, "reverb": 3, "gainDb": 500');
+  await writeFile(file, kept);
+  const older = await begun(t, { release: '0.9.0' }, folder);
+  assert.deepEqual(
+    older.steering.report().ignored.map(({ path }) => path),
+    ['audio.reverb', 'audio.gainDb'],
+  );
+  assert.deepEqual([mute(older), older.own, older.steering.resolved.problems], [true, [], []]);
+  await older.steering.propose('device', { version: 1, config: muted });
+  await older.stop();
+  assert.match(await readFile(file, 'utf8'), /"reverb": 3/);
+});
+
+test('a secret is set by itself, kept, undone where it takes the stream away, and in no report', async (t) => {
+  const folder = await folderFor(t);
+  const secret = 'geheim-4711';
+  const file = { outputs: { club: { url: 'rtmp://h/live', key: 'first-key' } } };
+  const react: DeviceOptions['react'] = ({ outputs }) => (outputs['club']?.key === 'bad-key-9' ? 'degraded' : 'live');
+  const device = await begun(t, { file, react }, folder);
+  const key = (from: Device): string | undefined => from.steering.resolved.settings.outputs['club']?.key;
+  await device.steering.setSecret('outputs.club.key', secret);
+  assert.equal(key(device), secret);
+  await until(() => decided(device, 'secrets').proved, 5000, 'proof');
+  await device.steering.setSecret('outputs.club.key', 'bad-key-9');
+  await until(() => decided(device, 'secrets').status === 'rolled_back', 5000, 'roll-back');
+  assert.equal(key(device), secret);
+  assert.doesNotMatch(JSON.stringify(device.steering.report()), /geheim|first-key|bad-key/);
+  await device.stop();
+  const again = await begun(t, { file, react }, folder);
+  assert.equal(key(again), secret);
+  await again.steering.setSecret('outputs.club.key', undefined);
+  assert.equal(key(again), 'first-key');
+  await assert.rejects(again.steering.setSecret('mqtt.password', 'x'), /locked/);
+});
+
+test('a change that cannot be kept is not applied', async (t) => {
+  const folder = await folderFor(t);
+  await writeFile(path.join(folder, 'file'), '');
+  const device = await begun(t, {}, path.join(folder, 'file'));
+  await device.steering.propose('device', { version: 1, config: muted });
+  assert.deepEqual([refusedAs(device), mute(device), device.stand.applied], ['state_unwritable', false, []]);
+});
+
+test('the settings of a device whose broker may be changed come back where the new broker is not reached', async (t) => {
+  const device = await begun(t);
+  await device.steering.propose('device', { version: 1, config: { mqtt: { url: 'mqtt://127.0.0.1:1' } } });
+  await until(() => decided(device).status === 'rolled_back', 5000, 'roll-back');
+  assert.match(decided(device).reason!.what, /mqtt\./);
+  assert.equal(device.steering.resolved.settings.mqtt.url, '');
+});
