@@ -1,5 +1,5 @@
 /**
- * Writes the documentation that is generated: settings, their JSON schema, and the lists of errors and of states.
+ * Writes the documentation that is generated: settings, their JSON schema, MQTT topics, and the lists of errors and of states.
  * `node dist/agent/docs.js` writes, with `--check` it only says what is stale and ends with exit code 1.
  */
 import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { settingsPage } from './config/reference.js';
 import { jsonSchema } from './config/schema.js';
 import { faults } from './errors.js';
+import { asyncApi, mqttPage } from './interfaces/mqtt/reference.js';
 import { outputStates, states } from './media/delivery/states.js';
 
 const ACTORS = {
@@ -24,6 +25,8 @@ export function documents(): ReadonlyMap<string, string> {
     ['docs/settings.schema.json', `${JSON.stringify(jsonSchema(), undefined, 2)}\n`],
     ['docs/errors.md', errorsPage()],
     ['docs/states.md', statesPage()],
+    ['docs/mqtt.md', mqttPage()],
+    ['docs/mqtt.asyncapi.json', `${JSON.stringify(asyncApi(), undefined, 2)}\n`],
   ]);
 }
 

@@ -22,7 +22,7 @@ import { Broadcast } from './supervisor/broadcast.js';
 import { Desk } from './supervisor/commands.js';
 import { Intent } from './supervisor/intent.js';
 import { runs } from './supervisor/runs.js';
-import { statusLine } from './supervisor/status.js';
+import { statusLine, type Status } from './supervisor/status.js';
 import { Steering } from './supervisor/steering.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
@@ -34,6 +34,10 @@ const builtAt = statSync(fileURLToPath(import.meta.url)).mtimeMs;
 
 /** Under npm one Ctrl-C comes twice: from the terminal, and passed on by npm. What comes later is somebody in a hurry. */
 const echoMs = 300;
+
+/** How each interface is, by its name. */
+const waysOf = (interfaces: readonly Interface[]): Record<string, object> =>
+  Object.fromEntries(interfaces.flatMap((each) => [[each.name, each.status()]].filter(([, status]) => status)));
 
 /** Runs until it is told to stop; resolves to the exit code. */
 export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<number> {
@@ -106,7 +110,8 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
   const tell = (): void => {
     ticker = setTimeout(() => {
       void temperature().then((degrees) => {
-        const status = { ...broadcast.status(), ...(degrees === undefined ? {} : { temperature: degrees }) };
+        const warmth = degrees === undefined ? {} : { temperature: degrees };
+        const status: Status = { ...broadcast.status(), ...warmth, ways: waysOf(interfaces) };
         if (log.enabled('info')) log.always('info', 'status', statusLine(status), { status });
       });
       tell();
@@ -114,11 +119,10 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
   };
 
   const reload = async (): Promise<void> => {
-    const { problems, changed } = await steering.reload();
-    for (const line of formatProblems({ problems, warnings: steering.resolved.warnings }))
-      log.error('settings_rejected', line);
-    if (problems.length > 0) {
-      broadcast.settingsProblems(problemReports({ problems }));
+    const { changed, ...found } = await steering.reload();
+    for (const line of formatProblems(found)) log.error('settings_rejected', line);
+    if (found.problems.length > 0) {
+      broadcast.settingsProblems(problemReports(found));
       return log.error('settings_rejected', 'The edited settings are not valid; nothing has changed.');
     }
     const list = changed.map((change) => change.path).join(', ');
@@ -132,7 +136,8 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
       clearTimeout(ticker);
       tell();
     }
-    if (supervised && resolved.problems.length === 0) void source.keep(resolved.settings);
+    const good = resolved.problems.length === 0 && !steering.isOnProbation;
+    if (supervised && good) void source.keep(resolved.settings);
   });
   source.watch(() => void reload(), stopped.signal);
   watchNetwork(() => broadcast.retry(), stopped.signal);

@@ -26,6 +26,8 @@ export interface Status {
   readonly outputs: Readonly<Record<string, OutputStatus & { /** Without its secrets. */ readonly url: string }>>;
   /** Where recording is switched on. */
   readonly recording?: RecordingStatus;
+  /** How the interfaces are that are in use, by name. */
+  readonly ways?: Readonly<Record<string, object>>;
   /** °C of the processor, where there is a sensor. */
   readonly temperature?: number;
 }

@@ -79,7 +79,7 @@ export class Steering {
       const what = 'The program or the machine was cut off while a change was on probation.';
       await this.#remember(undone(this.#state, new Fault('change_undone', what).report()));
     }
-    const own = await this.#readBase();
+    const { problems: own } = await this.#readBase();
     this.#resolved = this.#resolve(this.#state.kept);
     return { resolved: this.#resolved, own };
   }
@@ -92,6 +92,11 @@ export class Steering {
 
   get resolved(): Resolved {
     return this.#resolved;
+  }
+
+  /** A change is in force that nothing has proved yet. */
+  get isOnProbation(): boolean {
+    return this.#state.pending !== undefined;
   }
 
   report(): SteeringReport {
@@ -128,17 +133,17 @@ export class Steering {
   }
 
   /** The settings file was edited. Nothing changes where it is not valid; what is wrong is the answer. */
-  reload(): Promise<{ readonly problems: Problem[]; readonly changed: readonly Change[] }> {
+  reload(): Promise<Pick<Resolved, 'problems' | 'warnings'> & { readonly changed: readonly Change[] }> {
     return this.#inTurn(async () => {
       const before = { base: this.#base, locked: this.#locked };
-      const problems = await this.#readBase();
+      const { problems, warnings } = await this.#readBase();
       if (problems.length > 0) {
         [this.#base, this.#locked] = [before.base, before.locked];
-        return { problems, changed: [] };
+        return { problems, warnings, changed: [] };
       }
       const changed = await this.#apply(this.#resolve(this.#state.kept));
       if (!this.#state.pending) await this.#remember(this.#pruned(this.#state));
-      return { problems, changed };
+      return { problems, warnings, changed };
     });
   }
 
@@ -160,11 +165,12 @@ export class Steering {
     return turn;
   }
 
-  async #readBase(): Promise<Problem[]> {
+  async #readBase(): Promise<Resolved> {
     this.#base = await this.read();
-    const { settings, problems } = resolve(this.#base);
-    this.#locked = settings.config.locked;
-    return problems;
+    const resolved = resolve(this.#base);
+    this.#locked = resolved.settings.config.locked;
+    this.#helm?.log.redactor.add(resolved.secrets);
+    return resolved;
   }
 
   /** `strict`: the layer that is new, which is to be right in everything. */

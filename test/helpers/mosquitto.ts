@@ -1,10 +1,12 @@
 /** A real Mosquitto on free loopback ports, and a client of it that hears everything. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { connectAsync, type IClientOptions, type IPublishPacket, type MqttClient } from 'mqtt';
 import { ended, freePorts, mortal, temporaryFolder } from './command.js';
 import { Feed, until, within } from './feed.js';
+import { root } from './root.js';
+import type { Authority } from './tls.js';
 
 const deadlineMs = 10_000;
 
@@ -89,10 +91,11 @@ export class Mosquitto implements AsyncDisposable {
     readonly folder: string,
     readonly port: number,
     private readonly remove: () => Promise<void>,
+    private readonly host = 'mqtt://127.0.0.1',
   ) {}
 
   get url(): string {
-    return `mqtt://127.0.0.1:${this.port}`;
+    return `${this.host}:${this.port}`;
   }
 
   async start(): Promise<void> {
@@ -137,6 +140,26 @@ export class Mosquitto implements AsyncDisposable {
     await this.kill();
     await this.remove();
   }
+}
+
+/** Starts Mosquitto with the example of docs/, moved to a folder and a port of its own, and nothing else changed. */
+export async function startExampleMosquitto(authority: Authority): Promise<Mosquitto> {
+  const { folder, remove } = await temporaryFolder();
+  const [port] = (await freePorts(1)) as [number];
+  const example = (name: string): Promise<string> => readFile(path.join(root, 'docs/mosquitto', name), 'utf8');
+  const server = await authority.sign('localhost');
+  const conf = (await example('mosquitto.conf'))
+    .replace('listener 8883', `user root\nlistener ${port} 127.0.0.1`)
+    .replace('/etc/mosquitto/certs/ca.pem', authority.ca)
+    .replace('/etc/mosquitto/certs/server.pem', server.cert)
+    .replace('/etc/mosquitto/certs/server.key', server.key)
+    .replace('/etc/mosquitto/acl', path.join(folder, 'acl'))
+    .replace('/var/lib/mosquitto/', `${folder}/`);
+  await writeFile(path.join(folder, 'mosquitto.conf'), conf);
+  await writeFile(path.join(folder, 'acl'), await example('acl'), { mode: 0o600 });
+  const broker = new Mosquitto(folder, port, remove, 'mqtts://localhost');
+  await broker.start();
+  return broker;
 }
 
 /** Starts Mosquitto with `lines` after `listener` on a free port; anonymous clients may do everything unless `lines` says otherwise. */

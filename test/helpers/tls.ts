@@ -1,5 +1,5 @@
 /** A TLS server with a certificate of its own in front of a plain port: what turns an RTMP server into an RTMPS one. */
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import path from 'node:path';
 import { createServer } from 'node:tls';
@@ -38,6 +38,36 @@ export async function makeCertificate(
     ...['-addext', `subjectAltName=DNS:${host},IP:127.0.0.1`, '-keyout', key, '-out', certificate],
   ]);
   return { key, certificate };
+}
+
+/** A certificate authority of its own, and what it signs: PEM files. */
+export interface Authority {
+  readonly ca: string;
+  /** Certificate and key for a name (CN), which as a server's is also good for 127.0.0.1. */
+  sign(name: string, days?: number): Promise<{ readonly cert: string; readonly key: string }>;
+}
+
+export async function makeAuthority(folder: string): Promise<Authority> {
+  const file = (name: string): string => path.join(folder, name);
+  const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+  const request = ['req', ...newKey];
+  await run('openssl', [
+    ...[...request, '-x509', '-days', '2', '-subj', '/CN=authority'],
+    ...['-keyout', file('ca.key'), '-out', file('ca.pem')],
+  ]);
+  return {
+    ca: file('ca.pem'),
+    async sign(name, days = 2) {
+      const [key, csr, cert] = [file(`${name}.key`), file(`${name}.csr`), file(`${name}.pem`)];
+      await run('openssl', [...request, '-subj', `/CN=${name}`, '-keyout', key, '-out', csr]);
+      await writeFile(file(`${name}.ext`), `subjectAltName=DNS:${name},IP:127.0.0.1\n`);
+      await run('openssl', [
+        ...['x509', '-req', '-in', csr, '-CA', file('ca.pem'), '-CAkey', file('ca.key'), '-CAcreateserial'],
+        ...['-days', String(days), '-extfile', file(`${name}.ext`), '-out', cert],
+      ]);
+      return { cert, key };
+    },
+  };
 }
 
 /** Listens with TLS on a free port of 127.0.0.1 and passes everything on to `targetPort` there. */

@@ -42,6 +42,7 @@ const mostTakeovers = 2;
 const own = ['url', 'username', 'password', 'ca', 'cert', 'key', 'baseTopic', 'id'] as const;
 
 export class Mqtt implements Interface {
+  readonly name = 'mqtt';
   readonly #boot = randomUUID();
   #id = '';
   #settings: MqttSettings | undefined;

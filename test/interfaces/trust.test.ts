@@ -1,0 +1,166 @@
+/** Who may do what, at a Mosquitto with exactly the configuration of docs/mosquitto/: TLS, certificates, and each rule of the list. */
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { after, before, describe, test } from 'node:test';
+import { connectAsync, type IClientOptions, type MqttClient } from 'mqtt';
+import { temporaryFolder } from '../helpers/command.js';
+import { Device } from '../helpers/device.js';
+import { Feed } from '../helpers/feed.js';
+import { startExampleMosquitto, type Mosquitto, type Operator } from '../helpers/mosquitto.js';
+import { makeAuthority, type Authority } from '../helpers/tls.js';
+
+const group = (name: string): string => `makercast/v1/_group/${name}/config/desired`;
+
+describe('the example configuration of Mosquitto', () => {
+  let authority: Authority;
+  let broker: Mosquitto;
+  let operator: Operator;
+  let folder: string;
+  let remove: () => Promise<void>;
+  const clients: MqttClient[] = [];
+
+  const credentials = async (name: string): Promise<IClientOptions> => {
+    const { cert, key } = await authority.sign(name);
+    const [ca, certificate, privateKey] = await Promise.all([authority.ca, cert, key].map((file) => readFile(file)));
+    return { ca: ca!, cert: certificate!, key: privateKey!, protocolVersion: 5, reconnectPeriod: 0 };
+  };
+  const as = async (name: string): Promise<MqttClient> => {
+    const client = await connectAsync(broker.url, await credentials(name));
+    clients.push(client);
+    return client;
+  };
+
+  before(async () => {
+    ({ folder, remove } = await temporaryFolder());
+    authority = await makeAuthority(folder);
+    broker = await startExampleMosquitto(authority);
+    operator = await broker.operator('kitchen', await credentials('operator'));
+  });
+  after(async () => {
+    for (const client of clients) await client.endAsync(true);
+    await operator[Symbol.asyncDispose]();
+    await broker[Symbol.asyncDispose]();
+    await remove();
+  });
+
+  /** Publishes as `client`; whether the operator has heard it before something that follows it. */
+  const isWritten = async (client: MqttClient, own: string, topic: string): Promise<boolean> => {
+    const from = operator.heard.items.length;
+    const mark = `mark ${from} ${Math.random()}`;
+    // Version 5 says so itself where it is refused; what counts is what others hear.
+    await client.publishAsync(topic, JSON.stringify({ mark }), { qos: 1 }).catch(() => undefined);
+    await client.publishAsync(`makercast/v1/${own}/event`, JSON.stringify({ mark, last: true }), { qos: 1 });
+    await operator.heard.waitFor(({ value }) => value?.['mark'] === mark && value['last'] === true, 10_000, from);
+    return operator.heard.items.slice(from).some(({ value, topic: at }) => at === topic && value?.['mark'] === mark);
+  };
+
+  /** Whether what the operator writes to `topic` reaches `client`, which reads its own state for comparison. */
+  const isRead = async (client: MqttClient, own: string, topic: string): Promise<boolean> => {
+    const heard = new Feed<string>('messages at the device');
+    client.removeAllListeners('message').on('message', (at) => heard.push(at));
+    await client.subscribeAsync([topic, `makercast/v1/${own}/cmd/+`], { qos: 1 }).catch(() => undefined);
+    await operator.client.publishAsync(topic, '{}', { qos: 1 }).catch(() => undefined);
+    const last = `makercast/v1/${own}/cmd/mark${heard.items.length}`;
+    await operator.client.publishAsync(last, '{}', { qos: 1 });
+    await heard.waitFor((at) => at === last, 10_000);
+    return heard.items.includes(topic);
+  };
+
+  test('a device goes by its certificate: documents of its own and of its group, commands, and secrets over TLS', async () => {
+    const { cert, key } = await authority.sign('kitchen');
+    await using device = new Device(folder, {
+      env: {
+        ...{ MQTT_URL: broker.url, MQTT_ID: 'kitchen', MQTT_GROUPS: 'studio', CONFIG_PROBATION_SECONDS: '1' },
+        ...{ MQTT_CA: authority.ca, MQTT_CERT: cert, MQTT_KEY: key },
+      },
+    });
+    await device.start();
+    await operator.on('state', ({ state }) => state === 'live');
+    assert.equal((await operator.desire(1, { audio: { gainDb: 3 } }))['status'], 'applied');
+    await operator.client.publishAsync(group('studio'), '{"version":1,"config":{"audio":{"mute":true}}}', { qos: 1 });
+    await operator.on('config/reported', ({ groups }) => JSON.stringify(groups).includes('"applied"'));
+    const set = await operator.command('set-secret', { path: 'outputs.club.key', value: 'geheim-4711' });
+    assert.deepEqual([set['ok'], set['error']], [true, undefined]);
+  });
+
+  test('a device writes what is its own', async () => {
+    const kitchen = await as('kitchen');
+    for (const topic of ['state', 'info', 'config/reported', 'cmd/stop/ack', 'telemetry', 'event'])
+      assert.ok(await isWritten(kitchen, 'kitchen', `makercast/v1/kitchen/${topic}`), topic);
+  });
+
+  test('a device writes nothing else: no desired, no command, nothing of another device or a group', async () => {
+    const kitchen = await as('kitchen');
+    const forbidden = [
+      ...['config/desired', 'cmd/stop', 'else'].map((name) => `makercast/v1/kitchen/${name}`),
+      ...['state', 'config/desired', 'config/reported', 'cmd/stop', 'cmd/stop/ack', 'event'].map(
+        (name) => `makercast/v1/cellar/${name}`,
+      ),
+      ...[group('studio'), 'makercast/v1/_group/state', 'makercast/other', 'homeassistant/device/cellar/config'],
+    ];
+    for (const topic of forbidden) assert.ok(!(await isWritten(kitchen, 'kitchen', topic)), topic);
+  });
+
+  test('a device reads what is wanted of it and of its groups, and of nobody else', async () => {
+    const kitchen = await as('kitchen');
+    for (const topic of ['makercast/v1/kitchen/config/desired', 'makercast/v1/kitchen/cmd/stop', group('studio')])
+      assert.ok(await isRead(kitchen, 'kitchen', topic), topic);
+    for (const topic of ['makercast/v1/cellar/config/desired', 'makercast/v1/cellar/cmd/stop', group('cellar')])
+      assert.ok(!(await isRead(kitchen, 'kitchen', topic)), topic);
+    const cellar = await as('cellar');
+    assert.ok(!(await isRead(cellar, 'cellar', group('studio'))), 'who is not in the group');
+    assert.ok(!(await isRead(cellar, 'cellar', 'makercast/v1/kitchen/config/desired')));
+  });
+
+  test('an operator writes no state, report or answer for a device', async () => {
+    for (const name of ['state', 'config/reported', 'cmd/stop/ack', 'event', 'info', 'telemetry']) {
+      const from = operator.heard.items.length;
+      const topic = `makercast/v1/kitchen/${name}`;
+      await operator.client.publishAsync(topic, '{"forged":true}', { qos: 1 }).catch(() => undefined);
+      await operator.send('cmd/mark', { mark: name });
+      await operator.heard.waitFor(({ value }) => value?.['mark'] === name, 10_000, from);
+      assert.ok(!operator.heard.items.slice(from).some(({ topic: at }) => at === topic), name);
+    }
+  });
+
+  test('a user named _group owns nothing', async () => {
+    const nobody = await as('_group');
+    const from = operator.heard.items.length;
+    for (const topic of [group('studio'), 'makercast/v1/_group/state', 'makercast/v1/_group/cmd/x/ack'])
+      await nobody.publishAsync(topic, '{"forged":true}', { qos: 1 }).catch(() => undefined);
+    await operator.send('cmd/mark', { mark: 'after' });
+    await operator.heard.waitFor(({ value }) => value?.['mark'] === 'after', 10_000, from);
+    assert.ok(!operator.heard.items.slice(from).some(({ topic }) => topic.includes('_group')));
+  });
+
+  test('without a certificate, with one of another authority, or without TLS, nobody comes in', async () => {
+    const { folder: elsewhere, remove: away } = await temporaryFolder();
+    const other = await makeAuthority(elsewhere);
+    const forged = await other.sign('operator');
+    const { ca } = await credentials('operator');
+    const [cert, key] = await Promise.all([readFile(forged.cert), readFile(forged.key)]);
+    const tries: [string, IClientOptions][] = [
+      [broker.url, { ca: ca as Buffer }],
+      [broker.url, { ca: ca as Buffer, cert, key }],
+      [broker.url.replace('mqtts://localhost', 'mqtt://127.0.0.1'), {}],
+    ];
+    for (const [url, options] of tries)
+      await assert.rejects(connectAsync(url, { ...options, reconnectPeriod: 0, connectTimeout: 5000 }, false));
+    await away();
+  });
+
+  test('a device says what is wrong where it does not trust the broker, or the broker does not trust it', async () => {
+    const { folder: data, remove: away } = await temporaryFolder();
+    const faultOf = async (env: Record<string, string>): Promise<string> => {
+      const device = new Device(data, { env: { MQTT_URL: broker.url, MQTT_ID: 'x', ...env } });
+      await device.start();
+      const { event } = await device.lines.waitFor((line) => /^(mqtt_|clock_)/.test(line.event), 10_000);
+      await device.stop();
+      return event;
+    };
+    assert.equal(await faultOf({}), 'mqtt_tls');
+    assert.equal(await faultOf({ MQTT_CA: '/nowhere/ca.pem' }), 'mqtt_tls');
+    assert.match(await faultOf({ MQTT_CA: authority.ca }), /mqtt_(tls|unreachable)/);
+    await away();
+  });
+});
