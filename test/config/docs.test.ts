@@ -9,6 +9,7 @@ import { isOutputRow, rows } from '../../agent/config/settings.js';
 import { documents, stale } from '../../agent/docs.js';
 import { faults } from '../../agent/errors.js';
 import { root } from '../helpers/root.js';
+import { accepts, type Json } from '../helpers/schema.js';
 import { settings } from './arbitraries.js';
 
 test('the generated documentation is fresh', () => {
@@ -23,69 +24,6 @@ test('every setting, variable and error is documented', () => {
   }
   for (const code of Object.keys(faults)) assert.ok(documents().get('docs/errors.md')?.includes(`\`${code}\``), code);
 });
-
-type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
-
-/** The keywords of JSON schema that ours uses; any other one fails the test. */
-function accepts(schema: Record<string, unknown>, value: Json): boolean {
-  const type = value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value;
-  const object = type === 'object' ? (value as Record<string, Json>) : undefined;
-  return Object.entries(schema).every(([keyword, rule]) => {
-    switch (keyword) {
-      case '$schema':
-      case 'title':
-      case 'description':
-      case 'default':
-      case 'writeOnly':
-        return true;
-      case 'type':
-        return [rule as string | string[]]
-          .flat()
-          .some((one) => one === type || (one === 'integer' && Number.isInteger(value)));
-      case 'enum':
-        return (rule as Json[]).includes(value);
-      case 'const':
-        return value === rule;
-      case 'anyOf':
-        return (rule as Record<string, unknown>[]).some((one) => accepts(one, value));
-      case 'not':
-        return !accepts(rule as Record<string, unknown>, value);
-      case 'minimum':
-        return typeof value !== 'number' || value >= (rule as number);
-      case 'maximum':
-        return typeof value !== 'number' || value <= (rule as number);
-      case 'multipleOf':
-        return typeof value !== 'number' || value % (rule as number) === 0;
-      case 'minLength':
-        return typeof value !== 'string' || value.length >= (rule as number);
-      case 'maxLength':
-        return typeof value !== 'string' || value.length <= (rule as number);
-      case 'pattern':
-        return typeof value !== 'string' || new RegExp(rule as string, 'u').test(value);
-      case 'maxItems':
-        return !Array.isArray(value) || value.length <= (rule as number);
-      case 'items':
-        return !Array.isArray(value) || value.every((item) => accepts(rule as Record<string, unknown>, item));
-      case 'maxProperties':
-        return !object || Object.keys(object).length <= (rule as number);
-      case 'propertyNames':
-        return Object.keys(object ?? {}).every((name) => accepts(rule as Record<string, unknown>, name));
-      case 'properties':
-        return Object.entries(rule as Record<string, Record<string, unknown>>).every(
-          ([name, sub]) => !object || !Object.hasOwn(object, name) || accepts(sub, object[name] ?? null),
-        );
-      case 'additionalProperties': {
-        const known = Object.keys((schema['properties'] as object | undefined) ?? {});
-        const more = Object.entries(object ?? {}).filter(([name]) => !known.includes(name));
-        return rule === false
-          ? more.length === 0
-          : more.every(([, item]) => accepts(rule as Record<string, unknown>, item));
-      }
-      default:
-        return assert.fail(`keyword ${keyword} is not known here`);
-    }
-  });
-}
 
 function problems(values: unknown): string[] {
   return resolve({ file: { name: 'f', values }, env: {} }).problems.map((problem) => problem.message);

@@ -1,6 +1,7 @@
 /** A real Mosquitto on free loopback ports, and a client of it that hears everything. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
+import type { Socket } from 'node:net';
 import path from 'node:path';
 import { connectAsync, type IClientOptions, type IPublishPacket, type MqttClient } from 'mqtt';
 import { ended, freePorts, mortal, temporaryFolder } from './command.js';
@@ -120,11 +121,17 @@ export class Mosquitto implements AsyncDisposable {
     );
   }
 
-  /** A client that hears all below the base topic of the device `id`. */
-  async operator(id: string, options: IClientOptions = {}, url = this.url): Promise<Operator> {
+  /** A client that hears all below the base topic, or only `names` of the device `id`. */
+  async operator(
+    id: string,
+    options: IClientOptions = {},
+    url = this.url,
+    names?: readonly string[],
+  ): Promise<Operator> {
     const client = await connectAsync(url, { reconnectPeriod: 200, ...options });
+    (client.stream as unknown as Partial<Socket>).setNoDelay?.(true);
     const operator = new Operator(client, `makercast/v1/${id}`);
-    await client.subscribeAsync('makercast/v1/#', { qos: 1 });
+    await client.subscribeAsync(names?.map((name) => `${operator.prefix}/${name}`) ?? ['makercast/v1/#'], { qos: 1 });
     return operator;
   }
 
@@ -169,7 +176,7 @@ export async function startMosquitto(lines: readonly string[] = ['allow_anonymou
   // Started by root it becomes the user mosquitto, unless told otherwise, and could then not read what is in here.
   await writeFile(
     path.join(folder, 'mosquitto.conf'),
-    [`user root`, `listener ${port} 127.0.0.1`, ...lines, ''].join('\n'),
+    [`user root`, 'set_tcp_nodelay true', `listener ${port} 127.0.0.1`, ...lines, ''].join('\n'),
   );
   const broker = new Mosquitto(folder, port, remove);
   await broker.start();

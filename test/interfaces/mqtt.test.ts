@@ -4,7 +4,12 @@ import { test, type TestContext } from 'node:test';
 import { Device, type DeviceOptions } from '../helpers/device.js';
 import { temporaryFolder } from '../helpers/command.js';
 import { until } from '../helpers/feed.js';
+import { misfits } from '../helpers/schema.js';
+import { topics } from '../../agent/interfaces/mqtt/topics.js';
 import { startMosquitto, type Mosquitto, type Operator } from '../helpers/mosquitto.js';
+
+/** Not what a test has put on the device's own topics. */
+const isOurs = ({ text }: { readonly text: string }): boolean => text !== '' && !text.includes('of-another');
 
 interface Place {
   readonly broker: Mosquitto;
@@ -21,6 +26,7 @@ async function place(t: TestContext, options: DeviceOptions = {}): Promise<Place
   await device.start();
   t.after(async () => {
     await device.stop();
+    assert.deepEqual(misfits(operator.heard.items.filter(isOurs), topics, operator.prefix), []);
     await operator[Symbol.asyncDispose]();
     await broker[Symbol.asyncDispose]();
     await remove();

@@ -1,6 +1,7 @@
 /** The connection to the broker: made, watched, made again with backoff; it holds nothing back while there is none. */
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import type { Socket } from 'node:net';
 import type { IClientOptions, MqttClient, connect as mqttConnect } from 'mqtt';
 import type { Clock } from '../../clock.js';
 import type { MqttSettings } from '../../config/settings.js';
@@ -136,6 +137,8 @@ export class Connection {
     client.on('connect', () =>
       mine(() => {
         this.#connected = true;
+        // Small packets wait up to 40 ms for the acknowledgement of the one before, otherwise.
+        (client.stream as unknown as Partial<Socket>).setNoDelay?.(true);
         this.subscribe(this.events.topics());
         this.events.connected(this.#protocol);
       }),
