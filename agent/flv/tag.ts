@@ -4,8 +4,9 @@
 export const tagHeaderBytes = 11;
 /** Bytes after a tag's body: its whole size once more. */
 const tagTrailerBytes = 4;
-/** `FLV`, version, flags, header size, and the size of a tag that is not there. */
-const fileHeaderBytes = 13;
+/** `FLV`, version, flags (sound and picture), header size, and the size of a tag that is not there. */
+export const fileHeader = Buffer.from([0x46, 0x4c, 0x56, 1, 5, 0, 0, 0, 9, 0, 0, 0, 0]);
+const fileHeaderBytes = fileHeader.length;
 
 /** One whole FLV tag (header, body, trailer) as it stands in a file. */
 export type Tag = Buffer;

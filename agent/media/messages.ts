@@ -81,6 +81,8 @@ export type ToDelivery =
   | { readonly type: 'delay'; readonly audioMs: number }
   /** Try again now what waits for its time, of all outputs or of the one that is named. */
   | { readonly type: 'retry'; readonly output?: string }
+  /** Answer with the last keyframe. */
+  | { readonly type: 'picture' }
   /** Close every output in order, then exit. */
   | { readonly type: 'halt' };
 
@@ -137,6 +139,8 @@ export type FromDelivery =
   | { readonly type: 'ready' }
   /** What follows may take a while, in which nothing is said. */
   | { readonly type: 'busy' }
+  /** An FLV file (base64) of the last keyframe; nothing where there is none. */
+  | { readonly type: 'picture'; readonly flv?: string }
   /** At every change of an output's state. */
   | { readonly type: 'output'; readonly name: string; readonly status: OutputStatus }
   /** At every change of the recording's state. */

@@ -3,8 +3,8 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { cost, type Change } from '../config/cost.js';
 import type { Settings } from '../config/settings.js';
-import type { Fault } from '../errors.js';
-import { type FaultReport } from '../errors.js';
+import { Fault, type FaultReport } from '../errors.js';
+import { jpegOf } from '../machine/snapshot.js';
 import { Child } from '../media/child.js';
 import { memoryLimit } from '../media/memory.js';
 import type {
@@ -44,6 +44,8 @@ export interface Surroundings extends Studio {
   readonly ended: () => void;
 }
 
+/** Delivery answers at once, or not at all. */
+const pictureMs = 3000;
 /** Delivery beats once a second, to be woken seldom. */
 const hungMs = 2000;
 /**
@@ -69,6 +71,7 @@ export class Broadcast {
   #hub: HubStatus | undefined;
   #state: 'idle' | 'on' | 'ended' | 'stopping' = 'idle';
   #finishing = false;
+  #pictureWanted: ((flv: string | undefined) => void)[] = [];
   #wanted: Wanted = 'on';
   /** What changes the state goes one after the other: a start in the middle of a stop would be lost in it. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -139,6 +142,19 @@ export class Broadcast {
     if (this.#state !== 'on' || !this.#programme.isPlaying) return false;
     this.#programme.keyframe();
     return true;
+  }
+
+  /** The last keyframe as a JPEG. Throws a Fault where there is none, or it cannot be decoded. */
+  async snapshot(): Promise<Buffer> {
+    const flv = await new Promise<string | undefined>((resolve) => {
+      if (this.#state !== 'on') return resolve(undefined);
+      this.#pictureWanted.push(resolve);
+      this.#delivery.send({ type: 'picture' });
+      setTimeout(() => resolve(undefined), pictureMs).unref();
+    });
+    if (flv === undefined)
+      throw new Fault('command_failed', 'There is no picture on the air.', 'Start the broadcast first.');
+    return jpegOf(Buffer.from(flv, 'base64'), this.#folder);
   }
 
   /** A new pipeline, from what the machine is now. False where nothing is on the air. */
@@ -340,6 +356,9 @@ export class Broadcast {
         return this.#outputs.heard(message.name, message.status);
       case 'recording':
         return this.#heardRecording(message.status);
+      case 'picture':
+        for (const resolve of this.#pictureWanted.splice(0)) resolve(message.flv);
+        return;
       case 'keyframe':
         return this.#programme.keyframe();
       case 'beat':

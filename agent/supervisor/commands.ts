@@ -15,6 +15,7 @@ export const commands = {
     args: object({ output: optional(text('Name of one; without it all.', { maxLength: 32 })) }),
   },
   'force-keyframe': { doc: 'Ask the encoder for a keyframe.', args: none },
+  snapshot: { doc: 'The last keyframe as a JPEG (base64, in `result.jpeg`).', args: none },
   'set-secret': {
     doc: 'Set a secret setting of this device, or forget it where there is no value. Over TLS only, unless `mqtt.allowPlainSecrets`.',
     args: object({

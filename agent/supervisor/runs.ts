@@ -31,6 +31,7 @@ export function runs({
       return Promise.resolve();
     },
     'force-keyframe': () => Promise.resolve(mustBeOn(broadcast.forceKeyframe())),
+    snapshot: async () => ({ jpeg: (await broadcast.snapshot()).toString('base64') }),
     async 'set-secret'({ path, value }) {
       const named = !path.startsWith('outputs.') || OUTPUT_NAME.test(outputName(path));
       if (!rowOf(path)?.secret || !named)

@@ -72,6 +72,10 @@ export class Stand {
     return Promise.resolve(this.actual !== 'idle');
   }
 
+  snapshot(): Promise<Buffer> {
+    return Promise.resolve(Buffer.from([0xff, 0xd8]));
+  }
+
   forceKeyframe(): boolean {
     this.asked.push('force-keyframe');
     return this.actual !== 'idle';

@@ -158,6 +158,7 @@ export class Connection {
     if (unspoken) this.#protocol = this.#protocol === '5' ? '3.1.1' : '5';
     this.#drop();
     if (this.#stopped) return;
+    if (unspoken && this.#protocol === '3.1.1') return void this.#open();
     this.events.lost(explained(error, wasConnected, this.settings.url, this.clockIsSet()));
     this.#backoff.again(() => void this.#open());
   }

@@ -356,8 +356,9 @@ export class Mqtt implements Interface {
     connection = this.#connection,
   ): boolean {
     const { redactor } = this.around.log;
-    const text = JSON.stringify(payload, (_, value: unknown) =>
-      typeof value === 'string' ? redactor.redact(value) : value,
+    // In a picture a short secret would be found that is none.
+    const text = JSON.stringify(payload, (name, value: unknown) =>
+      typeof value === 'string' && name !== 'jpeg' ? redactor.redact(value) : value,
     );
     return connection?.publish(topic, text, { qos, retain }) ?? false;
   }

@@ -1,6 +1,7 @@
 /** The switchboard of FLV tags: one timeline in, every output out. Keeps what a new output needs to join. */
 import { formatOf, metadataTag, type StreamFormat } from '../../flv/metadata.js';
 import {
+  fileHeader,
   isAvcHeader,
   isEndOfSequence,
   isKeyframe,
@@ -29,6 +30,7 @@ export class Hub {
   readonly #headers: { metadata?: Tag; video?: Tag; audio?: Tag } = {};
   /** From the last keyframe on; empty where there is none or it grew too long. */
   #group: Placed[] = [];
+  #keyframe: Tag | undefined;
   #groupBytes = 0;
   #frames = 0;
   #bytes = 0;
@@ -83,6 +85,12 @@ export class Hub {
     return first ? [...this.headers(first.atMs), ...this.#group] : [];
   }
 
+  /** An FLV file of the last keyframe alone, its header before it. */
+  picture(): Buffer | undefined {
+    const { video } = this.#headers;
+    return video && this.#keyframe && Buffer.concat([fileHeader, video, this.#keyframe]);
+  }
+
   /** Metadata and sequence headers, as they must precede a keyframe. */
   headers(atMs: number): Placed[] {
     const { metadata, video, audio } = this.#headers;
@@ -122,6 +130,7 @@ export class Hub {
     if (isKeyframe(tag)) {
       this.#keyframeSeconds = (placed.atMs - this.#lastKeyframeMs) / 1000;
       this.#lastKeyframeMs = placed.atMs;
+      this.#keyframe = tag;
       this.#group = [];
       this.#groupBytes = 0;
     } else if (this.#group.length === 0) {

@@ -43,6 +43,11 @@ const peer = serve<ToDelivery, FromDelivery>({
         for (const [name, output] of outputs)
           if (message.output === undefined || message.output === name) output.retry();
         return;
+      case 'picture': {
+        const flv = hub.picture();
+        peer.send({ type: 'picture', ...(flv ? { flv: flv.toString('base64') } : {}) });
+        return;
+      }
       case 'halt':
         return;
     }

@@ -1,0 +1,44 @@
+/** Another broker, which speaks 3.1.1 only. */
+import assert from 'node:assert/strict';
+import { createServer, type AddressInfo } from 'node:net';
+import { test } from 'node:test';
+import { Aedes } from 'aedes';
+import { connectAsync } from 'mqtt';
+import { temporaryFolder } from '../helpers/command.js';
+import { Device } from '../helpers/device.js';
+import { Operator } from '../helpers/mosquitto.js';
+
+test('aedes: the device falls back to MQTT 3.1.1, and all works as with 5', async () => {
+  const { folder, remove } = await temporaryFolder();
+  const broker = await Aedes.createBroker();
+  const server = createServer((socket) => broker.handle(socket));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `mqtt://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const operator = new Operator(await connectAsync(url), 'makercast/v1/kitchen');
+  await operator.client.subscribeAsync('makercast/v1/#', { qos: 1 });
+  const device = new Device(folder, { env: { MQTT_URL: url, MQTT_ID: 'kitchen', CONFIG_PROBATION_SECONDS: '1' } });
+  await device.start();
+
+  const info = await operator.on('info');
+  assert.equal(info['protocol'], '3.1.1');
+  assert.equal((await operator.desire(1, { audio: { mute: true } }))['status'], 'applied');
+  await operator.on('config/reported', ({ proved }) => proved === true);
+  assert.equal((await operator.desire(2, { audio: { mute: 1 } }))['status'], 'rejected');
+  assert.equal((await operator.command('stop'))['ok'], true);
+  await operator.send('cmd/start', { id: 'evil' }, { retain: true });
+  await device.stop();
+  await operator.on('state', ({ state }) => state === 'stopped');
+  const from = operator.heard.items.length;
+  const again = new Device(folder, { env: { MQTT_URL: url, MQTT_ID: 'kitchen' } });
+  await again.start();
+  const answer = await operator.on('cmd/start/ack', () => true, from);
+  assert.equal((answer['error'] as { code: string }).code, 'command_retained');
+  const reported = await operator.on('config/reported', ({ version }) => version === 2, from);
+  assert.equal((reported['config'] as { audio: { mute: boolean } }).audio.mute, true);
+
+  await again.stop();
+  await operator[Symbol.asyncDispose]();
+  await new Promise<void>((resolve) => broker.close(() => resolve()));
+  await new Promise((resolve) => server.close(resolve));
+  await remove();
+});
