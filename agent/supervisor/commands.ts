@@ -1,14 +1,27 @@
 /** What can be asked for besides settings: the commands, and the desk where each runs once, in time, or is refused with a reason. */
 import { Fault, type FaultReport } from '../errors.js';
 import type { Storage } from '../machine/storage.js';
-import { misfit, object, optional, text, type Of } from './shape.js';
+import { anything, flag, misfit, object, optional, text, type Of, type Shape } from './shape.js';
 
 const none = object({});
 
-/** Each command: what it takes. `durable`: it ends this process or the machine, so its id is on the card before it runs. */
+/**
+ * Each command: what it takes. `durable`: it ends this process or the machine, so its id is on the card before it runs.
+ * `repeatable`: it says how something is to be, so that it may come again under the same id.
+ */
 export const commands = {
   start: { doc: 'Go on the air, now and after every restart.', args: none },
   stop: { doc: 'Go off the air, until `start`.', args: none },
+  'on-air': {
+    doc: '`start` or `stop`. May come again under the same `id`.',
+    args: object({ on: flag() }),
+    repeatable: true,
+  },
+  adjust: {
+    doc: 'Change one setting in the layer of the page, or take it out of there where there is no value. May come again under the same `id`.',
+    args: object({ path: text('Such as video.bitrateKbps.', { maxLength: 128 }), value: optional(anything()) }),
+    repeatable: true,
+  },
   'restart-media': { doc: 'A new pipeline from what the machine is now; the stream goes on.', args: none },
   'retry-output': {
     doc: 'Try outputs again now that wait for their next try.',
@@ -24,7 +37,7 @@ export const commands = {
     }),
   },
   diagnostics: { doc: 'All that is known of settings and state, without secrets.', args: none },
-} as const satisfies Record<string, { doc: string; args: ReturnType<typeof object>; durable?: true }>;
+} as const satisfies Record<string, { doc: string; args: Shape<unknown>; durable?: true; repeatable?: true }>;
 
 export type CommandName = keyof typeof commands;
 export const commandNames = Object.keys(commands) as CommandName[];
@@ -90,7 +103,7 @@ export class Desk {
       return refused(id, new Fault('command_malformed', `A command was not understood: ${wrong}.`));
     const { expires, args = {} } = given as Of<typeof request>;
     const known = this.#answers.get(id);
-    if (known) return known;
+    if (known && !(isCommand(name) && 'repeatable' in commands[name])) return known;
     const fault = this.#refusal(name, expires, args);
     if (fault || !isCommand(name)) return refused(id, fault ?? unknown());
     if (this.#running >= mostAtOnce)

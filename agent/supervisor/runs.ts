@@ -18,6 +18,8 @@ export function runs({
   return {
     start: () => broadcast.startBroadcast(),
     stop: () => broadcast.stopBroadcast(),
+    'on-air': ({ on }) => (on ? broadcast.startBroadcast() : broadcast.stopBroadcast()),
+    adjust: ({ path, value }) => steering.adjust(path, value),
     'restart-media': async () => mustBeOn(await broadcast.restartMedia()),
     async 'retry-output'({ output }) {
       const { outputs } = broadcast.status();

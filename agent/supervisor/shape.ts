@@ -43,6 +43,7 @@ export const list = <T>(item: Shape<T>, doc?: string): Shape<readonly T[]> => ({
 export const map = <T>(item: Shape<T>, doc?: string): Shape<Readonly<Record<string, T>>> => ({
   schema: described({ type: 'object', additionalProperties: item.schema }, doc),
 });
+export const anything = (doc?: string): Shape<unknown> => ({ schema: described({}, doc) });
 /** Any map: what is in it is described elsewhere. */
 export const any = (doc: string): Shape<Readonly<Record<string, unknown>>> => ({
   schema: { description: doc, type: 'object' },

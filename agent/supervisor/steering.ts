@@ -127,6 +127,17 @@ export class Steering {
     return this.#inTurn(() => this.#propose(layer, given));
   }
 
+  /** One setting in the layer of the page; without a value it is taken out of there. Throws a Fault where it is not applied. */
+  adjust(path: string, value: unknown): Promise<void> {
+    return this.#inTurn(async () => {
+      const before = this.#state.kept.documents['page']?.config ?? {};
+      const version = (this.#state.decisions['page']?.version ?? 0) + 1;
+      await this.#propose('page', { version, config: withValue(before, path.split('.'), value) });
+      const refusal = this.#refusals.get('page') ?? this.#state.decisions['page']?.errors[0];
+      if (refusal) throw new Fault(refusal.code, refusal.message);
+    });
+  }
+
   /** Sets the secret at `path`, or forgets it where there is none. Throws a Fault where it cannot be set. */
   setSecret(path: string, value: string | undefined): Promise<void> {
     return this.#inTurn(() => this.#setSecret(path, value));
@@ -418,6 +429,18 @@ function proved(state: Remembered): Remembered {
   ]);
   return { ...state, decisions: Object.fromEntries(marked) };
 }
+
+type Tree = Readonly<Record<string, unknown>>;
+
+/** A copy with another value at a path. */
+function withValue(tree: Tree, [name = '', ...rest]: readonly string[], value: unknown): Tree {
+  const others = Object.entries(tree).filter(([each]) => each !== name);
+  const below = Object.hasOwn(tree, name) ? tree[name] : undefined;
+  const next = rest.length === 0 ? value : withValue(isTree(below) ? below : {}, rest, value);
+  return Object.fromEntries(next === undefined ? others : [...others, [name, next]]);
+}
+
+const isTree = (value: unknown): value is Tree => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** `outputs.club.key` as the map that a layer is. */
 function tree(values: Readonly<Record<string, string>>): Record<string, unknown> {

@@ -3,6 +3,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { startAgent, type Environment } from '../helpers/agent.js';
 import { startMosquitto, type Mosquitto } from '../helpers/mosquitto.js';
+import { misfits } from '../helpers/schema.js';
+import { temporaryFolder } from '../helpers/command.js';
+import { topics } from '../../agent/interfaces/mqtt/topics.js';
 import { startNginx, type Nginx } from '../helpers/nginx.js';
 import { analyse } from '../helpers/stream.js';
 
@@ -45,5 +48,84 @@ describe('documents', () => {
     assert.equal(nginx.calls.items.filter(({ call }) => call === 'publish').length, 1);
     const all = operator.heard.items.map(({ text }) => text).join('\n') + agent.output;
     assert.doesNotMatch(all, /geheim/);
+  });
+
+  test('a rebuild keeps the session; a change that loses the server is undone on the air, with the reason', async () => {
+    await using nginx = await startNginx({ record: true });
+    await using broker = await startMosquitto();
+    await using operator = await broker.operator('kitchen');
+    await using agent = await startAgent(on(nginx, broker));
+    await operator.on('state', ({ state }) => state === 'live');
+    assert.equal((await operator.desire(1, { video: { testPattern: 'ball' } }))['status'], 'applied');
+    await operator.on('config/reported', ({ version, proved }) => version === 1 && proved === true);
+    assert.equal(nginx.calls.items.filter(({ call }) => call === 'publish').length, 1);
+
+    // Nobody listens there.
+    await operator.desire(2, { outputs: { main: { url: 'rtmp://127.0.0.1:1/live' } }, video: { testPattern: 'bars' } });
+    const back = await operator.on('config/reported', ({ status }) => status === 'rolled_back');
+    assert.match((back['reason'] as { what: string }).what, /was not live again within 3 s \(output_refused/);
+    assert.equal((back['config'] as { video: { testPattern: string } }).video.testPattern, 'ball');
+    const from = operator.heard.items.length;
+    await operator.on('state', ({ state }) => state === 'live', from);
+    await agent.stop();
+    await nginx.waitForCall('record_done');
+    const { video, decodeErrors } = await analyse((await nginx.recordings())[0]!);
+    assert.deepEqual(decodeErrors, []);
+    assert.ok(video!.largestGapMs < 1000, `${video!.largestGapMs} ms without a picture`);
+  });
+
+  test('killed in the middle of a probation: it comes back with the last good settings, and says so', async () => {
+    await using nginx = await startNginx();
+    await using broker = await startMosquitto();
+    await using operator = await broker.operator('kitchen');
+    const { folder, remove } = await temporaryFolder();
+    const env = { ...on(nginx, broker), CONFIG_PROBATION_SECONDS: '600' };
+    {
+      await using agent = await startAgent(env, { dataFolder: folder });
+      await operator.on('state', ({ state }) => state === 'live');
+      assert.equal((await operator.desire(1, { audio: { mute: true } }))['proved'], false);
+      await agent.stop('SIGKILL');
+      await operator.on('state', ({ state }) => state === 'lost');
+    }
+    const from = operator.heard.items.length;
+    await using agent = await startAgent(env, { dataFolder: folder });
+    const back = await operator.on('config/reported', ({ status }) => status === 'rolled_back', from);
+    assert.equal((back['config'] as { audio: { mute: boolean } }).audio.mute, false);
+    await operator.on('state', ({ state }) => state === 'live', from);
+    await agent.stop();
+    await remove();
+  });
+});
+
+describe('commands', () => {
+  test('off the air and on, a snapshot, a new pipeline, diagnostics; no secret in anything that was ever said', async () => {
+    await using nginx = await startNginx();
+    await using broker = await startMosquitto();
+    await using operator = await broker.operator('kitchen');
+    const secrets = { MQTT_USERNAME: 'user', MQTT_PASSWORD: 'passwort-0815', MQTT_ALLOW_PLAIN_SECRETS: '1' };
+    await using agent = await startAgent({ ...on(nginx, broker), ...secrets });
+    await operator.on('state', ({ state }) => state === 'live');
+    const picture = (await operator.command('snapshot'))['result'] as { jpeg: string };
+    assert.equal(Buffer.from(picture.jpeg, 'base64').readUInt16BE(0), 0xffd8);
+    assert.equal((await operator.command('force-keyframe'))['ok'], true);
+    assert.equal((await operator.command('restart-media'))['ok'], true);
+    assert.equal((await operator.command('stop'))['ok'], true);
+    await operator.on('state', ({ state, wanted }) => state === 'idle' && wanted === 'idle');
+    assert.equal((await operator.command('snapshot'))['ok'], false);
+    const from = operator.heard.items.length;
+    assert.equal((await operator.command('start'))['ok'], true);
+    await operator.on('state', ({ state }) => state === 'live', from);
+    const set = await operator.command('set-secret', { path: 'outputs.main.key', value: 'schluessel-0816' });
+    assert.equal(set['ok'], true);
+    await nginx.waitForCall('publish', { name: 'schluessel-0816' });
+    await operator.desire(1, { outputs: { main: { key: 'pasted-secret-1' } } });
+    await operator.send('cmd/set-secret', { id: 'x', args: { path: 'outputs.main.kye', value: 'pasted-secret-2' } });
+    await operator.on('cmd/set-secret/ack', ({ id }) => id === 'x');
+    assert.equal((await operator.command('diagnostics'))['ok'], true);
+    await agent.stop();
+    const written = operator.heard.items.filter(({ topic }) => !/cmd\/[^/]+$|desired$/.test(topic));
+    assert.deepEqual(misfits(written, topics, operator.prefix), []);
+    for (const text of [agent.output, ...written.map((each) => each.text)])
+      assert.doesNotMatch(text, /geheim|passwort-0815|schluessel|pasted-secret/);
   });
 });

@@ -120,6 +120,38 @@ test('commands run once, in time, and are answered', async (t) => {
   assert.equal(await code('stop', { id: 'd', expires: '2999-01-01T00:00:00Z' }), undefined);
 });
 
+test('Home Assistant: announced while that is switched on; its switch and its number work as often as they are used', async (t) => {
+  const { operator, device } = await place(t, { env: { MQTT_DISCOVERY: 'yes' } });
+  await operator.client.subscribeAsync('homeassistant/#', { qos: 1 });
+  const topic = 'homeassistant/device/kitchen/config';
+  const { value } = await operator.heard.waitFor((message) => message.topic === topic, 5000);
+  const parts = value['cmps'] as Record<string, Record<string, string>>;
+  assert.deepEqual(Object.keys(parts), ['on_the_air', 'bitrate', 'state', 'frame_rate', 'media_rate', 'temperature']);
+  const button = parts['on_the_air']!;
+  const press = async (payload: string): Promise<void> => {
+    const from = operator.heard.items.length;
+    await operator.client.publishAsync(button['command_topic']!, payload, { qos: 1 });
+    assert.equal((await operator.on('cmd/on-air/ack', () => true, from))['ok'], true);
+  };
+  for (const payload of ['payload_off', 'payload_on', 'payload_off']) await press(button[payload]!);
+  assert.deepEqual(device.stand.asked, ['stop', 'start', 'stop']);
+  const set = async (kbps: number): Promise<Record<string, unknown>> => {
+    const from = operator.heard.items.length;
+    const { command_topic: to = '', command_template: template = '' } = parts['bitrate']!;
+    await operator.client.publishAsync(to, template.replace('{{ value | int }}', String(kbps)), { qos: 1 });
+    return operator.on('cmd/adjust/ack', () => true, from);
+  };
+  for (const kbps of [900, 1200]) assert.equal((await set(kbps))['ok'], true);
+  assert.equal(device.steering.resolved.settings.video.bitrateKbps, 1200);
+  const low = await set(5);
+  assert.deepEqual([low['ok'], (low['error'] as { code: string }).code], [false, 'setting_range']);
+  const { origin } = device.steering.report();
+  assert.equal(origin['video.bitrateKbps'], 'page');
+  const from = operator.heard.items.length;
+  await operator.desire(1, { mqtt: { discovery: false } });
+  await operator.heard.waitFor((message) => message.topic === topic && message.text === '', 5000, from);
+});
+
 test('a command that is retained is refused at the next connection', async (t) => {
   const { broker, operator, device } = await place(t);
   await operator.send('cmd/stop', { id: 'evil' }, { retain: true });

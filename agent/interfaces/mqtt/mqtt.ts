@@ -1,6 +1,7 @@
 /** MQTT: documents and commands in; state, what became of them, figures and events out. */
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../clock.js';
+import { rowOf } from '../../config/merge.js';
 import type { MqttSettings } from '../../config/settings.js';
 import { Fault, type FaultReport } from '../../errors.js';
 import type { Line, Log } from '../../log.js';
@@ -12,6 +13,7 @@ import type { LayerName, Steering } from '../../supervisor/steering.js';
 import type { Interface } from '../interface.js';
 import { Connection, type Message, type Protocol } from './connection.js';
 import { Events } from './events.js';
+import { announcement } from './discovery.js';
 import { parse } from './payload.js';
 import { reported } from './reported.js';
 import { topics, type Payload } from './topics.js';
@@ -31,6 +33,8 @@ export interface MqttSurroundings {
   readonly board: () => Promise<string | undefined>;
 }
 
+const { min, max } = rowOf('video.bitrateKbps')?.form as { readonly min: number; readonly max: number };
+const bitrateRange = { min, max };
 /** How often it is looked whether the state has changed. */
 const lookMs = 1000;
 /** One that finds its place taken steps back for so long. */
@@ -50,6 +54,8 @@ export class Mqtt implements Interface {
   #looking: NodeJS.Timeout | undefined;
   #telemetry: NodeJS.Timeout | undefined;
   #state = '';
+  /** Topic of the announcement that stands. */
+  #announced = '';
   #reported = '';
   /** Our state was published over this connection; over one before it. */
   #saidState = false;
@@ -113,7 +119,7 @@ export class Mqtt implements Interface {
       const [was, is] = [groupTopics(before), groupTopics(mqtt)];
       this.#connection?.unsubscribe(was.filter((topic) => !is.includes(topic)));
       this.#connection?.subscribe(is.filter((topic) => !was.includes(topic)));
-      if (was.join() !== is.join()) this.#inform();
+      if (was.join() !== is.join() || !same('discovery', 'discoveryPrefix')) this.#inform();
     }
     this.#sayReported();
   }
@@ -189,7 +195,22 @@ export class Mqtt implements Interface {
         groups: this.around.steering.resolved.settings.mqtt.groups,
         commands: commandNames,
       });
+      this.#announce(board);
     });
+  }
+
+  /** Under the user's own name, as the example's rules have it; taken away again where it is switched off. */
+  #announce(board: string | undefined): void {
+    const { discovery, discoveryPrefix, telemetrySeconds } = this.around.steering.resolved.settings.mqtt;
+    const topic = `${discoveryPrefix}/device/${this.#own}/config`;
+    if (!discovery) {
+      if (this.#announced === topic) this.#connection?.publish(topic, '', { qos: 1, retain: true });
+      this.#announced = '';
+      return;
+    }
+    const [id, prefix, release] = [this.#own, this.#topic(''), this.around.version];
+    const payload = announcement({ id, prefix, release, board, bitrate: bitrateRange, telemetrySeconds });
+    if (this.#publish(topic, { qos: 1, retain: true }, payload)) this.#announced = topic;
   }
 
   #lost(fault: Fault): void {

@@ -10,6 +10,7 @@ export function reported(report: SteeringReport): Payload<'reported'> {
   return {
     ...layer(report, 'device'),
     groups: Object.fromEntries(groups.map((name) => [name.slice('group '.length), layer(report, name)])),
+    ...(names.includes('page') ? { page: layer(report, 'page') } : {}),
     config: { ...report.settings },
     origin: report.origin,
     ignored: report.ignored,

@@ -132,6 +132,7 @@ export const topics = {
     payload: object({
       ...decision,
       groups: map(object(decision), 'The same of each group.'),
+      page: optional(object(decision, 'The same of what was adjusted one by one.')),
       config: any('All settings that are in force, without secrets.'),
       origin: map(text(), 'Which layer gave each setting.'),
       ignored: list(object({ layer: text(), path: text() }), 'What layers say that this release does not know.'),

@@ -1,0 +1,76 @@
+/** The announcement by which Home Assistant knows this device (device discovery, since 2024.11): a switch, a number and sensors. */
+
+export interface Announced {
+  readonly id: string;
+  /** `<base>/v1/<id>/`. */
+  readonly prefix: string;
+  readonly release: string;
+  readonly board?: string | undefined;
+  /** kbit/s. */
+  readonly bitrate: { readonly min: number; readonly max: number };
+  readonly telemetrySeconds: number;
+}
+
+/** Payload of `<prefix>/device/<id>/config`. Templates are Jinja, run by Home Assistant; ids are fixed, since these commands may come again. */
+export function announcement({ id, prefix, release, board, bitrate, telemetrySeconds }: Announced): object {
+  const named = (name: string, more: object): object => ({ name, unique_id: `makercast_${id}_${slug(name)}`, ...more });
+  const figure = (name: string, field: string, more: object): object =>
+    named(name, {
+      p: 'sensor',
+      state_topic: `${prefix}telemetry`,
+      value_template: `{{ value_json.${field} | default(none) }}`,
+      state_class: 'measurement',
+      // Three that were lost: it is not known any more.
+      expire_after: Math.max(60, 3 * telemetrySeconds),
+      ...more,
+    });
+  const command = (args: string): string => `{"id":"home-assistant","args":${args}}`;
+  const components = [
+    named('On the air', {
+      p: 'switch',
+      icon: 'mdi:broadcast',
+      state_topic: `${prefix}state`,
+      value_template: "{{ 'ON' if value_json.wanted == 'on air' else 'OFF' }}",
+      state_on: 'ON',
+      state_off: 'OFF',
+      command_topic: `${prefix}cmd/on-air`,
+      payload_on: command('{"on":true}'),
+      payload_off: command('{"on":false}'),
+    }),
+    named('Bitrate', {
+      p: 'number',
+      icon: 'mdi:speedometer',
+      ...bitrate,
+      step: 50,
+      mode: 'box',
+      unit_of_measurement: 'kbit/s',
+      state_topic: `${prefix}telemetry`,
+      value_template: '{{ value_json.bitrateKbps | default(none) }}',
+      command_topic: `${prefix}cmd/adjust`,
+      command_template: command('{"path":"video.bitrateKbps","value":{{ value | int }}}'),
+    }),
+    named('State', { p: 'sensor', state_topic: `${prefix}state`, value_template: '{{ value_json.state }}' }),
+    figure('Frame rate', 'fps', { unit_of_measurement: 'frames/s' }),
+    figure('Media rate', 'kbps', { unit_of_measurement: 'kbit/s', device_class: 'data_rate' }),
+    figure('Temperature', 'temperature', { unit_of_measurement: '°C', device_class: 'temperature' }),
+  ];
+  return {
+    dev: {
+      ids: [`makercast_${id}`],
+      name: `makercast ${id}`,
+      mf: 'makercast',
+      sw: release,
+      ...(board ? { mdl: board } : {}),
+    },
+    o: { name: 'makercast', sw: release },
+    availability: [
+      {
+        topic: `${prefix}state`,
+        value_template: "{{ 'offline' if value_json.state in ['lost', 'stopped'] else 'online' }}",
+      },
+    ],
+    cmps: Object.fromEntries(components.map((each) => [slug((each as { name: string }).name), each])) as object,
+  };
+}
+
+const slug = (name: string): string => name.toLowerCase().replaceAll(' ', '_');
