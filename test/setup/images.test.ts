@@ -281,8 +281,8 @@ describe('the entrypoint', { skip: !available() && 'namespaces can be made by ro
     await writeFile(path.join(data, 'makercast.yml'), 'video:\n  width: 640\n  height: 480\n');
     const container = await started(folder);
     await using agent = container.agent;
-    const line = await agent.status((status) => status.outputs['main'] !== undefined);
-    assert.match(JSON.stringify(line), /640/, 'settings are read from /data/makercast.yml');
+    const { video } = await agent.status((status) => status['video'] !== undefined);
+    assert.match(JSON.stringify(video), /640/, 'settings are read from /data/makercast.yml');
 
     const main = mainOf(container);
     const capture = await agent.descendant('capture');
