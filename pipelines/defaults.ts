@@ -53,7 +53,7 @@ const hdKbps = 2500;
  * Twice the pixels need less than twice the bits: the power 3/4 meets the middle of YouTube's recommendations from 360p30
  * (900) to 1080p60 (7700). In whole hundreds, which every encoder's steps of 25 divide.
  */
-export function defaultKbps({ width, height, fps }: Format): number {
+function defaultKbps({ width, height, fps }: Format): number {
   const share = (width * height * fps) / (hd.width * hd.height * hd.fps);
   return Math.min(20_000, Math.max(100, Math.round((hdKbps * share ** 0.75) / 100) * 100));
 }
