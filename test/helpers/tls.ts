@@ -14,7 +14,7 @@ export interface TlsProxy extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-/** Makes a self-signed certificate for `host` (and 127.0.0.1) in `folder`; `days` may be negative only where openssl allows it. */
+/** Makes a self-signed certificate for `host` (and 127.0.0.1) in `folder`. */
 async function makeCertificate(folder: string, host = 'localhost'): Promise<{ key: string; certificate: string }> {
   const key = path.join(folder, 'key.pem');
   const certificate = path.join(folder, 'certificate.pem');
