@@ -35,7 +35,7 @@ export function watchNetwork(changed: () => void, signal: AbortSignal, look: () 
 }
 
 /** Addresses of interfaces that are up and have a carrier, and the routes: a text that differs where they do. */
-function networkPrint(): string {
+export function networkPrint(): string {
   const addresses = Object.entries(networkInterfaces()).flatMap(([name, all]) =>
     (all ?? []).filter(({ internal }) => !internal).map(({ address }) => `${name} ${address}`),
   );
