@@ -1,4 +1,5 @@
 /** What the fleet tool asks balena's cloud for, each call with faults that say what to do. */
+import { setTimeout } from 'node:timers/promises';
 import { Fault } from '../../errors.js';
 import type { CloudDevice, CloudFleet, LogLine, Release, Sdk } from './sdk.js';
 
@@ -21,6 +22,10 @@ const deviceFields = {
   },
   $orderby: { device_name: 'asc' },
 };
+
+/** How often one thing is asked of a busy cloud, and the longest pause in between that is waited for. */
+const TRIES = 5;
+const LONGEST_PAUSE_S = 60;
 
 /** A release by its commit, or the beginning of one; what else is written is a version. */
 const COMMIT = /^[0-9a-f]{7,40}$/;
@@ -143,11 +148,16 @@ export class Cloud {
     return new URL(this.apiUrl).host;
   }
 
+  /** A cloud that is busy (429) says when to come back, and has done nothing: then the same is asked again. */
   async #call<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      throw this.#fault(error);
+    for (let left = TRIES; ; left--) {
+      try {
+        return await work();
+      } catch (error) {
+        const ms = pauseMs(error);
+        if (ms === undefined || left <= 1) throw this.#fault(error);
+        await setTimeout(ms);
+      }
     }
   }
 
@@ -175,5 +185,17 @@ export class Cloud {
   }
 }
 
+/** Milliseconds after which the cloud wants to be asked again; undefined where it says nothing like that. */
+function pauseMs(error: unknown): number | undefined {
+  const { statusCode, responseHeaders } = error as { statusCode?: number; responseHeaders?: Headers };
+  const seconds = Number(responseHeaders?.get('Retry-After') ?? NaN);
+  return statusCode === 429 && seconds >= 0 && seconds <= LONGEST_PAUSE_S ? seconds * 1000 : undefined;
+}
+
 /** A cause may be several lines, an answer a whole page. */
-const firstLine = (text: string): string => (text.split('\n')[0] ?? '').slice(0, 200).trim().replace(/\.$/, '');
+const firstLine = (text: string): string =>
+  (text.split('\n')[0] ?? '')
+    .slice(0, 200)
+    .replace(/^Request error: /, '')
+    .trim()
+    .replace(/\.$/, '');

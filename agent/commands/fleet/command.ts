@@ -62,7 +62,10 @@ async function run(
 
   // Ctrl-C: what is under way is finished and accounted for; a second one ends at once.
   const stopped = new AbortController();
-  process.once('SIGINT', () => stopped.abort());
+  process.once('SIGINT', () => {
+    console.note('Stopping.');
+    stopped.abort();
+  });
   const { signal } = stopped;
   const again = (...words: string[]): string[] => [
     'npx',

@@ -48,9 +48,10 @@ export class Console {
   /** Asks for a secret, which is not shown while it is typed or pasted. Ctrl-C and Ctrl-D give up. */
   async ask(what: string): Promise<string> {
     const { input } = this;
-    this.error.write(`${what}: `);
+    // First of all, or what is typed at once would still be shown.
     input.setRawMode(true);
     input.setEncoding('utf8');
+    this.error.write(`${what}: `);
     let text = '';
     try {
       for await (const chunk of input.iterator({ destroyOnReturn: false }) as AsyncIterable<string>) {

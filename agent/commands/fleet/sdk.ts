@@ -77,19 +77,13 @@ export interface Sdk {
 /** Where setup/modules.mjs installs it, from dist/agent/commands/fleet. */
 const folder = new URL('../../../../.cache/fleet/package.json', import.meta.url);
 
-/** Longest pause that the cloud may ask for ("too many requests") before a call counts as failed, in ms. */
-const longestPauseMs = 60_000;
-
 /** @throws Fault `fleet_missing` where balena-sdk is not installed. */
 export function loadSdk(apiUrl: string): Sdk {
   try {
     const { getSdk } = createRequire(folder)('balena-sdk') as { getSdk(options: object): Sdk };
-    return getSdk({
-      apiUrl,
-      // No key is ever written to a disk.
-      dataDirectory: false,
-      retryRateLimitedRequests: (ms: number) => ms <= longestPauseMs,
-    });
+    // No key is ever written to a disk. (Its `retryRateLimitedRequests` does nothing in 22.4.9: it asks for an error of a class
+    // that another copy of balena-errors makes. `cloud.ts` does the same.)
+    return getSdk({ apiUrl, dataDirectory: false });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') throw error;
     throw new Fault(
