@@ -6,7 +6,7 @@ import { Cloud } from './cloud.js';
 import { Console } from './console.js';
 import { readGiven, readKey } from './entry.js';
 import { list } from './list.js';
-import { logs } from './logs.js';
+import { followLogs, lastLogs } from './logs.js';
 import { readRequest, usage, type Request } from './options.js';
 import { releaseOfDevices, releaseOfFleet } from './release.js';
 import { loadSdk } from './sdk.js';
@@ -60,13 +60,6 @@ async function run(
   const some = request.devices.length > 0 || request.tag !== undefined;
   const { json, dryRun } = request;
 
-  // Ctrl-C: what is under way is finished and accounted for; a second one ends at once.
-  const stopped = new AbortController();
-  process.once('SIGINT', () => {
-    console.note('Stopping.');
-    stopped.abort();
-  });
-  const { signal } = stopped;
   const again = (...words: string[]): string[] => [
     'npx',
     'makercast',
@@ -82,7 +75,7 @@ async function run(
       const setting = { fleet, assignments, dryRun, json, again: again('set', ...request.words) };
       return request.all
         ? setOnFleet(setting, all, cloud, console)
-        : setOnDevices(setting, devices, cloud, console, signal);
+        : setOnDevices(setting, devices, cloud, console, untilInterrupt(console));
     }
     case 'pin':
     case 'track': {
@@ -90,12 +83,24 @@ async function run(
       const words = release ? ['release', 'pin', release.commit] : ['release', 'track'];
       const target = { fleet, release, dryRun, json, again: again(...words) };
       return some
-        ? releaseOfDevices(target, devices, cloud, console, signal)
+        ? releaseOfDevices(target, devices, cloud, console, untilInterrupt(console))
         : releaseOfFleet(target, all, cloud, console);
     }
     case 'logs':
-      return logs(devices, request, cloud, console, signal);
+      return request.follow
+        ? followLogs(devices, request, cloud, console, untilInterrupt(console))
+        : lastLogs(devices, request, cloud, console);
   }
+}
+
+/** Aborts at the first Ctrl-C: what is under way is finished and accounted for. A second one ends the program. */
+function untilInterrupt(console: Console): AbortSignal {
+  const stopped = new AbortController();
+  process.once('SIGINT', () => {
+    console.note('Stopping.');
+    stopped.abort();
+  });
+  return stopped.signal;
 }
 
 /** The options with which the same is tried again. */

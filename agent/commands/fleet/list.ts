@@ -5,14 +5,16 @@ import type { CloudDevice, Release } from './sdk.js';
 import { age, table } from './table.js';
 import { short, tagOf } from './targets.js';
 
-/** Tags that a device writes about itself (docs/fleet.md). Balena keeps no time with a tag, so one of them is the time. */
+/** Tags that a device writes about itself, when they change. Balena keeps no time with a tag, so one of them is the time. */
 export const tags = {
   /** As in the status document: `live`, `idle`, `degraded`, … */
   state: 'makercast.state',
+  /** Codes of docs/errors.md, or `none`. */
+  problems: 'makercast.problems',
   /** Degrees Celsius. */
   temperature: 'makercast.temperature',
-  /** When these were written, as in 2026-11-21T10:00:00Z. */
-  at: 'makercast.at',
+  /** When the others came to be as they are, as in 2026-11-21T10:00:00Z. */
+  since: 'makercast.since',
 };
 
 export interface Seen {
@@ -25,7 +27,8 @@ export interface Seen {
   readonly state?: string;
   /** °C. */
   readonly temperature?: number;
-  /** Seconds since state and temperature were written. */
+  readonly problems?: readonly string[];
+  /** Seconds since state, temperature and problems were written: they have not changed since, or the device is not heard of. */
   readonly ageSeconds?: number;
 }
 
@@ -39,7 +42,8 @@ export function seen(device: CloudDevice, now: number): Seen {
   const [pinned] = device.is_pinned_on__release;
   const state = tagOf(device, tags.state);
   const temperature = parseFloat(tagOf(device, tags.temperature) ?? '');
-  const at = Date.parse(tagOf(device, tags.at) ?? '');
+  const problems = (tagOf(device, tags.problems) ?? 'none').split(', ').filter((code) => code !== 'none');
+  const since = Date.parse(tagOf(device, tags.since) ?? '');
   return {
     uuid: device.uuid,
     name: device.device_name,
@@ -48,7 +52,8 @@ export function seen(device: CloudDevice, now: number): Seen {
     ...(pinned && { pinned: releaseName(pinned) }),
     ...(state !== undefined && { state }),
     ...(Number.isFinite(temperature) && { temperature }),
-    ...(Number.isFinite(at) && { ageSeconds: Math.max(0, Math.round((now - at) / 1000)) }),
+    ...(problems.length > 0 && { problems }),
+    ...(Number.isFinite(since) && { ageSeconds: Math.max(0, Math.round((now - since) / 1000)) }),
   };
 }
 
@@ -59,7 +64,7 @@ export function list(devices: readonly CloudDevice[], now: number, json: boolean
     return 0;
   }
   const rows = devices.map((device, index) => {
-    const { name, online, release, pinned, state, temperature, ageSeconds } = all[index]!;
+    const { name, online, release, pinned, state, temperature, problems, ageSeconds } = all[index]!;
     return [
       short(device),
       plain(name),
@@ -68,9 +73,10 @@ export function list(devices: readonly CloudDevice[], now: number, json: boolean
       `${release ?? '-'}${pinned === undefined ? '' : ', pinned'}`,
       temperature === undefined ? '-' : `${temperature.toFixed(0)} °C`,
       ageSeconds === undefined ? '-' : age(ageSeconds * 1000),
+      plain(problems?.join(', ') ?? '-'),
     ];
   });
-  for (const line of table([['DEVICE', 'NAME', 'ONLINE', 'STATE', 'RELEASE', 'CPU', 'TOLD AGO'], ...rows])) {
+  for (const line of table([['DEVICE', 'NAME', 'ONLINE', 'STATE', 'RELEASE', 'CPU', 'SINCE', 'PROBLEMS'], ...rows])) {
     console.print(line);
   }
   return 0;

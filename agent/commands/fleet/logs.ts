@@ -8,39 +8,51 @@ import type { CloudDevice, LogLine } from './sdk.js';
 
 export interface LogsRequest {
   readonly lines: number;
-  readonly follow: boolean;
   readonly json: boolean;
 }
 
-/** Ends with the last line, or, following, when `signal` aborts. */
-export async function logs(
+/** The last lines of each device, one device after the other. */
+export async function lastLogs(
   devices: readonly CloudDevice[],
-  { lines, follow, json }: LogsRequest,
+  { lines, json }: LogsRequest,
+  cloud: Cloud,
+  console: Console,
+): Promise<number> {
+  const show = printer(devices.length > 1, json, console);
+  for (const device of devices) for (const line of await cloud.logs(device, lines)) show(device, line);
+  return 0;
+}
+
+/** The same, and what comes then, of all devices as it comes; until `signal` aborts. */
+export async function followLogs(
+  devices: readonly CloudDevice[],
+  { lines, json }: LogsRequest,
   cloud: Cloud,
   console: Console,
   signal: AbortSignal,
 ): Promise<number> {
-  const show = (device: CloudDevice, line: LogLine): void => {
-    if (json) console.print(JSON.stringify({ uuid: device.uuid, name: device.device_name, ...line }));
-    else
-      console.print(
-        `${new Date(line.timestamp).toISOString()} ${devices.length > 1 ? `${plain(device.device_name)}: ` : ''}${plain(line.message)}`,
-      );
-  };
-  if (!follow) {
-    for (const device of devices) for (const line of await cloud.logs(device, lines)) show(device, line);
-    return 0;
-  }
+  const show = printer(devices.length > 1, json, console);
   await Promise.all(devices.map((device) => followOne(device, lines, cloud, signal, show)));
   return 0;
 }
+
+type Show = (device: CloudDevice, line: LogLine) => void;
+
+const printer =
+  (named: boolean, json: boolean, console: Console): Show =>
+  (device, line) => {
+    const { uuid, device_name: name } = device;
+    const time = new Date(line.timestamp).toISOString();
+    if (json) console.print(JSON.stringify({ uuid, name, ...line }));
+    else console.print(`${time} ${named ? `${plain(name)}: ` : ''}${plain(line.message)}`);
+  };
 
 async function followOne(
   device: CloudDevice,
   lines: number,
   cloud: Cloud,
   signal: AbortSignal,
-  show: (device: CloudDevice, line: LogLine) => void,
+  show: Show,
 ): Promise<void> {
   try {
     const stream = await cloud.followLogs(device, lines, signal);

@@ -89,7 +89,7 @@ export function loadSdk(apiUrl: string): Sdk {
     throw new Fault(
       'fleet_missing',
       'balena-sdk is not installed (device images leave it out).',
-      'Run "npx makercast fleet" in a clone of the repository, which installs it: not on a device.',
+      'In a clone of the repository "npx makercast fleet list" installs it; a device is no place for it.',
     );
   }
 }

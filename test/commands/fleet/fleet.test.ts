@@ -1,13 +1,14 @@
 /** `makercast fleet` with the real balena-sdk against a server that knows only the calls of the facts. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { readdir, writeFile } from 'node:fs/promises';
+import { cp, readdir, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { mainFile } from '../../helpers/agent.js';
 import { BalenaApi, type ApiDevice, type ApiFleet } from '../../helpers/balena-api.js';
 import { ended, mortal, run, temporaryFolder, type CommandResult } from '../../helpers/command.js';
 import { Feed, within } from '../../helpers/feed.js';
+import { root } from '../../helpers/root.js';
 
 const key = 'SECRETKEYOFTHEADMIN';
 const [old = '', young = '', broken = ''] = ['1a', '2b', '3c'].map((digits) => digits.repeat(20));
@@ -105,22 +106,23 @@ describe('list', () => {
     const tags = {
       'makercast.state': 'live',
       'makercast.temperature': '61.4',
-      'makercast.at': new Date(now - 12 * 60_000).toISOString(),
+      'makercast.problems': 'source_silent, output_slow',
+      'makercast.since': new Date(now - 12 * 60_000).toISOString(),
     };
     const devices = [
       device(1, { tags, running: 2, pinned: 2 }),
       device(2, {
-        name: 'café\u001b[2J',
+        name: 'kafé\u001b[2J',
         online: false,
-        tags: { 'makercast.at': 'never', 'makercast.temperature': 'hot' },
+        tags: { 'makercast.since': 'never', 'makercast.temperature': 'hot' },
       }),
     ];
     const { api, fleet } = await bench(t, [fleetOf(devices)]);
     const { out } = mustBeWell(await fleet(['list', '--fleet', 'club/cameras']));
     assert.deepEqual(out.split('\n'), [
-      'DEVICE   NAME      ONLINE  STATE  RELEASE                  CPU    TOLD AGO',
-      '0002000  café [2J  no      -      1.0.0 (1a1a1a1)          -      -',
-      '0001000  cam-001   yes     live   1.1.0 (2b2b2b2), pinned  61 °C  12 min',
+      'DEVICE   NAME      ONLINE  STATE  RELEASE                  CPU    SINCE   PROBLEMS',
+      '0001000  cam-001   yes     live   1.1.0 (2b2b2b2), pinned  61 °C  12 min  source_silent, output_slow',
+      '0002000  kafé [2J  no      -      1.0.0 (1a1a1a1)          -      -       -',
       '',
     ]);
     assert.equal(api.calls.length, 3, 'who am I, the fleet, its devices');
@@ -139,6 +141,7 @@ describe('list', () => {
       pinned: '1.1.0 (2b2b2b2)',
       state: 'live',
       temperature: 61.4,
+      problems: ['source_silent', 'output_slow'],
     });
     assert.deepEqual(api.writes, []);
   });
@@ -516,6 +519,25 @@ describe('logs', () => {
       if (code === 1) assert.match(stderr, /The log of cam-001 has broken off/);
     });
   }
+});
+
+test('where balena-sdk is not installed, as on a device: what to do; what needs none of it works', async (t) => {
+  const { folder, remove } = await temporaryFolder();
+  t.after(remove);
+  for (const room of ['agent', 'pipelines']) {
+    await cp(path.join(path.dirname(mainFile), '..', room), path.join(folder, 'dist', room), { recursive: true });
+  }
+  await writeFile(path.join(folder, 'package.json'), '{"type":"module"}');
+  await symlink(path.join(root, 'node_modules'), path.join(folder, 'node_modules'));
+  const main = path.join(folder, 'dist/agent/main.js');
+  const env = { PATH: process.env['PATH'], HOME: folder, BALENA_API_KEY: key };
+  const said = await run(process.execPath, [main, 'fleet', 'list'], { env, mayFail: true });
+  assert.equal(said.code, 2);
+  assert.match(said.stderr, /^\[fleet_missing\] balena-sdk is not installed .* "npx makercast fleet list" installs it/);
+  assert.match(
+    (await run(process.execPath, [main, 'fleet', 'help'], { env })).stdout.toString(),
+    /^Usage: makercast fleet/,
+  );
 });
 
 test('a cloud that is not there: one line, exit code 1', async (t) => {
