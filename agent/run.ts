@@ -2,11 +2,13 @@
 import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Facts } from '../pipelines/facts.js';
+import type { Wish } from '../pipelines/wanted.js';
 import { systemClock } from './clock.js';
 import { INVALID, formatProblems } from './commands/check.js';
 import { Redactor } from './config/redact.js';
 import type { Fault } from './errors.js';
-import type { Interface } from './interfaces/interface.js';
+import type { Control, Interface } from './interfaces/interface.js';
 import { Mqtt } from './interfaces/mqtt/mqtt.js';
 import { Log } from './log.js';
 import { holderOf } from './machine/busy.js';
@@ -35,10 +37,6 @@ const builtAt = statSync(fileURLToPath(import.meta.url)).mtimeMs;
 /** Under npm one Ctrl-C comes twice: from the terminal, and passed on by npm. What comes later is somebody in a hurry. */
 const echoMs = 300;
 
-/** How each interface is, by its name. */
-const waysOf = (interfaces: readonly Interface[]): Record<string, object> =>
-  Object.fromEntries(interfaces.flatMap((each) => [[each.name, each.status()]].filter(([, status]) => status)));
-
 /** Runs until it is told to stop; resolves to the exit code. */
 export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<number> {
   const supervised = isSupervised(env);
@@ -64,6 +62,16 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
   if (own.length > 0 && !supervised) return INVALID;
   if (wrong.length === 0 && supervised) await source.keep(loaded.settings);
 
+  /** What the last look at the machine could not find out: said once, however often it is looked at. */
+  let unknown: readonly string[] = [];
+  const gather = async (wanted: Wish): Promise<Facts> => {
+    const faults: Fault[] = [];
+    const facts = await factsFor(wanted, storage, (fault) => faults.push(fault));
+    for (const fault of faults) if (!unknown.includes(fault.message)) report(fault);
+    unknown = faults.map(({ message }) => message);
+    return facts;
+  };
+
   const stopped = new AbortController();
   let end: (code: number) => void = () => undefined;
   const ending = new Promise<number>((resolve) => (end = resolve));
@@ -73,7 +81,7 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
     version,
     environment: childEnvironment(env),
     folder,
-    gather: (wanted) => factsFor(wanted, storage, report),
+    gather,
     holderOf,
     networkFault,
     recordings: path.join(storage.folder, 'recordings'),
@@ -86,9 +94,19 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
   steering.attach({ log, broadcast });
   const desk = new Desk(runs({ broadcast, steering, version }), storage, { wallMs: Date.now, builtAt });
   await desk.open();
-  const interfaces: Interface[] = [
+
+  const control: Control = {
+    // What the broadcast says, and what each interface has to add.
+    status: () =>
+      interfaces.reduce<Status>((status, each) => ({ ...status, ...each.tells?.(status) }), broadcast.status()),
+    settings: () => steering.resolved.settings,
+    startBroadcast: () => broadcast.startBroadcast(),
+    stopBroadcast: () => broadcast.stopBroadcast(),
+    retry: (output) => broadcast.retry(output),
+  };
+  const interfaces: readonly Interface[] = [
     new Mqtt({
-      ...{ log, clock: systemClock, wallMs: Date.now, steering, broadcast, desk, version },
+      ...{ log, clock: systemClock, wallMs: Date.now, steering, control, desk, version },
       identity: () => identity(env),
       board: model,
     }),
@@ -111,7 +129,7 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
     ticker = setTimeout(() => {
       void temperature().then((degrees) => {
         const warmth = degrees === undefined ? {} : { temperature: degrees };
-        const status: Status = { ...broadcast.status(), ...warmth, ways: waysOf(interfaces) };
+        const status: Status = { ...control.status(), ...warmth };
         if (log.enabled('info')) log.always('info', 'status', statusLine(status), { status });
       });
       tell();
@@ -144,15 +162,15 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
   watchDevices(() => void broadcast.devicesChanged(), stopped.signal);
   tell();
 
+  for (const each of interfaces) await each.start(stopped.signal);
   await broadcast.start();
-  for (const each of interfaces) each.start();
   const code = await ending;
 
+  await steering.close();
+  const closed = broadcast.stop();
   stopped.abort();
   clearTimeout(ticker);
-  await steering.close();
-  for (const each of interfaces) each.stopping();
-  await broadcast.stop();
-  await Promise.all(interfaces.map((each) => each.stop()));
+  await closed;
+  for (const each of [...interfaces].reverse()) await each.stop();
   return code;
 }

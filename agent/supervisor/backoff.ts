@@ -1,6 +1,7 @@
 /** When to try again what has failed: soon at first, then ever more seldom; soon again once it has worked for a while. */
 import type { Clock } from '../clock.js';
 
+const usualFirstMs = 300;
 /** What has worked for so long is taken to work. */
 const steadyMs = 10_000;
 
@@ -9,17 +10,18 @@ export class Backoff {
   #worksSince: number | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  /** The first wait and the longest, in ms. */
+  /** `maxMs`: no wait is longer. `firstMs`: the first. */
   constructor(
     private readonly clock: Clock,
-    private readonly bounds = { firstMs: 300, maxMs: 10_000 },
+    private readonly maxMs = 10_000,
+    private readonly firstMs = usualFirstMs,
   ) {}
 
   /** Calls `again` after the wait; a call that is still waiting is replaced. */
   again(again: () => void): void {
     this.cancel();
     this.#worksSince = undefined;
-    const wait = Math.min(this.bounds.maxMs, this.bounds.firstMs * 2 ** this.#tries);
+    const wait = Math.min(this.maxMs, this.firstMs * 2 ** this.#tries);
     this.#tries += 1;
     this.#timer = setTimeout(again, wait / 2 + (this.clock.random() * wait) / 2);
   }
@@ -38,5 +40,12 @@ export class Backoff {
 
   cancel(): void {
     clearTimeout(this.#timer);
+  }
+
+  /** What comes next has not failed yet. */
+  reset(): void {
+    this.cancel();
+    this.#tries = 0;
+    this.#worksSince = undefined;
   }
 }

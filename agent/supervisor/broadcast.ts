@@ -28,6 +28,10 @@ import { isWanted, wantedOutputs, wantedRecording } from './wants.js';
 
 /** Of the memory of this machine: every session is lost with the process, so only when the kernel would else soon kill something. */
 const deliveryShare = 0.5;
+/** Delivery beats once a second, to be woken seldom. */
+const hungMs = 2000;
+/** A fifth: with sound and what TCP adds, 2500 kbit/s then fit through 800. Three tenths, which users of OBS ask for, do not. */
+const floorShare = 0.2;
 
 /** What a broadcast needs of the machine and of the program around it. */
 export interface Surroundings extends Studio {
@@ -46,12 +50,6 @@ export interface Surroundings extends Studio {
 
 /** Delivery answers at once, or not at all. */
 const pictureMs = 3000;
-/** Delivery beats once a second, to be woken seldom. */
-const hungMs = 2000;
-/**
- * A fifth: with sound and what TCP adds, 2500 kbit/s then fit through 800. Three tenths, which users of OBS ask for, do not.
- */
-const floorShare = 0.2;
 
 export class Broadcast {
   readonly #programme: Programme;
@@ -70,6 +68,8 @@ export class Broadcast {
   #outputsHeld = false;
   #hub: HubStatus | undefined;
   #state: 'idle' | 'on' | 'ended' | 'stopping' = 'idle';
+  /** `start` has come: what is asked for before waits for it. */
+  #begun = false;
   #finishing = false;
   #pictureWanted: ((flv: string | undefined) => void)[] = [];
   #wanted: Wanted = 'on';
@@ -103,6 +103,7 @@ export class Broadcast {
   async start(): Promise<void> {
     this.#folder = await runFolder();
     this.#wanted = await this.around.intent.load();
+    this.#begun = true;
     await this.#inTurn(() => this.#goOn());
   }
 
@@ -111,7 +112,8 @@ export class Broadcast {
     this.#wanted = 'on';
     await this.around.intent.keep('on');
     await this.#inTurn(async () => {
-      if (this.#wanted === 'on' && (this.#state === 'idle' || this.#state === 'ended')) await this.#goOn();
+      if (this.#begun && this.#wanted === 'on' && (this.#state === 'idle' || this.#state === 'ended'))
+        await this.#goOn();
     });
   }
 
@@ -173,6 +175,7 @@ export class Broadcast {
   async #apply(settings: Settings): Promise<Change[]> {
     const { changed } = cost(this.settings, settings);
     this.settings = settings;
+    if (!this.#begun) return changed;
     if (this.#state !== 'on') {
       if (changed.length > 0) await this.#goOn();
       return changed;

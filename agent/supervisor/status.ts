@@ -7,8 +7,14 @@ import type { Plan } from '../../pipelines/plan.js';
  * idle: nothing is wanted, or there is nowhere to stream or record to. starting: no media yet. live: media flows and every output that is
  * switched on is live, the recording too. degraded: something is not as wanted; `problems` and the outputs say what. ended: the files were played.
  */
-export const actualStates = ['idle', 'starting', 'live', 'degraded', 'ended', 'stopping'] as const;
-export type ActualState = (typeof actualStates)[number];
+export type ActualState = 'idle' | 'starting' | 'live' | 'degraded' | 'ended' | 'stopping';
+
+/** How we stand with the MQTT broker, where one is set. */
+export interface MqttStatus {
+  readonly state: 'connected' | 'waiting';
+  /** Why it is not connected, or was last not. */
+  readonly fault?: FaultReport;
+}
 
 /** Never holds a secret: it is shown to anyone who may look. */
 export interface Status {
@@ -26,8 +32,7 @@ export interface Status {
   readonly outputs: Readonly<Record<string, OutputStatus & { /** Without its secrets. */ readonly url: string }>>;
   /** Where recording is switched on. */
   readonly recording?: RecordingStatus;
-  /** How the interfaces are that are in use, by name. */
-  readonly ways?: Readonly<Record<string, object>>;
+  readonly mqtt?: MqttStatus;
   /** °C of the processor, where there is a sensor. */
   readonly temperature?: number;
 }

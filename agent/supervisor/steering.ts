@@ -153,6 +153,7 @@ export class Steering {
         return { problems, warnings, changed: [] };
       }
       const changed = await this.#apply(this.#resolve(this.#state.kept));
+      this.#tell([]);
       if (!this.#state.pending) await this.#remember(this.#pruned(this.#state));
       return { problems, warnings, changed };
     });

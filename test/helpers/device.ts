@@ -106,6 +106,7 @@ export class Device implements AsyncDisposable {
   mqtt!: Mqtt;
   log!: Log;
   own: Resolved['problems'] = [];
+  readonly #ending = new AbortController();
 
   constructor(
     /** Its data folder. */
@@ -138,18 +139,18 @@ export class Device implements AsyncDisposable {
     this.mqtt = new Mqtt({
       ...{ log: this.log, clock: systemClock, steering: this.steering, desk: this.desk, version: '1.0.0' },
       wallMs: this.options.wallMs ?? Date.now,
-      broadcast: this.stand,
+      control: this.stand,
       identity: () => Promise.resolve('device-of-test'),
       board: () => Promise.resolve(undefined),
     });
-    this.mqtt.start();
+    await this.mqtt.start(this.#ending.signal);
     return this;
   }
 
   /** Ends in order. */
   async stop(): Promise<void> {
     await this.steering.close();
-    this.mqtt.stopping();
+    this.#ending.abort();
     await this.mqtt.stop();
   }
 

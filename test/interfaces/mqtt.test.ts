@@ -214,7 +214,7 @@ test('another boot id on our own state is a clone: said, and stepped back from',
   await operator.on('state', ({ state }) => state === 'live');
   await operator.send('state', { state: 'live', boot: 'of-another' }, { retain: true });
   await device.lines.waitFor(({ event }) => event === 'duplicate_id', 10_000);
-  assert.equal((device.mqtt.status()?.['fault'] as { code: string }).code, 'duplicate_id');
+  assert.equal(device.mqtt.tells().mqtt?.fault?.code, 'duplicate_id');
 });
 
 test('two devices of one id push each other out, and notice', async (t) => {

@@ -33,7 +33,8 @@ const connectMs = 10_000;
 /** The broker takes us for lost after one and a half of it, and we the broker. */
 const keepaliveSeconds = 30;
 /** A thousand devices that lose their broker come back over this, and not at once: see Backoff, which spreads each wait. */
-const waits = { firstMs: 2000, maxMs: 30_000 };
+const maxWaitMs = 30_000;
+const firstWaitMs = 2000;
 /** In order, at the end. */
 const endMs = 1000;
 
@@ -54,7 +55,7 @@ export class Connection {
     private readonly clock: Clock,
     private readonly clockIsSet: () => boolean,
   ) {
-    this.#backoff = new Backoff(clock, waits);
+    this.#backoff = new Backoff(clock, maxWaitMs, firstWaitMs);
     this.#steady = setInterval(() => this.#connected && this.#backoff.progress(), 1000);
     this.#steady.unref();
   }

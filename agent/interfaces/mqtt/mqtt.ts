@@ -6,11 +6,11 @@ import type { MqttSettings } from '../../config/settings.js';
 import { Fault, type FaultReport } from '../../errors.js';
 import type { Line, Log } from '../../log.js';
 import { temperature } from '../../machine/health.js';
-import type { Broadcast } from '../../supervisor/broadcast.js';
 import { idOf, refused, type Answer, type Desk } from '../../supervisor/commands.js';
 import { commandNames } from '../../supervisor/commands.js';
 import type { LayerName, Steering } from '../../supervisor/steering.js';
-import type { Interface } from '../interface.js';
+import type { MqttStatus, Status } from '../../supervisor/status.js';
+import type { Control, Interface } from '../interface.js';
 import { Connection, type Message, type Protocol } from './connection.js';
 import { Events } from './events.js';
 import { announcement } from './discovery.js';
@@ -25,7 +25,7 @@ export interface MqttSurroundings {
   /** ms since 1970. */
   readonly wallMs: () => number;
   readonly steering: Steering;
-  readonly broadcast: Pick<Broadcast, 'status'>;
+  readonly control: Pick<Control, 'status'>;
   readonly desk: Desk;
   readonly version: string;
   /** This machine, where the settings do not name it. */
@@ -46,7 +46,6 @@ const mostTakeovers = 2;
 const own = ['url', 'username', 'password', 'ca', 'cert', 'key', 'baseTopic', 'id'] as const;
 
 export class Mqtt implements Interface {
-  readonly name = 'mqtt';
   readonly #boot = randomUUID();
   #id = '';
   #settings: MqttSettings | undefined;
@@ -78,17 +77,15 @@ export class Mqtt implements Interface {
     around.steering.onChange(() => this.#changed());
   }
 
-  start(): void {
+  async start(signal: AbortSignal): Promise<void> {
     this.#looking = setInterval(() => this.#look(), lookMs);
-    void this.around.identity().then((id) => {
-      this.#id = id;
-      this.#changed();
+    signal.addEventListener('abort', () => {
+      // It is stopping, or updating: that can still be said.
+      this.#look();
+      this.#ending = true;
     });
-  }
-
-  stopping(): void {
-    this.#ending = true;
-    this.#sayState('stopping');
+    this.#id = await this.around.identity();
+    this.#changed();
   }
 
   async stop(): Promise<void> {
@@ -99,11 +96,11 @@ export class Mqtt implements Interface {
     await this.#connection?.stop();
   }
 
-  /** For the status document. */
-  status(): Readonly<Record<string, unknown>> | undefined {
-    if (!this.#connection) return undefined;
+  tells(): Partial<Status> {
+    if (!this.#connection) return {};
     const state = this.#connection.isConnected ? 'connected' : 'waiting';
-    return { state, ...(this.#fault ? { fault: this.#fault } : {}) };
+    const mqtt: MqttStatus = { state, ...(this.#fault ? { fault: this.#fault } : {}) };
+    return { mqtt };
   }
 
   /** A decision, or other settings: those of the connection itself make a new one. */
@@ -307,12 +304,12 @@ export class Mqtt implements Interface {
 
   #look(): void {
     if (this.#ending) return;
-    this.#sayState(this.around.broadcast.status().actual);
+    this.#sayState(this.around.control.status().actual);
     this.#events.flush();
   }
 
   #sayState(state: Payload<'state'>['state'], connection = this.#connection): void {
-    const { wanted } = this.around.broadcast.status();
+    const { wanted } = this.around.control.status();
     const payload: Payload<'state'> = { state, wanted, boot: this.#boot };
     const text = JSON.stringify(payload);
     if (text === this.#state || !connection) return;
@@ -337,7 +334,7 @@ export class Mqtt implements Interface {
   }
 
   #figures(degrees: number | undefined): Payload<'telemetry'> {
-    const { actual, uptimeSeconds, hub, video, outputs } = this.around.broadcast.status();
+    const { actual, uptimeSeconds, hub, video, outputs } = this.around.control.status();
     return {
       at: this.#now(),
       boot: this.#boot,

@@ -15,7 +15,6 @@ import {
   type Of,
   type Shape,
 } from '../../supervisor/shape.js';
-import { actualStates } from '../../supervisor/status.js';
 
 export interface Topic<T = unknown> {
   /** Below the device's own `<base>/v1/<id>/`, but for groups. Words in braces are parameters. */
@@ -27,6 +26,9 @@ export interface Topic<T = unknown> {
   readonly payload: Shape<T>;
   readonly doc: string;
 }
+
+/** Those of the status document. */
+const states = ['idle', 'starting', 'live', 'degraded', 'ended', 'stopping', 'updating'] as const;
 
 const topic = <T>(entry: Topic<T>): Topic<T> => entry;
 
@@ -82,7 +84,7 @@ export const topics = {
     retain: true,
     payload: object({
       state: oneOf(
-        [...actualStates, 'stopped', 'lost'],
+        [...states, 'stopped', 'lost'],
         '`lost` comes from the broker, when the device is gone without a word.',
       ),
       wanted: optional(oneOf(['on air', 'idle'])),
@@ -169,7 +171,7 @@ export const topics = {
       at: text('Time (RFC 3339) by the clock of the device.'),
       boot: text(),
       uptimeSeconds: whole(),
-      state: oneOf(actualStates),
+      state: oneOf(states),
       temperature: optional(number('°C of the processor.')),
       memoryMb: number('Resident memory of the agent process.'),
       fps: optional(number('Frames a second from the camera.')),
