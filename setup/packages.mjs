@@ -42,6 +42,7 @@ export const packages = {
     nginx: 'the server to stream to',
     'libnginx-mod-rtmp': 'its RTMP module',
     ffmpeg: 'one of those that makercast is compared with',
+    mosquitto: 'the broker over which it is steered',
     strace: 'counts the files that a start opens',
   },
   fresh: {
@@ -89,7 +90,7 @@ export const programs = {
   runtime: ['gst-launch-1.0', 'gst-inspect-1.0'],
   build: ['c++', 'make', 'python3', 'pkg-config'],
   test: ['nginx', 'ffmpeg', 'ffprobe', 'openssl', 'ip', 'tc', 'tini', 'udevadm', 'mosquitto'],
-  bench: ['nginx', 'ffmpeg', 'strace'],
+  bench: ['nginx', 'ffmpeg', 'strace', 'mosquitto'],
   fresh: ['mmdebstrap', 'git', 'nginx', 'ffmpeg'],
   images: ['buildah', 'mmdebstrap', 'qemu-arm-static', 'git', 'nginx', 'ffmpeg'],
   vm: ['qemu-system-x86_64', 'mmdebstrap', 'mke2fs', 'busybox', 'cpio', 'depmod', 'cc', 'make', 'patch', 'xz'],

@@ -47,6 +47,7 @@ export class Steering {
   /** File and environment, as they were read last. */
   #base: Layers = { env: {} };
   #locked: readonly string[] = [];
+  #baseGroups: readonly string[] = [];
   #resolved!: Resolved;
   #helm: Helm | undefined;
   #mark: Mark | undefined;
@@ -146,10 +147,10 @@ export class Steering {
   /** The settings file was edited. Nothing changes where it is not valid; what is wrong is the answer. */
   reload(): Promise<Pick<Resolved, 'problems' | 'warnings'> & { readonly changed: readonly Change[] }> {
     return this.#inTurn(async () => {
-      const before = { base: this.#base, locked: this.#locked };
+      const [base, locked, groups] = [this.#base, this.#locked, this.#baseGroups];
       const { problems, warnings } = await this.#readBase();
       if (problems.length > 0) {
-        [this.#base, this.#locked] = [before.base, before.locked];
+        [this.#base, this.#locked, this.#baseGroups] = [base, locked, groups];
         return { problems, warnings, changed: [] };
       }
       const changed = await this.#apply(this.#resolve(this.#state.kept));
@@ -181,6 +182,7 @@ export class Steering {
     this.#base = await this.read();
     const resolved = resolve(this.#base);
     this.#locked = resolved.settings.config.locked;
+    this.#baseGroups = resolved.settings.mqtt.groups;
     this.#helm?.log.redactor.add(resolved.secrets);
     return resolved;
   }
@@ -204,12 +206,17 @@ export class Steering {
       ...documents(['device'], 'device'),
       layer('secrets', 'secret', tree(kept.secrets)),
     ];
-    const alone = resolve({ ...this.#base, later: own });
-    const groups = documents(
-      alone.settings.mqtt.groups.map((group) => `group ${group}`),
-      'group',
-    );
-    return groups.length === 0 ? alone : resolve({ ...this.#base, later: [...groups, ...own] });
+    const resolveWith = (followed: readonly string[]): Resolved => {
+      const groups = documents(
+        followed.map((group) => `group ${group}`),
+        'group',
+      );
+      return resolve({ ...this.#base, later: [...groups, ...own] });
+    };
+    // Which groups there are may hang on the other layers; it seldom does, and to resolve takes a Zero W a while.
+    const resolved = resolveWith(this.#baseGroups);
+    const { groups } = resolved.settings.mqtt;
+    return groups.join() === this.#baseGroups.join() ? resolved : resolveWith(groups);
   }
 
   async #propose(layer: LayerName, given: unknown): Promise<void> {

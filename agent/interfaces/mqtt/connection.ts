@@ -32,7 +32,9 @@ const mostWaitingBytes = 256 * 1024;
 const connectMs = 10_000;
 /** The broker takes us for lost after one and a half of it, and we the broker. */
 const keepaliveSeconds = 30;
-/** A thousand devices that lose their broker come back over this, and not at once: see Backoff, which spreads each wait. */
+/** A thousand devices that lose their broker come back over this, and not at once. */
+const spreadMs = 10_000;
+/** How long a try waits for the next after it: see Backoff, which spreads each wait. */
 const maxWaitMs = 30_000;
 const firstWaitMs = 2000;
 /** In order, at the end. */
@@ -43,6 +45,7 @@ export class Connection {
   #protocol: Protocol = '5';
   #connected = false;
   #stopped = false;
+  #waiting: NodeJS.Timeout | undefined;
   readonly #backoff: Backoff;
   readonly #steady: NodeJS.Timeout;
 
@@ -95,14 +98,20 @@ export class Connection {
   pause(ms: number): void {
     this.#drop();
     this.#backoff.cancel();
-    const timer = setTimeout(() => !this.#stopped && void this.#open(), ms / 2 + (this.clock.random() * ms) / 2);
-    timer.unref();
+    this.#openIn(ms / 2 + (this.clock.random() * ms) / 2);
+  }
+
+  #openIn(ms: number): void {
+    clearTimeout(this.#waiting);
+    this.#waiting = setTimeout(() => void this.#open(), ms);
+    this.#waiting.unref();
   }
 
   /** Ends it; in order, if that takes no longer than a second. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#backoff.cancel();
+    clearTimeout(this.#waiting);
     clearInterval(this.#steady);
     const client = this.#client;
     if (!client) return;
@@ -161,7 +170,9 @@ export class Connection {
     if (this.#stopped) return;
     if (unspoken && this.#protocol === '3.1.1') return void this.#open();
     this.events.lost(explained(error, wasConnected, this.settings.url, this.clockIsSet()));
-    this.#backoff.again(() => void this.#open());
+    // Who was connected lost it together with everybody else.
+    if (wasConnected) this.#openIn(this.clock.random() * spreadMs);
+    else this.#backoff.again(() => void this.#open());
   }
 
   #drop(): void {
