@@ -131,7 +131,8 @@ export class Mosquitto implements AsyncDisposable {
     const client = await connectAsync(url, { reconnectPeriod: 200, ...options });
     (client.stream as unknown as Partial<Socket>).setNoDelay?.(true);
     const operator = new Operator(client, `makercast/v1/${id}`);
-    await client.subscribeAsync(names?.map((name) => `${operator.prefix}/${name}`) ?? ['makercast/v1/#'], { qos: 1 });
+    const topics = names?.map((name) => `${operator.prefix}/${name}`) ?? ['makercast/v1/#'];
+    if (topics.length > 0) await client.subscribeAsync(topics, { qos: 1 });
     return operator;
   }
 
