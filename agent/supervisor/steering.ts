@@ -34,6 +34,12 @@ export interface SteeringReport {
   readonly ignored: Resolved['ignored'];
 }
 
+/** A change that was handed to the broadcast. */
+interface Applied {
+  /** Resolves once the media processes have confirmed it, or the probation is over. A newer change does not wait for it. */
+  readonly confirmed: Promise<void>;
+}
+
 const stateName = 'steering';
 const stateFormat = 1;
 /** How often it is looked whether what was never proved has become live. */
@@ -55,6 +61,8 @@ export class Steering {
   #looking: NodeJS.Timeout | undefined;
   /** Everything that changes the state goes one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
+  /** The latest document of each layer that is not looked at yet. */
+  readonly #waiting = new Map<string, unknown>();
   readonly #refusals = new Map<string, Refusal>();
   readonly #listeners = new Set<(changed: readonly Change[]) => void>();
   /** By the paths that it is about: whether a change there has worked. */
@@ -124,24 +132,44 @@ export class Steering {
   }
 
   /** A whole layer, as it came. Resolves once it is applied, rejected or refused; what has become of it is in the report. */
-  propose(layer: LayerName, given: unknown): Promise<void> {
-    return this.#inTurn(() => this.#propose(layer, given));
+  async propose(layer: LayerName, given: unknown): Promise<void> {
+    // Of several that wait only the last is looked at.
+    const waits = this.#waiting.has(layer);
+    this.#waiting.set(layer, given);
+    if (waits) return;
+    const change = await this.#inTurn(() => {
+      const latest = this.#waiting.get(layer);
+      this.#waiting.delete(layer);
+      return this.#propose(layer, latest);
+    });
+    await change?.confirmed;
+  }
+
+  /** What came for `layer` is no document at all. */
+  refuse(layer: LayerName, refusal: Refusal): void {
+    this.#refusals.set(layer, refusal);
+    this.#tell([]);
   }
 
   /** One setting in the layer of the page; without a value it is taken out of there. Throws a Fault where it is not applied. */
-  adjust(path: string, value: unknown): Promise<void> {
-    return this.#inTurn(async () => {
+  async adjust(path: string, value: unknown): Promise<void> {
+    const change = await this.#inTurn(async () => {
       const before = this.#state.kept.documents['page']?.config ?? {};
       const version = (this.#state.decisions['page']?.version ?? 0) + 1;
-      await this.#propose('page', { version, config: withValue(before, path.split('.'), value) });
+      const document = { version, config: withValue(before, path.split('.'), value) };
+      const made = await this.#propose('page', document);
       const refusal = this.#refusals.get('page') ?? this.#state.decisions['page']?.errors[0];
       if (refusal) throw new Fault(refusal.code, refusal.message);
+      return made;
     });
+    await change?.confirmed;
   }
 
   /** Sets the secret at `path`, or forgets it where there is none. Throws a Fault where it cannot be set. */
-  setSecret(path: string, value: string | undefined): Promise<void> {
-    return this.#inTurn(() => this.#setSecret(path, value));
+  async setSecret(path: string, value: string | undefined): Promise<void> {
+    await (
+      await this.#inTurn(() => this.#setSecret(path, value))
+    ).confirmed;
   }
 
   /** The settings file was edited. Nothing changes where it is not valid; what is wrong is the answer. */
@@ -168,7 +196,7 @@ export class Steering {
       const { pending, ...rest } = this.#state;
       if (!pending || !this.#helm) return;
       const reason = this.#harm(this.#helm.broadcast.status());
-      await this.#remember(reason ? undone(this.#state, reason) : rest);
+      await this.#remember(reason ? undone(this.#state, reason) : settledBy(rest, false));
     });
   }
 
@@ -219,14 +247,15 @@ export class Steering {
     return groups.join() === this.#baseGroups.join() ? resolved : resolveWith(groups);
   }
 
-  async #propose(layer: LayerName, given: unknown): Promise<void> {
-    if (!this.#isFollowed(layer)) return;
+  async #propose(layer: LayerName, given: unknown): Promise<Applied | undefined> {
+    if (!this.#isFollowed(layer)) return undefined;
     const document = readDocument(given);
     const answer = 'code' in document ? document : weigh(document, this.#state.decisions[layer], this.release);
     if (answer !== 'decide' || 'code' in document) {
       if (typeof answer === 'object') this.#refusals.set(layer, clean(answer, this.#helm));
       else this.#refusals.delete(layer);
-      return this.#tell([]);
+      this.#tell([]);
+      return undefined;
     }
     this.#refusals.delete(layer);
     const { documents } = this.#state.kept;
@@ -252,18 +281,20 @@ export class Steering {
         'change_rejected',
         `${layerTitle(layer)}: version ${version} is rejected: ${errors[0]!.message}`,
       );
-      return this.#tell([]);
+      this.#tell([]);
+      return undefined;
     }
     try {
-      await this.#change(layer, kept, decision, resolved);
+      return await this.#change(layer, kept, decision, resolved);
     } catch (error) {
       const { code, message } = Fault.from(error);
       this.#refusals.set(layer, { path: '', code, version, message });
       this.#tell([]);
+      return undefined;
     }
   }
 
-  async #setSecret(path: string, value: string | undefined): Promise<void> {
+  async #setSecret(path: string, value: string | undefined): Promise<Applied> {
     const secrets = { ...this.#state.kept.secrets };
     if (value === undefined) delete secrets[path];
     else secrets[path] = value;
@@ -275,7 +306,7 @@ export class Steering {
     if (wrong) throw new Fault(wrong.code, wrong.message);
     const version = (this.#state.decisions['secrets']?.version ?? 0) + 1;
     const decision: Decision = { ...this.#decision({ version, config: {} }), hash: '' };
-    await this.#change('secrets', kept, decision, resolved);
+    return this.#change('secrets', kept, decision, resolved);
   }
 
   #decision(document: Document): Decision {
@@ -298,7 +329,7 @@ export class Steering {
   }
 
   /** A valid change: on the card as pending, then applied, then on probation. */
-  async #change(layer: string, kept: Kept, decision: Decision, resolved: Resolved): Promise<void> {
+  async #change(layer: string, kept: Kept, decision: Decision, resolved: Resolved): Promise<Applied> {
     const helm = this.#helm;
     if (!helm) throw new Fault('internal', 'A change came before the broadcast was there.');
     const state = this.#state;
@@ -306,27 +337,36 @@ export class Steering {
     // The last good settings are those before the first of several changes that nothing has proved yet.
     const before = pending?.before ?? state.kept;
     const layers = [...new Set([...(pending?.layers ?? []), layer])];
-    this.#mark = pending && this.#mark ? this.#mark : mark(helm.broadcast.status());
-    clearTimeout(this.#probation);
-    const decided = (next: Decision): Remembered['decisions'] => ({ ...this.#state.decisions, [layer]: next });
-    const written = await this.#remember({ kept, decisions: decided(decision), pending: { before, layers } });
-    if (!written) {
+    const decisions = { ...state.decisions, [layer]: decision };
+    if (!(await this.#remember({ kept, decisions, pending: { before, layers } }))) {
       this.#state = state;
       throw new Fault('state_unwritable', 'The change could not be kept, and was not applied.');
     }
+    this.#mark = pending && this.#mark ? this.#mark : mark(helm.broadcast.status());
+    clearTimeout(this.#probation);
     this.#tell([]);
     const changed = await this.#apply(resolved);
     for (const { path } of changed) this.#touched.add(path);
-    const deadline = resolved.settings.config.probationSeconds * 1000;
-    await Promise.race([helm.broadcast.settled(), new Promise((done) => setTimeout(done, deadline).unref())]);
-    const proved = changed.length === 0 && !pending;
-    const applied: Decision = { ...decision, status: 'applied', proved };
-    const { pending: nothing, ...rest } = { ...this.#state, decisions: decided(applied) };
-    await this.#remember(proved || !nothing ? this.#pruned(rest) : { ...rest, pending: nothing });
-    if (proved) this.#settle();
-    else this.#probation = setTimeout(() => void this.#inTurn(() => this.#judge()), deadline);
+    const deadlineMs = resolved.settings.config.probationSeconds * 1000;
+    this.#probation = setTimeout(() => void this.#inTurn(() => this.#judge()), deadlineMs);
+    const late = new Promise((done) => setTimeout(done, deadlineMs).unref());
+    const settled = Promise.race([helm.broadcast.settled(), late]);
+    return { confirmed: settled.then(() => this.#inTurn(() => this.#confirm(layer, decision, changed))) };
+  }
+
+  /** The media processes have done it. Nothing is left to say where it was undone, or a newer change has taken its place. */
+  async #confirm(layer: string, decision: Decision, changed: readonly Change[]): Promise<void> {
+    const { decisions, pending, kept } = this.#state;
+    if (decisions[layer] !== decision) return;
+    // What changes nothing has nothing to prove, unless something else has.
+    const proves = changed.length === 0 && pending?.layers.length === 1;
+    const applied: Decision = { ...decision, status: 'applied', proved: proves };
+    const state = { kept, decisions: { ...decisions, [layer]: applied } };
+    await this.#remember(proves || !pending ? this.#pruned(state) : { ...state, pending });
+    if (proves) this.#settle();
     const list = changed.map(({ path }) => path).join(', ');
-    if (changed.length > 0) helm.log.info('settings_applied', `Settings applied from afar: ${list}.`, { changed });
+    if (changed.length > 0)
+      this.#helm?.log.info('settings_applied', `Settings applied from afar: ${list}.`, { changed });
     this.#tell(changed);
   }
 
@@ -346,7 +386,7 @@ export class Steering {
     const reason = this.#harm(status);
     this.#settle();
     if (!reason) {
-      await this.#remember(this.#pruned(status.actual === 'live' ? proved(rest) : rest));
+      await this.#remember(this.#pruned(settledBy(rest, status.actual === 'live')));
       return this.#tell([]);
     }
     const before = undone(this.#state, reason);
@@ -360,6 +400,7 @@ export class Steering {
 
   /** Nothing is on probation any more. */
   #settle(): void {
+    clearTimeout(this.#probation);
     this.#mark = undefined;
     this.#touched.clear();
   }
@@ -402,7 +443,7 @@ export class Steering {
       if (pending || !open || this.#helm?.broadcast.status().actual !== 'live') return;
       void this.#inTurn(async () => {
         if (this.#state.pending) return;
-        await this.#remember(proved(this.#state));
+        await this.#remember(settledBy(this.#state, true));
         this.#tell([]);
       });
     }, lookMs);
@@ -430,11 +471,12 @@ function undone({ decisions, pending, kept }: Remembered, reason: FaultReport): 
   return { kept: pending?.before ?? kept, decisions: Object.fromEntries(marked) };
 }
 
-function proved(state: Remembered): Remembered {
-  const marked = Object.entries(state.decisions).map(([layer, decision]): [string, Decision] => [
-    layer,
-    decision.status === 'applied' ? { ...decision, proved: true } : decision,
-  ]);
+/** What was applied has done no harm; `live`: and is proved by the stream. */
+function settledBy(state: Remembered, live: boolean): Remembered {
+  const marked = Object.entries(state.decisions).map(([layer, decision]): [string, Decision] => {
+    const stands = decision.status === 'applied' || decision.status === 'pending';
+    return [layer, stands ? { ...decision, status: 'applied', proved: decision.proved || live } : decision];
+  });
   return { ...state, decisions: Object.fromEntries(marked) };
 }
 

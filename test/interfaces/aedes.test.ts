@@ -1,12 +1,47 @@
-/** Another broker, which speaks 3.1.1 only. */
+/** Another broker, which speaks 3.1.1 only: over TCP and over WebSockets. */
 import assert from 'node:assert/strict';
+import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
+import { createRequire } from 'node:module';
 import { createServer, type AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { test } from 'node:test';
 import { Aedes } from 'aedes';
 import { connectAsync } from 'mqtt';
 import { temporaryFolder } from '../helpers/command.js';
 import { Device } from '../helpers/device.js';
 import { Operator } from '../helpers/mosquitto.js';
+
+/** The package over which mqtt.js speaks WebSockets; it has no types of its own. */
+const { WebSocketServer, createWebSocketStream } = createRequire(createRequire(import.meta.url).resolve('mqtt'))(
+  'ws',
+) as {
+  WebSocketServer: new (options: { server: HttpServer }) => {
+    on(event: 'connection', listener: (socket: object) => void): void;
+  };
+  createWebSocketStream: (socket: object) => Duplex;
+};
+
+test('over WebSockets', async () => {
+  const { folder, remove } = await temporaryFolder();
+  const broker = await Aedes.createBroker();
+  const server = createHttpServer();
+  new WebSocketServer({ server }).on('connection', (socket) => broker.handle(createWebSocketStream(socket)));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}/mqtt`;
+  const operator = new Operator(await connectAsync(url), 'makercast/v1/kitchen');
+  await operator.client.subscribeAsync('makercast/v1/#', { qos: 1 });
+  const device = new Device(folder, { env: { MQTT_URL: url, MQTT_ID: 'kitchen' } });
+  await device.start();
+  await operator.on('info');
+  assert.equal((await operator.desire(1, { audio: { mute: true } }))['status'], 'applied');
+  assert.equal((await operator.command('stop'))['ok'], true);
+  await device.stop();
+  await operator[Symbol.asyncDispose]();
+  await new Promise<void>((resolve) => broker.close(() => resolve()));
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+  await remove();
+});
 
 test('aedes: the device falls back to MQTT 3.1.1, and all works as with 5', async () => {
   const { folder, remove } = await temporaryFolder();

@@ -1,8 +1,10 @@
 /** The MQTT interface at a real Mosquitto, over a stand-in for the broadcast. */
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { Device, type DeviceOptions } from '../helpers/device.js';
-import { temporaryFolder } from '../helpers/command.js';
+import { run, temporaryFolder } from '../helpers/command.js';
 import { until } from '../helpers/feed.js';
 import { misfits } from '../helpers/schema.js';
 import { topics } from '../../agent/interfaces/mqtt/topics.js';
@@ -70,6 +72,58 @@ test('desired is applied and proved; rejected whole with every problem; undone; 
   await operator.send('config/desired', { version: 2, config: {} });
   const stale = await operator.on('config/reported', ({ refused }) => refused !== undefined);
   assert.deepEqual([stale['version'], (stale['refused'] as { code: string }).code], [3, 'stale']);
+});
+
+test('what is no JSON, no text or too long is refused with that reason', async (t) => {
+  const { operator } = await place(t);
+  const refusedAs = async (payload: Buffer, reason: RegExp): Promise<void> => {
+    const from = operator.heard.items.length;
+    await operator.client.publishAsync('makercast/v1/kitchen/config/desired', payload, { qos: 1 });
+    const { refused } = await operator.on('config/reported', (value) => value['refused'] !== undefined, from);
+    assert.match((refused as { message: string }).message, reason);
+  };
+  await refusedAs(Buffer.from('{"version": 1,'), /not JSON/);
+  await refusedAs(Buffer.from([0xff, 0xfe, 0x00]), /not UTF-8/);
+  await refusedAs(Buffer.alloc(300_000, ' '), /longer than 262144 bytes/);
+  await refusedAs(Buffer.from('['.repeat(100)), /deeper than 16/);
+  await refusedAs(Buffer.from('[]'), /a map \{version/);
+});
+
+test('user and password; a wrong one is said to be so', async (t) => {
+  const { folder, remove } = await temporaryFolder();
+  const passwords = path.join(folder, 'passwords');
+  await writeFile(passwords, 'kitchen:geheim-4711\n', { mode: 0o600 });
+  await run('mosquitto_passwd', ['-U', passwords]);
+  const broker = await startMosquitto(['allow_anonymous false', `password_file ${passwords}`]);
+  t.after(async () => {
+    await broker[Symbol.asyncDispose]();
+    await remove();
+  });
+  const connect = async (password: string): Promise<Device> => {
+    const env = { MQTT_URL: broker.url, MQTT_ID: 'kitchen', MQTT_USERNAME: 'kitchen', MQTT_PASSWORD: password };
+    const device = new Device(folder, { env });
+    await device.start();
+    t.after(() => device.stop());
+    return device;
+  };
+  const wrong = await connect('falsch-0815');
+  await wrong.lines.waitFor(({ event }) => event === 'mqtt_refused', 10_000);
+  assert.doesNotMatch(JSON.stringify(wrong.lines.items), /falsch/);
+  const right = await connect('geheim-4711');
+  await until(() => right.mqtt.tells().mqtt?.state === 'connected', 10_000, 'connection');
+});
+
+test('moved to another broker, proved there; to one that is none, and back', async (t) => {
+  const { operator, device } = await place(t);
+  await using other = await startMosquitto();
+  await using there = await other.operator('kitchen');
+  await operator.send('config/desired', { version: 1, config: { mqtt: { url: 'mqtt://127.0.0.1:1' } } });
+  const back = await operator.on('config/reported', ({ status }) => status === 'rolled_back');
+  assert.match((back['reason'] as { what: string }).what, /mqtt\.url has not worked/);
+  await operator.send('config/desired', { version: 2, config: { mqtt: { url: other.url } } }, { retain: true });
+  await operator.on('state', ({ state }) => state === 'stopped');
+  await there.on('config/reported', ({ version, proved }) => version === 2 && proved === true);
+  await device.stop();
 });
 
 test('groups, joined and left on the way', async (t) => {
@@ -201,11 +255,14 @@ test('the broker goes away and comes back: events waited, figures did not, and w
   await device.lines.waitFor(({ event }) => event === 'mqtt_unreachable', 10_000);
   for (let i = 0; i < 150; i++) device.log.always('warn', 'test', `event ${i}`);
   const from = operator.heard.items.length;
+  const restarted = Date.now();
   await broker.start();
   await operator.on('event', ({ message }) => message === 'event 149', from);
   const events = operator.heard.items.slice(from).filter(({ topic }) => topic.endsWith('/event'));
   assert.equal(events[0]!.value['leftOut'], 51);
   assert.equal(events.length, 100);
+  const figures = operator.heard.items.slice(from).filter(({ topic }) => topic.endsWith('/telemetry'));
+  assert.ok(figures.every(({ value }) => Date.parse(value['at'] as string) >= restarted));
   assert.equal((await operator.desire(1, { audio: { mute: true } }))['status'], 'applied');
 });
 

@@ -182,6 +182,22 @@ test('a newer change takes the place of one on probation; if it fails, what was 
   assert.equal(device.steering.resolved.settings.audio.gainDb, 3);
 });
 
+test('a newer change does not wait for one that the media processes have not confirmed', async (t) => {
+  const device = await begun(t, { env: { CONFIG_PROBATION_SECONDS: '2' } });
+  let confirm: () => void = () => undefined;
+  device.stand.settled = () => new Promise((resolve) => (confirm = resolve));
+  const first = device.steering.propose('device', { version: 1, config: muted });
+  await until(() => device.stand.applied.length === 1, 1000, 'first');
+  assert.equal(decided(device).status, 'pending');
+  const second = device.steering.propose('device', { version: 2, config: { audio: { gainDb: 2 } } });
+  await until(() => device.stand.applied.length === 2, 1000, 'second');
+  confirm();
+  await second;
+  assert.deepEqual([decided(device).version, decided(device).status], [2, 'applied']);
+  await first;
+  assert.equal(decided(device).version, 2);
+});
+
 test('a change is on the card as pending before it is applied, and undone where it is found so after a crash', async (t) => {
   const folder = await folderFor(t);
   const seen: string[] = [];

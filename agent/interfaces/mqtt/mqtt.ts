@@ -62,9 +62,6 @@ export class Mqtt implements Interface {
   #takeovers: number[] = [];
   #fault: FaultReport | undefined;
   #ending = false;
-  /** The latest document of each layer that is not proposed yet: of those before it nobody needs to hear. */
-  readonly #documents = new Map<LayerName, unknown>();
-  #proposing: Promise<void> = Promise.resolve();
   readonly #events: Events<Payload<'event'>>;
 
   constructor(private readonly around: MqttSurroundings) {
@@ -244,15 +241,8 @@ export class Mqtt implements Interface {
     // An empty payload takes a retained document away, and says nothing.
     if (layer === undefined || payload.length === 0) return;
     const parsed = parse(payload);
-    const waiting = this.#documents.has(layer);
-    this.#documents.set(layer, 'value' in parsed ? parsed.value : parsed);
-    if (!waiting) this.#proposing = this.#proposing.then(() => this.#propose(layer));
-  }
-
-  async #propose(layer: LayerName): Promise<void> {
-    const document = this.#documents.get(layer);
-    this.#documents.delete(layer);
-    await this.around.steering.propose(layer, document);
+    if ('value' in parsed) void this.around.steering.propose(layer, parsed.value);
+    else this.around.steering.refuse(layer, parsed);
   }
 
   #layerOf(topic: string): LayerName | undefined {
