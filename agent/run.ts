@@ -92,7 +92,11 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
   });
   broadcast.settingsProblems(wrong);
   steering.attach({ log, broadcast });
-  const desk = new Desk(runs({ broadcast, steering, version }), storage, { wallMs: Date.now, builtAt });
+  const desk = new Desk(
+    runs({ broadcast, steering, version, restart: supervised ? () => end(0) : undefined }),
+    storage,
+    { wallMs: Date.now, builtAt },
+  );
   await desk.open();
 
   const control: Control = {

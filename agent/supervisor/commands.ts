@@ -36,6 +36,11 @@ export const commands = {
       value: optional(text('The secret, as it is.', { maxLength: 4096 })),
     }),
   },
+  restart: {
+    doc: 'End the program, which its supervisor (balena) starts anew; refused where there is none.',
+    args: none,
+    durable: true,
+  },
   diagnostics: { doc: 'All that is known of settings and state, without secrets.', args: none },
 } as const satisfies Record<string, { doc: string; args: Shape<unknown>; durable?: true; repeatable?: true }>;
 

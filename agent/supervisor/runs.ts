@@ -10,10 +10,13 @@ export function runs({
   broadcast,
   steering,
   version,
+  restart,
 }: {
   readonly broadcast: Broadcast;
   readonly steering: Steering;
   readonly version: string;
+  /** Ends the program, where something starts it anew. */
+  readonly restart: (() => void) | undefined;
 }): Runs {
   return {
     start: () => broadcast.startBroadcast(),
@@ -39,6 +42,12 @@ export function runs({
       if (!rowOf(path)?.secret || !named)
         throw new Fault('setting_unknown', 'There is no secret setting of that path.');
       await steering.setSecret(path, value);
+    },
+    restart() {
+      if (!restart)
+        throw new Fault('command_failed', 'Nothing would start the program anew.', 'Restart it where it runs.');
+      restart();
+      return Promise.resolve();
     },
     diagnostics: () =>
       Promise.resolve({

@@ -122,7 +122,11 @@ export class Device implements AsyncDisposable {
     this.steering = new Steering(read, storage, options.release ?? '1.0.0');
     const broadcast = this.stand as unknown as Broadcast;
     const time = { wallMs: options.wallMs ?? Date.now, builtAt: options.builtAt ?? 0 };
-    this.desk = new Desk(runs({ broadcast, steering: this.steering, version: '1.0.0' }), storage, time);
+    this.desk = new Desk(
+      runs({ broadcast, steering: this.steering, version: '1.0.0', restart: () => this.stand.asked.push('restart') }),
+      storage,
+      time,
+    );
     if (options.react) this.stand.react = options.react;
   }
 

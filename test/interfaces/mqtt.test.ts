@@ -224,6 +224,22 @@ test('a command that is retained is refused at the next connection', async (t) =
   assert.deepEqual([before, again.stand.asked], [1, []]);
 });
 
+test('the id of a command that ends the program is on the card before it runs', async (t) => {
+  const { broker, operator, device } = await place(t);
+  await operator.send('cmd/restart', { id: 'once' });
+  await operator.on('cmd/restart/ack');
+  assert.deepEqual(device.stand.asked, ['restart']);
+  const again = new Device(device.folder, { env: { MQTT_URL: broker.url, MQTT_ID: 'kitchen' } });
+  await device.stop();
+  const from = operator.heard.items.length;
+  await again.start();
+  await operator.on('info', () => true, from);
+  await operator.send('cmd/restart', { id: 'once' });
+  assert.equal((await operator.on('cmd/restart/ack', () => true, from))['ok'], true);
+  assert.deepEqual(again.stand.asked, []);
+  await again.stop();
+});
+
 test('without a true clock, what expires is refused', async (t) => {
   const { operator } = await place(t, { wallMs: () => 86_400_000, builtAt: 1e12 });
   const answer = await operator.command('stop', {}, { expires: '2999-01-01T00:00:00Z' });

@@ -1,11 +1,14 @@
 /** Who may do what, at a Mosquitto with exactly the configuration of docs/mosquitto/: TLS, certificates, and each rule of the list. */
 import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
+import { createServer } from 'node:tls';
 import { connectAsync, type IClientOptions, type MqttClient } from 'mqtt';
 import { temporaryFolder } from '../helpers/command.js';
 import { Device } from '../helpers/device.js';
-import { Feed } from '../helpers/feed.js';
+import { Feed, until } from '../helpers/feed.js';
 import { startExampleMosquitto, type Mosquitto, type Operator } from '../helpers/mosquitto.js';
 import { makeAuthority, type Authority } from '../helpers/tls.js';
 
@@ -161,6 +164,27 @@ describe('the example configuration of Mosquitto', () => {
     assert.equal(await faultOf({}), 'mqtt_tls');
     assert.equal(await faultOf({ MQTT_CA: '/nowhere/ca.pem' }), 'mqtt_tls');
     assert.match(await faultOf({ MQTT_CA: authority.ca }), /mqtt_(tls|unreachable)/);
+    await away();
+  });
+
+  test('a certificate that is out of date is a matter of the clock, where that is not set', async () => {
+    const { folder: data, remove: away } = await temporaryFolder();
+    const { cert, key } = await authority.sign('localhost', 0);
+    const end = Date.parse(new X509Certificate(await readFile(cert)).validTo);
+    await until(() => Date.now() > end + 1000, 5000, 'the end of the certificate');
+    const server = createServer({ cert: await readFile(cert), key: await readFile(key) });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const url = `mqtts://localhost:${(server.address() as AddressInfo).port}`;
+    const faultOf = async (builtAt: number): Promise<string> => {
+      const device = new Device(data, { env: { MQTT_URL: url, MQTT_ID: 'x', MQTT_CA: authority.ca }, builtAt });
+      await device.start();
+      const { event } = await device.lines.waitFor((line) => /^(mqtt_|clock_)/.test(line.event), 10_000);
+      await device.stop();
+      return event;
+    };
+    assert.equal(await faultOf(0), 'mqtt_tls');
+    assert.equal(await faultOf(Date.now() + 1e10), 'clock_not_set');
+    await new Promise((resolve) => server.close(resolve));
     await away();
   });
 });
