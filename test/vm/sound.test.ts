@@ -31,7 +31,7 @@ async function heard(card: Loopback, rate: number, pictures: number): Promise<st
     AUDIO_SOURCE: card.id,
     AUDIO_RATE: String(rate),
   });
-  return recording(agent, nginx, pictures);
+  return await recording(agent, nginx, pictures);
 }
 
 /** A webcam's rate, which is none of a broadcast. */
