@@ -154,12 +154,14 @@ export function table(all: readonly Row[]): string {
   return [head, ...lines].map((line) => line.map(pad).join('  ').trimEnd()).join('\n');
 }
 
+export const resultsFile = (name: string): string => path.join(root, 'bench', 'results', `${name}.json`);
+
 /** Writes bench/results/NAME.json, and says so. */
 export async function writeResults(
   name: string,
-  results: { rows: readonly Row[] } & Record<string, unknown>,
+  results: { rows: readonly unknown[] } & Record<string, unknown>,
 ): Promise<void> {
-  const file = path.join(root, 'bench', 'results', `${name}.json`);
+  const file = resultsFile(name);
   await mkdir(path.dirname(file), { recursive: true });
   await writeFile(file, `${JSON.stringify({ name, ...results }, null, 2)}\n`);
   process.stdout.write(`\nwritten: ${path.relative(process.cwd(), file)}\n`);
