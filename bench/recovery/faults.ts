@@ -70,7 +70,8 @@ async function serverRestarted(contender: Contender, bench: Bench): Promise<Figu
   await near.nginx.restart();
   const listens = wallClock();
   await near.watch();
-  return figures(near, running, from, listens, ({ event }) => event === 'output_failed');
+  // Awaited here: what this block uses ends with it.
+  return await figures(near, running, from, listens, ({ event }) => event === 'output_failed');
 }
 
 /** The process whose command holds the name of `whose` gets a signal. */
@@ -101,7 +102,7 @@ function away(ms: number, close: (far: Far) => Promise<void>, open: (far: Far) =
     await close(far);
     await sleep(ms);
     await open(far);
-    return figures(far, running, from, wallClock(), news);
+    return await figures(far, running, from, wallClock(), news);
   };
 }
 
