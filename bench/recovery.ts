@@ -10,7 +10,7 @@ import { gstText, type Contender } from './contenders.js';
 import { faults, type FaultKind, type Figures } from './recovery/faults.js';
 import type { Bench } from './recovery/running.js';
 import { known, merged, rows, table } from './recovery/table.js';
-import { writeResults } from './report.js';
+import { saveResults } from './report.js';
 
 const { values } = parseArgs({
   options: {
@@ -41,8 +41,14 @@ const shown = (figures: Figures): string =>
     .map(([measure, value]) => `${measure} ${value === null ? 'never' : Math.round(value!)}`)
     .join(', ');
 
+/** Whatever ends a run early, its rounds until then are kept. */
+async function save(fault: FaultKind, contender: Contender, all: readonly Figures[]): Promise<void> {
+  const date = new Date().toISOString().slice(0, 10);
+  const measured = merged(await known(), { fault: fault.name, contender, date, rounds: all });
+  await saveResults('recovery', { rows: rows(measured), measured });
+}
+
 const { folder, remove } = await temporaryFolder();
-let measured = await known();
 try {
   const bench: Bench = { folder, gst: await gstText(folder), film: await sample('h264-bframes.mp4') };
   for (const { fault, contender } of chosen) {
@@ -53,12 +59,10 @@ try {
     for (let round = 0; round < times; round += 1) {
       all.push(await fault.round(contender, bench));
       process.stdout.write(`${label(contender, fault)}: ${shown(all.at(-1)!)}\n`);
+      await save(fault, contender, all);
     }
-    const date = new Date().toISOString().slice(0, 10);
-    measured = merged(measured, { fault: fault.name, contender, date, rounds: all });
-    await writeResults('recovery', { rows: rows(measured), measured });
   }
 } finally {
   await remove();
 }
-process.stdout.write(`\nseconds, median / worst (rounds)\n${table(rows(measured))}\n`);
+process.stdout.write(`\nseconds, median / worst (rounds)\n${table(rows(await known()))}\n`);

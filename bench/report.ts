@@ -156,13 +156,18 @@ export function table(all: readonly Row[]): string {
 
 export const resultsFile = (name: string): string => path.join(root, 'bench', 'results', `${name}.json`);
 
-/** Writes bench/results/NAME.json, and says so. */
-export async function writeResults(
+/** Writes bench/results/NAME.json. */
+export async function saveResults(
   name: string,
   results: { rows: readonly unknown[] } & Record<string, unknown>,
 ): Promise<void> {
   const file = resultsFile(name);
   await mkdir(path.dirname(file), { recursive: true });
   await writeFile(file, `${JSON.stringify({ name, ...results }, null, 2)}\n`);
-  process.stdout.write(`\nwritten: ${path.relative(process.cwd(), file)}\n`);
+}
+
+/** The same, and says so. */
+export async function writeResults(...[name, results]: Parameters<typeof saveResults>): Promise<void> {
+  await saveResults(name, results);
+  process.stdout.write(`\nwritten: ${path.relative(process.cwd(), resultsFile(name))}\n`);
 }

@@ -6,7 +6,7 @@ import { pictures, type Site } from './site.js';
 /** A longer wait for the next picture is an interruption: nine pictures at 30 a second. */
 const interruptedMs = 300;
 /** Pictures that have come for so long on end will go on. */
-const steadyMs = 3000;
+const steadyMs = 2000;
 
 /** The longest wait for the next picture. */
 export interface Gap {
@@ -23,7 +23,7 @@ export function gaps(came: readonly ArrivedTag[], from: number): Gap[] {
 }
 
 /**
- * Waits until pictures have come for 3 s on end, after `since` (wall clock). Gives the widest gap from `from` on; undefined where
+ * Waits until pictures have come for 2 s on end, after `since` (wall clock). Gives the widest gap from `from` on; undefined where
  * they have not come within `patienceMs` of `since`.
  */
 export async function steady(site: Site, from: number, since: number, patienceMs: number): Promise<Gap | undefined> {
