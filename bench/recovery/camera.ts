@@ -33,7 +33,7 @@ async function keyframes(near: Near, file: string): Promise<{ readonly at: numbe
 }
 
 export async function cameraLost(contender: Contender, bench: Bench): Promise<Figures> {
-  await using near: Near = await makeNear();
+  await using near = await makeNear();
   const { folder, remove } = await temporaryFolder();
   const file = path.join(folder, 'makercast.yml');
   const show = (source: string): Promise<void> => writeFile(file, JSON.stringify({ video: { source } }));

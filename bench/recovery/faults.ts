@@ -6,7 +6,7 @@ import { contenders, type Contender } from '../contenders.js';
 import { cameraLost } from './camera.js';
 import { steady } from './arrivals.js';
 import { kill, start, statusOf, type Bench, type Running } from './running.js';
-import { makeFar, makeNear, type Far, type Near, type Site } from './site.js';
+import { makeFar, makeNear, type Far, type Site } from './site.js';
 import { throttled } from './throttle.js';
 
 /** What one round has shown, in the order of the table: milliseconds, or percent. What never came is null, what nobody tells undefined. */
@@ -61,7 +61,7 @@ async function figures(
 
 /** The server is away for one to four seconds; media again counts from the moment that it listens. */
 async function serverRestarted(contender: Contender, bench: Bench): Promise<Figures> {
-  await using near: Near = await makeNear();
+  await using near = await makeNear();
   await using running = await start(contender, near, bench);
   await anyMoment();
   const from = wallClock();
@@ -77,7 +77,7 @@ async function serverRestarted(contender: Contender, bench: Bench): Promise<Figu
 /** The process whose command holds the name of `whose` gets a signal. */
 function struck(whose: Readonly<Partial<Record<Contender, string>>>, signal: NodeJS.Signals) {
   return async (contender: Contender, bench: Bench): Promise<Figures> => {
-    await using near: Near = await makeNear();
+    await using near = await makeNear();
     await using running = await start(contender, near, bench);
     const pid = await running.find(whose[contender]!);
     await anyMoment();
@@ -95,7 +95,7 @@ function struck(whose: Readonly<Partial<Record<Contender, string>>>, signal: Nod
 /** The way to the server is closed for `ms`; media again counts from its end. */
 function away(ms: number, close: (far: Far) => Promise<void>, open: (far: Far) => Promise<void>, news: typeof givenUp) {
   return async (contender: Contender, bench: Bench): Promise<Figures> => {
-    await using far: Far = await makeFar();
+    await using far = await makeFar();
     await using running = await start(contender, far, bench);
     await anyMoment();
     const from = wallClock();

@@ -23,7 +23,7 @@ const newest = (far: Far) => far.bySession().at(-1)!;
 const most = (values: readonly number[]): number | null => (values.length === 0 ? null : Math.max(...values));
 
 export async function throttled(contender: Contender, bench: Bench): Promise<Figures> {
-  await using far: Far = await makeFar();
+  await using far = await makeFar();
   await using running = await start(contender, far, bench, { film: true });
   while ((kbps(newest(far), filmMs) ?? 0) === 0) await sleep(100);
   const fullKbps = kbps(newest(far), filmMs)!;
