@@ -1,7 +1,8 @@
 /**
  * How long viewers see nothing after a fault, makercast beside ffmpeg and gst-launch in the loop that people put around them:
- * `npm run bench:recovery [-- --rounds 20 --long-rounds 3 --only TEXT]`. `--only` picks what holds this text of
- * "contender: fault"; bench/results/recovery.json keeps what it knows of the rest, so that it can be run in parts.
+ * `npm run bench:recovery [-- --rounds 20 --long-rounds 3 --only TEXT --add]`. `--only` picks what holds this text of
+ * "contender: fault"; bench/results/recovery.json keeps what it knows of the rest, so that it can be run in parts. `--add` keeps
+ * the rounds of the same fault and contender too: twenty rounds may then be several runs.
  */
 import { parseArgs } from 'node:util';
 import { temporaryFolder } from '../test/helpers/command.js';
@@ -9,7 +10,7 @@ import { sample } from '../test/helpers/media.js';
 import { gstText, type Contender } from './contenders.js';
 import { faults, type FaultKind, type Figures } from './recovery/faults.js';
 import type { Bench } from './recovery/running.js';
-import { known, merged, rows, table } from './recovery/table.js';
+import { known, merged, rows, table, type Measured } from './recovery/table.js';
 import { saveResults } from './report.js';
 
 const { values } = parseArgs({
@@ -17,6 +18,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '20' },
     'long-rounds': { type: 'string', default: '3' },
     only: { type: 'string', default: '' },
+    add: { type: 'boolean', default: false },
   },
 });
 const rounds = Number(values.rounds);
@@ -30,7 +32,7 @@ const chosen = faults.flatMap((fault) =>
 if (![rounds, longRounds].every((each) => Number.isInteger(each) && each >= 1) || chosen.length === 0) {
   const all = faults.flatMap((fault) => fault.on.map((contender) => label(contender, fault)));
   process.stderr.write(
-    `usage: npm run bench:recovery [-- --rounds N --long-rounds N --only TEXT]   (how often each fault is made)\n${all.join('\n')}\n`,
+    `usage: npm run bench:recovery [-- --rounds N --long-rounds N --only TEXT --add]   (how often each fault is made)\n${all.join('\n')}\n`,
   );
   process.exit(2);
 }
@@ -40,6 +42,9 @@ const shown = (figures: Figures): string =>
     .filter(([, value]) => value !== undefined)
     .map(([measure, value]) => `${measure} ${value === null ? 'never' : Math.round(value!)}`)
     .join(', ');
+
+const roundsOf = (measured: readonly Measured[], { name }: FaultKind, of: Contender): Figures[] =>
+  measured.filter(({ fault, contender }) => fault === name && contender === of).flatMap((each) => each.rounds);
 
 /** Whatever ends a run early, its rounds until then are kept. */
 async function save(fault: FaultKind, contender: Contender, all: readonly Figures[]): Promise<void> {
@@ -54,7 +59,7 @@ try {
   for (const { fault, contender } of chosen) {
     const most = contender === 'makercast' ? Infinity : (fault.otherRounds ?? Infinity);
     const times = Math.min(fault.long ? longRounds : rounds, most);
-    const all: Figures[] = [];
+    const all: Figures[] = values.add ? roundsOf(await known(), fault, contender) : [];
     // Each round is a start of its own: what a fault does must not depend on the backoff, damping and log of the one before.
     for (let round = 0; round < times; round += 1) {
       all.push(await fault.round(contender, bench));
