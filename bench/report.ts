@@ -1,5 +1,5 @@
 /** From rounds to rows: medians, ratios and goals, as a table and as JSON. */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { root } from '../test/helpers/root.js';
 import { contenders, type Contender } from './contenders.js';
@@ -163,7 +163,10 @@ export async function saveResults(
 ): Promise<void> {
   const file = resultsFile(name);
   await mkdir(path.dirname(file), { recursive: true });
-  await writeFile(file, `${JSON.stringify({ name, ...results }, null, 2)}\n`);
+  // Another run that adds to it must never read half of it.
+  const whole = `${file}.${process.pid}`;
+  await writeFile(whole, `${JSON.stringify({ name, ...results }, null, 2)}\n`);
+  await rename(whole, file);
 }
 
 /** The same, and says so. */
