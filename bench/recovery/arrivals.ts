@@ -39,13 +39,6 @@ export async function steady(site: Site, from: number, since: number, patienceMs
   return undefined;
 }
 
-/** How much later than the soonest of its session each picture came, by its own time: what waits on the way. */
-export function lags(session: readonly ArrivedTag[]): { readonly at: number; readonly ms: number }[] {
-  const late = session.filter(isPicture).map(({ at, timestamp }) => ({ at, ms: at - timestamp }));
-  const least = late.reduce((soonest, { ms }) => Math.min(soonest, ms), Infinity);
-  return late.map(({ at, ms }) => ({ at, ms: ms - least }));
-}
-
 /** kbit/s of picture and sound in the last `ms` of the stream's own time; undefined where the session is not as old. */
 export function kbps(session: readonly ArrivedTag[], ms: number): number | undefined {
   const media = session.filter(({ type }) => type !== 18);

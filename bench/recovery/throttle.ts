@@ -1,8 +1,8 @@
 /** A link that becomes too slow for the stream, and fast again: how far behind the server is, and when it has the whole stream back. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isPicture, wallClock } from '../../test/helpers/flv.js';
+import { isPicture, lags, wallClock } from '../../test/helpers/flv.js';
 import type { Contender } from '../contenders.js';
-import { gaps, kbps, lags } from './arrivals.js';
+import { gaps, kbps } from './arrivals.js';
 import type { Figures } from './faults.js';
 import { start, type Bench } from './running.js';
 import { makeFar, type Far } from './site.js';

@@ -1,10 +1,10 @@
 /** What the recovery benchmark makes of its rounds: gaps, delays, rates, and rows that are put together from several runs. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { gaps, kbps, lags } from '../../bench/recovery/arrivals.js';
+import { gaps, kbps } from '../../bench/recovery/arrivals.js';
 import { faults } from '../../bench/recovery/faults.js';
 import { merged, rows, table, type Measured } from '../../bench/recovery/table.js';
-import type { ArrivedTag } from '../helpers/flv.js';
+import { lags, type ArrivedTag } from '../helpers/flv.js';
 
 const arrived = (at: number, timestamp = at, size = 2): ArrivedTag => ({
   type: 9,
