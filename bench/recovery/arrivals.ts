@@ -1,6 +1,6 @@
 /** What arrived and when, judged: how long no picture came, how far behind the stream is, how much of it comes. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isPicture, wallClock, type ArrivedTag } from '../../test/helpers/flv.js';
+import { wallClock, type ArrivedTag } from '../../test/helpers/flv.js';
 import { pictures, type Site } from './site.js';
 
 /** A longer wait for the next picture is an interruption: nine pictures at 30 a second. */
