@@ -8,14 +8,14 @@ const interruptedMs = 300;
 /** Pictures that have come for so long on end will go on. */
 const steadyMs = 2000;
 
-/** The longest wait for the next picture. */
+/** A wait for the next picture. */
 export interface Gap {
   /** Wall clock of the picture that ended it. */
   readonly to: number;
   readonly ms: number;
 }
 
-/** Over what came from `from` on; what was there before is where the first wait began. */
+/** Every wait over what came from `from` on; what was there before is where the first wait began. */
 export function gaps(came: readonly ArrivedTag[], from: number): Gap[] {
   const first = came.findIndex(({ at }) => at > from);
   if (first < 0) return [];
