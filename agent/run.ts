@@ -7,7 +7,7 @@ import type { Wish } from '../pipelines/wanted.js';
 import { systemClock } from './clock.js';
 import { INVALID, formatProblems } from './commands/check.js';
 import { Redactor } from './config/redact.js';
-import type { Fault } from './errors.js';
+import type { Fault, FaultReport } from './errors.js';
 import type { Control, Interface } from './interfaces/interface.js';
 import { Mqtt } from './interfaces/mqtt/mqtt.js';
 import { Log } from './log.js';
@@ -140,11 +140,14 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
     }, steering.resolved.settings.log.statusSeconds * 1000);
   };
 
+  /** What is wrong with the last edit of the file, which was not taken over. */
+  let rejected: FaultReport[] = [];
   const reload = async (): Promise<void> => {
     const { changed, ...found } = await steering.reload();
     for (const line of formatProblems(found)) log.error('settings_rejected', line);
-    if (found.problems.length > 0) {
-      broadcast.settingsProblems(problemReports(found));
+    rejected = problemReports(found);
+    broadcast.settingsProblems([...problemReports(steering.resolved), ...rejected]);
+    if (rejected.length > 0) {
       return log.error('settings_rejected', 'The edited settings are not valid; nothing has changed.');
     }
     const list = changed.map((change) => change.path).join(', ');
@@ -152,7 +155,7 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
   };
   steering.onChange((changed) => {
     const { resolved } = steering;
-    broadcast.settingsProblems(problemReports(resolved));
+    broadcast.settingsProblems([...problemReports(resolved), ...rejected]);
     log.level = resolved.settings.log.level;
     if (changed.some(({ path }) => path.startsWith('log.'))) {
       clearTimeout(ticker);

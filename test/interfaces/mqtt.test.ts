@@ -282,6 +282,17 @@ test('the broker goes away and comes back: events waited, figures did not, and w
   assert.equal((await operator.desire(1, { audio: { mute: true } }))['status'], 'applied');
 });
 
+test('a secret that happens to stand in our boot id makes no clone of us', async (t) => {
+  const { operator, device } = await place(t, { env: { MQTT_ALLOW_PLAIN_SECRETS: '1' } });
+  const { boot } = await operator.on('state', ({ state }) => state === 'live');
+  const value = (boot as string).slice(0, 4);
+  assert.equal((await operator.command('set-secret', { path: 'outputs.club.key', value }))['ok'], true);
+  device.stand.actual = 'degraded';
+  assert.equal((await operator.on('state', ({ state }) => state === 'degraded'))['boot'], boot);
+  assert.equal((await operator.command('start'))['ok'], true);
+  assert.equal(device.mqtt.tells().mqtt?.fault, undefined);
+});
+
 test('another boot id on our own state is a clone: said, and stepped back from', async (t) => {
   const { operator, device } = await place(t);
   await operator.on('state', ({ state }) => state === 'live');

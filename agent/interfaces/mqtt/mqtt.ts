@@ -364,13 +364,15 @@ export class Mqtt implements Interface {
     connection = this.#connection,
   ): boolean {
     const { redactor } = this.around.log;
-    // In a picture a short secret would be found that is none.
     const text = JSON.stringify(payload, (name, value: unknown) =>
-      typeof value === 'string' && name !== 'jpeg' ? redactor.redact(value) : value,
+      typeof value === 'string' && !arbitrary.has(name) ? redactor.redact(value) : value,
     );
     return connection?.publish(topic, text, { qos, retain }) ?? false;
   }
 }
+
+/** In what is made of chance a short secret would be found that is none. */
+const arbitrary = new Set(['jpeg', 'boot', 'hash']);
 
 const groupTopic = (baseTopic: string, group: string): string => `${baseTopic}/v1/_group/${group}/config/desired`;
 
