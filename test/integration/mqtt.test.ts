@@ -109,8 +109,9 @@ describe('commands', () => {
     assert.equal(Buffer.from(picture.jpeg, 'base64').readUInt16BE(0), 0xffd8);
     assert.equal((await operator.command('force-keyframe'))['ok'], true);
     assert.equal((await operator.command('restart-media'))['ok'], true);
+    const stopped = operator.heard.items.length;
     assert.equal((await operator.command('stop'))['ok'], true);
-    await operator.on('state', ({ state, wanted }) => state === 'idle' && wanted === 'idle');
+    await operator.on('state', ({ state, wanted }) => state === 'idle' && wanted === 'idle', stopped);
     assert.equal((await operator.command('snapshot'))['ok'], false);
     const from = operator.heard.items.length;
     assert.equal((await operator.command('start'))['ok'], true);

@@ -274,6 +274,7 @@ export class Mqtt implements Interface {
     // What a stranger has put there comes back as an answer on a topic of ours: only names that can be.
     const safe = /^[a-z-]{1,32}$/.test(name) ? name : 'unknown';
     this.#publish(this.#topic(`cmd/${safe}/ack`), topics.ack, answer);
+    this.#look();
   }
 
   #obey(name: string, given: unknown, retained: boolean): Promise<Answer> | Answer {
