@@ -15,6 +15,7 @@ import { holderOf } from './machine/busy.js';
 import { watchDevices } from './machine/devices.js';
 import { model, temperature } from './machine/health.js';
 import { identity } from './machine/identity.js';
+import { Led } from './machine/led.js';
 import { networkFault, watchNetwork } from './machine/network.js';
 import { childEnvironment } from './machine/run.js';
 import { dataFolder, Storage } from './machine/storage.js';
@@ -92,11 +93,10 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
   });
   broadcast.settingsProblems(wrong);
   steering.attach({ log, broadcast });
-  const desk = new Desk(
-    runs({ broadcast, steering, version, restart: supervised ? () => end(0) : undefined }),
-    storage,
-    { wallMs: Date.now, builtAt },
-  );
+  const led = new Led();
+  const restart = supervised ? (): void => end(0) : undefined;
+  const able = runs({ broadcast, steering, version, led, restart });
+  const desk = new Desk(able, storage, { wallMs: Date.now, builtAt });
   await desk.open();
 
   const control: Control = {
@@ -178,6 +178,7 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
   stopped.abort();
   clearTimeout(ticker);
   await closed;
+  await led.stop();
   for (const each of [...interfaces].reverse()) await each.stop();
   return code;
 }

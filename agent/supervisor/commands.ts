@@ -29,6 +29,7 @@ export const commands = {
   },
   'force-keyframe': { doc: 'Ask the encoder for a keyframe.', args: none },
   snapshot: { doc: 'The last keyframe as a JPEG (base64, in `result.jpeg`).', args: none },
+  identify: { doc: "Make the board's LED blink for 20 s, to find the device among others.", args: none },
   'set-secret': {
     doc: 'Set a secret setting of this device, or forget it where there is no value. Over TLS only, unless `mqtt.allowPlainSecrets`.',
     args: object({

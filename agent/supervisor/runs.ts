@@ -2,19 +2,25 @@
 import { outputName, rowOf } from '../config/merge.js';
 import { OUTPUT_NAME } from '../config/settings.js';
 import { Fault } from '../errors.js';
+import type { Led } from '../machine/led.js';
 import type { Broadcast } from './broadcast.js';
 import type { Runs } from './commands.js';
 import type { Steering } from './steering.js';
+
+/** Long enough to walk along a shelf. */
+const identifyMs = 20_000;
 
 export function runs({
   broadcast,
   steering,
   version,
   restart,
+  led,
 }: {
   readonly broadcast: Broadcast;
   readonly steering: Steering;
   readonly version: string;
+  readonly led: Pick<Led, 'blink'>;
   /** Ends the program, where something starts it anew. */
   readonly restart: (() => void) | undefined;
 }): Runs {
@@ -43,6 +49,7 @@ export function runs({
         throw new Fault('setting_unknown', 'There is no secret setting of that path.');
       await steering.setSecret(path, value);
     },
+    identify: () => led.blink(identifyMs),
     restart() {
       if (!restart)
         throw new Fault('command_failed', 'Nothing would start the program anew.', 'Restart it where it runs.');

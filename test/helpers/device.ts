@@ -81,6 +81,11 @@ export class Stand {
     return this.actual !== 'idle';
   }
 
+  blink(): Promise<void> {
+    this.asked.push('identify');
+    return Promise.resolve();
+  }
+
   retry(output?: string): void {
     this.asked.push(`retry ${output ?? 'all'}`);
   }
@@ -123,7 +128,13 @@ export class Device implements AsyncDisposable {
     const broadcast = this.stand as unknown as Broadcast;
     const time = { wallMs: options.wallMs ?? Date.now, builtAt: options.builtAt ?? 0 };
     this.desk = new Desk(
-      runs({ broadcast, steering: this.steering, version: '1.0.0', restart: () => this.stand.asked.push('restart') }),
+      runs({
+        broadcast,
+        steering: this.steering,
+        version: '1.0.0',
+        restart: () => this.stand.asked.push('restart'),
+        led: this.stand,
+      }),
       storage,
       time,
     );

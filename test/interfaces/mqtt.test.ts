@@ -153,7 +153,8 @@ test('commands run once, in time, and are answered', async (t) => {
   assert.equal((await operator.command('start'))['ok'], true);
   assert.equal((await operator.command('retry-output', { output: 'main' }))['ok'], true);
   assert.equal((await operator.command('retry-output', { output: 'other' }))['ok'], false);
-  assert.deepEqual(stand.asked, ['stop', 'force-keyframe', 'start', 'retry main']);
+  assert.equal((await operator.command('identify'))['ok'], true);
+  assert.deepEqual(stand.asked, ['stop', 'force-keyframe', 'start', 'retry main', 'identify']);
 
   await operator.send('cmd/stop', { id: 'twice' });
   await operator.send('cmd/stop', { id: 'twice' });
