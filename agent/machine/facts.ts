@@ -11,6 +11,7 @@ import { encoderFault, hasLegacyDriver, noCameraFault, videoNames } from './firm
 import { libcameraCameras } from './libcamera.js';
 import { microphones } from './microphones.js';
 import { run as runProgram, type Runner } from './run.js';
+import { still } from './still.js';
 import type { Storage } from './storage.js';
 
 export interface Question {
@@ -90,7 +91,7 @@ async function mediaFiles(paths: readonly string[], run: Runner): Promise<(Probe
  * The facts that a wanted broadcast needs, and no more of them: each probe costs time at the start. `warn` hears what could not be
  * found out. Throws the fault of a media file that cannot be used, and that of a GStreamer that is not installed.
  */
-export async function factsFor({ video }: Wish, storage: Storage, warn: (fault: Fault) => void): Promise<Facts> {
+export async function factsFor({ video, slate }: Wish, storage: Storage, warn: (fault: Fault) => void): Promise<Facts> {
   const encoder = encoderNames.find((name) => name === video.encoder);
   const encoders = encoder ? [encoder] : video.encoder === 'passthrough' ? [] : encoderNames;
   const question = {
@@ -103,5 +104,5 @@ export async function factsFor({ video }: Wish, storage: Storage, warn: (fault: 
   const fatal = none ?? faults.find(({ code }) => code.startsWith('file_'));
   if (fatal) throw fatal;
   faults.forEach(warn);
-  return facts;
+  return slate.image === '' ? facts : { ...facts, slateImage: await still(slate.image) };
 }

@@ -1,6 +1,6 @@
 /** What goes on the air: plans what this machine can do of what is wanted, plays it, and plans anew when an input fails or comes back. */
 import { describe } from '../../pipelines/describe.js';
-import type { Facts } from '../../pipelines/facts.js';
+import type { Facts, SlateImage } from '../../pipelines/facts.js';
 import { liveChanges, type Plan } from '../../pipelines/plan.js';
 import type { Wish } from '../../pipelines/wanted.js';
 import type { Clock } from '../clock.js';
@@ -29,13 +29,15 @@ export interface Studio {
 
 /** After so many ends of the process, or failures of nothing in particular, in a row, something else is tried. */
 const patience = 3;
+/** A picture for the slate that cannot be shown is looked at again: somebody may have put another one there. */
+const imageRetryMs = 60_000;
 
 export class Programme {
   readonly #stage: Stage;
   readonly #planner: Planner;
   readonly #inputs: Inputs;
   readonly #backoff: Backoff;
-  readonly #problems = new Map<'plan' | 'capture', FaultReport>();
+  readonly #problems = new Map<'plan' | 'capture' | 'slate', FaultReport>();
   /** What each plan was made of. */
   readonly #facts = new WeakMap<Plan, Facts>();
   #plan: Plan | undefined;
@@ -48,6 +50,10 @@ export class Programme {
   /** Plans are made one after the other; a request during one is served by the next. */
   #planning: Promise<void> | undefined;
   #planAgain = false;
+  /** The slate stands at the end of the playlist. */
+  #filesPlayed = false;
+  /** The slate's picture failed on the air, though it had looked like one. */
+  #brokenImage: SlateImage | undefined;
   #retry: NodeJS.Timeout | undefined;
 
   /** `playing`: pictures have begun to come. `ended`: the files were played. */
@@ -59,11 +65,11 @@ export class Programme {
     const { environment, log, clock } = studio;
     this.#inputs = new Inputs(clock);
     this.#backoff = new Backoff(clock);
-    this.#planner = new Planner(studio.gather, studio.folder, (facts) => this.#inputs.usable(facts));
+    this.#planner = new Planner(studio.gather, studio.folder, (facts) => this.#usable(facts));
     this.#stage = new Stage(environment, {
       playing: (plan, afterMs) => this.#playing(plan, afterMs),
       failed: (plan, part, fault) => void this.#failed(plan, part, fault),
-      ended: () => events.ended(),
+      ended: () => this.#ended(),
       beat: () => this.#beat(),
       said: (line) => log.warn('capture_said', `capture: ${line}`),
       died: (fault) => this.#died(fault),
@@ -87,6 +93,7 @@ export class Programme {
     this.#plan = undefined;
     this.#planner.forgetFormat();
     this.#inputs.forget();
+    this.#filesPlayed = false;
     this.#problems.clear();
     this.#said = '';
     this.#unexplained = 0;
@@ -110,6 +117,7 @@ export class Programme {
   async take(settings: Settings, how: 'live' | 'rebuild' | 'restart'): Promise<void> {
     const { video, audio } = this.settings;
     this.settings = settings;
+    if (JSON.stringify(programmeOf(video)) !== JSON.stringify(programmeOf(settings.video))) this.#filesPlayed = false;
     // What went wrong with other sources says nothing about these.
     if (video.source !== settings.video.source || audio.source !== settings.audio.source) this.#inputs.forget();
     if (how === 'restart') this.#planner.forgetFormat();
@@ -184,10 +192,20 @@ export class Programme {
     }
   }
 
+  /** What of the machine is in service, and what of the files is to be played. */
+  #usable(facts: Facts): Facts {
+    const usable = { ...this.#inputs.usable(facts), filesPlayed: this.#filesPlayed };
+    const broken = this.#brokenImage;
+    return broken && broken.version === facts.slateImage?.version ? { ...usable, slateImage: broken } : usable;
+  }
+
   #put(plan: Plan, facts: Facts, onlyIfOther: boolean, abrupt: boolean): void {
     // What failed on the air has been said, and better.
     if (plan.missed && this.#inputs.problems.length === 0) this.#trouble('plan', faultOf(plan.missed));
     else this.#problems.delete('plan');
+    const unfit = this.#usable(facts).slateImage?.unfit;
+    if (unfit) this.#trouble('slate', faultOf(unfit));
+    else this.#problems.delete('slate');
     const { batchMs } = this.settings.output;
     const same = batchMs === this.#batchMs && JSON.stringify(plan) === JSON.stringify(this.#plan);
     this.#batchMs = batchMs;
@@ -236,6 +254,12 @@ export class Programme {
     this.events.playing();
   }
 
+  #ended(): void {
+    if (this.settings.video.atEnd === 'stop') return this.events.ended();
+    this.#filesPlayed = true;
+    this.#playAnother();
+  }
+
   async #failed(plan: Plan, part: InputPart, fault: Fault): Promise<void> {
     let told = fault;
     if (fault.code === 'source_busy') {
@@ -245,6 +269,7 @@ export class Programme {
       if (holder) told = new Fault(fault.code, `${fault.what} It is held by ${holder}.`, fault.mend);
       if (!this.#on) return;
     }
+    if (part === 'picture' && this.#withoutImage(plan, told)) return this.#playAnother();
     if (this.#outOfService(plan, part, told)) return this.#playAnother();
     this.#trouble('capture', told);
     this.#unexplained += 1;
@@ -271,6 +296,7 @@ export class Programme {
   /** Again and again the same end: the next best way is taken, by another encoder or without the camera. */
   #doWithout(plan: Plan, fault: Fault): void {
     this.#unexplained = 0;
+    if (this.#withoutImage(plan, fault)) return;
     const others = this.#inputs
       .usable(this.#facts.get(plan)!)
       .encoders.filter(({ element, works }) => works && element !== plan.video.encoder);
@@ -279,6 +305,16 @@ export class Programme {
     this.studio.log.warn('next_best', `${what} is left out, since this has happened ${patience} times: ${fault.what}`);
     if (byEncoder) this.#inputs.leaveOut(plan.video.encoder, fault);
     else this.#outOfService(plan, 'picture', fault);
+  }
+
+  /** From now on the slate of `plan` has its text in place of its picture; false where that is so already. */
+  #withoutImage(plan: Plan, fault: Fault): boolean {
+    const image = this.#facts.get(plan)?.slateImage;
+    if (image === undefined || plan.devices.slateImage !== image.path) return false;
+    const what = `The picture ${JSON.stringify(image.path)} cannot be shown: ${fault.what}`;
+    const mend = 'Name another PNG or JPEG in slate.image; until then the slate has its text.';
+    this.#brokenImage = { ...image, unfit: new Fault('slate_image', what, mend).report() };
+    return true;
   }
 
   /** False where the fault is none of an input, or that input has been counted out for this plan before. */
@@ -292,8 +328,8 @@ export class Programme {
 
   #retryLater(): void {
     clearTimeout(this.#retry);
-    const waitMs = this.#inputs.nextMs;
-    if (waitMs === undefined || !this.#on) return;
+    const waitMs = Math.min(this.#inputs.nextMs ?? Infinity, this.#problems.has('slate') ? imageRetryMs : Infinity);
+    if (waitMs === Infinity || !this.#on) return;
     this.#retry = setTimeout(() => void this.replan(true), waitMs + 1);
   }
 
@@ -303,10 +339,13 @@ export class Programme {
     if (this.#backoff.isSteady) this.#unexplained = 0;
   }
 
-  #trouble(area: 'plan' | 'capture', fault: Fault): void {
+  #trouble(area: 'plan' | 'capture' | 'slate', fault: Fault): void {
     const known = this.#problems.get(area);
     this.#problems.set(area, fault.report());
     if (known?.code === fault.code && known.what === fault.what) return;
     this.studio.log.error(fault.code, `[${fault.code}] ${fault.message}`, { code: fault.code });
   }
 }
+
+/** What has an end, and begins anew where any of it changes. */
+const programmeOf = ({ source, files, loop }: Settings['video']) => [source, files, loop];

@@ -32,6 +32,11 @@ export class Namespace implements AsyncDisposable {
     return ['ip', 'netns', 'exec', this.name];
   }
 
+  /** The same, with a resolver that knows `nameserver` only: the file stands in for /etc/resolv.conf in the mount namespace of that command. */
+  resolving(resolvConf: string): string[] {
+    return [...this.prefix, 'sh', '-c', 'mount --bind "$0" /etc/resolv.conf && exec "$@"', resolvConf];
+  }
+
   async #inside(...words: string[]): Promise<void> {
     await run('ip', ['netns', 'exec', this.name, ...words]);
   }

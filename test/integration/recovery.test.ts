@@ -1,7 +1,7 @@
 /** Outputs that come back: servers that hang, die, refuse or fall silent, and networks that swallow, break or change. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { startAgent, type Agent, type Environment } from '../helpers/agent.js';
+import { startAgent, type Agent, type Environment, type StatusDocument } from '../helpers/agent.js';
 import { until } from '../helpers/feed.js';
 import { isVideoKey } from '../helpers/flv.js';
 import { available, makeNamespace } from '../helpers/namespace.js';
@@ -44,6 +44,29 @@ describe('a real nginx-rtmp', () => {
     const calls = nginx.calls.items.length;
     await nginx.restart();
     await nginx.waitForCall('publish', { name: 'k', from: calls, deadlineMs: 30_000 });
+    await using viewer = await subscribe(`${nginx.url()}/k`);
+    await viewer.keyframe();
+    noChildSuffered(agent);
+    await agent.stop();
+  });
+
+  test('whose application is taken away, and given back: said to be looked at there, and back by itself', async () => {
+    await using nginx = await startNginx();
+    await using agent = await startAgent({ ...small, STREAM_URL: nginx.url(), STREAM_KEY: 'k' });
+    await live(agent);
+    await nginx.restart(['another']);
+    // It closes the connection without a word.
+    const isSaid = (status: StatusDocument): boolean => {
+      const { state, fault } = status.outputs['main'] as { state: string; fault?: { code: string; mend: string } };
+      return state === 'waiting' && fault?.code === 'output_closed_connecting';
+    };
+    const status = await agent.status(isSaid, 30_000);
+    assert.equal(status.actual, 'degraded');
+    assert.match(JSON.stringify(status.outputs['main']!['fault']), /check application and key/);
+    const calls = nginx.calls.items.length;
+    await nginx.restart(['live']);
+    await nginx.waitForCall('publish', { name: 'k', from: calls, deadlineMs: 30_000 });
+    await live(agent);
     await using viewer = await subscribe(`${nginx.url()}/k`);
     await viewer.keyframe();
     noChildSuffered(agent);
@@ -158,26 +181,26 @@ describe('a scripted server', () => {
   });
 });
 
-describe('a network', { skip }, () => {
-  /** An agent in a namespace of its own, live at a server outside. */
-  async function abroad() {
-    const namespace = await makeNamespace(1);
-    const server = await startRtmpServer({}, '0.0.0.0');
-    const url = `rtmp://${namespace.links[0]!.host}:${server.port}/live`;
-    const agent = await startAgent({ ...small, STREAM_URL: url, STREAM_KEY: 'k' }, { prefix: namespace.prefix });
-    await live(agent);
-    return {
-      namespace,
-      server,
-      agent,
-      async [Symbol.asyncDispose]() {
-        await agent[Symbol.asyncDispose]();
-        await server.stop();
-        await namespace.stop();
-      },
-    };
-  }
+/** An agent in a namespace of its own, live at a server outside. */
+async function abroad() {
+  const namespace = await makeNamespace(1);
+  const server = await startRtmpServer({}, '0.0.0.0');
+  const url = `rtmp://${namespace.links[0]!.host}:${server.port}/live`;
+  const agent = await startAgent({ ...small, STREAM_URL: url, STREAM_KEY: 'k' }, { prefix: namespace.prefix });
+  await live(agent);
+  return {
+    namespace,
+    server,
+    agent,
+    async [Symbol.asyncDispose]() {
+      await agent[Symbol.asyncDispose]();
+      await server.stop();
+      await namespace.stop();
+    },
+  };
+}
 
+describe('a network', { skip }, () => {
   test('that swallows everything, then not any more', async () => {
     await using scene = await abroad();
     const { namespace, server, agent } = scene;
@@ -219,4 +242,29 @@ describe('a network', { skip }, () => {
     await publishedAgain(server, 1);
     await agent.stop();
   });
+});
+
+/** The goal is 5 s; the rest is for a busy machine. */
+const backMs = 10_000;
+/** 120 s of it are for who asks: LINK_DOWN_SECONDS=120. */
+const downSeconds = [5, 30, ...(process.env['LINK_DOWN_SECONDS'] ?? '').split(' ').filter(Boolean).map(Number)];
+
+describe('a link that is down', { skip, concurrency: true }, () => {
+  for (const seconds of downSeconds) {
+    test(`for ${seconds} s: media soon after it is back`, async (t) => {
+      await using scene = await abroad();
+      const { namespace, server, agent } = scene;
+      const before = server.publishes.items[0]!;
+      await namespace.cut();
+      await agent.elapse(seconds * 1000);
+      const [sent, from] = [before.tags.items.length, performance.now()];
+      await namespace.mend();
+      // After a short one TCP may go on where it was; after a long one the connection is another.
+      await Promise.race([publishedAgain(server, 1, backMs), before.tags.waitFor(isVideoKey, backMs, sent)]);
+      t.diagnostic(`media ${Math.round(performance.now() - from)} ms after the link`);
+      await live(agent);
+      noChildSuffered(agent);
+      await agent.stop();
+    });
+  }
 });

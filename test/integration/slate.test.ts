@@ -1,14 +1,15 @@
 /** The slate: on the air in place of a camera that is not there, and off it again without the server noticing. */
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { startAgent, type Environment, type StatusDocument } from '../helpers/agent.js';
-import { temporaryFolder } from '../helpers/command.js';
+import { run, temporaryFolder } from '../helpers/command.js';
 import { startNginx } from '../helpers/nginx.js';
+import { startRtmpServer } from '../helpers/rtmp-server.js';
 import { subscribe } from '../helpers/rtmp-client.js';
 import { decodeSound, dominantHertz, isSilent, part } from '../helpers/sound.js';
-import { isPicture } from '../helpers/flv.js';
+import { flvFile, isPicture, isVideoHeader, isVideoKey } from '../helpers/flv.js';
 import { analyse, colour } from '../helpers/stream.js';
 
 const small: Environment = { VIDEO_WIDTH: '640', VIDEO_HEIGHT: '360', VIDEO_FPS: '25' };
@@ -41,6 +42,56 @@ test('a camera that is not there: the slate is on, with its text, and status say
   const middle = await colour(file!, { x: 0.25, y: 0.45, width: 0.5, height: 0.1 }, 1);
   assert.ok(Math.abs(ground[0] - 28) < 12 && Math.abs(ground[2] - 51) < 12, `ground ${ground.join()}`);
   assert.ok(middle[0] > ground[0] + 15 && middle[1] > ground[1] + 15, `${middle.join()} beside ${ground.join()}`);
+});
+
+test('slate.image is shown; one that is none, too large, or breaks off is not, and the text is there at once', async () => {
+  const { folder, remove } = await temporaryFolder();
+  const draw = (name: string, size: string): Promise<unknown> =>
+    run('ffmpeg', [...'-nostdin -v error -f lavfi -i'.split(' '), `color=red:size=${size}`, '-frames:v', '1', name], {
+      cwd: folder,
+    });
+  await draw('card.png', '640x360');
+  await draw('huge.png', '8000x4000');
+  await writeFile(path.join(folder, 'text.jpg'), 'no picture');
+  // It begins as a picture does: only decoding shows that it is none.
+  const whole = await readFile(path.join(folder, 'card.png'));
+  await writeFile(path.join(folder, 'broken.png'), Buffer.concat([whole.subarray(0, 60), Buffer.alloc(1000, 7)]));
+  const file = path.join(folder, 'makercast.yml');
+  const show = (image: string): Promise<void> =>
+    writeFile(file, JSON.stringify({ video: { source: '/dev/video99' }, slate: { image } }));
+  await show('card.png');
+  await using server = await startRtmpServer();
+  await using agent = await startAgent({ ...small, STREAM_URL: server.url(), STREAM_KEY: 'k7' }, { cwd: folder });
+  const { tags } = await server.published('k7');
+  /** Whether the picture that is on is red, as the card is. */
+  const isRed = async (from: number): Promise<boolean> => {
+    const key = await tags.waitFor(isVideoKey, 20_000, from);
+    const header = tags.items.slice(0, tags.items.indexOf(key)).findLast(isVideoHeader);
+    const flv = path.join(folder, 'seen.flv');
+    await writeFile(flv, flvFile([header!, key]));
+    const [red, , blue] = await colour(flv, { x: 0, y: 0, width: 1, height: 0.25 });
+    return red > 150 && blue < 60;
+  };
+  await agent.status(({ outputs }) => outputs['main']?.state === 'live');
+  assert.ok(await isRed(0), 'the picture of the slate is on');
+  for (const image of ['missing.png', 'huge.png', 'card.png', 'text.jpg', 'card.png', 'broken.png']) {
+    const [line, seen] = [agent.log.items.length, tags.items.length];
+    await show(image);
+    const isSaid = ({ problems }: StatusDocument): boolean =>
+      problems.some(({ code, what }) => code === 'slate_image' && what.includes(image)) === (image !== 'card.png');
+    const status = await agent.status((each) => sourceOf(each) === 'slate' && isSaid(each), 20_000, line);
+    assert.match(JSON.stringify(status.problems), /source_not_found/, 'what is away is said all the same');
+    // A stream of its own begins with headers.
+    const header = await tags.waitFor(isVideoHeader, 20_000, seen);
+    assert.equal(await isRed(tags.items.indexOf(header)), image === 'card.png', image);
+  }
+  assert.equal(server.publishes.items.length, 1);
+  assert.ok(agent.log.items.some(({ event }) => event === 'slate_image'));
+  const pictures = tags.items.filter(isPicture);
+  const longest = Math.max(...pictures.slice(1).map(({ timestamp }, index) => timestamp - pictures[index]!.timestamp));
+  assert.ok(longest < 2000, `dark for ${longest} ms`);
+  await agent.stop();
+  await remove();
 });
 
 const replans = 12;
