@@ -29,12 +29,13 @@ export function filePlan(way: Way, wanted: Wanted, facts: Facts): Plan {
 }
 
 /**
- * What is wanted of a slate that stands in for files: the format that they have on the air, which is their own where they pass
- * through, and no microphone, which was never meant to be heard.
+ * What is wanted of a slate that stands in for files: no microphone, which was never meant to be heard, and once they were
+ * played the format that they had on the air, which is their own where they pass through.
  */
 export function inFormatOfFiles(wanted: Wanted, facts: Facts): Wanted {
   const { video, audio } = wanted;
   const muted = { ...wanted, audio: { ...audio, source: audio.source === 'test' ? 'test' : 'none' } };
+  if (!facts.filesPlayed) return muted;
   const files = video.files.flatMap((path) => facts.files.find((file) => file.path === path) ?? []);
   const [first] = files;
   const passes = video.encoder === 'auto' || video.encoder === 'passthrough';

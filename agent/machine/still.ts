@@ -35,7 +35,8 @@ export async function still(path: string): Promise<SlateImage> {
     const { dev, ino, size, mtimeNs } = stat;
     const version = `${dev} ${ino} ${size} ${mtimeNs}`;
     if (!stat.isFile()) return unfit(version, 'is no regular file');
-    if (size > maxBytes) return unfit(version, `is too large: ${Number(size / 1_000_000n)} MB, above ${maxBytes / 1e6}`);
+    if (size > maxBytes)
+      return unfit(version, `is too large: ${Number(size / 1_000_000n)} MB, above ${maxBytes / 1e6}`);
     const pixels = await sizeOf(file);
     if (!pixels) return unfit(version, 'is neither PNG nor JPEG, or not whole');
     const { width, height } = pixels;

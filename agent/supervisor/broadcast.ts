@@ -6,7 +6,7 @@ import type { Settings } from '../config/settings.js';
 import type { Fault } from '../errors.js';
 import { type FaultReport } from '../errors.js';
 import { Child } from '../media/child.js';
-import { memoryLimit } from '../media/memory.js';
+import { memoryLimits, type MemoryLimits } from '../media/memory.js';
 import type {
   FromDelivery,
   HubStatus,
@@ -38,6 +38,8 @@ export interface Surroundings extends Studio {
   readonly recordings: string;
   /** What was commanded last, on the card. */
   readonly intent: Intent;
+  /** Of the memory of the delivery process; what this machine can do with where they are left out. */
+  readonly deliveryLimits?: MemoryLimits;
   /** A demonstration server stands in where no output is configured. */
   readonly demo: boolean;
   /** The files were played to their end, and the broadcast is over. */
@@ -92,7 +94,8 @@ export class Broadcast {
       said: (line: string) => log.warn('delivery_said', `delivery: ${line}`),
       died: (fault: Fault) => this.#deliveryDied(fault),
     };
-    this.#delivery = new Child('delivery', 'delivery/main.js', hungMs, environment, heard, memoryLimit(deliveryShare));
+    const limits = around.deliveryLimits ?? memoryLimits(deliveryShare);
+    this.#delivery = new Child('delivery', 'delivery/main.js', hungMs, environment, heard, limits);
     this.#demo = new Demo(environment, (fault) => this.#trouble('demo', fault));
   }
 
@@ -328,9 +331,29 @@ export class Broadcast {
         for (const [name, status] of Object.entries(message.outputs)) this.#outputs.heard(name, status);
         if (message.recording) this.#heardRecording(message.recording);
         this.#adapt(message.outputs);
+        this.#recycle();
         if (this.#state === 'ended') void this.#finish();
         return;
     }
+  }
+
+  /** Children that have grown are replaced while nobody notices; one that has grown too far is not waited for (child.ts). */
+  #recycle(): void {
+    this.#programme.recycle(this.#isQuiet);
+    if (this.#delivery.grown === undefined || !this.#isQuiet) return;
+    void this.#inTurn(async () => {
+      const what = this.#delivery.grown;
+      if (what === undefined || !this.#isQuiet || this.#state !== 'on') return;
+      await this.#delivery.stop();
+      this.#startDelivery();
+      this.around.log.info('recycled', `${what} Another one has taken its place, while nothing was sent.`);
+    });
+  }
+
+  /** Nothing is sent or recorded. */
+  get #isQuiet(): boolean {
+    const sends = this.#outputs.states.some((state) => state === 'live' || state === 'stalled');
+    return !sends && this.#recording.status?.state !== 'recording';
   }
 
   #heardRecording(status: RecordingStatus): void {

@@ -72,6 +72,7 @@ export class Programme {
       ended: () => this.#ended(),
       beat: () => this.#beat(),
       said: (line) => log.warn('capture_said', `capture: ${line}`),
+      recycled: (what) => log.info('recycled', `${what} Another one has taken its place.`),
       died: (fault) => this.#died(fault),
     });
   }
@@ -141,6 +142,11 @@ export class Programme {
   async limit(kbps: number | undefined): Promise<void> {
     this.#planner.limit(kbps);
     if (this.#plan?.video.bitrateKbps !== undefined) await this.#adjust();
+  }
+
+  /** Replaces a capture process that has grown, where nobody notices. `quiet`: nothing is sent or recorded. */
+  recycle(quiet: boolean): void {
+    this.#stage.recycle(quiet);
   }
 
   keyframe(): void {

@@ -20,7 +20,7 @@ function start(maxBytes: number): {
     2000,
     { PATH: process.env['PATH'] },
     { message: (message) => beats.push(message), said: () => undefined, died: (fault) => died.push(fault) },
-    maxBytes,
+    { quietBytes: 0.5 * maxBytes, maxBytes },
     1,
   );
   child.start();
