@@ -21,8 +21,8 @@ const mostPatienceMs = 10_000;
 /** So does what a child announces with a `busy`: plugins are loaded, a device is opened or closed, and nothing else is done meanwhile. */
 const busyMs = 8000;
 
-/** Its memory is looked at every 30 s. */
-const usualMemoryLooks = 120;
+/** Its memory is looked at so often. */
+const memoryMs = 30_000;
 
 /**
  * Threads of libuv's pool: a pipeline's bus and a pull each hold one while they wait. 8 outputs, two pipelines in capture as
@@ -72,8 +72,8 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
 
   /**
    * `entry`: path of the compiled main file, relative to this folder. `hungMs`: how long it may be silent between two beats.
-   * `environment`: all that the child sees of ours. `limits`: of its memory, looked at every `memoryLooks` looks: one that is
-   * past the last is killed.
+   * `environment`: all that the child sees of ours. `limits`: of its memory; one that is
+   * past the last of them is killed.
    */
   constructor(
     readonly name: string,
@@ -82,7 +82,6 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
     private readonly environment: NodeJS.ProcessEnv,
     private readonly events: ChildEvents<Out>,
     private readonly limits: MemoryLimits = { quietBytes: Infinity, maxBytes: Infinity },
-    private readonly memoryLooks = usualMemoryLooks,
   ) {}
 
   /** A second start of a running child does nothing. */
@@ -160,7 +159,7 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
     this.#watchdog = setInterval(() => {
       this.#silentMs += lookMs;
       this.#looks += 1;
-      if (this.#looks % this.memoryLooks === 0) void this.#weigh();
+      if ((this.#looks * lookMs) % (this.limits.everyMs ?? memoryMs) === 0) void this.#weigh();
       if (this.#silentMs < this.#patienceMs) return;
       this.#replace('child_hung', `The ${this.name} process did not answer for ${this.#silentMs / 1000} s.`);
     }, lookMs);

@@ -12,6 +12,8 @@ export interface MemoryLimits {
   readonly quietBytes: number;
   /** At once. */
   readonly maxBytes: number;
+  /** It is looked at so often, in milliseconds; every 30 s where this is left out. */
+  readonly everyMs?: number;
 }
 
 /** Time enough for such a moment to come. */

@@ -47,7 +47,6 @@ export class Stage {
     private readonly environment: NodeJS.ProcessEnv,
     private readonly events: StageEvents,
     private readonly limits: MemoryLimits = memoryLimits(captureShare),
-    private readonly memoryLooks?: number,
   ) {
     this.#capture = this.#child();
   }
@@ -68,7 +67,7 @@ export class Stage {
         this.events.died(fault);
       },
     };
-    const { environment, limits, memoryLooks } = this;
+    const { environment, limits } = this;
     const child: Child<ToCapture, FromCapture> = new Child(
       'capture',
       'capture/main.js',
@@ -76,7 +75,6 @@ export class Stage {
       environment,
       heard,
       limits,
-      memoryLooks,
     );
     return child;
   }

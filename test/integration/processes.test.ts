@@ -6,6 +6,7 @@ import { startAgent, type Agent, type Environment, type StatusDocument } from '.
 import { freePorts } from '../helpers/command.js';
 import { until } from '../helpers/feed.js';
 import { isVideoHeader, isVideoKey } from '../helpers/flv.js';
+import { evaluate } from '../helpers/inspector.js';
 import { available, makeNamespace } from '../helpers/namespace.js';
 import { startNginx } from '../helpers/nginx.js';
 import { startRtmpServer } from '../helpers/rtmp-server.js';
@@ -89,6 +90,29 @@ describe('killed alone', () => {
   });
 });
 
+describe('spinning', () => {
+  test('capture, then delivery: found by their silence, killed and replaced', async () => {
+    await using server = await startRtmpServer();
+    await using agent = await startAgent({ ...small, STREAM_URL: server.url(), STREAM_KEY: 'k' });
+    await live(agent);
+    const { tags } = server.publishes.items[0]!;
+    const sent = tags.items.length;
+    const { pid } = await agent.descendant('makercast-capture');
+    await evaluate(pid, 'for (;;);');
+    await agent.waitFor(({ event, message }) => event === 'child_hung' && message.includes('capture'), 30_000);
+    const header = await tags.waitFor(isVideoHeader, 15_000, sent);
+    await tags.waitFor(isVideoKey, 15_000, tags.items.indexOf(header));
+    assert.equal(server.publishes.items.length, 1, 'the session is the same');
+    await evaluate((await agent.descendant('makercast-delivery')).pid, 'for (;;);');
+    await agent.waitFor(({ event, message }) => event === 'child_hung' && message.includes('delivery'), 30_000);
+    const again = await server.published('k', { from: 1 });
+    await again.tags.waitFor(isVideoKey, 15_000);
+    await agent.status(({ actual }) => actual === 'live', 20_000, agent.log.items.length);
+    await agent.stop();
+    await agent.gone();
+  });
+});
+
 describe('killed in each state of an output', { skip: noNamespaces }, () => {
   /** What each output is to be, by what its server does. */
   const table = {
@@ -133,20 +157,17 @@ describe('killed in each state of an output', { skip: noNamespaces }, () => {
       const { pid } = await agent.descendant(`makercast-${child}`);
       const tries = mute.connections.items.length;
       const [lines, sent] = [agent.log.items.length, accepted.publishes.items[0]!.tags.items.length];
-      process.kill(pid, 'SIGKILL');
+      process.kill(pid, child === 'capture' ? 'SIGSEGV' : 'SIGKILL');
       await agent.waitFor(({ event }) => event === 'child_died', 10_000, lines);
       if (child === 'capture') {
         // A stream of its own begins with headers; the connections know nothing of it.
         const { tags } = accepted.publishes.items[0]!;
         const header = await tags.waitFor(isVideoHeader, 15_000, sent);
         await tags.waitFor(isVideoKey, 15_000, tags.items.indexOf(header));
-        const after = await agent.status(
-          ({ outputs, problems }) => problems.length === 0 && outputs['accepted']?.state === 'live',
-          20_000,
-          agent.log.items.length,
-        );
-        assert.equal(after.outputs['accepted']!['connects'], 1);
-        for (const name of ['absent', 'refusing'] as const) assert.equal(after.outputs[name]!.state, table[name], name);
+        const isSteady = ({ outputs, problems }: StatusDocument): boolean =>
+          problems.length === 0 &&
+          (['accepted', 'absent', 'refusing'] as const).every((name) => outputs[name]?.state === table[name]);
+        const after = await agent.status(isSteady, 20_000, agent.log.items.length);
         assert.deepEqual(
           names.map((name) => after.outputs[name]!['connects']),
           names.map((name) => before.outputs[name]!['connects']),

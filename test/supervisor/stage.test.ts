@@ -18,7 +18,7 @@ import { pc, want } from '../pipelines/machines.js';
 const facts = { ...pc, elements: installedElements() };
 const ball = plan(want({ source: 'test', width: 320, height: 180, testPattern: 'ball' }, { source: 'test' }), facts);
 /** Every process of ours is past the first, and none past the second. */
-const limits = { quietBytes: 1, maxBytes: Infinity };
+const limits = { quietBytes: 1, maxBytes: Infinity, everyMs: 250 };
 
 const captures = (): number[] =>
   processTree(process.pid).flatMap(({ pid, command }) => (command.includes('makercast-capture') ? [pid] : []));
@@ -54,7 +54,6 @@ async function stageWithHub() {
       died: (fault) => died.push(fault),
     },
     limits,
-    1,
   );
   stage.start(socket);
   return {
