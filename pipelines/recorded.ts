@@ -14,6 +14,8 @@ export function filePlan(way: Way, wanted: Wanted, facts: Facts): Plan {
   const { video, audio } = wanted;
   if (facts.filesPlayed)
     throw new NoPlan('source_ended', 'The last file was played to its end.', 'Name others in video.files to go on.');
+  const { filesFault } = facts;
+  if (filesFault) throw new NoPlan(filesFault.code, filesFault.what, filesFault.mend);
   const files = findFiles(video, facts);
   if (audio.source !== 'auto' && audio.source !== 'none' && audio.source !== 'test') {
     throw new NoPlan(

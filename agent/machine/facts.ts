@@ -89,7 +89,7 @@ async function mediaFiles(paths: readonly string[], run: Runner): Promise<(Probe
 
 /**
  * The facts that a wanted broadcast needs, and no more of them: each probe costs time at the start. `warn` hears what could not be
- * found out. Throws the fault of a media file that cannot be used, and that of a GStreamer that is not installed.
+ * found out. A media file that cannot be used is part of the facts; throws the fault of a GStreamer that is not installed.
  */
 export async function factsFor({ video, slate }: Wish, storage: Storage, warn: (fault: Fault) => void): Promise<Facts> {
   const encoder = encoderNames.find((name) => name === video.encoder);
@@ -101,8 +101,12 @@ export async function factsFor({ video, slate }: Wish, storage: Storage, warn: (
   };
   const { facts, faults } = await gather(question, storage);
   const none = facts.elements.length === 0 ? faults.find(({ code }) => code === 'plugin_missing') : undefined;
-  const fatal = none ?? faults.find(({ code }) => code.startsWith('file_'));
-  if (fatal) throw fatal;
-  faults.forEach(warn);
-  return slate.image === '' ? facts : { ...facts, slateImage: await still(slate.image) };
+  if (none) throw none;
+  const filesFault = faults.find(({ code }) => code.startsWith('file_'));
+  for (const fault of faults) if (!fault.code.startsWith('file_')) warn(fault);
+  return {
+    ...facts,
+    ...(filesFault ? { filesFault: filesFault.report() } : {}),
+    ...(slate.image === '' ? {} : { slateImage: await still(slate.image) }),
+  };
 }

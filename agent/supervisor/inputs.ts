@@ -1,4 +1,4 @@
-/** Which cameras, microphones and encoders are out of service, why, and when each is tried again. */
+/** Which cameras, microphones, files and encoders are out of service, why, and when each is tried again. */
 import type { Camera, Facts } from '../../pipelines/facts.js';
 import type { Plan } from '../../pipelines/plan.js';
 import type { Clock } from '../clock.js';
@@ -26,6 +26,7 @@ interface Outage {
 const cameraKey = (camera: Camera): string => `camera ${camera.usbPath ?? camera.byId ?? camera.path}`;
 const microphoneKey = (id: string): string => `microphone ${id}`;
 const encoderKey = (name: string): string => `encoder ${name}`;
+const filesKey = 'files';
 
 export class Inputs {
   readonly #outages = new Map<string, Outage>();
@@ -38,9 +39,11 @@ export class Inputs {
   usable(facts: Facts): Facts {
     const now = this.clock.now();
     const out = (key: string): boolean => (this.#outages.get(key)?.until ?? 0) > now;
+    const files = this.#outages.get(filesKey);
     return {
       ...facts,
       cameraLost: this.#cameraSeen,
+      ...(files && out(filesKey) ? { filesFault: files.fault } : {}),
       cameras: facts.cameras.filter((camera) => !out(cameraKey(camera))),
       microphones: facts.microphones.filter(({ id }) => !out(microphoneKey(id))),
       encoders: facts.encoders.map((encoder) =>
@@ -57,11 +60,13 @@ export class Inputs {
     const { camera, microphone } = plan.devices;
     const found = facts.cameras.find(({ path }) => path === camera);
     const key =
-      part === 'picture' && found
-        ? cameraKey(found)
-        : part === 'sound' && microphone !== undefined
-          ? microphoneKey(microphone)
-          : undefined;
+      !plan.live && (part === 'picture' || part === 'sound')
+        ? filesKey
+        : part === 'picture' && found
+          ? cameraKey(found)
+          : part === 'sound' && microphone !== undefined
+            ? microphoneKey(microphone)
+            : undefined;
     if (key === undefined || this.#counted.has(plan)) return false;
     this.#counted.add(plan);
     const now = this.clock.now();
@@ -94,6 +99,7 @@ export class Inputs {
     const keys = [
       ...(camera ? [cameraKey(camera)] : []),
       ...(plan.devices.microphone === undefined ? [] : [microphoneKey(plan.devices.microphone)]),
+      ...(plan.live ? [] : [filesKey]),
     ];
     for (const key of keys) {
       const outage = this.#outages.get(key);

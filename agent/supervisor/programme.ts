@@ -2,6 +2,7 @@
 import { describe } from '../../pipelines/describe.js';
 import type { Facts, SlateImage } from '../../pipelines/facts.js';
 import { liveChanges, type Plan } from '../../pipelines/plan.js';
+import { slateName } from '../../pipelines/sources/slate.js';
 import type { Wish } from '../../pipelines/wanted.js';
 import type { Clock } from '../clock.js';
 import type { Settings } from '../config/settings.js';
@@ -21,7 +22,7 @@ export interface Studio {
   readonly environment: NodeJS.ProcessEnv;
   /** What relative paths of media files start from. */
   readonly folder: string;
-  /** Looks at the machine. Throws a Fault where a wanted file cannot be used. */
+  /** Looks at the machine. Throws a Fault where that cannot be done. */
   readonly gather: (wish: Wish) => Promise<Facts>;
   /** The program that holds a device, for people; undefined where none is found. */
   readonly holderOf: (device: string) => Promise<string | undefined>;
@@ -31,6 +32,8 @@ export interface Studio {
 const patience = 3;
 /** A picture for the slate that cannot be shown is looked at again: somebody may have put another one there. */
 const imageRetryMs = 60_000;
+/** So are files that cannot be played: they may be on a disk that is yet to be plugged in. */
+const filesRetryMs = 5000;
 
 export class Programme {
   readonly #stage: Stage;
@@ -50,6 +53,8 @@ export class Programme {
   /** Plans are made one after the other; a request during one is served by the next. */
   #planning: Promise<void> | undefined;
   #planAgain = false;
+  /** The wanted files cannot be played. */
+  #filesAway = false;
   /** The slate stands at the end of the playlist. */
   #filesPlayed = false;
   /** The slate's picture failed on the air, though it had looked like one. */
@@ -65,7 +70,11 @@ export class Programme {
     const { environment, log, clock } = studio;
     this.#inputs = new Inputs(clock);
     this.#backoff = new Backoff(clock);
-    this.#planner = new Planner(studio.gather, studio.folder, (facts) => this.#usable(facts));
+    this.#planner = new Planner(
+      (wish) => this.#gather(wish),
+      studio.folder,
+      (facts) => this.#usable(facts),
+    );
     this.#stage = new Stage(environment, {
       playing: (plan, afterMs) => this.#playing(plan, afterMs),
       failed: (plan, part, fault) => void this.#failed(plan, part, fault),
@@ -118,9 +127,10 @@ export class Programme {
   async take(settings: Settings, how: 'live' | 'rebuild' | 'restart'): Promise<void> {
     const { video, audio } = this.settings;
     this.settings = settings;
-    if (JSON.stringify(programmeOf(video)) !== JSON.stringify(programmeOf(settings.video))) this.#filesPlayed = false;
+    const isOther = JSON.stringify(programmeOf(video)) !== JSON.stringify(programmeOf(settings.video));
+    if (isOther) this.#filesPlayed = false;
     // What went wrong with other sources says nothing about these.
-    if (video.source !== settings.video.source || audio.source !== settings.audio.source) this.#inputs.forget();
+    if (isOther || audio.source !== settings.audio.source) this.#inputs.forget();
     if (how === 'restart') this.#planner.forgetFormat();
     if (how === 'live') await this.#adjust();
     else await this.replan(how === 'rebuild', how === 'restart');
@@ -180,6 +190,15 @@ export class Programme {
     }
   }
 
+  /** Files that cannot be played are the slate, unless another picture is on, which is better. */
+  async #gather(wish: Wish): Promise<Facts> {
+    const facts = await this.studio.gather(wish);
+    this.#filesAway = facts.filesFault !== undefined;
+    const isOn = this.isPlaying && this.#plan?.video.source !== slateName;
+    if (facts.filesFault && isOn) throw faultOf(facts.filesFault);
+    return facts;
+  }
+
   /** A camera that is not there any more has failed, even if its driver has not said so yet. True where that is news. */
   #unplugged(plan: Plan, { cameras }: Facts): boolean {
     const { camera } = plan.devices;
@@ -233,7 +252,8 @@ export class Programme {
   #noPlan(error: unknown): void {
     this.#trouble('plan', Fault.from(error));
     // What is on stays on: it is better than nothing. Else the device may yet be plugged in, or the file appear.
-    if (!this.isPlaying) this.#backoff.again(() => void this.replan());
+    if (this.isPlaying) this.#retryLater();
+    else this.#backoff.again(() => void this.replan());
   }
 
   /** Takes a live change over into the pipeline that runs, and into the plan that says what runs. */
@@ -334,7 +354,11 @@ export class Programme {
 
   #retryLater(): void {
     clearTimeout(this.#retry);
-    const waitMs = Math.min(this.#inputs.nextMs ?? Infinity, this.#problems.has('slate') ? imageRetryMs : Infinity);
+    const waitMs = Math.min(
+      this.#inputs.nextMs ?? Infinity,
+      this.#problems.has('slate') ? imageRetryMs : Infinity,
+      this.#filesAway ? filesRetryMs : Infinity,
+    );
     if (waitMs === Infinity || !this.#on) return;
     this.#retry = setTimeout(() => void this.replan(true), waitMs + 1);
   }

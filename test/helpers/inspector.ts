@@ -15,12 +15,12 @@ function frame(text: string): Buffer {
   return Buffer.concat([Buffer.from([0x81, 0x80 | payload.length]), mask, payload]);
 }
 
-/** The address at which the inspector of this very process answers; undefined while it does not. */
-async function address(pid: number): Promise<string | undefined> {
+/** The path at which an inspector answers; undefined while none does. */
+async function address(): Promise<string | undefined> {
   try {
     const response = await fetch(`http://127.0.0.1:${port}/json/list`);
-    const [target] = (await response.json()) as { title: string; webSocketDebuggerUrl: string }[];
-    return target?.title.includes(`[${pid}]`) ? new URL(target.webSocketDebuggerUrl).pathname : undefined;
+    const [target] = (await response.json()) as { webSocketDebuggerUrl: string }[];
+    return target && new URL(target.webSocketDebuggerUrl).pathname;
   } catch {
     return undefined;
   }
@@ -28,8 +28,10 @@ async function address(pid: number): Promise<string | undefined> {
 
 /** Has process `pid` evaluate `script` in its event loop; what comes of it is not waited for. */
 export async function evaluate(pid: number, script: string): Promise<void> {
+  // The answer does not tell whose it is.
+  if (await address()) throw new Error(`another process is inspected on port ${port}`);
   process.kill(pid, 'SIGUSR1');
-  const path = await until(() => address(pid), 15_000, `the inspector of ${pid}`);
+  const path = await until(address, 15_000, `the inspector of ${pid}`);
   const socket: Socket = connect(port, '127.0.0.1');
   await once(socket, 'connect');
   socket.on('error', () => undefined); // The process may be killed for what it was told to do.

@@ -1,7 +1,7 @@
 /** Media files on the air: untouched where they fit, transcoded where not, in real time, once or for ever. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { copyFile, writeFile } from 'node:fs/promises';
+import { copyFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { startAgent, type Environment, type StatusDocument } from '../helpers/agent.js';
@@ -172,6 +172,28 @@ describe('a file that fits passes through', () => {
     const gaps = pictures.slice(1).map(({ timestamp }, index) => timestamp - pictures[index]!.timestamp);
     assert.ok(Math.min(...gaps) > 0 && Math.max(...gaps) < 1500, `${Math.min(...gaps)} to ${Math.max(...gaps)} ms`);
     t.diagnostic(`${Math.max(...gaps)} ms without a picture at most`);
+    await agent.stop();
+  });
+
+  test('a playlist that breaks off: the slate in the same session, and the files again once they are whole', async (t) => {
+    const folder = await folderFor(t);
+    const film = path.join(folder, 'film.mp4');
+    await makeSyncFile(film, { seconds: 3, size: '320x180' });
+    await using server = await startRtmpServer();
+    await using agent = await startAgent(play(server.url(), [film]));
+    await agent.status(({ actual }) => actual === 'live');
+    const source = (status: StatusDocument) => (status['video'] as { source: string } | undefined)?.source;
+    await rename(film, `${film}.away`);
+    const isAway = (status: StatusDocument): boolean =>
+      source(status) === 'slate' && status.problems.some(({ code }) => /^(file_unreadable|source_)/.test(code));
+    await agent.status(isAway, 30_000);
+    await rename(`${film}.away`, film);
+    const line = agent.log.items.length;
+    await agent.status((status) => status.actual === 'live' && source(status) === 'file', 60_000, line);
+    assert.equal(server.publishes.items.length, 1);
+    const pictures = server.publishes.items[0]!.tags.items.filter(isPicture);
+    const gaps = pictures.slice(1).map(({ timestamp }, index) => timestamp - pictures[index]!.timestamp);
+    assert.ok(Math.max(...gaps) < 1500, `${Math.max(...gaps)} ms without a picture`);
     await agent.stop();
   });
 

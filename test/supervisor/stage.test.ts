@@ -88,6 +88,7 @@ test('what is drawn goes on in another process', { timeout: 60_000 }, async (t) 
   const after = await until(() => captures().length === 1 && captures(), 10_000, 'the end of the one before');
   assert.notEqual(after[0], before);
   assert.ok(on.stage.onAir);
+  await on.streams.waitFor(() => true, 20_000, 1);
   assert.deepEqual(on.died.items, []);
   t.diagnostic(`streams began ${on.streams.items.map((at) => Math.round(at - on.streams.items[0]!)).join(', ')} ms`);
 });
