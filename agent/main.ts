@@ -40,7 +40,7 @@ async function main(words: readonly string[], env: NodeJS.ProcessEnv, folder: st
       return command === 'check' ? check(loaded, print) : showPlan(loaded, folder, storage, rest.length > 0, print);
     }
     case 'probe':
-      return probe(rest, print);
+      return probe(rest.length > 0, print);
     case 'help':
     case '--help':
     case '-h':

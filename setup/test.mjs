@@ -38,6 +38,8 @@ const [passed, failed, skipped] = ['passed', 'failed', 'skipped'].map((name) =>
   results.reduce((sum, counts) => sum + counts[name], 0),
 );
 console.log(`${files.length} files, ${((Date.now() - began) / 1000).toFixed(0)} s`);
+// Once more at the end: of a long run often only the end is seen.
+for (const failure of results.flatMap(({ failures }) => failures)) console.log(failure);
 console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
 if (passed + failed === 0)
   console.log(`No test ran${words.length > 0 ? `: no file's path holds ${words.join(' and ')}` : ''}.`);

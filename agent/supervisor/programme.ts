@@ -30,16 +30,18 @@ export interface Studio {
 
 /** After so many ends of the process, or failures of nothing in particular, in a row, something else is tried. */
 const patience = 3;
-/** A picture for the slate that cannot be shown is looked at again: somebody may have put another one there. */
-const imageRetryMs = 60_000;
-/** So are files that cannot be played: they may be on a disk that is yet to be plugged in. */
-const filesRetryMs = 5000;
+/**
+ * What is wanted and was not found is looked for as seldom as that in the end: what is plugged in tells of itself, but a driver that
+ * did not answer when it was asked does not. A look takes a Zero W a second of work.
+ */
+const lookMs = 30_000;
 
 export class Programme {
   readonly #stage: Stage;
   readonly #planner: Planner;
   readonly #inputs: Inputs;
   readonly #backoff: Backoff;
+  readonly #looks: Backoff;
   readonly #problems = new Map<'plan' | 'capture' | 'slate', FaultReport>();
   /** What each plan was made of. */
   readonly #facts = new WeakMap<Plan, Facts>();
@@ -53,8 +55,6 @@ export class Programme {
   /** Plans are made one after the other; a request during one is served by the next. */
   #planning: Promise<void> | undefined;
   #planAgain = false;
-  /** The wanted files cannot be played. */
-  #filesAway = false;
   /** The slate stands at the end of the playlist. */
   #filesPlayed = false;
   /** The slate's picture failed on the air, though it had looked like one. */
@@ -70,6 +70,7 @@ export class Programme {
     const { environment, log, clock } = studio;
     this.#inputs = new Inputs(clock);
     this.#backoff = new Backoff(clock);
+    this.#looks = new Backoff(clock, lookMs);
     this.#planner = new Planner(
       (wish) => this.#gather(wish),
       studio.folder,
@@ -98,6 +99,7 @@ export class Programme {
   async stop(): Promise<void> {
     this.#on = false;
     this.#backoff.cancel();
+    this.#looks.reset();
     clearTimeout(this.#retry);
     await this.#stage.stop();
     this.#plan = undefined;
@@ -193,7 +195,6 @@ export class Programme {
   /** Files that cannot be played are the slate, unless another picture is on, which is better. */
   async #gather(wish: Wish): Promise<Facts> {
     const facts = await this.studio.gather(wish);
-    this.#filesAway = facts.filesFault !== undefined;
     const isOn = this.isPlaying && this.#plan?.video.source !== slateName;
     if (facts.filesFault && isOn) throw faultOf(facts.filesFault);
     return facts;
@@ -231,6 +232,9 @@ export class Programme {
     const unfit = this.#usable(facts).slateImage?.unfit;
     if (unfit) this.#trouble('slate', faultOf(unfit));
     else this.#problems.delete('slate');
+    const isAway = plan.missed && plan.devices.camera === undefined && plan.missed.code !== 'source_ended';
+    if (isAway || unfit) this.#lookAgain();
+    else this.#looks.reset();
     const { batchMs } = this.settings.output;
     const same = batchMs === this.#batchMs && JSON.stringify(plan) === JSON.stringify(this.#plan);
     this.#batchMs = batchMs;
@@ -252,7 +256,7 @@ export class Programme {
   #noPlan(error: unknown): void {
     this.#trouble('plan', Fault.from(error));
     // What is on stays on: it is better than nothing. Else the device may yet be plugged in, or the file appear.
-    if (this.isPlaying) this.#retryLater();
+    if (this.isPlaying) this.#lookAgain();
     else this.#backoff.again(() => void this.replan());
   }
 
@@ -352,14 +356,15 @@ export class Programme {
     return true;
   }
 
+  /** For what is wanted and was not found. */
+  #lookAgain(): void {
+    this.#looks.again(() => void this.replan(true));
+  }
+
   #retryLater(): void {
     clearTimeout(this.#retry);
-    const waitMs = Math.min(
-      this.#inputs.nextMs ?? Infinity,
-      this.#problems.has('slate') ? imageRetryMs : Infinity,
-      this.#filesAway ? filesRetryMs : Infinity,
-    );
-    if (waitMs === Infinity || !this.#on) return;
+    const waitMs = this.#inputs.nextMs;
+    if (waitMs === undefined || !this.#on) return;
     this.#retry = setTimeout(() => void this.replan(true), waitMs + 1);
   }
 

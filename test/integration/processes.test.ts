@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
+import { startAbroad } from '../helpers/abroad.js';
 import { startAgent, type Agent, type Environment, type StatusDocument } from '../helpers/agent.js';
 import { freePorts } from '../helpers/command.js';
 import { until } from '../helpers/feed.js';
@@ -237,13 +238,8 @@ describe('stopped', () => {
   });
 
   test('with a network that swallows everything it ends too', { skip: noNamespaces }, async (t) => {
-    await using namespace = await makeNamespace(1);
-    const { host } = namespace.links[0]!;
-    await using server = await startRtmpServer({}, host);
-    await using agent = await startAgent(
-      { ...small, STREAM_URL: `rtmp://${host}:${server.port}/live`, STREAM_KEY: 'k' },
-      { prefix: namespace.prefix },
-    );
+    await using abroad = await startAbroad(small);
+    const { namespace, agent } = abroad;
     await live(agent);
     await namespace.blackHole();
     const { code, tookMs } = await agent.stop('SIGTERM');

@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { startAgent, type Environment, type StatusDocument } from '../helpers/agent.js';
-import { run, temporaryFolder } from '../helpers/command.js';
+import { folderFor, run } from '../helpers/command.js';
 import { startNginx } from '../helpers/nginx.js';
 import { startRtmpServer } from '../helpers/rtmp-server.js';
 import { subscribe } from '../helpers/rtmp-client.js';
@@ -48,8 +48,8 @@ test('a camera that is not there: the slate is on, with its text, and status say
 /** The next keyframe is then that of another picture. */
 const keyframeSeconds = 10;
 
-test('slate.image is shown; one that is none, too large, or breaks off is not, and the text is there at once', async () => {
-  const { folder, remove } = await temporaryFolder();
+test('slate.image is shown; one that is none, too large, or breaks off is not, and the text is there at once', async (t) => {
+  const folder = await folderFor(t);
   const draw = (name: string, size: string): Promise<unknown> =>
     run('ffmpeg', [...'-nostdin -v error -f lavfi -i'.split(' '), `color=red:size=${size}`, '-frames:v', '1', name], {
       cwd: folder,
@@ -94,7 +94,6 @@ test('slate.image is shown; one that is none, too large, or breaks off is not, a
   const longest = Math.max(...pictures.slice(1).map(({ timestamp }, index) => timestamp - pictures[index]!.timestamp));
   assert.ok(longest < 2000, `dark for ${longest} ms`);
   await agent.stop();
-  await remove();
 });
 
 const replans = 50;
@@ -104,7 +103,7 @@ const measured = 100;
 
 test(`the picture goes to the slate and back ${replans} times: one session, times that never step back and stay true, lips in sync`, async (t) => {
   await using server = await startRtmpServer();
-  const { folder, remove } = await temporaryFolder();
+  const folder = await folderFor(t);
   const file = path.join(folder, 'makercast.yml');
   const show = (source: string): Promise<void> =>
     writeFile(
@@ -162,5 +161,4 @@ test(`the picture goes to the slate and back ${replans} times: one session, time
   t.diagnostic(
     `${Math.round(drift)} ms off, ${Math.max(...gaps)} ms without a picture at most, lip-sync ${sync.worstMs.toFixed(0)} ms`,
   );
-  await remove();
 });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { chmod, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { run, temporaryFolder, type CommandResult } from '../helpers/command.js';
+import { folderFor, run, type CommandResult } from '../helpers/command.js';
 import { root } from '../helpers/root.js';
 
 const isRoot = process.getuid?.() === 0;
@@ -19,8 +19,7 @@ interface Missing {
 
 /** A checkout as a finished set-up leaves it, but with an agent that only prints its arguments. Its path has a space. */
 async function checkout(t: TestContext): Promise<string> {
-  const { folder, remove } = await temporaryFolder();
-  t.after(remove);
+  const folder = await folderFor(t);
   await chmod(folder, 0o755);
   const copy = path.join(folder, 'my makercast');
   for (const name of ['setup', 'bin', 'package.json', 'package-lock.json', 'tsconfig.json']) {
