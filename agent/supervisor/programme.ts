@@ -1,6 +1,6 @@
 /** What goes on the air: plans what this machine can do of what is wanted, plays it, and plans anew when an input fails or comes back. */
 import { describe } from '../../pipelines/describe.js';
-import type { Facts, SlateImage } from '../../pipelines/facts.js';
+import type { Facts } from '../../pipelines/facts.js';
 import { liveChanges, type Plan } from '../../pipelines/plan.js';
 import { slateName } from '../../pipelines/sources/slate.js';
 import type { Wish } from '../../pipelines/wanted.js';
@@ -57,8 +57,6 @@ export class Programme {
   #planAgain = false;
   /** The slate stands at the end of the playlist. */
   #filesPlayed = false;
-  /** The slate's picture failed on the air, though it had looked like one. */
-  #brokenImage: SlateImage | undefined;
   #retry: NodeJS.Timeout | undefined;
 
   /** `playing`: pictures have begun to come. `ended`: the files were played. */
@@ -220,9 +218,7 @@ export class Programme {
 
   /** What of the machine is in service, and what of the files is to be played. */
   #usable(facts: Facts): Facts {
-    const usable = { ...this.#inputs.usable(facts), filesPlayed: this.#filesPlayed };
-    const broken = this.#brokenImage;
-    return broken && broken.version === facts.slateImage?.version ? { ...usable, slateImage: broken } : usable;
+    return { ...this.#inputs.usable(facts), filesPlayed: this.#filesPlayed };
   }
 
   #put(plan: Plan, facts: Facts, onlyIfOther: boolean, abrupt: boolean): void {
@@ -299,7 +295,6 @@ export class Programme {
       if (holder) told = new Fault(fault.code, `${fault.what} It is held by ${holder}.`, fault.mend);
       if (!this.#on) return;
     }
-    if (part === 'picture' && this.#withoutImage(plan, told)) return this.#playAnother();
     if (this.#outOfService(plan, part, told)) return this.#playAnother();
     this.#trouble('capture', told);
     this.#unexplained += 1;
@@ -326,25 +321,16 @@ export class Programme {
   /** Again and again the same end: the next best way is taken, by another encoder or without the camera. */
   #doWithout(plan: Plan, fault: Fault): void {
     this.#unexplained = 0;
-    if (this.#withoutImage(plan, fault)) return;
     const others = this.#inputs
       .usable(this.#facts.get(plan)!)
       .encoders.filter(({ element, works }) => works && element !== plan.video.encoder);
-    const byEncoder = plan.video.encoder !== 'passthrough' && others.length > 0;
-    const what = byEncoder ? `the encoder ${plan.video.encoder}` : plan.video.source;
+    const byImage = plan.devices.slateImage !== undefined;
+    const byEncoder = !byImage && plan.video.encoder !== 'passthrough' && others.length > 0;
+    const kind = byImage ? 'the picture of the slate' : plan.video.source;
+    const what = byEncoder ? `the encoder ${plan.video.encoder}` : kind;
     this.studio.log.warn('next_best', `${what} is left out, since this has happened ${patience} times: ${fault.what}`);
     if (byEncoder) this.#inputs.leaveOut(plan.video.encoder, fault);
     else this.#outOfService(plan, 'picture', fault);
-  }
-
-  /** From now on the slate of `plan` has its text in place of its picture; false where that is so already. */
-  #withoutImage(plan: Plan, fault: Fault): boolean {
-    const image = this.#facts.get(plan)?.slateImage;
-    if (image === undefined || plan.devices.slateImage !== image.path) return false;
-    const what = `The picture ${JSON.stringify(image.path)} cannot be shown: ${fault.what}`;
-    const mend = 'Name another PNG or JPEG in slate.image; until then the slate has its text.';
-    this.#brokenImage = { ...image, unfit: new Fault('slate_image', what, mend).report() };
-    return true;
   }
 
   /** False where the fault is none of an input, or that input has been counted out for this plan before. */

@@ -1,6 +1,7 @@
 /** Cameras and microphones that fail, come back and flap: when they are left out, and when they are tried again. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Facts } from '../../pipelines/facts.js';
 import { plan } from '../../pipelines/plan.js';
 import { Fault } from '../../agent/errors.js';
 import { Inputs } from '../../agent/supervisor/inputs.js';
@@ -109,6 +110,21 @@ test('files that fail in mid-play are the slate for a while, and are then played
   assert.equal(again.video.source, 'file');
   inputs.playing(again, onAir);
   assert.deepEqual(inputs.problems, []);
+});
+
+test('a picture of the slate that fails is left out until its file changes', () => {
+  const { inputs } = studio();
+  const onAir = { ...pc, slateImage: { path: '/card.png', version: '1' } };
+  const wanted = { ...want({ source: '/dev/video9' }), slate: { text: '', image: '/card.png' } };
+  const made = (of: Facts) => plan(wanted, inputs.usable(of));
+  const first = made(onAir);
+  assert.equal(first.devices.slateImage, '/card.png');
+  assert.ok(inputs.failed('picture', fault, first, onAir));
+  assert.equal(inputs.usable(onAir).slateImage!.unfit!.code, 'slate_image');
+  assert.deepEqual(made(onAir).devices, {});
+  assert.equal(inputs.nextMs, undefined);
+  const changed = { ...onAir, slateImage: { path: '/card.png', version: '2' } };
+  assert.equal(made(changed).devices.slateImage, '/card.png');
 });
 
 test('an encoder that is left out makes room for the next; a fault of nothing in particular changes nothing', () => {
