@@ -61,7 +61,8 @@ function plainStates(agent: Agent): (readonly [string, unknown])[] {
   return documents.slice(begun).map(({ outputs }) => [outputs['plain']!.state, outputs['plain']!['connects']] as const);
 }
 
-describe('a name', { skip }, () => {
+// Each in a network of its own: most of their time is waiting.
+describe('a name', { skip, concurrency: true }, () => {
   for (const answer of ['servfail', 'nxdomain', 'silence'] as const) {
     test(`${answer}, then the address`, async (t) => {
       await using on = await scene(answer);

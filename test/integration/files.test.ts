@@ -139,7 +139,7 @@ describe('a file that fits passes through', () => {
   });
 
   test('at the end of the playlist the slate, as set: the same session in the same format, and other files go on', async (t) => {
-    const recipe = { container: 'mp4', size: '320x180', fps: 25 };
+    const recipe = { container: 'mp4', size: '320x180', fps: 25, seconds: 2 };
     const files = await syncFiles(t, [recipe, recipe]);
     const folder = await folderFor(t);
     const settings = path.join(folder, 'makercast.yml');
@@ -172,7 +172,7 @@ describe('a file that fits passes through', () => {
   test('a playlist that breaks off: the slate in the same session, and the files again once they are whole', async (t) => {
     const folder = await folderFor(t);
     const film = path.join(folder, 'film.mp4');
-    await makeSyncFile(film, { seconds: 3, size: '320x180' });
+    await makeSyncFile(film, { seconds: 2, size: '320x180' });
     await using server = await startRtmpServer();
     await using agent = await startAgent(play(server.url(), [film]));
     await agent.status(({ actual }) => actual === 'live');

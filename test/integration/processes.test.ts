@@ -116,7 +116,8 @@ describe('spinning', () => {
   });
 });
 
-describe('killed in each state of an output', { skip: noNamespaces }, () => {
+// Each in a network of its own.
+describe('killed in each state of an output', { skip: noNamespaces, concurrency: true }, () => {
   /** What each output is to be, by what its server does. */
   const table = {
     accepted: 'live',
