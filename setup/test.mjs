@@ -17,15 +17,16 @@ function testFiles(folder = 'test') {
   });
 }
 
-await ready({ packages: ['runtime', 'test'], native: true, build: 'all' });
+const words = process.argv.slice(2);
+const files = testFiles().filter((file) => words.every((word) => file.includes(word)));
+const fleet = files.some((file) => file.startsWith('test/commands/fleet'));
+await ready({ packages: ['runtime', 'test'], native: true, build: 'all', fleet });
 
 // The operator's own settings are not the tests'.
 for (const name of Object.keys(process.env)) {
   if (/^(STREAM|OUTPUT|AV|MAKERCAST|BALENA)_/.test(name)) delete process.env[name];
 }
 
-const words = process.argv.slice(2);
-const files = testFiles().filter((file) => words.every((word) => file.includes(word)));
 const slow = (file) => /^test\/(integration|helpers)\//.test(file);
 const compiled = (chosen) => chosen.sort().map((file) => path.join(root, 'dist', file));
 const began = Date.now();

@@ -54,7 +54,7 @@ export class Programme {
   #unexplained = 0;
   /** Plans are made one after the other; a request during one is served by the next. */
   #planning: Promise<void> | undefined;
-  #planAgain = false;
+  #planAgain: { readonly abrupt: boolean } | undefined;
   /** The slate stands at the end of the playlist. */
   #filesPlayed = false;
   #retry: NodeJS.Timeout | undefined;
@@ -166,14 +166,14 @@ export class Programme {
   /** Plans from new facts and plays the plan; with `onlyIfOther`, not where the same is on already. */
   replan(onlyIfOther = false, abrupt = false): Promise<void> {
     if (this.#planning) {
-      this.#planAgain = true;
+      this.#planAgain = { abrupt: abrupt || (this.#planAgain?.abrupt ?? false) };
       return this.#planning;
     }
     this.#planning = this.#replan(onlyIfOther, abrupt).finally(() => {
+      const again = this.#planAgain;
       this.#planning = undefined;
-      if (!this.#planAgain) return undefined;
-      this.#planAgain = false;
-      return this.replan(true);
+      this.#planAgain = undefined;
+      return again && this.replan(true, again.abrupt);
     });
     return this.#planning;
   }

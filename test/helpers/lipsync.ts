@@ -67,7 +67,7 @@ function flashes(pictures: readonly Brightness[], kind: Kind): number[] {
 }
 
 /** Stream times, in seconds, at which a beep begins after 0.3 s of quiet. */
-function beeps({ samples, rate, start }: Sound): number[] {
+export function beeps({ samples, rate, start }: Sound): number[] {
   const peak = samples.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0);
   const onsets: number[] = [];
   let loud = -Infinity;

@@ -199,6 +199,13 @@ describe('Dockerfiles', () => {
     });
   }
 
+  test('balena-sdk, 90 MB for an admin’s machine, is nowhere in what the images are built from', () => {
+    for (const file of ['package.json', 'package-lock.json', '.dockerignore', ...dockerfiles]) {
+      assert.doesNotMatch(read(file), /balena-sdk|setup\/fleet|\.cache/, file);
+    }
+    assert.match(read('setup/fleet/package.json'), /"balena-sdk": "\d+\.\d+\.\d+"/);
+  });
+
   test('Dockerfile.template installs every package that a run needs', async () => {
     const { packages } = (await import(pathToFileURL(path.join(root, 'setup/packages.mjs')).href)) as {
       packages: Record<string, Record<string, string>>;
