@@ -90,6 +90,15 @@ export class Namespace implements AsyncDisposable {
     await run('ip', ['neigh', 'del', inside, 'dev', hostDevice]);
   }
 
+  /** Refuses every packet to the other end of a link at once, until `permit`: as a firewall does that rejects. */
+  async reject(link = 0): Promise<void> {
+    await this.#inside('ip', 'route', 'add', 'unreachable', `${this.links[link]!.host}/32`);
+  }
+
+  async permit(link = 0): Promise<void> {
+    await this.#inside('ip', 'route', 'del', 'unreachable', `${this.links[link]!.host}/32`);
+  }
+
   /** Takes a link down (the program inside sees it), or up again. */
   async cut(link = 0): Promise<void> {
     await this.#inside('ip', 'link', 'set', this.links[link]!.insideDevice, 'down');

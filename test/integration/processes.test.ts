@@ -10,6 +10,7 @@ import { isVideoKey } from '../helpers/flv.js';
 import { evaluate } from '../helpers/inspector.js';
 import { available, makeNamespace } from '../helpers/namespace.js';
 import { startNginx } from '../helpers/nginx.js';
+import type { ProcessInfo } from '../helpers/processes.js';
 import { startRtmpServer } from '../helpers/rtmp-server.js';
 import { subscribe } from '../helpers/rtmp-client.js';
 
@@ -73,6 +74,25 @@ describe('killed alone', () => {
     process.kill((await agent.descendant('makercast-capture')).pid, 'SIGSTOP');
     await agent.stop('SIGKILL');
     await agent.gone();
+  });
+
+  test('capture, again and again: the next best encoder takes over, and it is said why', async () => {
+    await using server = await startRtmpServer();
+    await using agent = await startAgent({ ...small, STREAM_URL: server.url(), STREAM_KEY: 'k' });
+    const encoder = (status: StatusDocument) => (status['video'] as { encoder: string } | undefined)?.encoder;
+    await agent.status((status) => status.actual === 'live' && encoder(status) === 'x264enc');
+    let before = -1;
+    for (let kill = 0; kill < 3; kill++) {
+      const isAnother = ({ pid, command }: ProcessInfo): boolean =>
+        command.includes('makercast-capture') && pid !== before;
+      before = (await until(() => agent.processes().find(isAnother), 15_000, 'a capture process')).pid;
+      process.kill(before, 'SIGSEGV');
+    }
+    const { message } = await agent.event('next_best');
+    assert.match(message, /^the encoder x264enc is left out, since this has happened 3 times: .*SIGSEGV/);
+    await agent.status((status) => status.actual === 'live' && encoder(status) === 'openh264enc', 30_000);
+    assert.equal(server.publishes.items.length, 1);
+    await agent.stop();
   });
 
   test('a child that is stopped (SIGSTOP) is found, killed and replaced', async () => {

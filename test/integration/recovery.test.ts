@@ -202,6 +202,22 @@ describe('a network', { skip, concurrency: true }, () => {
     await agent.stop();
   });
 
+  test('that rejects everything, then not any more: it says so, and so does the status', async () => {
+    await using abroad = await startAbroad(small);
+    const { namespace, server, agent } = abroad;
+    await live(agent);
+    await namespace.reject();
+    const isSaid = ({ outputs }: StatusDocument): boolean => {
+      const { state, fault } = outputs['main'] as { state: string; fault?: { code: string } };
+      return state === 'waiting' && fault?.code === 'output_unreachable';
+    };
+    await agent.status(isSaid, 60_000);
+    await namespace.permit();
+    await publishedAgain(server, 1);
+    noChildSuffered(agent);
+    await agent.stop();
+  });
+
   test('that is cut while it stays live: the link is back before it is given up, or a new connection is made', async () => {
     await using abroad = await startAbroad(small);
     const { namespace, server, agent } = abroad;
