@@ -69,6 +69,11 @@ async function jpegSize(file: FileHandle): Promise<Size | undefined> {
   for (let at = 2, segments = 0; segments < 1000; segments++) {
     const head = await bytesAt(file, at, 9);
     if (head?.[0] !== 0xff) return undefined;
+    // Any number of these may stand before a marker.
+    if (head[1] === 0xff) {
+      at += 1;
+      continue;
+    }
     if (isFrame(head[1]!)) return { height: head.readUInt16BE(5), width: head.readUInt16BE(7) };
     at += 2 + head.readUInt16BE(2);
   }

@@ -29,6 +29,8 @@ import { isWanted, wantedOutputs, wantedRecording } from './wants.js';
 const deliveryShare = 0.5;
 /** Delivery beats once a second, to be woken seldom. */
 const hungMs = 2000;
+/** Nothing was sent or recorded for so long: a server that is just coming back is not made to wait for another process. */
+const quietMs = 5000;
 /** A fifth: with sound and what TCP adds, 2500 kbit/s then fit through 800. Three tenths, which users of OBS ask for, do not. */
 const floorShare = 0.2;
 
@@ -67,6 +69,8 @@ export class Broadcast {
   #hub: HubStatus | undefined;
   #state: 'idle' | 'on' | 'ended' | 'stopping' = 'idle';
   #finishing = false;
+  /** When something was last sent or recorded. */
+  #quietSince = -Infinity;
   #wanted: Wanted = 'on';
   /** What changes the state goes one after the other: a start in the middle of a stop would be lost in it. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -335,21 +339,22 @@ export class Broadcast {
 
   /** Children that have grown are replaced while nobody notices; one that has grown too far is not waited for (child.ts). */
   #recycle(): void {
-    this.#programme.recycle(this.#isQuiet);
-    if (this.#delivery.grown === undefined || !this.#isQuiet) return;
-    void this.#inTurn(async () => {
-      const what = this.#delivery.grown;
-      if (what === undefined || !this.#isQuiet || this.#state !== 'on') return;
-      await this.#delivery.stop();
-      this.#startDelivery();
-      this.around.log.info('recycled', `${what} Another one has taken its place, while nothing was sent.`);
-    });
+    const now = this.around.clock.now();
+    const sends = this.#outputs.states.some((state) => state === 'live' || state === 'stalled');
+    if (sends || this.#recording.status?.state === 'recording') this.#quietSince = now;
+    const isQuiet = now - this.#quietSince >= quietMs;
+    this.#programme.recycle(isQuiet);
+    if (isQuiet && this.#delivery.grown !== undefined) void this.#inTurn(() => this.#recycleDelivery());
   }
 
-  /** Nothing is sent or recorded. */
-  get #isQuiet(): boolean {
-    const sends = this.#outputs.states.some((state) => state === 'live' || state === 'stalled');
-    return !sends && this.#recording.status?.state !== 'recording';
+  async #recycleDelivery(): Promise<void> {
+    const what = this.#delivery.grown;
+    if (what === undefined || this.#state !== 'on') return;
+    await this.#delivery.stop();
+    // The agent may have been told to end in the meantime.
+    if (this.#state !== 'on') return;
+    this.#startDelivery();
+    this.around.log.info('recycled', `${what} Another one has taken its place, while nothing was sent.`);
   }
 
   #heardRecording(status: RecordingStatus): void {
