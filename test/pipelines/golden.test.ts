@@ -108,6 +108,7 @@ const cases: Readonly<Record<string, readonly [Wish, Facts]>> = {
     { ...pc, files: [movie] },
   ],
   'file-transcode': [want({ source: 'file', files: [webm.path] }), { ...pc, files: [webm] }],
+  'zero-w-slate': [wish({ source: '/dev/video9' }), { ...zeroW, microphones: [usbAudio] }],
   'pc-slate': [want({ source: '/dev/video9' }), { ...pc, microphones: [usbAudio] }],
   'pc-slate-image': [
     { ...want({ source: '/dev/video9' }), slate: { text: '', image: '/media/card.png' } },
