@@ -90,7 +90,14 @@ describe('killed alone', () => {
     }
     const { message } = await agent.event('next_best');
     assert.match(message, /^the encoder x264enc is left out, since this has happened 3 times: .*SIGSEGV/);
-    await agent.status((status) => status.actual === 'live' && encoder(status) === 'openh264enc', 30_000);
+    // An encoder that is left out stays a problem, until the broadcast is begun anew.
+    const { tags } = server.publishes.items[0]!;
+    const isOn = (status: StatusDocument): boolean =>
+      status.actual === 'degraded' &&
+      encoder(status) === 'openh264enc' &&
+      status.problems.some(({ code }) => code === 'child_died');
+    await agent.status(isOn, 30_000);
+    await tags.waitFor(isVideoKey, 15_000, tags.items.length);
     assert.equal(server.publishes.items.length, 1);
     await agent.stop();
   });
