@@ -69,8 +69,8 @@ export class Broadcast {
   #hub: HubStatus | undefined;
   #state: 'idle' | 'on' | 'ended' | 'stopping' = 'idle';
   #finishing = false;
-  /** When something was last sent or recorded. */
-  #quietSince = -Infinity;
+  /** When something was last sent or recorded, or the broadcast began. */
+  #quietSince = 0;
   #wanted: Wanted = 'on';
   /** What changes the state goes one after the other: a start in the middle of a stop would be lost in it. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -232,6 +232,7 @@ export class Broadcast {
     // A stop may have come while the demonstration server started.
     if (this.#state === 'stopping') return;
     this.#state = 'on';
+    this.#quietSince = this.around.clock.now();
     this.#finishing = false;
     this.#startDelivery();
     await this.#programme.start(this.settings, this.#socket);

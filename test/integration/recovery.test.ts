@@ -208,8 +208,8 @@ describe('a network', { skip, concurrency: true }, () => {
     await live(agent);
     await namespace.reject();
     const isSaid = ({ outputs }: StatusDocument): boolean => {
-      const { state, fault } = outputs['main'] as { state: string; fault?: { code: string } };
-      return state === 'waiting' && fault?.code === 'output_unreachable';
+      const fault = outputs['main']?.['fault'] as { code: string } | undefined;
+      return outputs['main']?.state === 'waiting' && fault?.code === 'output_unreachable';
     };
     await agent.status(isSaid, 60_000);
     await namespace.permit();
