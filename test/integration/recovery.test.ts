@@ -57,9 +57,9 @@ describe('a real nginx-rtmp', () => {
     await live(agent);
     await nginx.restart(['another']);
     // It closes the connection without a word.
-    const isSaid = (status: StatusDocument): boolean => {
-      const { state, fault } = status.outputs['main'] as { state: string; fault?: { code: string; mend: string } };
-      return state === 'waiting' && fault?.code === 'output_closed_connecting';
+    const isSaid = ({ outputs }: StatusDocument): boolean => {
+      const fault = outputs['main']?.['fault'] as { code: string } | undefined;
+      return outputs['main']?.state === 'waiting' && fault?.code === 'output_closed_connecting';
     };
     const status = await agent.status(isSaid, 30_000);
     assert.equal(status.actual, 'degraded');
