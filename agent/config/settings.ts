@@ -5,6 +5,7 @@ export interface VideoSettings {
   readonly source: string;
   readonly files: readonly string[];
   readonly loop: boolean;
+  readonly atEnd: 'stop' | 'slate';
   readonly testPattern: 'bars' | 'ball' | 'sync';
   readonly width: number | 'auto';
   readonly height: number | 'auto';
@@ -105,6 +106,14 @@ export const rows: readonly Row[] = [
     default: true,
     cost: 'rebuild',
     doc: 'Start the files again after the last one.',
+  },
+  {
+    path: 'video.atEnd',
+    env: 'VIDEO_AT_END',
+    form: { type: 'choice', choices: ['stop', 'slate'] },
+    default: 'stop',
+    cost: 'rebuild',
+    doc: 'After the last file, unless `video.loop` is on: `stop` ends the broadcast, `slate` shows the card until the files change.',
   },
   {
     path: 'video.testPattern',
