@@ -8,6 +8,7 @@ import type { Fault } from './errors.js';
 import { Log } from './log.js';
 import { Balena } from './interfaces/balena/balena.js';
 import { balenaSecrets } from './interfaces/balena/supervisor.js';
+import { Gpio } from './interfaces/gpio/gpio.js';
 import type { Control, Interface } from './interfaces/interface.js';
 import { holderOf } from './machine/busy.js';
 import { watchDevices } from './machine/devices.js';
@@ -90,6 +91,7 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
       // Nothing changes settings on probation yet.
       probation: () => false,
     }),
+    new Gpio(control, { log, clock: systemClock }),
   ];
 
   let askedAt: number | undefined;

@@ -7,6 +7,7 @@ import { temperature } from '../../machine/health.js';
 import type { Storage } from '../../machine/storage.js';
 import type { BalenaStatus, Status } from '../../supervisor/status.js';
 import type { Control, Interface } from '../interface.js';
+import { every } from '../pace.js';
 import { UpdateLock } from './lock.js';
 import { Patience } from './patience.js';
 import { decide, notice, type Decision, type Notice } from './policy.js';
@@ -82,14 +83,14 @@ export class Balena implements Interface {
     this.#signal = signal;
     if (this.#supervisor) {
       await this.#patience.load();
-      void every(askMs, () => this.ask(), signal);
+      void every(() => askMs, () => this.ask(), signal);
     }
     if (this.#lock) {
       process.on('exit', this.#atExit);
       // What a run of ours has left behind would hold updates back for ever: it is taken over, and let go unless it is needed.
       if (existsSync(this.#lock.path)) await this.#take(this.#lock);
     }
-    if (this.#supervisor || this.#lock) void every(lookMs, () => this.look(), signal);
+    if (this.#supervisor || this.#lock) void every(() => lookMs, () => this.look(), signal);
   }
 
   stop(): Promise<void> {
@@ -152,8 +153,11 @@ export class Balena implements Interface {
     const supervisor = this.#supervisor;
     if (!supervisor) return;
     await this.#tried('ask', async () => {
+      const wasWaiting = this.#update === 'waiting';
       this.#update = await supervisor.update(this.#lock?.isHeld ?? false, this.#signal);
       await this.#patience.heard(this.#update, this.around.wall());
+      if (this.#update === 'waiting' && !wasWaiting && this.#lock?.isHeld)
+        this.around.log.info('update_pending', 'An update waits until it may interrupt the broadcast.');
       if (this.#device.supervisorVersion === undefined) {
         const { osVersion, supervisorVersion } = await supervisor.device(this.#signal);
         this.#device = { ...(osVersion && { osVersion }), ...(supervisorVersion && { supervisorVersion }) };
@@ -285,22 +289,5 @@ export class Balena implements Interface {
       if (known) return;
       this.around.log.warn(fault.code, `[${fault.code}] ${fault.message}`, { code: fault.code });
     }
-  }
-}
-
-/** Does `work` at once and then after each pause, one after the other, until `signal` aborts. */
-async function every(pauseMs: number, work: () => Promise<void>, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    await work();
-    await new Promise<void>((resolve) => {
-      const end = (): void => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', end);
-        resolve();
-      };
-      const timer = setTimeout(end, pauseMs);
-      signal.addEventListener('abort', end);
-      if (signal.aborted) end();
-    });
   }
 }

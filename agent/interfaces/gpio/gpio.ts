@@ -1,0 +1,134 @@
+/** A button and a tally light at the board's GPIO lines. */
+import type { GpioSettings } from '../../config/settings.js';
+import type { Clock } from '../../clock.js';
+import { Fault } from '../../errors.js';
+import type { Log } from '../../log.js';
+import type { Status } from '../../supervisor/status.js';
+import type { Control, Interface } from '../interface.js';
+import { every } from '../pace.js';
+import { Button } from './button.js';
+import { openLine, type Line, type OpenLine } from './line.js';
+import { isLit } from './tally.js';
+
+/** Half of a blink, and how late the light may be. */
+const lookMs = 500;
+/** Where no line is set, somebody may set one. */
+const idleLookMs = 5000;
+/** What could not be opened is tried again. */
+const againMs = 30_000;
+
+export interface GpioSurroundings {
+  readonly log: Log;
+  readonly clock: Clock;
+  /** Tests put lines of their own in its place. */
+  readonly open?: OpenLine;
+}
+
+export class Gpio implements Interface {
+  readonly #open: OpenLine;
+  #button: { line: Line; presses: Button } | undefined;
+  #led: Line | undefined;
+  #lit = false;
+  #looks = 0;
+  /** The settings that the lines were opened by, as text. */
+  #openedBy = '';
+  #fault: Fault | undefined;
+  #againAt = -Infinity;
+
+  constructor(
+    private readonly control: Control,
+    private readonly around: GpioSurroundings,
+  ) {
+    this.#open = around.open ?? openLine;
+  }
+
+  start(signal: AbortSignal): Promise<void> {
+    void every(
+      () => (this.#isWanted ? lookMs : idleLookMs),
+      () => this.look(),
+      signal,
+    );
+    return Promise.resolve();
+  }
+
+  stop(): Promise<void> {
+    this.#close();
+    return Promise.resolve();
+  }
+
+  tells({ problems }: Status): Partial<Status> {
+    return this.#fault ? { problems: [...problems, this.#fault.report()] } : {};
+  }
+
+  /** One look: lines are opened as the settings say, and the light shows how it stands. Twice a second. */
+  async look(): Promise<void> {
+    const { gpio } = this.control.settings();
+    const text = JSON.stringify(gpio);
+    const { clock, log } = this.around;
+    if (text !== this.#openedBy || (this.#fault && clock.now() >= this.#againAt)) {
+      this.#close();
+      this.#openedBy = text;
+      this.#againAt = clock.now() + againMs;
+      try {
+        await this.#openAll(gpio);
+        this.#fault = undefined;
+      } catch (error) {
+        const fault = Fault.from(error);
+        if (this.#fault?.what !== fault.what)
+          log.warn(fault.code, `[${fault.code}] ${fault.message}`, { code: fault.code });
+        this.#fault = fault;
+      }
+    }
+    this.#looks += 1;
+    this.#light(isLit(this.control.status().actual, this.#looks));
+  }
+
+  get #isWanted(): boolean {
+    const { button, led } = this.control.settings().gpio;
+    return button !== 'off' || led !== 'off';
+  }
+
+  async #openAll({ button, buttonPressed, led, ledLit }: GpioSettings): Promise<void> {
+    if (led !== 'off') this.#led = await this.#open({ line: led, direction: 'out', activeLow: ledLit === 'low' });
+    if (button === 'off') return;
+    const line = await this.#open({ line: button, direction: 'in', activeLow: buttonPressed === 'low' });
+    const presses = new Button(line.read() === 1, {
+      short: () => this.#pressed(),
+      long: () => this.#held(),
+    });
+    this.#button = { line, presses };
+    line.watch((value) => presses.edge(value === 1));
+  }
+
+  #close(): void {
+    this.#button?.presses.stop();
+    for (const line of [this.#button?.line, this.#led]) {
+      try {
+        line?.close();
+      } catch {
+        // The line has gone: there is nothing left to close.
+      }
+    }
+    this.#button = undefined;
+    this.#led = undefined;
+    this.#lit = false;
+  }
+
+  #light(lit: boolean): void {
+    if (!this.#led || lit === this.#lit) return;
+    this.#led.write(lit ? 1 : 0);
+    this.#lit = lit;
+  }
+
+  #pressed(): void {
+    const isOn = this.control.status().wanted === 'on air';
+    this.around.log.info('button', isOn ? 'The button: outputs that wait are tried now.' : 'The button: start.');
+    if (isOn) this.control.retry();
+    else void this.control.startBroadcast();
+  }
+
+  #held(): void {
+    this.around.log.info('button', 'The button was held: stop.');
+    void this.control.stopBroadcast();
+  }
+}
