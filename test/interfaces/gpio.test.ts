@@ -62,15 +62,54 @@ const bounce = (down: boolean): (readonly [boolean, number])[] =>
   Array.from({ length: 9 }, (_, i) => [i % 2 === 0 ? down : !down, 3] as const);
 
 const presses: [name: string, steps: (readonly [boolean, number])[], want: string[]][] = [
-  ['a press', [[true, 200], [false, 200]], ['short']],
-  ['two presses', [[true, 200], [false, 200], [true, 200], [false, 200]], ['short', 'short']],
+  [
+    'a press',
+    [
+      [true, 200],
+      [false, 200],
+    ],
+    ['short'],
+  ],
+  [
+    'two presses',
+    [
+      [true, 200],
+      [false, 200],
+      [true, 200],
+      [false, 200],
+    ],
+    ['short', 'short'],
+  ],
   ['a press of contacts that bounce', [...bounce(true), [true, 200], ...bounce(false), [false, 200]], ['short']],
-  ['a spike', [[true, 5], [false, 200]], []],
+  [
+    'a spike',
+    [
+      [true, 5],
+      [false, 200],
+    ],
+    [],
+  ],
   ['one that is still held', [[true, longMs - 1]], []],
   ['one that is held for long', [[true, longMs]], ['long']],
-  ['one that is held for long and let go', [[true, 2 * longMs], [false, 200]], ['long']],
+  [
+    'one that is held for long and let go',
+    [
+      [true, 2 * longMs],
+      [false, 200],
+    ],
+    ['long'],
+  ],
   ['a long one that bounces on the way', [[true, longMs / 2], ...bounce(false), [true, longMs / 2 + 30]], ['long']],
-  ['a long one, then a press', [[true, longMs], [false, 200], [true, 200], [false, 200]], ['long', 'short']],
+  [
+    'a long one, then a press',
+    [
+      [true, longMs],
+      [false, 200],
+      [true, 200],
+      [false, 200],
+    ],
+    ['long', 'short'],
+  ],
 ];
 
 for (const [name, steps, want] of presses) {
@@ -78,7 +117,12 @@ for (const [name, steps, want] of presses) {
 }
 
 test('button: what is down at the start counts only from the next press on', (t) => {
-  const steps = [[true, 3 * longMs], [false, 200], [true, 200], [false, 200]] as const;
+  const steps = [
+    [true, 3 * longMs],
+    [false, 200],
+    [true, 200],
+    [false, 200],
+  ] as const;
   assert.deepEqual(pressed(t, steps, true), ['short']);
 });
 
@@ -119,7 +163,12 @@ function bench(): Bench {
   const log = new Log({ level: 'error', format: 'json' }, new Redactor(), { now: () => 0, random: () => 0 });
   log.warn = (_, message) => void lines.push(message);
   const given = { status: idle, env: {}, fails: false, now: 0 };
-  const [commands, opened, closed, lamps] = [[] as string[], [] as LineWish[], [] as number[], new Map<number, number>()];
+  const [commands, opened, closed, lamps] = [
+    [] as string[],
+    [] as LineWish[],
+    [] as number[],
+    new Map<number, number>(),
+  ];
   const open = (wish: LineWish): Promise<Line> => {
     if (self.fails) return Promise.reject(new Fault('gpio_unavailable', `GPIO ${wish.line} cannot be used.`, ''));
     opened.push(wish);
@@ -191,7 +240,17 @@ test('the light follows the state', async () => {
   const b = bench();
   b.env = { GPIO_LED: '27' };
   const seen: (number | undefined)[] = [];
-  for (const actual of ['idle', 'starting', 'starting', 'starting', 'live', 'live', 'degraded', 'degraded', 'idle'] as const) {
+  for (const actual of [
+    'idle',
+    'starting',
+    'starting',
+    'starting',
+    'live',
+    'live',
+    'degraded',
+    'degraded',
+    'idle',
+  ] as const) {
     b.status = { ...idle, actual };
     await b.gpio.look();
     seen.push(b.lamps.get(27));
@@ -206,7 +265,10 @@ test('a line that cannot be had is a problem, said once, and tried again', async
   b.fails = true;
   for (b.now = 0; b.now < 100_000; b.now += 500) await b.gpio.look();
   assert.deepEqual(b.lines, ['[gpio_unavailable] GPIO 27 cannot be used.']);
-  assert.deepEqual(b.gpio.tells(idle).problems?.map(({ code }) => code), ['gpio_unavailable']);
+  assert.deepEqual(
+    b.gpio.tells(idle).problems?.map(({ code }) => code),
+    ['gpio_unavailable'],
+  );
   b.fails = false;
   for (let i = 0; i < 61; i++, b.now += 500) await b.gpio.look();
   assert.deepEqual(b.gpio.tells(idle), {});

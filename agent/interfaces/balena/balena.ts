@@ -83,14 +83,23 @@ export class Balena implements Interface {
     this.#signal = signal;
     if (this.#supervisor) {
       await this.#patience.load();
-      void every(() => askMs, () => this.ask(), signal);
+      void every(
+        () => askMs,
+        () => this.ask(),
+        signal,
+      );
     }
     if (this.#lock) {
       process.on('exit', this.#atExit);
       // What a run of ours has left behind would hold updates back for ever: it is taken over, and let go unless it is needed.
       if (existsSync(this.#lock.path)) await this.#take(this.#lock);
     }
-    if (this.#supervisor || this.#lock) void every(() => lookMs, () => this.look(), signal);
+    if (this.#supervisor || this.#lock)
+      void every(
+        () => lookMs,
+        () => this.look(),
+        signal,
+      );
   }
 
   stop(): Promise<void> {

@@ -32,7 +32,11 @@ const lookMs = 50;
 export const openLine: OpenLine = async (wish) => {
   const { Gpio } = await import('onoff').catch((error: unknown) => {
     const why = (error instanceof Error ? error.message : String(error)).split('\n')[0];
-    throw new Fault('gpio_unavailable', `GPIO needs the package onoff, which does not load: ${why}.`, 'npm rebuild epoll');
+    throw new Fault(
+      'gpio_unavailable',
+      `GPIO needs the package onoff, which does not load: ${why}.`,
+      'npm rebuild epoll',
+    );
   });
   const number = await lineNumber(wish.line);
   try {
