@@ -28,7 +28,7 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 
 /** Under npm one Ctrl-C comes twice: from the terminal, and passed on by npm. What comes later is somebody in a hurry. */
 const echoMs = 300;
-/** From the signal to the end, at the most. */
+/** From the signal to the end at the most, whatever hangs: balena kills 10 s after SIGTERM, and its lock must be gone by then. */
 const endMs = 7000;
 
 /** Runs until it is told to stop; resolves to the exit code. */
@@ -98,6 +98,7 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
       const now = systemClock.now();
+      if (askedAt === undefined) setTimeout(() => process.exit(1), endMs).unref();
       askedAt ??= now;
       // The children die with us: the kernel sees to that.
       if (now - askedAt > echoMs) process.exit(1);
@@ -142,11 +143,10 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
   tell();
 
   for (const each of interfaces) await each.start(stopped.signal);
-  await broadcast.start();
-  const code = await ending;
+  // A first start looks at the whole machine, which takes a Zero W longer than it may take to end.
+  const started = broadcast.start();
+  const code = await Promise.race([ending, started.then(() => ending)]);
 
-  // Whatever hangs, a driver or a server: balena kills 10 s after SIGTERM, and the lock must be gone by then.
-  setTimeout(() => process.exit(1), endMs).unref();
   const closed = broadcast.stop();
   // For whoever watches the fleet; on a terminal it has just been said.
   if (supervised) sayStatus();

@@ -1,6 +1,8 @@
 /** makercast as a service of balena: locked on the air, ended for an update in time and in order, back by itself; a Supervisor that hangs. */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { test } from 'node:test';
 import { startAgent, type Environment } from '../helpers/agent.js';
 import { temporaryFolder } from '../helpers/command.js';
@@ -112,6 +114,22 @@ test('a child that does not end, and a Supervisor that hangs: out in time all th
   const { tookMs } = await agent.stop();
   assert.ok(tookMs < endMs, `${tookMs} ms`);
   assert.ok(!existsSync(supervisor.lockPath));
+  await agent.gone();
+});
+
+test('told to end while it still looks at the machine: out in time', async (t) => {
+  const { folder, remove } = await temporaryFolder();
+  t.after(remove);
+  // Every program that is asked about the machine takes its time.
+  for (const name of ['gst-launch-1.0', 'gst-inspect-1.0', 'v4l2-ctl', 'arecord']) {
+    await writeFile(path.join(folder, name), '#!/bin/sh\nexec sleep 60\n', { mode: 0o755 });
+  }
+  await using supervisor = await SupervisorServer.start();
+  const env = { ...small, ...supervisor.environment, STREAM_URL: 'rtmp://127.0.0.1:1/live' };
+  await using agent = await startAgent({ ...env, PATH: `${folder}:${process.env['PATH']}` });
+  await agent.descendant('sleep 60');
+  const { tookMs } = await agent.stop();
+  assert.ok(tookMs < endMs, `${tookMs} ms`);
   await agent.gone();
 });
 

@@ -37,7 +37,7 @@ const openMs = 5 * 60_000;
 const againMs = 30_000;
 
 /** What is tried, each with a fault of its own. */
-type Area = 'lock' | 'ask' | 'update' | 'tags';
+type Area = 'look' | 'lock' | 'ask' | 'update' | 'tags';
 
 const updateWords = {
   none: 'none',
@@ -153,7 +153,7 @@ export class Balena implements Interface {
 
   /** One look at what is on the air: the lock is taken or let go, the tags are set. Every two seconds. */
   look(): Promise<void> {
-    this.#turn = this.#turn.then(() => this.#look());
+    this.#turn = this.#turn.then(() => this.#tried('look', () => this.#look()));
     return this.#turn;
   }
 

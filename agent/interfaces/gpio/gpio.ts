@@ -32,7 +32,7 @@ export class Gpio implements Interface {
   #looks = 0;
   /** The settings that the lines were opened by, as text. */
   #openedBy = '';
-  #fault: Fault | undefined;
+  readonly #faults = new Map<'led' | 'button', Fault>();
   #againAt = -Infinity;
 
   constructor(
@@ -57,30 +57,25 @@ export class Gpio implements Interface {
   }
 
   tells({ problems }: Status): Partial<Status> {
-    return this.#fault ? { problems: [...problems, this.#fault.report()] } : {};
+    return this.#faults.size > 0
+      ? { problems: [...problems, ...[...this.#faults.values()].map((fault) => fault.report())] }
+      : {};
   }
 
   /** One look: lines are opened as the settings say, and the light shows how it stands. Twice a second. */
   async look(): Promise<void> {
     const { gpio } = this.control.settings();
     const text = JSON.stringify(gpio);
-    const { clock, log } = this.around;
-    if (text !== this.#openedBy || (this.#fault && clock.now() >= this.#againAt)) {
+    const now = this.around.clock.now();
+    if (text !== this.#openedBy || (this.#faults.size > 0 && now >= this.#againAt)) {
       this.#close();
       this.#openedBy = text;
-      this.#againAt = clock.now() + againMs;
-      try {
-        await this.#openAll(gpio);
-        this.#fault = undefined;
-      } catch (error) {
-        const fault = Fault.from(error);
-        if (this.#fault?.what !== fault.what)
-          log.warn(fault.code, `[${fault.code}] ${fault.message}`, { code: fault.code });
-        this.#fault = fault;
-      }
+      this.#againAt = now + againMs;
+      await this.#tried('led', () => this.#openLed(gpio));
+      await this.#tried('button', () => this.#openButton(gpio));
     }
     this.#looks += 1;
-    this.#light(isLit(this.control.status().actual, this.#looks));
+    if (this.#led) await this.#tried('led', () => this.#light(isLit(this.control.status().actual, this.#looks)));
   }
 
   get #isWanted(): boolean {
@@ -88,8 +83,11 @@ export class Gpio implements Interface {
     return button !== 'off' || led !== 'off';
   }
 
-  async #openAll({ button, buttonPressed, led, ledLit }: GpioSettings): Promise<void> {
+  async #openLed({ led, ledLit }: GpioSettings): Promise<void> {
     if (led !== 'off') this.#led = await this.#open({ line: led, direction: 'out', activeLow: ledLit === 'low' });
+  }
+
+  async #openButton({ button, buttonPressed }: GpioSettings): Promise<void> {
     if (button === 'off') return;
     const line = await this.#open({ line: button, direction: 'in', activeLow: buttonPressed === 'low' });
     const presses = new Button(line.read() === 1, {
@@ -98,6 +96,20 @@ export class Gpio implements Interface {
     });
     this.#button = { line, presses };
     line.watch((value) => presses.edge(value === 1));
+  }
+
+  /** What goes wrong is a problem in the status, and said once. */
+  async #tried(part: 'led' | 'button', work: () => void | Promise<void>): Promise<void> {
+    try {
+      await work();
+      this.#faults.delete(part);
+    } catch (error) {
+      const fault = Fault.from(error);
+      const { log } = this.around;
+      if (this.#faults.get(part)?.what !== fault.what)
+        log.warn(fault.code, `[${fault.code}] ${fault.message}`, { code: fault.code });
+      this.#faults.set(part, fault);
+    }
   }
 
   #close(): void {
