@@ -17,7 +17,7 @@ export interface Control {
 
 export interface Interface {
   /** Works until `signal` aborts. What goes wrong is reported and tried again; it never throws. */
-  start(signal: AbortSignal): Promise<void>;
+  start(signal: AbortSignal): void | Promise<void>;
   /** After the outputs were closed: what is held is let go. Must take less than a second. */
   stop(): Promise<void>;
   /** What it knows for the status document `status`, which the broadcast has begun. */

@@ -8,8 +8,7 @@ import type { Plan } from '../../pipelines/plan.js';
  * switched on is live, the recording too. degraded: something is not as wanted; `problems` and the outputs say what. ended: the files were played.
  * stopping: the agent ends; updating: it ends for an update.
  */
-export const actualStates = ['idle', 'starting', 'live', 'degraded', 'ended', 'stopping', 'updating'] as const;
-export type ActualState = (typeof actualStates)[number];
+export type ActualState = 'idle' | 'starting' | 'live' | 'degraded' | 'ended' | 'stopping' | 'updating';
 
 /** How we stand with balena's Supervisor, on devices that have one. */
 export interface BalenaStatus {

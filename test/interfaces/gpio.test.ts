@@ -10,7 +10,7 @@ import { Gpio } from '../../agent/interfaces/gpio/gpio.js';
 import type { Line, LineWish } from '../../agent/interfaces/gpio/line.js';
 import { isLit } from '../../agent/interfaces/gpio/tally.js';
 import { Log } from '../../agent/log.js';
-import { actualStates, type Status } from '../../agent/supervisor/status.js';
+import type { ActualState, Status } from '../../agent/supervisor/status.js';
 import { tree } from '../machine/tree.js';
 
 const boards: [fixture: string, line: number, number: number][] = [
@@ -127,8 +127,7 @@ test('button: what is down at the start counts only from the next press on', (t)
 });
 
 test('the light: off, blinking or on', () => {
-  const shown = actualStates.map((state) => [state, [0, 1, 2, 3].map((look) => Number(isLit(state, look))).join('')]);
-  assert.deepEqual(Object.fromEntries(shown), {
+  const patterns: Record<ActualState, string> = {
     idle: '0000',
     starting: '1010',
     live: '1111',
@@ -136,7 +135,11 @@ test('the light: off, blinking or on', () => {
     ended: '0000',
     stopping: '0000',
     updating: '0000',
-  });
+  };
+  for (const [state, pattern] of Object.entries(patterns)) {
+    const shown = [0, 1, 2, 3].map((look) => Number(isLit(state as ActualState, look)));
+    assert.equal(shown.join(''), pattern, state);
+  }
 });
 
 const idle: Status = { version: '1', wanted: 'idle', actual: 'idle', uptimeSeconds: 0, problems: [], outputs: {} };

@@ -45,7 +45,8 @@ async function judge(camera: UsbCamera): Promise<void> {
   const file = await recording(agent, nginx, 60);
   const said = agent.log.items.flatMap(({ time, event, message }) => (event === 'status' ? [] : `${time} ${message}`));
   const { video, audio, decodeErrors } = await analyse(file);
-  const area = { y: 0.05, width: 0.2, height: 0.1 };
+  // From top to bottom: one row in thirty is white, another one in each picture.
+  const area = { y: 0, width: 0.2, height: 1 };
   const left = await colour(file, { ...area, x: 0.1 }, 1);
   const right = await colour(file, { ...area, x: 0.7 }, 1);
   const middle = part(await decodeSound(file), 2, 4);
