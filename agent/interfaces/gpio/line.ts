@@ -76,19 +76,22 @@ async function exported(number: number, { direction }: LineWish): Promise<void> 
     const tries = await Promise.allSettled(files.map((file) => access(`${folder}/${file}`, constants.W_OK)));
     const refused = tries.find((each) => each.status === 'rejected');
     if (!refused) return;
-    if (waited >= rightsMs) throw refused.reason;
+    // Files that are missing do not come later: the line makes no interrupts.
+    if (waited >= rightsMs || (refused.reason as NodeJS.ErrnoException).code === 'ENOENT') throw refused.reason;
     await new Promise((resolve) => setTimeout(resolve, lookMs));
   }
 }
 
 function unusable(line: number, error: unknown): Fault {
   const { code, message } = error as NodeJS.ErrnoException;
-  const why =
-    code === 'EBUSY'
-      ? 'something else on this board uses it'
-      : code === 'EACCES' || code === 'EPERM' || code === 'EROFS'
-        ? 'this user may not use it'
-        : (code ?? message.split('\n')[0]);
+  const reasons: Readonly<Record<string, string>> = {
+    EBUSY: 'something else on this board uses it',
+    EACCES: 'this user may not use it',
+    EPERM: 'this user may not use it',
+    EROFS: 'this user may not use it',
+    ENOENT: 'the kernel has no such line, or the line makes no interrupts',
+  };
+  const why = reasons[code ?? ''] ?? code ?? message.split('\n')[0];
   return new Fault(
     'gpio_unavailable',
     `GPIO ${line} cannot be used: ${why}.`,
