@@ -40,6 +40,8 @@ export class SupervisorServer implements AsyncDisposable {
   variablesChanged = false;
   /** Takes connections and never answers. */
   hangs = false;
+  /** What it says to every question, in place of an answer. */
+  babble: string | undefined;
   readonly #wrong: string[] = [];
   #failed = false;
 
@@ -130,6 +132,7 @@ export class SupervisorServer implements AsyncDisposable {
       response.writeHead(status, { 'Content-Type': typeof answer === 'object' ? 'application/json' : 'text/plain' });
       response.end(typeof answer === 'object' ? JSON.stringify(answer) : (answer ?? ''));
     };
+    if (this.babble !== undefined) return send(200, this.babble);
     if (where === '/ping' && method === 'GET') return send(200, 'OK');
     if (request.headers.authorization !== `Bearer ${this.key}`) return send(401, 'Unauthorized');
     await this.#route(`${method} ${where}`, (body ?? {}) as Record<string, unknown>, send);

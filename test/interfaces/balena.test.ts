@@ -413,6 +413,32 @@ test('a Supervisor that hangs holds nothing up', async (t) => {
   end.abort();
 });
 
+test('a Supervisor that babbles is not believed', async (t) => {
+  const b = await bench(t);
+  b.status = live;
+  const nothing = [
+    '',
+    'null',
+    '5',
+    '"x"',
+    '[]',
+    '[null]',
+    '<html>',
+    '{"cameras":null}',
+    '{"cameras":{"updateStatus":5}}',
+  ];
+  for (const babble of [
+    ...nothing,
+    '{"cameras":{"updateStatus":"unheard of"}}',
+    '{"__proto__":{"updateStatus":"done"}}',
+  ]) {
+    b.server.babble = babble;
+    await b.after(minute);
+    assert.deepEqual([b.says().update, b.says().name, b.says().lock], ['none', undefined, 'held'], babble);
+  }
+  assert.deepEqual(b.lines, []);
+});
+
 test('a folder that is not there: said once, tried again seldom', async (t) => {
   const { folder, remove } = await temporaryFolder();
   t.after(remove);
