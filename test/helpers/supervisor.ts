@@ -42,6 +42,8 @@ export class SupervisorServer implements AsyncDisposable {
   hangs = false;
   /** What it says to every question, in place of an answer. */
   babble: string | undefined;
+  /** Where it sends everybody to. */
+  elsewhere: string | undefined;
   readonly #wrong: string[] = [];
   #failed = false;
 
@@ -132,6 +134,11 @@ export class SupervisorServer implements AsyncDisposable {
       response.writeHead(status, { 'Content-Type': typeof answer === 'object' ? 'application/json' : 'text/plain' });
       response.end(typeof answer === 'object' ? JSON.stringify(answer) : (answer ?? ''));
     };
+    if (this.elsewhere !== undefined) {
+      response.writeHead(307, { Location: this.elsewhere + where });
+      response.end();
+      return;
+    }
     if (this.babble !== undefined) return send(200, this.babble);
     if (where === '/ping' && method === 'GET') return send(200, 'OK');
     if (request.headers.authorization !== `Bearer ${this.key}`) return send(401, 'Unauthorized');

@@ -6,6 +6,7 @@ import { test, type TestContext } from 'node:test';
 import { Redactor } from '../../agent/config/redact.js';
 import { resolve } from '../../agent/config/resolve.js';
 import { Balena } from '../../agent/interfaces/balena/balena.js';
+import { balenaSecrets } from '../../agent/interfaces/balena/supervisor.js';
 import type { Control } from '../../agent/interfaces/interface.js';
 import { Log } from '../../agent/log.js';
 import { Storage } from '../../agent/machine/storage.js';
@@ -437,6 +438,17 @@ test('a Supervisor that babbles is not believed', async (t) => {
     assert.deepEqual([b.says().update, b.says().name, b.says().lock], ['none', undefined, 'held'], babble);
   }
   assert.deepEqual(b.lines, []);
+});
+
+test('the key goes to nobody else, and is a secret', async (t) => {
+  const [b, other] = [await bench(t), await bench(t)];
+  b.server.elsewhere = other.server.address;
+  await b.after(minute);
+  assert.equal(b.says().fault?.code, 'supervisor_unreachable');
+  assert.ok(b.server.calls.items.length > 0);
+  assert.equal(other.server.calls.items.length, 0);
+  assert.deepEqual(balenaSecrets({ ...b.server.environment, BALENA_API_KEY: 'another' }), [b.server.key, 'another']);
+  assert.deepEqual(balenaSecrets({ BALENA_SUPERVISOR_API_KEY: '' }), []);
 });
 
 test('a folder that is not there: said once, tried again seldom', async (t) => {
