@@ -174,6 +174,8 @@ export class Balena implements Interface {
       // It can be renamed at any time.
       const name = await supervisor.name(this.#signal);
       this.#device = { ...this.#device, ...(name !== undefined && { name }) };
+      // What it did not hear then, it does by itself within 15 minutes.
+      this.#faults.delete('update');
     });
   }
 
