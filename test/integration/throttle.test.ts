@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { startAbroad, type Abroad } from '../helpers/abroad.js';
 import type { Agent, Environment, StatusDocument } from '../helpers/agent.js';
-import { isPicture, isVideoKey, type ArrivedTag } from '../helpers/flv.js';
+import { isPicture, isVideoKey, lags, type ArrivedTag } from '../helpers/flv.js';
 import { sample } from '../helpers/media.js';
 import { available } from '../helpers/namespace.js';
 
@@ -13,13 +13,6 @@ const throttledKbps = 800;
 const throttledMs = 45_000;
 /** What the encoder and the links need to come to rest; the goal is 10 s, the rest is for a busy machine. */
 const settleMs = 15_000;
-
-/** How much later than the earliest of them each tag came, by its own time: what waits on the way. */
-function lags(tags: readonly ArrivedTag[]): { readonly at: number; readonly ms: number }[] {
-  const late = tags.filter(({ type }) => type === 9).map(({ at, timestamp }) => ({ at, ms: at - timestamp }));
-  const least = Math.min(...late.map(({ ms }) => ms));
-  return late.map(({ at, ms }) => ({ at, ms: ms - least }));
-}
 
 const kbps = (status: StatusDocument): number => (status['video'] as { bitrateKbps: number }).bitrateKbps;
 const output = (status: StatusDocument) =>

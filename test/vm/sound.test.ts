@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { runAgent, startAgent } from '../helpers/agent.js';
 import { beeps } from '../helpers/lipsync.js';
-import { startNginx } from '../helpers/nginx.js';
+import { startNginx, type Nginx } from '../helpers/nginx.js';
 import { decodeSound, loudnessDb, part, toneDb } from '../helpers/sound.js';
 import { analyse } from '../helpers/stream.js';
 import { Loopback } from './devices/loopback.js';
@@ -20,8 +20,7 @@ interface Probe {
 }
 
 /** Streams the card's sound with a small picture until so many pictures have come, and answers with the recording. */
-async function heard(card: Loopback, rate: number, pictures: number): Promise<string> {
-  await using nginx = await startNginx({ record: true });
+async function heard(card: Loopback, nginx: Nginx, rate: number, pictures: number): Promise<string> {
   await using agent = await startAgent({
     ...small,
     STREAM_URL: nginx.url(),
@@ -31,7 +30,7 @@ async function heard(card: Loopback, rate: number, pictures: number): Promise<st
     AUDIO_SOURCE: card.id,
     AUDIO_RATE: String(rate),
   });
-  return recording(agent, nginx, pictures);
+  return await recording(agent, nginx, pictures);
 }
 
 /** A webcam's rate, which is none of a broadcast. */
@@ -43,7 +42,8 @@ test('a card of 22050 Hz, mono, in a broadcast of 48000 Hz, stereo', async () =>
   const found = microphones.find(({ id, device }) => id === card.id && device === 0);
   assert.deepEqual([found?.rates, found?.channels], [[rate], [1]]);
 
-  const file = await heard(card, 48_000, 60);
+  await using nginx = await startNginx({ record: true });
+  const file = await heard(card, nginx, 48_000, 60);
   const { audio } = await analyse(file);
   assert.deepEqual([audio!.codec, audio!.rate, audio!.channels], ['aac', 48_000, 2]);
   assert.ok(audio!.monotonic);
@@ -62,7 +62,8 @@ test('a card whose clock is fast by half a per cent stays with the picture for 1
   await using card = await Loopback.start();
   await card.shift(wrong);
   await card.play(hertz, 48_000, 0.1);
-  const file = await heard(card, 48_000, 1000);
+  await using nginx = await startNginx({ record: true });
+  const file = await heard(card, nginx, 48_000, 1000);
   const sounds = beeps(await decodeSound(file));
   // The card beeps after as many samples as make a second by its own clock, which is a little less by ours.
   const [first, ...others] = sounds;

@@ -36,7 +36,7 @@ export class Loopback implements AsyncDisposable {
     // A control of each end and substream; which one counts depends on the end that is opened.
     for (const device of [0, 1]) {
       const name = `iface=PCM,name='PCM Rate Shift 100000',device=${device},subdevice=0`;
-      await run('amixer', ['-q', '-c', this.id, 'cset', name, String(samples)]);
+      await run('amixer', ['-q', '-D', `hw:CARD=${this.id}`, 'cset', name, String(samples)]);
     }
   }
 

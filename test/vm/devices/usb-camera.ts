@@ -36,8 +36,8 @@ const sizes: Readonly<Record<Format, readonly string[]>> = {
   yuyv: ['320x240', '640x480'],
   mjpeg: ['320x240', '640x480', '1280x720'],
 };
-/** 100 ns from one picture to the next: 30, 15 and 10 a second (usb-camera.c knows them too). */
-const intervals = '333333\n666666\n1000000\n';
+/** 100 ns from one picture to the next: 30, 15 and 5 a second (usb-camera.c knows them too). */
+const intervals = '333333\n666666\n2000000\n';
 
 /**
  * UVC 1.1, tables A-12 and A-13: exposure (automatic, time), focus (automatic, distance) and zoom; brightness, white balance
