@@ -118,6 +118,26 @@ const kinds = {
     doc: 'The capture or delivery process held more memory than it should, and was replaced.',
   },
   pipeline_invalid: { actor: 'us', retryable: false, doc: 'GStreamer does not accept the pipeline that was composed.' },
+  supervisor_unreachable: {
+    actor: 'device',
+    retryable: true,
+    doc: "balena's Supervisor does not answer; everything else goes on.",
+  },
+  supervisor_refused: {
+    actor: 'operator',
+    retryable: true,
+    doc: "balena's Supervisor refuses what it is asked: its key, a label that is missing, or locks that are held.",
+  },
+  update_lock_failed: {
+    actor: 'device',
+    retryable: true,
+    doc: 'The update lock cannot be taken: an update could interrupt the broadcast.',
+  },
+  gpio_unavailable: {
+    actor: 'operator',
+    retryable: true,
+    doc: 'The button or the tally light cannot be used: no such line, no right to it, or a package is missing.',
+  },
   state_unwritable: { actor: 'device', retryable: true, doc: 'The data folder cannot be written.' },
   state_set_aside: {
     actor: 'device',

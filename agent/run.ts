@@ -8,6 +8,10 @@ import { INVALID, formatProblems } from './commands/check.js';
 import { Redactor } from './config/redact.js';
 import type { Fault } from './errors.js';
 import { Log } from './log.js';
+import { Balena } from './interfaces/balena/balena.js';
+import { balenaSecrets } from './interfaces/balena/supervisor.js';
+import { Gpio } from './interfaces/gpio/gpio.js';
+import type { Control, Interface } from './interfaces/interface.js';
 import { holderOf } from './machine/busy.js';
 import { watchDevices } from './machine/devices.js';
 import { temperature } from './machine/health.js';
@@ -18,7 +22,7 @@ import { factsFor } from './machine/facts.js';
 import { isSupervised, problemReports, SettingsSource } from './settings.js';
 import { Broadcast } from './supervisor/broadcast.js';
 import { Intent } from './supervisor/intent.js';
-import { statusLine } from './supervisor/status.js';
+import { statusLine, type Status } from './supervisor/status.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -26,6 +30,8 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 
 /** Under npm one Ctrl-C comes twice: from the terminal, and passed on by npm. What comes later is somebody in a hurry. */
 const echoMs = 300;
+/** From the signal to the end at the most, whatever hangs: balena kills 10 s after SIGTERM, and its lock must be gone by then. */
+const endMs = 7000;
 
 /** Runs until it is told to stop; resolves to the exit code. */
 export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<number> {
@@ -37,7 +43,7 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
   const source = new SettingsSource(env, folder, storage);
 
   let loaded = await source.load(supervised ? await source.lastGood() : undefined);
-  redactor.add(loaded.secrets);
+  redactor.add([...loaded.secrets, ...balenaSecrets(env)]);
   const log = new Log(loaded.settings.log, redactor, systemClock);
   report = (fault) => log.warn(fault.code, `[${fault.code}] ${fault.message}`, { code: fault.code });
   early.forEach(report);
@@ -78,10 +84,33 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
   });
   broadcast.settingsProblems(wrong);
 
+  const control: Control = {
+    // What the broadcast says, and what each interface has to add.
+    status: () =>
+      interfaces.reduce<Status>((status, each) => ({ ...status, ...each.tells?.(status) }), broadcast.status()),
+    settings: () => loaded.settings,
+    startBroadcast: () => broadcast.startBroadcast(),
+    stopBroadcast: () => broadcast.stopBroadcast(),
+    retry: (output) => broadcast.retry(output),
+  };
+  const interfaces: readonly Interface[] = [
+    new Balena(control, {
+      env,
+      log,
+      clock: systemClock,
+      wall: () => Date.now(),
+      storage,
+      // Nothing changes settings on probation yet.
+      probation: () => false,
+    }),
+    new Gpio(control, { log, clock: systemClock }),
+  ];
+
   let askedAt: number | undefined;
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
       const now = systemClock.now();
+      if (askedAt === undefined) setTimeout(() => process.exit(1), endMs).unref();
       askedAt ??= now;
       // The children die with us: the kernel sees to that.
       if (now - askedAt > echoMs) process.exit(1);
@@ -90,13 +119,14 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
   }
 
   /** The page of truth into the log, at the pace that the settings say. */
+  const sayStatus = (degrees?: number): void => {
+    const status = { ...control.status(), ...(degrees === undefined ? {} : { temperature: degrees }) };
+    if (log.enabled('info')) log.always('info', 'status', statusLine(status), { status });
+  };
   let ticker: NodeJS.Timeout | undefined;
   const tell = (): void => {
     ticker = setTimeout(() => {
-      void temperature().then((degrees) => {
-        const status = { ...broadcast.status(), ...(degrees === undefined ? {} : { temperature: degrees }) };
-        if (log.enabled('info')) log.always('info', 'status', statusLine(status), { status });
-      });
+      void temperature().then(sayStatus);
       tell();
     }, loaded.settings.log.statusSeconds * 1000);
   };
@@ -124,11 +154,17 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
   watchDevices(() => void broadcast.devicesChanged(), stopped.signal);
   tell();
 
-  await broadcast.start();
-  const code = await ending;
+  for (const each of interfaces) await each.start(stopped.signal);
+  // A first start looks at the whole machine, which takes a Zero W longer than it may take to end.
+  const started = broadcast.start();
+  const code = await Promise.race([ending, started.then(() => ending)]);
 
+  const closed = broadcast.stop();
+  // For whoever watches the fleet; on a terminal it has just been said.
+  if (supervised) sayStatus();
   stopped.abort();
   clearTimeout(ticker);
-  await broadcast.stop();
+  await closed;
+  for (const each of [...interfaces].reverse()) await each.stop();
   return code;
 }

@@ -265,6 +265,8 @@ const RANGE_WORDS: Readonly<Record<Form['type'], string>> = {
   boolean: 'not allowed',
   choice: 'no such choice',
   text: 'not allowed',
+  hours: 'no hours of the day',
+  zone: 'no such time zone',
   paths: 'not allowed',
   url: 'not allowed',
   key: 'not allowed',

@@ -1,5 +1,6 @@
 /** One row a setting: its form, default, unit, names and cost; and what a value must be like to fit it. */
 import type { FaultCode } from '../errors.js';
+import { isZone, parseHours } from './hours.js';
 
 /** What a change of a setting takes: nothing seen on the air, a new pipeline, or a new broadcast. Cheapest first. */
 export const costs = ['none', 'live', 'rebuild', 'restart'] as const;
@@ -23,6 +24,10 @@ export type Form =
       /** It may also be empty, or hold line breaks. */
       readonly lines?: true;
     }
+  /** Hours of the day, `02:00-04:00`. */
+  | { readonly type: 'hours' }
+  /** A time zone by its name, `Europe/Berlin`. */
+  | { readonly type: 'zone' }
   | { readonly type: 'paths' }
   | { readonly type: 'url' }
   | { readonly type: 'key' };
@@ -94,6 +99,12 @@ export function misfit(form: Form, value: unknown): FaultCode | undefined {
       return value === '' || value.length > TEXT_MAX || /[\p{Cc}\p{Surrogate}]/u.test(value)
         ? 'setting_range'
         : undefined;
+    case 'hours':
+      if (typeof value !== 'string') return 'setting_type';
+      return parseHours(value) ? undefined : 'setting_range';
+    case 'zone':
+      if (typeof value !== 'string') return 'setting_type';
+      return value.length <= TEXT_MAX && isZone(value) ? undefined : 'setting_range';
     case 'paths': {
       const paths: unknown = typeof value === 'string' ? [value] : value;
       if (!Array.isArray(paths) || !paths.every((path) => typeof path === 'string')) return 'setting_type';
@@ -137,6 +148,9 @@ export function fromText(form: Form, text: string): unknown {
       return form.choices.find((choice) => String(choice) === word) ?? (/^\d+$/.test(word) ? Number(word) : text);
     case 'paths':
       return pathsFromText(text);
+    case 'hours':
+    case 'zone':
+      return word;
     case 'text':
     case 'url':
     case 'key':
@@ -176,6 +190,10 @@ export function allowed(row: Row): string {
       return `${form.choices.slice(0, -1).join(', ')} or ${form.choices.at(-1)}${row.unit === undefined ? '' : ` (${row.unit})`}`;
     case 'text':
       return form.words;
+    case 'hours':
+      return 'hours of the day such as 02:00-04:00 or 22:30-04:00';
+    case 'zone':
+      return 'a time zone such as Europe/Berlin or UTC';
     case 'paths':
       return 'a path, or a list of paths';
     case 'url':
