@@ -57,6 +57,7 @@ const kinds = {
   file_unreadable: { actor: 'operator', retryable: true, doc: 'A media file does not exist or may not be read.' },
   file_no_video: { actor: 'operator', retryable: false, doc: 'A media file holds no video.' },
   file_broken: { actor: 'operator', retryable: false, doc: 'A media file cannot be understood by GStreamer.' },
+  slate_image: { actor: 'operator', retryable: true, doc: 'The picture for the slate cannot be shown; its text is.' },
   encoder_missing: {
     actor: 'device',
     retryable: false,
@@ -175,6 +176,26 @@ const kinds = {
     actor: 'operator',
     retryable: true,
     doc: 'Another device goes by the same id at the broker: a card was cloned, or `mqtt.id` set twice.',
+  },
+  supervisor_unreachable: {
+    actor: 'device',
+    retryable: true,
+    doc: "balena's Supervisor does not answer; everything else goes on.",
+  },
+  supervisor_refused: {
+    actor: 'operator',
+    retryable: true,
+    doc: "balena's Supervisor refuses what it is asked: its key, a label that is missing, or locks that are held.",
+  },
+  update_lock_failed: {
+    actor: 'device',
+    retryable: true,
+    doc: 'The update lock cannot be taken: an update could interrupt the broadcast.',
+  },
+  gpio_unavailable: {
+    actor: 'operator',
+    retryable: true,
+    doc: 'The button or the tally light cannot be used: no such line, no right to it, or a package is missing.',
   },
   state_unwritable: { actor: 'device', retryable: true, doc: 'The data folder cannot be written.' },
   state_set_aside: {

@@ -8,9 +8,12 @@ import { systemClock } from './clock.js';
 import { INVALID, formatProblems } from './commands/check.js';
 import { Redactor } from './config/redact.js';
 import type { Fault, FaultReport } from './errors.js';
+import { Log } from './log.js';
+import { Balena } from './interfaces/balena/balena.js';
+import { balenaSecrets } from './interfaces/balena/supervisor.js';
+import { Gpio } from './interfaces/gpio/gpio.js';
 import type { Control, Interface } from './interfaces/interface.js';
 import { Mqtt } from './interfaces/mqtt/mqtt.js';
-import { Log } from './log.js';
 import { holderOf } from './machine/busy.js';
 import { watchDevices } from './machine/devices.js';
 import { model, temperature } from './machine/health.js';
@@ -37,6 +40,8 @@ const builtAt = statSync(fileURLToPath(import.meta.url)).mtimeMs;
 
 /** Under npm one Ctrl-C comes twice: from the terminal, and passed on by npm. What comes later is somebody in a hurry. */
 const echoMs = 300;
+/** From the signal to the end at the most, whatever hangs: balena kills 10 s after SIGTERM, and its lock must be gone by then. */
+const endMs = 7000;
 
 /** Runs until it is told to stop; resolves to the exit code. */
 export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<number> {
@@ -52,7 +57,7 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
   let reads = 0;
   const steering = new Steering(() => source.layers(reads++ === 0 ? lastGood : undefined), storage, version);
   const { resolved: loaded, own } = await steering.open();
-  redactor.add(loaded.secrets);
+  redactor.add([...loaded.secrets, ...balenaSecrets(env)]);
   const log = new Log(loaded.settings.log, redactor, systemClock);
   report = (fault) => log.warn(fault.code, `[${fault.code}] ${fault.message}`, { code: fault.code });
   early.forEach(report);
@@ -93,12 +98,6 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
   });
   broadcast.settingsProblems(wrong);
   steering.attach({ log, broadcast });
-  const led = new Led();
-  const restart = supervised ? (): void => end(0) : undefined;
-  const able = runs({ broadcast, steering, version, led, restart });
-  const desk = new Desk(able, storage, { wallMs: Date.now, builtAt });
-  await desk.open();
-
   const control: Control = {
     // What the broadcast says, and what each interface has to add.
     status: () =>
@@ -108,7 +107,22 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
     stopBroadcast: () => broadcast.stopBroadcast(),
     retry: (output) => broadcast.retry(output),
   };
+  const balena = new Balena(control, {
+    env,
+    log,
+    clock: systemClock,
+    wall: () => Date.now(),
+    storage,
+    probation: () => steering.isOnProbation,
+  });
+  const led = new Led();
+  const restart = supervised ? (): void => end(0) : undefined;
+  const able = runs({ broadcast, steering, version, led, caretaker: balena, restart });
+  const desk = new Desk(able, storage, { wallMs: Date.now, builtAt });
+  await desk.open();
   const interfaces: readonly Interface[] = [
+    balena,
+    new Gpio(control, { log, clock: systemClock }),
     new Mqtt({
       ...{ log, clock: systemClock, wallMs: Date.now, steering, control, desk, version },
       identity: () => identity(env),
@@ -120,6 +134,7 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
       const now = systemClock.now();
+      if (askedAt === undefined) setTimeout(() => process.exit(1), endMs).unref();
       askedAt ??= now;
       // The children die with us: the kernel sees to that.
       if (now - askedAt > echoMs) process.exit(1);
@@ -128,14 +143,14 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
   }
 
   /** The page of truth into the log, at the pace that the settings say. */
+  const sayStatus = (degrees?: number): void => {
+    const status = { ...control.status(), ...(degrees === undefined ? {} : { temperature: degrees }) };
+    if (log.enabled('info')) log.always('info', 'status', statusLine(status), { status });
+  };
   let ticker: NodeJS.Timeout | undefined;
   const tell = (): void => {
     ticker = setTimeout(() => {
-      void temperature().then((degrees) => {
-        const warmth = degrees === undefined ? {} : { temperature: degrees };
-        const status: Status = { ...control.status(), ...warmth };
-        if (log.enabled('info')) log.always('info', 'status', statusLine(status), { status });
-      });
+      void temperature().then(sayStatus);
       tell();
     }, steering.resolved.settings.log.statusSeconds * 1000);
   };
@@ -170,11 +185,14 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
   tell();
 
   for (const each of interfaces) await each.start(stopped.signal);
-  await broadcast.start();
-  const code = await ending;
+  // A first start looks at the whole machine, which takes a Zero W longer than it may take to end.
+  const started = broadcast.start();
+  const code = await Promise.race([ending, started.then(() => ending)]);
 
   await steering.close();
   const closed = broadcast.stop();
+  // For whoever watches the fleet; on a terminal it has just been said.
+  if (supervised) sayStatus();
   stopped.abort();
   clearTimeout(ticker);
   await closed;

@@ -3,14 +3,14 @@
 set -eu
 cd "$1/node_modules"
 
-# Of the addon only what was linked: not its objects, nor the source that it was compiled from.
+# Of the addons only what was linked: not their objects, nor the sources that they were compiled from.
 for folder in */build; do
   [ -d "$folder/Release" ] || continue
   find "$folder" -type f ! -path '*/Release/*.node' -delete
   find "$folder/Release" -mindepth 1 -maxdepth 1 -type d -exec rm -rf {} +
   strip "$folder"/Release/*.node
 done
-rm -rf gstreamer-superficial/src gstreamer-superficial/examples .package-lock.json .makercast.json
+rm -rf gstreamer-superficial/src gstreamer-superficial/examples epoll/src nan .package-lock.json .makercast.json
 
 find . -type f \( -name '*.map' -o -name '*.ts' -o -name '*.md' -o -name '*.markdown' -o -name 'tsconfig*.json' \) \
   ! -iname 'licen[cs]e*' -delete

@@ -5,7 +5,7 @@ import type { Camera, Facts } from './facts.js';
 import { cameraPlan, slatePlan, testPlan } from './live.js';
 import { NoPlan } from './noplan.js';
 import type { Plan } from './plan.js';
-import { filePlan } from './recorded.js';
+import { filePlan, inFormatOfFiles } from './recorded.js';
 import { cameraName, findCamera, noCamera, rawKinds } from './sources/camera.js';
 import { asNear, chooseFormat } from './sources/format.js';
 import type { Wanted, WantedVideo, Way } from './wanted.js';
@@ -66,7 +66,11 @@ function sources(wanted: Wanted, facts: Facts): Source[] {
   if (source === 'test') return [test, slate];
   if (source === 'file') {
     const ways = chosen(['passthrough', ...encoderNames]);
-    return [{ name: 'file', ways, plan: (way) => filePlan(way, wanted, facts) }, slate];
+    const after = inFormatOfFiles(wanted, facts);
+    return [
+      { name: 'file', ways, plan: (way) => filePlan(way, wanted, facts) },
+      { ...slate, plan: (way) => slatePlan(way, after, facts) },
+    ];
   }
   if (source === 'auto') {
     const cameras = facts.cameras.map(cameraSource);

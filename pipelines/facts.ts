@@ -1,4 +1,5 @@
 /** What is known of the machine that the plan is for; `agent/machine` fills it in, goldens write it out. */
+import type { Plan } from './plan.js';
 
 export interface CameraFormat {
   /** V4L2 fourcc: `H264`, `MJPG`, `YUYV`, `NV12`, … */
@@ -91,6 +92,15 @@ export interface MediaFile {
   };
 }
 
+/** The picture for the slate, as it was found. */
+export interface SlateImage {
+  readonly path: string;
+  /** Another one where the file has changed. */
+  readonly version: string;
+  /** Why it cannot be shown, where it cannot. */
+  readonly unfit?: NonNullable<Plan['missed']>;
+}
+
 /** Which board this is, as far as a plan depends on it; empty on a PC. */
 export interface Board {
   /** As the device tree says: `Raspberry Pi Zero W Rev 1.1`. */
@@ -110,6 +120,12 @@ export interface Facts {
   readonly cameras: readonly Camera[];
   readonly microphones: readonly Microphone[];
   readonly encoders: readonly Encoder[];
+  /** Absent where none is wanted. */
+  readonly slateImage?: SlateImage;
+  /** The wanted files were played to their end, and are not to be played again. */
+  readonly filesPlayed?: boolean;
+  /** Why the wanted files cannot be played, where they cannot. */
+  readonly filesFault?: NonNullable<Plan['missed']>;
   /** What the probe of each wanted media file said; empty unless `video.source` is `file`. */
   readonly files: readonly MediaFile[];
 }

@@ -58,11 +58,14 @@ export function testPlan(way: Way, wanted: Wanted, facts: Facts): Plan {
 
 /** The card, with the microphone that there still is. */
 export function slatePlan(way: Way, wanted: Wanted, facts: Facts): Plan {
-  const { video, audio, slate } = wanted;
+  const { video, audio } = wanted;
   const encoder = drawnEncoder(way, facts);
+  const { path, unfit } = facts.slateImage ?? {};
+  const slate = { ...wanted.slate, image: path === wanted.slate.image && !unfit ? path : '' };
   const picture = slatePicture(slate, video, encoder.formats[0]!, new Set(facts.elements));
   const sound = liveSound(audio, facts, autoMicrophone(facts)?.id, 'silence', 'tone', 'live');
-  return livePlan(encode(picture, encoder, video, facts), sound, []);
+  const made = livePlan(encode(picture, encoder, video, facts), sound, []);
+  return slate.image === '' ? made : { ...made, devices: { ...made.devices, slateImage: slate.image } };
 }
 
 function drawnEncoder(way: Way, facts: Facts): VideoEncoder {

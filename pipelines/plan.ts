@@ -51,8 +51,8 @@ export interface Plan {
     /** kbit/s asked of the encoder; absent in pass-through. */
     readonly bitrateKbps?: number;
   };
-  /** The devices that it opens: a camera's `path`, a sound card's id. */
-  readonly devices: { readonly camera?: string; readonly microphone?: string };
+  /** What it opens: a camera's `path`, a sound card's id; the path of the slate's picture. */
+  readonly devices: { readonly camera?: string; readonly microphone?: string; readonly slateImage?: string };
   /**
    * What changes while it plays, each with the value that the text has for it now: bitrate, volume, mute, the camera's
    * controls. A setting whose cost is `live` changes nothing else, so the values that differ between two plans are what

@@ -12,6 +12,10 @@ import type { EncoderName, Wanted, WantedAudio, Way } from './wanted.js';
 
 export function filePlan(way: Way, wanted: Wanted, facts: Facts): Plan {
   const { video, audio } = wanted;
+  if (facts.filesPlayed)
+    throw new NoPlan('source_ended', 'The last file was played to its end.', 'Name others in video.files to go on.');
+  const { filesFault } = facts;
+  if (filesFault) throw new NoPlan(filesFault.code, filesFault.what, filesFault.mend);
   const files = findFiles(video, facts);
   if (audio.source !== 'auto' && audio.source !== 'none' && audio.source !== 'test') {
     throw new NoPlan(
@@ -24,6 +28,23 @@ export function filePlan(way: Way, wanted: Wanted, facts: Facts): Plan {
   const why = playlistUnfit(files);
   if (why === undefined) return untouchedPlan(files, wanted, facts);
   throw new NoPlan('passthrough_unfit', `Not fit to be passed through: ${why}.`, 'Set video.encoder to auto.');
+}
+
+/**
+ * What is wanted of a slate that stands in for files: no microphone, which was never meant to be heard, and once they were
+ * played the format that they had on the air, which is their own where they pass through.
+ */
+export function inFormatOfFiles(wanted: Wanted, facts: Facts): Wanted {
+  const { video, audio } = wanted;
+  const muted = { ...wanted, audio: { ...audio, source: audio.source === 'test' ? 'test' : 'none' } };
+  if (!facts.filesPlayed) return muted;
+  const files = video.files.flatMap((path) => facts.files.find((file) => file.path === path) ?? []);
+  const [first] = files;
+  const passes = video.encoder === 'auto' || video.encoder === 'passthrough';
+  if (!passes || !first?.video || files.length < video.files.length || playlistUnfit(files) !== undefined) return muted;
+  const { width, height, fps } = first.video;
+  const sound = keepsAudio(first, audio) ? { rate: first.audio!.rate, channels: first.audio!.channels } : {};
+  return { ...muted, video: { ...video, width, height, fps }, audio: { ...muted.audio, ...sound } };
 }
 
 /** Whether the sound of `file` is its own. */

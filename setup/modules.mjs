@@ -1,10 +1,12 @@
-/** node_modules: npm ci, then the patches, then one compilation of the GStreamer binding (a patch comes too late for npm's own). */
+/** node_modules: npm ci, then the patches, then one compilation of the native addons (a patch comes too late for npm's own). */
 import { copyFileSync, existsSync, mkdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { needsNetwork, offline, quietly, step, Stop } from './run.mjs';
 import { fleetPrint, modulesPrint, nativePrint, writeStamp } from './stamps.mjs';
 
 const binding = 'gstreamer-superficial';
+/** What waits for a button at a GPIO line; used on few machines, and compiled in a second. */
+const epoll = 'epoll';
 
 /** The folder that holds `bin/node`. */
 const prefix = path.dirname(path.dirname(realpathSync(process.execPath)));
@@ -82,7 +84,7 @@ export async function installFleet(root) {
 
 /** Compiles the GStreamer binding for this Node.js, and loads it once to see that it works. */
 export async function compileBinding(root) {
-  await runNpm(root, 'compiling the GStreamer binding', ['rebuild', '--ignore-scripts=false', binding]);
+  await runNpm(root, 'compiling the GStreamer binding', ['rebuild', '--ignore-scripts=false', binding, epoll]);
   const load = [process.execPath, ['--eval', `require('${binding}')`]];
   await step('loading the GStreamer binding', ...load, { cwd: root }).catch((error) => {
     if (!(error instanceof Stop)) throw error;

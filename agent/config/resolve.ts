@@ -295,6 +295,8 @@ const RANGE_WORDS: Readonly<Record<Form['type'], string>> = {
   text: 'not allowed',
   word: 'not allowed',
   words: 'not allowed',
+  hours: 'no hours of the day',
+  zone: 'no such time zone',
   paths: 'not allowed',
   url: 'not allowed',
   key: 'not allowed',

@@ -1,5 +1,6 @@
 /** One row a setting: its form, default, unit, names and cost; and what a value must be like to fit it. */
 import type { FaultCode } from '../errors.js';
+import { isZone, parseHours } from './hours.js';
 
 /** What a change of a setting takes: nothing seen on the air, a new pipeline, or a new broadcast. Cheapest first. */
 export const costs = ['none', 'live', 'rebuild', 'restart'] as const;
@@ -25,6 +26,10 @@ export type Form =
     }
   /** One text that fits a pattern, or a list of such; the pattern goes into the JSON schema as it is. */
   | { readonly type: 'word' | 'words'; readonly words: string; readonly pattern: RegExp }
+  /** Hours of the day, `02:00-04:00`. */
+  | { readonly type: 'hours' }
+  /** A time zone by its name, `Europe/Berlin`. */
+  | { readonly type: 'zone' }
   | { readonly type: 'paths' }
   | { readonly type: 'url' }
   | { readonly type: 'key' };
@@ -101,6 +106,12 @@ export function misfit(form: Form, value: unknown): FaultCode | undefined {
       return value === '' || value.length > TEXT_MAX || /[\p{Cc}\p{Surrogate}]/u.test(value)
         ? 'setting_range'
         : undefined;
+    case 'hours':
+      if (typeof value !== 'string') return 'setting_type';
+      return parseHours(value) ? undefined : 'setting_range';
+    case 'zone':
+      if (typeof value !== 'string') return 'setting_type';
+      return value.length <= TEXT_MAX && isZone(value) ? undefined : 'setting_range';
     case 'paths': {
       const paths: unknown = typeof value === 'string' ? [value] : value;
       if (!Array.isArray(paths) || !paths.every((path) => typeof path === 'string')) return 'setting_type';
@@ -159,6 +170,9 @@ export function fromText(form: Form, text: string): unknown {
       return word;
     case 'words':
       return word.split(/[\s,]+/).filter((each) => each !== '');
+    case 'hours':
+    case 'zone':
+      return word;
     case 'text':
     case 'url':
     case 'key':
@@ -201,6 +215,10 @@ export function allowed(row: Row): string {
     case 'word':
     case 'words':
       return form.words;
+    case 'hours':
+      return 'hours of the day such as 02:00-04:00 or 22:30-04:00';
+    case 'zone':
+      return 'a time zone such as Europe/Berlin or UTC';
     case 'paths':
       return 'a path, or a list of paths';
     case 'url':

@@ -1,4 +1,5 @@
 /** The JSON schema of the settings file, made from the rows. */
+import { HOURS, ZONE } from './hours.js';
 import { TEXT_MAX, WORDS_MAX, type Row } from './row.js';
 import { isOutputRow, OUTPUT_NAME, OUTPUTS_MAX, rows } from './settings.js';
 
@@ -58,6 +59,11 @@ function values({ form }: Row): JsonSchema {
       const item = { type: 'string', pattern: form.pattern.source, maxLength: TEXT_MAX };
       return { anyOf: [item, { type: 'array', items: item, maxItems: WORDS_MAX }, { type: 'null' }] };
     }
+    case 'hours':
+      // That they must not end as they begin is beyond a schema of readable size.
+      return { type: ['string', 'null'], pattern: HOURS.source };
+    case 'zone':
+      return { type: ['string', 'null'], pattern: ZONE.source };
     case 'paths':
       return { type: ['string', 'array', 'null'], minLength: 1, items: { type: 'string', minLength: 1 } };
     case 'url':

@@ -5,6 +5,7 @@ export interface VideoSettings {
   readonly source: string;
   readonly files: readonly string[];
   readonly loop: boolean;
+  readonly atEnd: 'stop' | 'slate';
   readonly testPattern: 'bars' | 'ball' | 'sync';
   readonly width: number | 'auto';
   readonly height: number | 'auto';
@@ -80,6 +81,24 @@ export interface MqttSettings {
   readonly discoveryPrefix: string;
 }
 
+/** When a release, a restart or a reboot that the Supervisor wants may end the broadcast. */
+export interface UpdateSettings {
+  readonly onAir: 'wait' | 'window';
+  /** Hours of the day, as `hours.ts` reads them. */
+  readonly window: string;
+  readonly timezone: string;
+  /** 0: no end. */
+  readonly maxWaitDays: number;
+}
+
+/** Lines by their number on the processor (BCM), not by the pin of the header. */
+export interface GpioSettings {
+  readonly button: number | 'off';
+  readonly buttonPressed: 'high' | 'low';
+  readonly led: number | 'off';
+  readonly ledLit: 'high' | 'low';
+}
+
 export interface Settings {
   readonly video: VideoSettings;
   readonly camera: CameraSettings;
@@ -94,6 +113,9 @@ export interface Settings {
     readonly format: 'auto' | 'text' | 'json';
     readonly statusSeconds: number;
   };
+  readonly balena: { readonly lock: 'onAir' | 'always' | 'never' };
+  readonly updates: UpdateSettings;
+  readonly gpio: GpioSettings;
   readonly demo: { readonly port: number };
   readonly mqtt: MqttSettings;
   readonly config: { readonly locked: readonly string[]; readonly probationSeconds: number };
@@ -127,6 +149,14 @@ export const rows: readonly Row[] = [
     default: true,
     cost: 'rebuild',
     doc: 'Start the files again after the last one.',
+  },
+  {
+    path: 'video.atEnd',
+    env: 'VIDEO_AT_END',
+    form: { type: 'choice', choices: ['stop', 'slate'] },
+    default: 'stop',
+    cost: 'rebuild',
+    doc: 'After the last file, unless `video.loop` is on: `stop` ends the broadcast, `slate` shows the card until the files change.',
   },
   {
     path: 'video.testPattern',
@@ -489,6 +519,80 @@ export const rows: readonly Row[] = [
     unit: 's',
     cost: 'live',
     doc: 'How often the status line is logged.',
+  },
+  {
+    path: 'balena.lock',
+    // Names that begin with BALENA are balena's own: a fleet cannot set them.
+    env: 'UPDATE_LOCK',
+    form: { type: 'choice', choices: ['onAir', 'always', 'never'] },
+    default: 'onAir',
+    cost: 'live',
+    doc: 'When balena may not update, restart or reboot: while something is delivered (`onAir`), `always`, or `never` (docs/fleet.md).',
+  },
+  {
+    path: 'updates.onAir',
+    env: 'UPDATES_ON_AIR',
+    form: { type: 'choice', choices: ['wait', 'window'] },
+    default: 'wait',
+    cost: 'live',
+    doc: 'What an update does that comes during a broadcast: it waits for the end (`wait`), or for the hours of `updates.window`, in which the broadcast is interrupted for it.',
+  },
+  {
+    path: 'updates.window',
+    env: 'UPDATES_WINDOW',
+    form: { type: 'hours' },
+    default: '03:00-04:00',
+    cost: 'live',
+    doc: 'Hours of the day in which a broadcast may be interrupted for an update, with `updates.onAir: window`.',
+  },
+  {
+    path: 'updates.timezone',
+    env: 'UPDATES_TIMEZONE',
+    form: { type: 'zone' },
+    default: 'UTC',
+    cost: 'live',
+    doc: 'Whose clock `updates.window` goes by.',
+  },
+  {
+    path: 'updates.maxWaitDays',
+    env: 'UPDATES_MAX_WAIT_DAYS',
+    form: { type: 'number', min: 0, max: 365 },
+    default: 7,
+    unit: 'days',
+    cost: 'live',
+    doc: 'With `updates.onAir: wait` an update that has waited so long interrupts the broadcast, with warnings a day and an hour before; 0: never.',
+  },
+  {
+    path: 'gpio.button',
+    env: 'GPIO_BUTTON',
+    form: { type: 'integer', min: 0, max: 53, words: ['off'] },
+    default: 'off',
+    cost: 'live',
+    doc: 'GPIO of a button: a press starts the broadcast (on the air: outputs that wait are tried now), 2 s stop it (docs/gpio.md).',
+  },
+  {
+    path: 'gpio.buttonPressed',
+    env: 'GPIO_BUTTON_PRESSED',
+    form: { type: 'choice', choices: ['high', 'low'] },
+    default: 'high',
+    cost: 'live',
+    doc: 'Level of the line while the button is held: `high` where it connects to 3.3 V, `low` where it connects to ground.',
+  },
+  {
+    path: 'gpio.led',
+    env: 'GPIO_LED',
+    form: { type: 'integer', min: 0, max: 53, words: ['off'] },
+    default: 'off',
+    cost: 'live',
+    doc: 'GPIO of a tally light: off, blinking while connecting or degraded, lit while live.',
+  },
+  {
+    path: 'gpio.ledLit',
+    env: 'GPIO_LED_LIT',
+    form: { type: 'choice', choices: ['high', 'low'] },
+    default: 'high',
+    cost: 'live',
+    doc: 'Level of the line that lights the LED.',
   },
   {
     path: 'demo.port',

@@ -12,6 +12,7 @@ import { encoderFault, hasLegacyDriver, noCameraFault, videoNames } from './firm
 import { libcameraCameras } from './libcamera.js';
 import { microphones } from './microphones.js';
 import { run as runProgram, type Runner } from './run.js';
+import { still } from './still.js';
 import type { Storage } from './storage.js';
 
 export interface Question {
@@ -89,9 +90,9 @@ async function mediaFiles(paths: readonly string[], run: Runner): Promise<(Probe
 
 /**
  * The facts that a wanted broadcast needs, and no more of them: each probe costs time at the start. `warn` hears what could not be
- * found out. Throws the fault of a media file that cannot be used, and that of a GStreamer that is not installed.
+ * found out. A media file that cannot be used is part of the facts; throws the fault of a GStreamer that is not installed.
  */
-export async function factsFor({ video }: Wish, storage: Storage, warn: (fault: Fault) => void): Promise<Facts> {
+export async function factsFor({ video, slate }: Wish, storage: Storage, warn: (fault: Fault) => void): Promise<Facts> {
   const encoder = encoderNames.find((name) => name === video.encoder);
   const encoders = encoder ? [encoder] : video.encoder === 'passthrough' ? [] : encoderNames;
   const question = {
@@ -101,8 +102,12 @@ export async function factsFor({ video }: Wish, storage: Storage, warn: (fault: 
   };
   const { facts, faults } = await gather(question, storage);
   const none = facts.elements.length === 0 ? faults.find(({ code }) => code === 'plugin_missing') : undefined;
-  const fatal = none ?? faults.find(({ code }) => code.startsWith('file_'));
-  if (fatal) throw fatal;
-  faults.forEach(warn);
-  return facts;
+  if (none) throw none;
+  const filesFault = faults.find(({ code }) => code.startsWith('file_'));
+  for (const fault of faults) if (!fault.code.startsWith('file_')) warn(fault);
+  return {
+    ...facts,
+    ...(filesFault ? { filesFault: filesFault.report() } : {}),
+    ...(slate.image === '' ? {} : { slateImage: await still(slate.image) }),
+  };
 }

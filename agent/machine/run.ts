@@ -1,5 +1,5 @@
 /** Runs small programs (v4l2-ctl, arecord, gst-launch-1.0, ...) with a deadline, never through a shell. */
-import { spawn, type StdioOptions } from 'node:child_process';
+import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
 import type { Readable } from 'node:stream';
 
 export interface RunOptions {
@@ -39,10 +39,15 @@ export function childEnvironment(env: NodeJS.ProcessEnv = process.env): NodeJS.P
   return { ...Object.fromEntries(kept), LC_ALL: 'C.UTF-8' };
 }
 
+/** They end when we do: their deadlines would end with us. */
+const running = new Set<ChildProcess>();
+process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
+
 export const run: Runner = (program, args, { deadlineMs, fd3, onFd4, until }) =>
   new Promise((resolve) => {
     const stdio: StdioOptions = ['ignore', 'pipe', 'pipe', fd3 ?? 'ignore', onFd4 ? 'pipe' : 'ignore'];
     const child = spawn(program, args, { stdio, env: childEnvironment() });
+    running.add(child);
     let stdout = '';
     let stderr = '';
     let done = false;
@@ -50,6 +55,7 @@ export const run: Runner = (program, args, { deadlineMs, fd3, onFd4, until }) =>
       if (done) return;
       done = true;
       clearTimeout(timer);
+      running.delete(child);
       child.kill('SIGKILL');
       // A program that hangs in its driver survives even this; nobody waits for it, and it keeps nothing of ours open.
       for (const stream of child.stdio) stream?.destroy();

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { Fault } from '../errors.js';
-import { heldBytes } from './memory.js';
+import { heldBytes, type MemoryLimits } from './memory.js';
 import type { Sync, Synced } from './messages.js';
 
 /** SIGTERM, and after this SIGKILL. */
@@ -22,8 +22,8 @@ const mostPatienceMs = 10_000;
 /** So does what a child announces with a `busy`: plugins are loaded, a device is opened or closed, and nothing else is done meanwhile. */
 const busyMs = 8000;
 
-/** Its memory is looked at every 30 s. */
-const usualMemoryLooks = 120;
+/** Its memory is looked at so often. */
+const memoryMs = 30_000;
 
 /**
  * Threads of libuv's pool: a pipeline's bus and a pull each hold one while they wait. 8 outputs, two pipelines in capture as
@@ -71,12 +71,13 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
   /** Who waits for the answer to which `sync`. */
   readonly #syncs = new Map<number, () => void>();
   #lastSync = 0;
+  #grown: string | undefined;
   #gone: Promise<void> = Promise.resolve();
 
   /**
    * `entry`: path of the compiled main file, relative to this folder. `hungMs`: how long it may be silent between two beats.
-   * `environment`: all that the child sees of ours. `maxBytes`: one that holds more
-   * memory, looked at every `memoryLooks` looks, is replaced.
+   * `environment`: all that the child sees of ours. `limits`: of its memory; one that is
+   * past the last of them is killed.
    */
   constructor(
     readonly name: string,
@@ -84,8 +85,7 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
     private readonly hungMs: number,
     private readonly environment: NodeJS.ProcessEnv,
     private readonly events: ChildEvents<Out>,
-    private readonly maxBytes = Infinity,
-    private readonly memoryLooks = usualMemoryLooks,
+    private readonly limits: MemoryLimits = { quietBytes: Infinity, maxBytes: Infinity },
   ) {}
 
   /** A second start of a running child does nothing. */
@@ -93,6 +93,7 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
     if (this.#process) return;
     this.#stopping = false;
     this.#why = undefined;
+    this.#grown = undefined;
     const command = [process.execPath, ...nodeFlags, fileURLToPath(new URL(this.entry, import.meta.url))];
     if (setpriv) command.unshift(setpriv, '--pdeathsig', 'KILL', '--');
     const child = spawn(command[0]!, command.slice(1), {
@@ -130,6 +131,11 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
       child.on('error', (error) => end(error.message));
       child.on('exit', (code, signal) => end(signal ?? `exit code ${code}`));
     });
+  }
+
+  /** Says that it has grown so that it is better replaced when nobody notices; undefined where it has not. */
+  get grown(): string | undefined {
+    return this.#grown;
   }
 
   /** Lost where the child does not run: whoever starts it again tells it everything anew. */
@@ -173,7 +179,7 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
     this.#watchdog = setInterval(() => {
       this.#silentMs += lookMs;
       this.#looks += 1;
-      if (this.#looks % this.memoryLooks === 0) void this.#weigh();
+      if ((this.#looks * lookMs) % (this.limits.everyMs ?? memoryMs) === 0) void this.#weigh();
       if (this.#silentMs < this.#patienceMs) return;
       this.#replace('child_hung', `The ${this.name} process did not answer for ${this.#silentMs / 1000} s.`);
     }, lookMs);
@@ -183,10 +189,13 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
   async #weigh(): Promise<void> {
     const child = this.#process;
     const bytes = child?.pid === undefined ? undefined : await heldBytes(child.pid);
-    if (bytes === undefined || bytes <= this.maxBytes || child !== this.#process || this.#stopping) return;
+    if (bytes === undefined || child !== this.#process || this.#stopping) return;
+    const { quietBytes, maxBytes } = this.limits;
     const megabytes = (count: number): number => Math.round(count / 1e6);
-    const what = `The ${this.name} process has grown to ${megabytes(bytes)} MB, above ${megabytes(this.maxBytes)} MB.`;
-    this.#replace('child_grown', what);
+    const above = (limit: number): string =>
+      `The ${this.name} process has grown to ${megabytes(bytes)} MB, above ${megabytes(limit)} MB.`;
+    this.#grown = bytes > quietBytes ? above(quietBytes) : undefined;
+    if (bytes > maxBytes) this.#replace('child_grown', above(maxBytes));
   }
 
   #replace(code: 'child_hung' | 'child_grown', what: string): void {

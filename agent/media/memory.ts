@@ -6,6 +6,25 @@ import { totalmem } from 'node:os';
 const leastBytes = 150e6;
 const mostBytes = 800e6;
 
+/** Where a process that only ever grows is better replaced. */
+export interface MemoryLimits {
+  /** At a moment when nobody notices. */
+  readonly quietBytes: number;
+  /** At once. */
+  readonly maxBytes: number;
+  /** It is looked at so often, in milliseconds; every 30 s where this is left out. */
+  readonly everyMs?: number;
+}
+
+/** Time enough for such a moment to come. */
+const quietShare = 0.7;
+
+/** Limits for a process that may hold the part `share` of this machine's memory. */
+export function memoryLimits(share: number): MemoryLimits {
+  const maxBytes = memoryLimit(share);
+  return { quietBytes: quietShare * maxBytes, maxBytes };
+}
+
 /** The part `share` of this machine's memory, within reason. */
 export const memoryLimit = (share: number, total = totalmem()): number =>
   Math.min(mostBytes, Math.max(leastBytes, share * total));

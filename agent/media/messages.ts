@@ -40,6 +40,8 @@ export type InputPart = 'picture' | 'sound' | 'encoder' | 'other';
 
 /** Capture → agent. */
 export type FromCapture =
+  /** Loaded: from now on a plan takes no longer than its devices do. */
+  | { readonly type: 'ready' }
   /** First tags of plan `id` were handed to the hub, so many ms after `play` came. */
   | { readonly type: 'playing'; readonly id: number; readonly afterMs: number }
   /** Plan `id` stopped with a fault of this part of it. */

@@ -6,7 +6,7 @@ import type { Settings } from '../config/settings.js';
 import { Fault, type FaultReport } from '../errors.js';
 import { jpegOf } from '../machine/snapshot.js';
 import { Child } from '../media/child.js';
-import { memoryLimit } from '../media/memory.js';
+import { memoryLimits, type MemoryLimits } from '../media/memory.js';
 import type {
   FromDelivery,
   HubStatus,
@@ -30,6 +30,8 @@ import { isWanted, wantedOutputs, wantedRecording } from './wants.js';
 const deliveryShare = 0.5;
 /** Delivery beats once a second, to be woken seldom. */
 const hungMs = 2000;
+/** Nothing was sent or recorded for so long: a server that is just coming back is not made to wait for another process. */
+const quietMs = 5000;
 /** A fifth: with sound and what TCP adds, 2500 kbit/s then fit through 800. Three tenths, which users of OBS ask for, do not. */
 const floorShare = 0.2;
 
@@ -42,6 +44,8 @@ export interface Surroundings extends Studio {
   readonly recordings: string;
   /** What was commanded last, on the card. */
   readonly intent: Intent;
+  /** Of the memory of the delivery process; what this machine can do with where they are left out. */
+  readonly deliveryLimits?: MemoryLimits;
   /** A demonstration server stands in where no output is configured. */
   readonly demo: boolean;
   /** The files were played to their end, and the broadcast is over. */
@@ -72,6 +76,8 @@ export class Broadcast {
   #begun = false;
   #finishing = false;
   #pictureWanted: ((flv: string | undefined) => void)[] = [];
+  /** When something was last sent or recorded, or the broadcast began. */
+  #quietSince = 0;
   #wanted: Wanted = 'on';
   /** What changes the state goes one after the other: a start in the middle of a stop would be lost in it. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -95,7 +101,8 @@ export class Broadcast {
       said: (line: string) => log.warn('delivery_said', `delivery: ${line}`),
       died: (fault: Fault) => this.#deliveryDied(fault),
     };
-    this.#delivery = new Child('delivery', 'delivery/main.js', hungMs, environment, heard, memoryLimit(deliveryShare));
+    const limits = around.deliveryLimits ?? memoryLimits(deliveryShare);
+    this.#delivery = new Child('delivery', 'delivery/main.js', hungMs, environment, heard, limits);
     this.#demo = new Demo(environment, (fault) => this.#trouble('demo', fault));
   }
 
@@ -268,6 +275,7 @@ export class Broadcast {
     // A stop may have come while the demonstration server started.
     if (this.#state === 'stopping') return;
     this.#state = 'on';
+    this.#quietSince = this.around.clock.now();
     this.#finishing = false;
     this.#startDelivery();
     await this.#programme.start(this.settings, this.#socket);
@@ -370,9 +378,30 @@ export class Broadcast {
         for (const [name, status] of Object.entries(message.outputs)) this.#outputs.heard(name, status);
         if (message.recording) this.#heardRecording(message.recording);
         this.#adapt(message.outputs);
+        this.#recycle();
         if (this.#state === 'ended') void this.#finish();
         return;
     }
+  }
+
+  /** Children that have grown are replaced while nobody notices; one that has grown too far is not waited for (child.ts). */
+  #recycle(): void {
+    const now = this.around.clock.now();
+    const sends = this.#outputs.states.some((state) => state === 'live' || state === 'stalled');
+    if (sends || this.#recording.status?.state === 'recording') this.#quietSince = now;
+    const isQuiet = now - this.#quietSince >= quietMs;
+    this.#programme.recycle(isQuiet);
+    if (isQuiet && this.#delivery.grown !== undefined) void this.#inTurn(() => this.#recycleDelivery());
+  }
+
+  async #recycleDelivery(): Promise<void> {
+    const what = this.#delivery.grown;
+    if (what === undefined || this.#state !== 'on') return;
+    await this.#delivery.stop();
+    // The agent may have been told to end in the meantime.
+    if (this.#state !== 'on') return;
+    this.#startDelivery();
+    this.around.log.info('recycled', `${what} Another one has taken its place, while nothing was sent.`);
   }
 
   #heardRecording(status: RecordingStatus): void {

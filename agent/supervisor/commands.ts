@@ -37,6 +37,18 @@ export const commands = {
       value: optional(text('The secret, as it is.', { maxLength: 4096 })),
     }),
   },
+  update: {
+    doc: 'Look for an update now (balena). With `force` one that waits comes at once; the broadcast ends in order before.',
+    args: object({ force: optional(flag()) }),
+    durable: true,
+  },
+  reboot: {
+    doc: 'Start the machine anew (balena), in order. With `force` also while another service holds a lock.',
+    args: object({ force: optional(flag()) }),
+    durable: true,
+  },
+  lock: { doc: 'Let no update in (balena), until `unlock` or the end of this run.', args: none },
+  unlock: { doc: 'Let updates in again as the settings say.', args: none },
   restart: {
     doc: 'End the program, which its supervisor (balena) starts anew; refused where there is none.',
     args: none,

@@ -1,8 +1,8 @@
-/** Which cameras, microphones and encoders are out of service, why, and when each is tried again. */
-import type { Camera, Facts } from '../../pipelines/facts.js';
+/** Which cameras, microphones, files and encoders are out of service, why, and when each is tried again. */
+import type { Camera, Facts, SlateImage } from '../../pipelines/facts.js';
 import type { Plan } from '../../pipelines/plan.js';
 import type { Clock } from '../clock.js';
-import type { Fault, FaultReport } from '../errors.js';
+import { Fault, type FaultReport } from '../errors.js';
 import type { InputPart } from '../media/messages.js';
 
 /** What is tried again after so many failures within {@link memoryMs}: first soon, then ever more seldom. */
@@ -26,11 +26,14 @@ interface Outage {
 const cameraKey = (camera: Camera): string => `camera ${camera.usbPath ?? camera.byId ?? camera.path}`;
 const microphoneKey = (id: string): string => `microphone ${id}`;
 const encoderKey = (name: string): string => `encoder ${name}`;
+const filesKey = 'files';
 
 export class Inputs {
   readonly #outages = new Map<string, Outage>();
   readonly #counted = new WeakSet<Plan>();
   #cameraSeen = false;
+  /** The slate's picture failed on the air, though it had looked like one: it is left out until its file changes. */
+  #brokenImage: SlateImage | undefined;
 
   constructor(private readonly clock: Clock) {}
 
@@ -38,9 +41,13 @@ export class Inputs {
   usable(facts: Facts): Facts {
     const now = this.clock.now();
     const out = (key: string): boolean => (this.#outages.get(key)?.until ?? 0) > now;
+    const files = this.#outages.get(filesKey);
+    const image = this.#brokenImage;
     return {
       ...facts,
       cameraLost: this.#cameraSeen,
+      ...(files && out(filesKey) ? { filesFault: files.fault } : {}),
+      ...(image && image.version === facts.slateImage?.version ? { slateImage: image } : {}),
       cameras: facts.cameras.filter((camera) => !out(cameraKey(camera))),
       microphones: facts.microphones.filter(({ id }) => !out(microphoneKey(id))),
       encoders: facts.encoders.map((encoder) =>
@@ -54,16 +61,21 @@ export class Inputs {
    * without, or where it has been counted for this plan before (its device vanished, and then its driver said so).
    */
   failed(part: InputPart, fault: Fault, plan: Plan, facts: Facts): boolean {
-    const { camera, microphone } = plan.devices;
+    const { camera, microphone, slateImage } = plan.devices;
     const found = facts.cameras.find(({ path }) => path === camera);
     const key =
-      part === 'picture' && found
-        ? cameraKey(found)
-        : part === 'sound' && microphone !== undefined
-          ? microphoneKey(microphone)
-          : undefined;
-    if (key === undefined || this.#counted.has(plan)) return false;
+      !plan.live && (part === 'picture' || part === 'sound')
+        ? filesKey
+        : part === 'picture' && found
+          ? cameraKey(found)
+          : part === 'sound' && microphone !== undefined
+            ? microphoneKey(microphone)
+            : undefined;
+    const image = part === 'picture' && facts.slateImage?.path === slateImage ? facts.slateImage : undefined;
+    if ((key === undefined && !image) || this.#counted.has(plan)) return false;
     this.#counted.add(plan);
+    if (image) this.#brokenImage = { ...image, unfit: imageFault(image, fault).report() };
+    if (key === undefined) return true;
     const now = this.clock.now();
     const before = this.#outages.get(key)?.failures ?? [];
     const failures = [...before.filter((at) => now - at < memoryMs), now];
@@ -94,6 +106,7 @@ export class Inputs {
     const keys = [
       ...(camera ? [cameraKey(camera)] : []),
       ...(plan.devices.microphone === undefined ? [] : [microphoneKey(plan.devices.microphone)]),
+      ...(plan.live ? [] : [filesKey]),
     ];
     for (const key of keys) {
       const outage = this.#outages.get(key);
@@ -119,8 +132,16 @@ export class Inputs {
   forget(): void {
     this.#outages.clear();
     this.#cameraSeen = false;
+    this.#brokenImage = undefined;
   }
 }
+
+const imageFault = ({ path }: SlateImage, { what }: Fault): Fault =>
+  new Fault(
+    'slate_image',
+    `The picture ${JSON.stringify(path)} cannot be shown: ${what}`,
+    'Name another PNG or JPEG in slate.image; until then the slate has its text.',
+  );
 
 const step = (waits: readonly number[], failures: number): number =>
   waits[Math.min(Math.max(failures, 1), waits.length) - 1]!;

@@ -2,6 +2,7 @@
 import { describe } from '../../pipelines/describe.js';
 import type { Facts } from '../../pipelines/facts.js';
 import { liveChanges, type Plan } from '../../pipelines/plan.js';
+import { slateName } from '../../pipelines/sources/slate.js';
 import type { Wish } from '../../pipelines/wanted.js';
 import type { Clock } from '../clock.js';
 import type { Settings } from '../config/settings.js';
@@ -21,7 +22,7 @@ export interface Studio {
   readonly environment: NodeJS.ProcessEnv;
   /** What relative paths of media files start from. */
   readonly folder: string;
-  /** Looks at the machine. Throws a Fault where a wanted file cannot be used. */
+  /** Looks at the machine. Throws a Fault where that cannot be done. */
   readonly gather: (wish: Wish) => Promise<Facts>;
   /** The program that holds a device, for people; undefined where none is found. */
   readonly holderOf: (device: string) => Promise<string | undefined>;
@@ -41,7 +42,7 @@ export class Programme {
   readonly #inputs: Inputs;
   readonly #backoff: Backoff;
   readonly #looks: Backoff;
-  readonly #problems = new Map<'plan' | 'capture', FaultReport>();
+  readonly #problems = new Map<'plan' | 'capture' | 'slate', FaultReport>();
   /** What each plan was made of. */
   readonly #facts = new WeakMap<Plan, Facts>();
   #plan: Plan | undefined;
@@ -54,6 +55,8 @@ export class Programme {
   /** Plans are made one after the other; a request during one is served by the next. */
   #planning: Promise<void> | undefined;
   #planAgain: { readonly abrupt: boolean } | undefined;
+  /** The slate stands at the end of the playlist. */
+  #filesPlayed = false;
   #retry: NodeJS.Timeout | undefined;
 
   /** `playing`: pictures have begun to come. `ended`: the files were played. */
@@ -66,13 +69,18 @@ export class Programme {
     this.#inputs = new Inputs(clock);
     this.#backoff = new Backoff(clock);
     this.#looks = new Backoff(clock, lookMs);
-    this.#planner = new Planner(studio.gather, studio.folder, (facts) => this.#inputs.usable(facts));
+    this.#planner = new Planner(
+      (wish) => this.#gather(wish),
+      studio.folder,
+      (facts) => this.#usable(facts),
+    );
     this.#stage = new Stage(environment, {
       playing: (plan, afterMs) => this.#playing(plan, afterMs),
       failed: (plan, part, fault) => void this.#failed(plan, part, fault),
-      ended: () => events.ended(),
+      ended: () => this.#ended(),
       beat: () => this.#beat(),
       said: (line) => log.warn('capture_said', `capture: ${line}`),
+      recycled: (what) => log.info('recycled', `${what} Another one has taken its place.`),
       died: (fault) => this.#died(fault),
     });
   }
@@ -95,6 +103,7 @@ export class Programme {
     this.#plan = undefined;
     this.#planner.forgetFormat();
     this.#inputs.forget();
+    this.#filesPlayed = false;
     this.#problems.clear();
     this.#said = '';
     this.#unexplained = 0;
@@ -118,8 +127,10 @@ export class Programme {
   async take(settings: Settings, how: 'live' | 'rebuild' | 'restart'): Promise<void> {
     const { video, audio } = this.settings;
     this.settings = settings;
+    const isOther = JSON.stringify(programmeOf(video)) !== JSON.stringify(programmeOf(settings.video));
+    if (isOther) this.#filesPlayed = false;
     // What went wrong with other sources says nothing about these.
-    if (video.source !== settings.video.source || audio.source !== settings.audio.source) this.#inputs.forget();
+    if (isOther || audio.source !== settings.audio.source) this.#inputs.forget();
     if (how === 'restart') this.#planner.forgetFormat();
     if (how === 'live') await this.#adjust();
     else await this.replan(how === 'rebuild', how === 'restart');
@@ -141,6 +152,11 @@ export class Programme {
   async limit(kbps: number | undefined): Promise<void> {
     this.#planner.limit(kbps);
     if (this.#plan?.video.bitrateKbps !== undefined) await this.#adjust();
+  }
+
+  /** Replaces a capture process that has grown, where nobody notices. `quiet`: nothing is sent or recorded. */
+  recycle(quiet: boolean): void {
+    this.#stage.recycle(quiet);
   }
 
   keyframe(): void {
@@ -180,6 +196,14 @@ export class Programme {
     }
   }
 
+  /** Files that cannot be played are the slate, unless another picture is on, which is better. */
+  async #gather(wish: Wish): Promise<Facts> {
+    const facts = await this.studio.gather(wish);
+    const isOn = this.isPlaying && this.#plan?.video.source !== slateName;
+    if (facts.filesFault && isOn) throw faultOf(facts.filesFault);
+    return facts;
+  }
+
   /** A camera that is not there any more has failed, even if its driver has not said so yet. True where that is news. */
   #unplugged(plan: Plan, { cameras }: Facts): boolean {
     const { camera } = plan.devices;
@@ -198,11 +222,20 @@ export class Programme {
     }
   }
 
+  /** What of the machine is in service, and what of the files is to be played. */
+  #usable(facts: Facts): Facts {
+    return { ...this.#inputs.usable(facts), filesPlayed: this.#filesPlayed };
+  }
+
   #put(plan: Plan, facts: Facts, onlyIfOther: boolean, abrupt: boolean): void {
     // What failed on the air has been said, and better.
     if (plan.missed && this.#inputs.problems.length === 0) this.#trouble('plan', faultOf(plan.missed));
     else this.#problems.delete('plan');
-    if (plan.missed && plan.devices.camera === undefined) this.#looks.again(() => void this.replan(true));
+    const unfit = this.#usable(facts).slateImage?.unfit;
+    if (unfit) this.#trouble('slate', faultOf(unfit));
+    else this.#problems.delete('slate');
+    const isAway = plan.missed && plan.devices.camera === undefined && plan.missed.code !== 'source_ended';
+    if (isAway || unfit) this.#lookAgain();
     else this.#looks.reset();
     const { batchMs } = this.settings.output;
     const same = batchMs === this.#batchMs && JSON.stringify(plan) === JSON.stringify(this.#plan);
@@ -225,7 +258,8 @@ export class Programme {
   #noPlan(error: unknown): void {
     this.#trouble('plan', Fault.from(error));
     // What is on stays on: it is better than nothing. Else the device may yet be plugged in, or the file appear.
-    if (!this.isPlaying) this.#backoff.again(() => void this.replan());
+    if (this.isPlaying) this.#lookAgain();
+    else this.#backoff.again(() => void this.replan());
   }
 
   /** Takes a live change over into the pipeline that runs, and into the plan that says what runs. */
@@ -250,6 +284,12 @@ export class Programme {
     if (text !== this.#said) this.studio.log.info('playing', `Picture and sound: ${text}.`, { afterMs });
     this.#said = text;
     this.events.playing();
+  }
+
+  #ended(): void {
+    if (this.settings.video.atEnd === 'stop') return this.events.ended();
+    this.#filesPlayed = true;
+    this.#playAnother();
   }
 
   async #failed(plan: Plan, part: InputPart, fault: Fault): Promise<void> {
@@ -290,8 +330,10 @@ export class Programme {
     const others = this.#inputs
       .usable(this.#facts.get(plan)!)
       .encoders.filter(({ element, works }) => works && element !== plan.video.encoder);
-    const byEncoder = plan.video.encoder !== 'passthrough' && others.length > 0;
-    const what = byEncoder ? `the encoder ${plan.video.encoder}` : plan.video.source;
+    const byImage = plan.devices.slateImage !== undefined;
+    const byEncoder = !byImage && plan.video.encoder !== 'passthrough' && others.length > 0;
+    const kind = byImage ? 'the picture of the slate' : plan.video.source;
+    const what = byEncoder ? `the encoder ${plan.video.encoder}` : kind;
     this.studio.log.warn('next_best', `${what} is left out, since this has happened ${patience} times: ${fault.what}`);
     if (byEncoder) this.#inputs.leaveOut(plan.video.encoder, fault);
     else this.#outOfService(plan, 'picture', fault);
@@ -304,6 +346,11 @@ export class Programme {
     this.studio.log.error(fault.code, `[${fault.code}] ${fault.message}`, { code: fault.code });
     this.#retryLater();
     return true;
+  }
+
+  /** For what is wanted and was not found. */
+  #lookAgain(): void {
+    this.#looks.again(() => void this.replan(true));
   }
 
   #retryLater(): void {
@@ -319,10 +366,13 @@ export class Programme {
     if (this.#backoff.isSteady) this.#unexplained = 0;
   }
 
-  #trouble(area: 'plan' | 'capture', fault: Fault): void {
+  #trouble(area: 'plan' | 'capture' | 'slate', fault: Fault): void {
     const known = this.#problems.get(area);
     this.#problems.set(area, fault.report());
     if (known?.code === fault.code && known.what === fault.what) return;
     this.studio.log.error(fault.code, `[${fault.code}] ${fault.message}`, { code: fault.code });
   }
 }
+
+/** What has an end, and begins anew where any of it changes. */
+const programmeOf = ({ source, files, loop }: Settings['video']) => [source, files, loop];

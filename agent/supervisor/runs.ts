@@ -10,17 +10,27 @@ import type { Steering } from './steering.js';
 /** Long enough to walk along a shelf. */
 const identifyMs = 20_000;
 
+/** Whoever can update and restart this machine. Each throws the Fault of one that cannot. */
+export interface Caretaker {
+  update(force: boolean): Promise<void>;
+  reboot(force: boolean): Promise<void>;
+  lock(): Promise<void>;
+  unlock(): Promise<void>;
+}
+
 export function runs({
   broadcast,
   steering,
   version,
   restart,
   led,
+  caretaker,
 }: {
   readonly broadcast: Broadcast;
   readonly steering: Steering;
   readonly version: string;
   readonly led: Pick<Led, 'blink'>;
+  readonly caretaker: Caretaker;
   /** Ends the program, where something starts it anew. */
   readonly restart: (() => void) | undefined;
 }): Runs {
@@ -50,6 +60,10 @@ export function runs({
       await steering.setSecret(path, value);
     },
     identify: () => led.blink(identifyMs),
+    update: ({ force = false }) => caretaker.update(force),
+    reboot: ({ force = false }) => caretaker.reboot(force),
+    lock: () => caretaker.lock(),
+    unlock: () => caretaker.unlock(),
     restart() {
       if (!restart)
         throw new Fault('command_failed', 'Nothing would start the program anew.', 'Restart it where it runs.');

@@ -2,7 +2,7 @@
 import type { ElementProperty, Plan } from '../../pipelines/plan.js';
 import { Fault } from '../errors.js';
 import { Child } from '../media/child.js';
-import { memoryLimit } from '../media/memory.js';
+import { memoryLimits, type MemoryLimits } from '../media/memory.js';
 import type { FromCapture, InputPart, ToCapture } from '../media/messages.js';
 
 /** Of the memory of this machine. The connections outlive a capture process that is replaced, so it may be so early. */
@@ -19,6 +19,8 @@ export interface StageEvents {
   ended(): void;
   beat(): void;
   said(line: string): void;
+  /** A process that had grown, as `what` says, has made room for another. */
+  recycled(what: string): void;
   /** The process ended or hung, and is gone. */
   died(fault: Fault): void;
 }
@@ -29,26 +31,52 @@ interface Cast {
 }
 
 export class Stage {
-  readonly #capture: Child<ToCapture, FromCapture>;
+  #capture: Child<ToCapture, FromCapture>;
+  /** One that is to take its place: it loads while the other goes on. */
+  #fresh: Child<ToCapture, FromCapture> | undefined;
+  /** It has its place, and waits until the one before has let go of the devices. */
+  #waits: Child<ToCapture, FromCapture> | undefined;
+  #socket = '';
+  #batchMs = 0;
   #lastId = 0;
   #on: Cast | undefined;
   #coming: Cast | undefined;
   #waiting: (() => void)[] = [];
 
   constructor(
-    environment: NodeJS.ProcessEnv,
+    private readonly environment: NodeJS.ProcessEnv,
     private readonly events: StageEvents,
+    private readonly limits: MemoryLimits = memoryLimits(captureShare),
   ) {
+    this.#capture = this.#child();
+  }
+
+  #child(): Child<ToCapture, FromCapture> {
     const heard = {
-      message: (message: FromCapture) => this.#heard(message),
-      said: (line: string) => events.said(line),
+      message: (message: FromCapture) => {
+        if (child === this.#capture) this.#heard(message);
+        else if (child === this.#fresh && message.type === 'ready') void this.#swap(child);
+      },
+      said: (line: string) => this.events.said(line),
       died: (fault: Fault) => {
+        if (child === this.#fresh) this.#fresh = undefined;
+        if (child !== this.#capture) return;
+        this.#waits = undefined;
         this.#on = undefined;
         this.#came();
-        events.died(fault);
+        this.events.died(fault);
       },
     };
-    this.#capture = new Child('capture', 'capture/main.js', hungMs, environment, heard, memoryLimit(captureShare));
+    const { environment, limits } = this;
+    const child: Child<ToCapture, FromCapture> = new Child(
+      'capture',
+      'capture/main.js',
+      hungMs,
+      environment,
+      heard,
+      limits,
+    );
+    return child;
   }
 
   /** The plan that gives pictures now. */
@@ -63,18 +91,20 @@ export class Stage {
 
   /** What is sent before the process has come up waits for it in the channel, in order. `socket`: where the hub listens. */
   start(socket: string): void {
+    this.#socket = socket;
     this.#capture.start();
     this.#capture.send({ type: 'hub', socket });
   }
 
   /** `abrupt`: what is on goes off at once. */
   play(plan: Plan, batchMs: number, abrupt: boolean): void {
+    this.#batchMs = batchMs;
     const on = this.#on;
     const overlap = on !== undefined && !abrupt && !shareDevice(on.plan, plan);
     if (!overlap) this.#on = undefined;
     this.#lastId += 1;
     this.#coming = { id: this.#lastId, plan };
-    this.#capture.send({ type: 'play', id: this.#lastId, plan, batchMs, overlap });
+    if (!this.#waits) this.#capture.send({ type: 'play', id: this.#lastId, plan, batchMs, overlap });
   }
 
   /** The plan that was asked for last becomes `plan` by setting `properties`. */
@@ -82,15 +112,47 @@ export class Stage {
     const cast = this.#coming ?? this.#on;
     if (!cast) return;
     cast.plan = plan;
-    if (properties.length > 0) this.#capture.send({ type: 'adjust', plan, properties });
+    if (properties.length > 0 && !this.#waits) this.#capture.send({ type: 'adjust', plan, properties });
   }
 
   keyframe(): void {
     this.#capture.send({ type: 'keyframe' });
   }
 
+  /**
+   * Puts another process in the place of one that has grown, where nobody notices: `quiet` means that nothing is sent or recorded.
+   * Else what is drawn here can go on in another process after no more of a gap than any splice has; a camera would have to be
+   * opened anew, and a file would begin at its beginning.
+   */
+  recycle(quiet: boolean): void {
+    const plan = this.#on?.plan;
+    if (!plan?.live || this.#coming || this.#fresh || this.#capture.grown === undefined) return;
+    if (!quiet && (plan.devices.camera ?? plan.devices.microphone) !== undefined) return;
+    this.#fresh = this.#child();
+    this.#fresh.start();
+  }
+
+  async #swap(fresh: Child<ToCapture, FromCapture>): Promise<void> {
+    const before = this.#capture;
+    const what = before.grown;
+    this.#fresh = undefined;
+    this.#capture = fresh;
+    this.#waits = fresh;
+    await before.stop();
+    // It may itself have ended by now, or been told to.
+    if (this.#waits !== fresh) return;
+    this.#waits = undefined;
+    fresh.send({ type: 'hub', socket: this.#socket });
+    const plan = this.wanted;
+    if (plan) this.play(plan, this.#batchMs, true);
+    if (what !== undefined) this.events.recycled(what);
+  }
+
   async stop(): Promise<void> {
-    await this.#capture.stop();
+    const fresh = this.#fresh;
+    this.#fresh = undefined;
+    this.#waits = undefined;
+    await Promise.all([this.#capture.stop(), fresh?.stop()]);
     this.#on = undefined;
     this.#came();
   }
@@ -130,6 +192,7 @@ export class Stage {
       case 'beat':
         return this.events.beat();
       case 'busy':
+      case 'ready':
         return;
     }
   }

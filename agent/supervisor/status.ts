@@ -6,8 +6,27 @@ import type { Plan } from '../../pipelines/plan.js';
 /**
  * idle: nothing is wanted, or there is nowhere to stream or record to. starting: no media yet. live: media flows and every output that is
  * switched on is live, the recording too. degraded: something is not as wanted; `problems` and the outputs say what. ended: the files were played.
+ * stopping: the agent ends; updating: it ends for an update.
  */
-export type ActualState = 'idle' | 'starting' | 'live' | 'degraded' | 'ended' | 'stopping';
+export type ActualState = 'idle' | 'starting' | 'live' | 'degraded' | 'ended' | 'stopping' | 'updating';
+
+/** How we stand with balena's Supervisor, on devices that have one. */
+export interface BalenaStatus {
+  /** Of this device, in the dashboard. */
+  readonly name?: string;
+  readonly osVersion?: string;
+  readonly supervisorVersion?: string;
+  /** update_pending: one is downloaded, or variables have changed, and it waits for our lock. unknown: the Supervisor has not answered yet. */
+  readonly update: 'unknown' | 'none' | 'downloading' | 'update_pending' | 'applying';
+  /** Since when it waits, and when it will interrupt the broadcast; ISO 8601. */
+  readonly waitingSince?: string;
+  readonly letInAt?: string;
+  /** overridden: somebody has forced an update. */
+  readonly lock: 'held' | 'free' | 'overridden';
+  /** What decides about the lock. */
+  readonly lockReason: string;
+  readonly fault?: FaultReport;
+}
 
 /** How we stand with the MQTT broker, where one is set. */
 export interface MqttStatus {
@@ -33,6 +52,7 @@ export interface Status {
   /** Where recording is switched on. */
   readonly recording?: RecordingStatus;
   readonly mqtt?: MqttStatus;
+  readonly balena?: BalenaStatus;
   /** °C of the processor, where there is a sensor. */
   readonly temperature?: number;
 }
@@ -57,6 +77,7 @@ export function statusLine(status: Status): string {
     const code = status.recording.fault ? ` (${status.recording.fault.code})` : '';
     parts.push(state === 'recording' ? `recording${dropped}` : `recording ${state}${code}${dropped}`);
   }
+  if (status.balena?.update === 'update_pending') parts.push('an update waits');
   if (status.temperature !== undefined) parts.push(`${Math.round(status.temperature)} °C`);
   for (const problem of status.problems) parts.push(`${problem.code}: ${problem.what}`);
   return parts.join('; ');

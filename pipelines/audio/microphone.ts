@@ -34,9 +34,10 @@ function nearestChannels(channels: readonly number[], wanted: number): number {
 }
 
 /**
- * The pipeline runs on the system clock, as cameras do, and the card is slaved to it (`skew`: whole 20 ms segments are skipped
- * or repeated), so that hours do not add up to a drift. `audiorate` fills what a card loses, so that the sound has no gap.
- * 20 ms segments halve the wake-ups of ALSA's default.
+ * The pipeline runs on the system clock, as cameras do. The driver tells by that clock when it took each piece of sound, and `audiorate`
+ * follows: it fills what a card loses, and where the card's own clock has drifted 20 ms away, so much is left out or put in (lip-sync
+ * holds within 40 ms; a card that is wrong by 50 ppm needs that once in 400 s). `skew` alone would catch only a card that is slow, and
+ * only after a whole ring buffer. 20 ms segments halve the wake-ups of ALSA's default.
  */
 export function microphoneSound(
   microphone: Microphone,
@@ -47,7 +48,7 @@ export function microphoneSound(
   return {
     text:
       'alsasrc name=audio-source provide-clock=false slave-method=skew latency-time=20000 ! ' +
-      `audio/x-raw,rate=${rate},channels=${channels} ! audiorate skip-to-first=true`,
+      `audio/x-raw,rate=${rate},channels=${channels} ! audiorate skip-to-first=true tolerance=20000000`,
     properties: [
       { element: 'audio-source', property: 'device', value: `hw:CARD=${microphone.id},DEV=${microphone.device}` },
     ],

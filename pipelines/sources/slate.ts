@@ -24,7 +24,7 @@ export function slatePicture(
   installed: ReadonlySet<string>,
 ): Picture {
   const still = rawCaps(video, format).replace(/,framerate=[^,]*/, '');
-  const begin = slate.image === '' ? written(slate, still, installed) : painted(slate, still);
+  const begin = slate.image === '' ? written(slate, still, installed) : painted(slate.image, still);
   return {
     text: `${begin.text} ! imagefreeze name=video-source is-live=true ! video/x-raw,framerate=${fraction(video.fps)}`,
     properties: begin.properties,
@@ -47,7 +47,7 @@ function written({ text }: WantedSlate, caps: string, installed: ReadonlySet<str
   };
 }
 
-function painted({ image }: WantedSlate, caps: string): Begin {
+function painted(image: string, caps: string): Begin {
   return {
     text: `filesrc name=card ! decodebin ! videoconvert ! videoscale add-borders=true ! ${caps}`,
     properties: [{ element: 'card', property: 'location', value: image }],

@@ -50,6 +50,10 @@ function valid(row: Row): fc.Arbitrary<unknown> {
       return fc.constantFrom(...form.choices);
     case 'text':
       return fc.constantFrom('auto', 'test', '/dev/video0', 'usb-046d_HD_Pro-index0', '1-1.2');
+    case 'hours':
+      return fc.constantFrom('02:00-04:00', '22:30-04:00', '00:00-23:59');
+    case 'zone':
+      return fc.constantFrom('UTC', 'Europe/Berlin', 'America/New_York', 'Asia/Kathmandu');
     case 'paths':
       return fc.array(fc.constantFrom('/a.mp4', '/b c.mkv', 'x\ny', '[1] z'), { maxLength: 3 });
     case 'word':

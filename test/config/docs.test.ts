@@ -52,6 +52,8 @@ test('for one setting at a time, schema and program agree on any value', () => {
       // "file" without files, NUL and control characters are beyond a schema of readable size.
       const texts = [some].flat().filter((item) => typeof item === 'string');
       fc.pre(some !== 'file' && !/[\p{Cc}\p{Surrogate}]/u.test(texts.join()));
+      // Neither does it know which time zones there are.
+      fc.pre(path !== 'updates.timezone' || typeof some !== 'string');
       const tree = { [section]: { [field]: some } };
       assert.equal(accepts(jsonSchema(), tree), problems(tree).length === 0, JSON.stringify(tree));
     }),

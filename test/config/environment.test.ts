@@ -179,6 +179,35 @@ test('other programs and our bootstrap are left in peace', () => {
   assert.deepEqual(fromEnv(env).warnings, []);
 });
 
+test('every setting can be a variable of balena', () => {
+  for (const { env, alias } of rows) {
+    for (const name of [env.replace('*', 'MAIN'), ...(alias ? [alias.env] : [])]) {
+      assert.match(name, /^[A-Za-z_][A-Za-z0-9_]*$/);
+      // Those names are balena's own.
+      assert.doesNotMatch(name, /^(BALENA|RESIN)/);
+    }
+  }
+});
+
+test('empty variables are as good as none', () => {
+  const env = Object.fromEntries(rows.map((row) => [row.env.replace('*', 'MAIN'), '']));
+  const empty = fromEnv({ ...env, STREAM_URL: '', STREAM_KEY: '' });
+  assert.deepEqual(empty, fromEnv({}));
+});
+
+test('what balena adds of its own does no harm', () => {
+  const own = [
+    ...['BALENA', 'BALENA_APP_ID', 'BALENA_APP_NAME', 'BALENA_APP_RELEASE', 'BALENA_APP_UUID', 'BALENA_APP_LOCK_PATH'],
+    ...['BALENA_DEVICE_UUID', 'BALENA_DEVICE_TYPE', 'BALENA_DEVICE_ARCH', 'BALENA_DEVICE_NAME_AT_INIT'],
+    ...['BALENA_HOST_OS_VERSION', 'BALENA_SERVICE_NAME', 'BALENA_SERVICE_HANDOVER_COMPLETE_PATH', 'BALENA_API_KEY'],
+    ...['BALENA_API_URL', 'BALENA_SUPERVISOR_ADDRESS', 'BALENA_SUPERVISOR_API_KEY', 'BALENA_SUPERVISOR_HOST'],
+    ...['BALENA_SUPERVISOR_PORT', 'BALENA_SUPERVISOR_VERSION', 'RESIN', 'RESIN_APP_ID', 'RESIN_SUPERVISOR_API_KEY'],
+    ...['USER', 'INITSYSTEM', 'UDEV', 'HOSTNAME'],
+  ];
+  const extra = fromEnv(Object.fromEntries(own.map((name) => [name, 'some text of balena'])));
+  assert.deepEqual(extra, fromEnv({}));
+});
+
 test('a removed variable is a problem that says what to do', () => {
   const table = rows.map((row) => ({
     ...row,

@@ -158,6 +158,12 @@ export class Agent implements AsyncDisposable {
     return found;
   }
 
+  /** Lets so many milliseconds pass, in which it is to say its status. */
+  async elapse(ms: number): Promise<void> {
+    const until = performance.now() + ms;
+    await this.status(() => performance.now() >= until, ms + 30_000, this.log.items.length);
+  }
+
   /** The descendant whose arguments or title hold `text`, such as `capture`; waits until it is there. */
   async descendant(text: string, deadlineMs = 15_000): Promise<ProcessInfo> {
     return until(

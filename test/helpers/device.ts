@@ -4,7 +4,7 @@ import { cost, type Change } from '../../agent/config/cost.js';
 import type { Layers, Resolved } from '../../agent/config/resolve.js';
 import type { Settings } from '../../agent/config/settings.js';
 import { systemClock } from '../../agent/clock.js';
-import type { Fault } from '../../agent/errors.js';
+import { Fault } from '../../agent/errors.js';
 import { Mqtt } from '../../agent/interfaces/mqtt/mqtt.js';
 import { Log, type Line } from '../../agent/log.js';
 import { Storage } from '../../agent/machine/storage.js';
@@ -86,6 +86,26 @@ export class Stand {
     return Promise.resolve();
   }
 
+  update(force: boolean): Promise<void> {
+    this.asked.push(`update ${force}`);
+    return Promise.resolve();
+  }
+
+  reboot(force: boolean): Promise<void> {
+    this.asked.push(`reboot ${force}`);
+    return Promise.reject(new Fault('supervisor_unreachable', 'This machine has no Supervisor of balena.'));
+  }
+
+  lock(): Promise<void> {
+    this.asked.push('lock');
+    return Promise.resolve();
+  }
+
+  unlock(): Promise<void> {
+    this.asked.push('unlock');
+    return Promise.resolve();
+  }
+
   retry(output?: string): void {
     this.asked.push(`retry ${output ?? 'all'}`);
   }
@@ -134,6 +154,7 @@ export class Device implements AsyncDisposable {
         version: '1.0.0',
         restart: () => this.stand.asked.push('restart'),
         led: this.stand,
+        caretaker: this.stand,
       }),
       storage,
       time,

@@ -32,6 +32,11 @@ export class Namespace implements AsyncDisposable {
     return ['ip', 'netns', 'exec', this.name];
   }
 
+  /** The same, with a resolver that knows `nameserver` only: the file stands in for /etc/resolv.conf in the mount namespace of that command. */
+  resolving(resolvConf: string): string[] {
+    return [...this.prefix, 'sh', '-c', 'mount --bind "$0" /etc/resolv.conf && exec "$@"', resolvConf];
+  }
+
   async #inside(...words: string[]): Promise<void> {
     await run('ip', ['netns', 'exec', this.name, ...words]);
   }
@@ -83,6 +88,15 @@ export class Namespace implements AsyncDisposable {
     const { host, inside, hostDevice, insideDevice } = this.links[link]!;
     await this.#inside('ip', 'neigh', 'del', host, 'dev', insideDevice);
     await run('ip', ['neigh', 'del', inside, 'dev', hostDevice]);
+  }
+
+  /** Refuses every packet to the other end of a link at once, until `permit`: as a firewall does that rejects. */
+  async reject(link = 0): Promise<void> {
+    await this.#inside('ip', 'route', 'add', 'unreachable', `${this.links[link]!.host}/32`);
+  }
+
+  async permit(link = 0): Promise<void> {
+    await this.#inside('ip', 'route', 'del', 'unreachable', `${this.links[link]!.host}/32`);
   }
 
   /** Takes a link down (the program inside sees it), or up again. */

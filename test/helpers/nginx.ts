@@ -77,6 +77,7 @@ export class Nginx implements AsyncDisposable {
   allowPublish: (call: NginxCall) => boolean = () => true;
   #child: ChildProcess | undefined;
   #callbacks: Server | undefined;
+  #applications: readonly string[];
 
   constructor(
     readonly folder: string,
@@ -86,7 +87,9 @@ export class Nginx implements AsyncDisposable {
     private readonly callbackPort: number,
     private readonly options: NginxOptions,
     private readonly remove: () => Promise<void>,
-  ) {}
+  ) {
+    this.#applications = options.applications ?? ['live'];
+  }
 
   /** `rtmp://host:port/application`, to which a stream name is appended with `/`. */
   url(application = 'live'): string {
@@ -95,7 +98,6 @@ export class Nginx implements AsyncDisposable {
 
   async start(): Promise<void> {
     await mkdir(path.join(this.folder, 'recordings'), { recursive: true });
-    await writeFile(path.join(this.folder, 'nginx.conf'), this.#configuration());
     this.#callbacks = createServer((request, response) => void this.#callback(request, response));
     await new Promise<void>((resolve, reject) => {
       this.#callbacks!.once('error', reject).listen(this.callbackPort, '127.0.0.1', resolve);
@@ -104,6 +106,7 @@ export class Nginx implements AsyncDisposable {
   }
 
   async #launch(): Promise<void> {
+    await writeFile(path.join(this.folder, 'nginx.conf'), this.#configuration());
     // One process only (no master): what is killed is all of it.
     const child = spawn(
       ...mortal('nginx', ['-p', this.folder, '-c', 'nginx.conf', '-e', path.join(this.folder, 'error.log')]),
@@ -130,7 +133,7 @@ export class Nginx implements AsyncDisposable {
       this.options.callbacks === false
         ? ''
         : calls.map((call) => `on_${call} http://127.0.0.1:${this.callbackPort}/;`).join(' ');
-    const applications = (this.options.applications ?? ['live']).map(
+    const applications = this.#applications.map(
       (name) => `
       application ${name} {
         live on;
@@ -234,9 +237,10 @@ export class Nginx implements AsyncDisposable {
     await within(gone, deadlineMs, `nginx after ${signal}`);
   }
 
-  /** Kills nginx (unless it is dead already) and starts it again on the same ports. */
-  async restart(): Promise<void> {
+  /** Kills nginx (unless it is dead already) and starts it again on the same ports, with other applications if they are given. */
+  async restart(applications = this.#applications): Promise<void> {
     await this.kill();
+    this.#applications = applications;
     await this.#launch();
   }
 

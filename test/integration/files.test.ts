@@ -1,12 +1,12 @@
 /** Media files on the air: untouched where they fit, transcoded where not, in real time, once or for ever. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { copyFile } from 'node:fs/promises';
+import { copyFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
-import { startAgent, type Environment } from '../helpers/agent.js';
+import { startAgent, type Environment, type StatusDocument } from '../helpers/agent.js';
 import { folderFor, run } from '../helpers/command.js';
-import { isPicture, isSound, type MediaTag } from '../helpers/flv.js';
+import { isPicture, isSound, isVideoKey, type MediaTag } from '../helpers/flv.js';
 import { lipSync, makeSyncFile, type SyncFileOptions } from '../helpers/lipsync.js';
 import { sample, type Sample } from '../helpers/media.js';
 import { startNginx, type Nginx } from '../helpers/nginx.js';
@@ -136,6 +136,59 @@ describe('a file that fits passes through', () => {
       assert.ok(Math.abs(offset - order[index]!) <= 40, JSON.stringify(offsets));
     assert.deepEqual(order.slice(0, 12), [0, 0, 0, 200, 200, 200, 0, 0, 0, 200, 200, 200]);
     t.diagnostic(`lip-sync ${offsets.map((offset, index) => (offset - order[index]!).toFixed(0)).join(' ')} ms`);
+  });
+
+  test('at the end of the playlist the slate, as set: the same session in the same format, and other files go on', async (t) => {
+    const recipe = { container: 'mp4', size: '320x180', fps: 25, seconds: 2 };
+    const files = await syncFiles(t, [recipe, recipe]);
+    const folder = await folderFor(t);
+    const settings = path.join(folder, 'makercast.yml');
+    const show = (list: readonly string[]): Promise<void> =>
+      writeFile(settings, JSON.stringify({ video: { source: 'file', files: list, loop: false, atEnd: 'slate' } }));
+    await show(files.slice(0, 1));
+    await using server = await startRtmpServer();
+    await using agent = await startAgent({ STREAM_URL: server.url(), STREAM_KEY: 'film' }, { cwd: folder });
+    const { tags } = await server.published('film');
+    const source = (status: StatusDocument) => (status['video'] as { source: string } | undefined)?.source;
+    const isSlate = (status: StatusDocument): boolean =>
+      source(status) === 'slate' && status.problems.some(({ code }) => code === 'source_ended');
+    const status = await agent.status(isSlate, 30_000);
+    assert.deepEqual([status.wanted, status.outputs['main']!.state], ['on air', 'live']);
+    const { width, height, fps } = status['video'] as Record<string, number>;
+    assert.deepEqual([width, height, fps], [320, 180, 25]);
+    const [line, seen] = [agent.log.items.length, tags.items.length];
+    await tags.waitFor(isVideoKey, 20_000, seen);
+    await show(files);
+    await agent.status((each) => source(each) === 'playlist of 2 files' && each.actual === 'live', 20_000, line);
+    await agent.status(isSlate, 30_000, agent.log.items.length);
+    assert.equal(server.publishes.items.length, 1);
+    const pictures = tags.items.filter(isPicture);
+    const gaps = pictures.slice(1).map(({ timestamp }, index) => timestamp - pictures[index]!.timestamp);
+    assert.ok(Math.min(...gaps) > 0 && Math.max(...gaps) < 1500, `${Math.min(...gaps)} to ${Math.max(...gaps)} ms`);
+    t.diagnostic(`${Math.max(...gaps)} ms without a picture at most`);
+    await agent.stop();
+  });
+
+  test('a playlist that breaks off: the slate in the same session, and the files again once they are whole', async (t) => {
+    const folder = await folderFor(t);
+    const film = path.join(folder, 'film.mp4');
+    await makeSyncFile(film, { seconds: 2, size: '320x180' });
+    await using server = await startRtmpServer();
+    await using agent = await startAgent(play(server.url(), [film]));
+    await agent.status(({ actual }) => actual === 'live');
+    const source = (status: StatusDocument) => (status['video'] as { source: string } | undefined)?.source;
+    await rename(film, `${film}.away`);
+    const isAway = (status: StatusDocument): boolean =>
+      source(status) === 'slate' && status.problems.some(({ code }) => /^(file_unreadable|source_)/.test(code));
+    await agent.status(isAway, 30_000);
+    await rename(`${film}.away`, film);
+    const line = agent.log.items.length;
+    await agent.status((status) => status.actual === 'live' && source(status) === 'file', 60_000, line);
+    assert.equal(server.publishes.items.length, 1);
+    const pictures = server.publishes.items[0]!.tags.items.filter(isPicture);
+    const gaps = pictures.slice(1).map(({ timestamp }, index) => timestamp - pictures[index]!.timestamp);
+    assert.ok(Math.max(...gaps) < 1500, `${Math.max(...gaps)} ms without a picture`);
+    await agent.stop();
   });
 
   test('one without sound gets silence', async () => {

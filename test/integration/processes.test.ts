@@ -3,14 +3,22 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { startAbroad } from '../helpers/abroad.js';
-import { startAgent, type Agent, type Environment } from '../helpers/agent.js';
+import { startAgent, type Agent, type Environment, type StatusDocument } from '../helpers/agent.js';
+import { freePorts } from '../helpers/command.js';
 import { until } from '../helpers/feed.js';
-import { available } from '../helpers/namespace.js';
+import { isVideoKey } from '../helpers/flv.js';
+import { evaluate } from '../helpers/inspector.js';
+import { available, makeNamespace } from '../helpers/namespace.js';
 import { startNginx } from '../helpers/nginx.js';
+import type { ProcessInfo } from '../helpers/processes.js';
 import { startRtmpServer } from '../helpers/rtmp-server.js';
 import { subscribe } from '../helpers/rtmp-client.js';
 
 const small: Environment = { VIDEO_SOURCE: 'test', VIDEO_WIDTH: '640', VIDEO_HEIGHT: '360', VIDEO_BITRATE_KBPS: '800' };
+/** The next keyframe is then that of a new stream. */
+const fewKeyframes: Environment = { VIDEO_KEYFRAME_SECONDS: '10' };
+/** Where CI cannot make namespaces, the tests fail: they would else be skipped for ever. */
+const noNamespaces = available() || process.env['CI'] ? false : 'network namespaces cannot be made here';
 const live = (agent: Agent) => agent.status((status) => status.actual === 'live');
 
 test('three processes, and no GStreamer in the agent', async () => {
@@ -68,6 +76,32 @@ describe('killed alone', () => {
     await agent.gone();
   });
 
+  test('capture, again and again: the next best encoder takes over, and it is said why', async () => {
+    await using server = await startRtmpServer();
+    await using agent = await startAgent({ ...small, STREAM_URL: server.url(), STREAM_KEY: 'k' });
+    const encoder = (status: StatusDocument) => (status['video'] as { encoder: string } | undefined)?.encoder;
+    await agent.status((status) => status.actual === 'live' && encoder(status) === 'x264enc');
+    let before = -1;
+    for (let kill = 0; kill < 3; kill++) {
+      const isAnother = ({ pid, command }: ProcessInfo): boolean =>
+        command.includes('makercast-capture') && pid !== before;
+      before = (await until(() => agent.processes().find(isAnother), 15_000, 'a capture process')).pid;
+      process.kill(before, 'SIGSEGV');
+    }
+    const { message } = await agent.event('next_best');
+    assert.match(message, /^the encoder x264enc is left out, since this has happened 3 times: .*SIGSEGV/);
+    // An encoder that is left out stays a problem, until the broadcast is begun anew.
+    const { tags } = server.publishes.items[0]!;
+    const isOn = (status: StatusDocument): boolean =>
+      status.actual === 'degraded' &&
+      encoder(status) === 'openh264enc' &&
+      status.problems.some(({ code }) => code === 'child_died');
+    await agent.status(isOn, 30_000);
+    await tags.waitFor(isVideoKey, 15_000, tags.items.length);
+    assert.equal(server.publishes.items.length, 1);
+    await agent.stop();
+  });
+
   test('a child that is stopped (SIGSTOP) is found, killed and replaced', async () => {
     await using server = await startRtmpServer();
     await using agent = await startAgent({ ...small, STREAM_URL: server.url(), STREAM_KEY: 'k' });
@@ -84,6 +118,109 @@ describe('killed alone', () => {
     await agent.stop();
     await agent.gone();
   });
+});
+
+describe('spinning', () => {
+  test('capture, then delivery: found by their silence, killed and replaced', async () => {
+    await using server = await startRtmpServer();
+    await using agent = await startAgent({ ...small, ...fewKeyframes, STREAM_URL: server.url(), STREAM_KEY: 'k' });
+    await live(agent);
+    const { tags } = server.publishes.items[0]!;
+    await tags.waitFor(isVideoKey, 15_000);
+    const { pid } = await agent.descendant('makercast-capture');
+    const sent = tags.items.length;
+    await evaluate(pid, 'for (;;);');
+    await agent.waitFor(({ event, message }) => event === 'child_hung' && message.includes('capture'), 30_000);
+    await tags.waitFor(isVideoKey, 15_000, sent);
+    assert.equal(server.publishes.items.length, 1, 'the session is the same');
+    await evaluate((await agent.descendant('makercast-delivery')).pid, 'for (;;);');
+    await agent.waitFor(({ event, message }) => event === 'child_hung' && message.includes('delivery'), 30_000);
+    const again = await server.published('k', { from: 1 });
+    await again.tags.waitFor(isVideoKey, 15_000);
+    await agent.status(({ actual }) => actual === 'live', 20_000, agent.log.items.length);
+    await agent.stop();
+    await agent.gone();
+  });
+});
+
+// Each in a network of its own.
+describe('killed in each state of an output', { skip: noNamespaces, concurrency: true }, () => {
+  /** What each output is to be, by what its server does. */
+  const table = {
+    accepted: 'live',
+    mute: 'connecting',
+    swallowed: 'stalled',
+    absent: 'waiting',
+    refusing: 'refused',
+  } as const;
+  type Name = keyof typeof table;
+  const names = Object.keys(table) as Name[];
+  const isAsInTable = ({ outputs }: StatusDocument): boolean =>
+    names.every((name) => outputs[name]?.state === table[name]);
+
+  for (const child of ['capture', 'delivery'] as const) {
+    test(`${child}: each comes to where it was`, async () => {
+      await using namespace = await makeNamespace(2);
+      const [near, far] = [namespace.links[0]!.host, namespace.links[1]!.host];
+      await using accepted = await startRtmpServer({}, near);
+      await using mute = await startRtmpServer({ connect: 'mute' }, near);
+      await using swallowed = await startRtmpServer({}, far);
+      await using refusing = await startRtmpServer({ publish: { status: 'NetStream.Publish.Denied' } }, near);
+      const [nobody] = await freePorts(1);
+      const ports = {
+        accepted: accepted.port,
+        mute: mute.port,
+        swallowed: swallowed.port,
+        absent: nobody!,
+        refusing: refusing.port,
+      };
+      const env = names.map((name): [string, string][] => [
+        [`OUTPUT_${name.toUpperCase()}_URL`, `rtmp://${name === 'swallowed' ? far : near}:${ports[name]}/live`],
+        [`OUTPUT_${name.toUpperCase()}_KEY`, `k-${name}`],
+      ]);
+      await using agent = await startAgent(
+        { ...small, ...fewKeyframes, ...Object.fromEntries(env.flat()) },
+        { prefix: namespace.prefix },
+      );
+      await agent.status(({ outputs }) => outputs['swallowed']?.state === 'live');
+      await namespace.blackHole(1);
+      const before = await agent.status(isAsInTable, 40_000);
+      const { pid } = await agent.descendant(`makercast-${child}`);
+      const tries = mute.connections.items.length;
+      const [lines, sent] = [agent.log.items.length, accepted.publishes.items[0]!.tags.items.length];
+      process.kill(pid, child === 'capture' ? 'SIGSEGV' : 'SIGKILL');
+      await agent.waitFor(({ event }) => event === 'child_died', 10_000, lines);
+      if (child === 'capture') {
+        await accepted.publishes.items[0]!.tags.waitFor(isVideoKey, 15_000, sent);
+        const isSteady = ({ outputs, problems }: StatusDocument): boolean =>
+          problems.length === 0 &&
+          (['accepted', 'absent', 'refusing'] as const).every((name) => outputs[name]?.state === table[name]);
+        const after = await agent.status(isSteady, 20_000, agent.log.items.length);
+        assert.deepEqual(
+          names.map((name) => after.outputs[name]!['connects']),
+          names.map((name) => before.outputs[name]!['connects']),
+        );
+      } else {
+        const again = await accepted.published('k-accepted', { from: 1 });
+        await again.tags.waitFor(isVideoKey, 15_000);
+        await mute.connections.waitFor(() => mute.connections.items.length > tries, 15_000);
+        // One that was live and is swallowed cannot be found stalled by a process that never had it: it is being connected.
+        await agent.status(
+          ({ outputs, problems }) =>
+            problems.length === 0 &&
+            names.every((name) => name === 'swallowed' || outputs[name]?.state === table[name]) &&
+            /^(connecting|waiting)$/.test(outputs['swallowed']?.state ?? ''),
+          20_000,
+          agent.log.items.length,
+        );
+      }
+      await namespace.heal(1);
+      await agent.status(({ outputs }) => outputs['swallowed']?.state === 'live', 40_000, agent.log.items.length);
+      assert.ok(agent.processes().every(({ pid: other }) => other !== pid));
+      await agent.stop();
+      await agent.gone();
+    });
+  }
 });
 
 describe('stopped', () => {
@@ -128,8 +265,7 @@ describe('stopped', () => {
     await agent.gone();
   });
 
-  const skip = !available() && 'network namespaces cannot be made here';
-  test('with a network that swallows everything it ends too', { skip }, async (t) => {
+  test('with a network that swallows everything it ends too', { skip: noNamespaces }, async (t) => {
     await using abroad = await startAbroad(small);
     const { namespace, agent } = abroad;
     await live(agent);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { startAbroad } from '../helpers/abroad.js';
-import { startAgent, type Agent, type Environment } from '../helpers/agent.js';
+import { startAgent, type Agent, type Environment, type StatusDocument } from '../helpers/agent.js';
 import { until } from '../helpers/feed.js';
 import { isVideoKey } from '../helpers/flv.js';
 import { available } from '../helpers/namespace.js';
@@ -45,6 +45,29 @@ describe('a real nginx-rtmp', () => {
     const calls = nginx.calls.items.length;
     await nginx.restart();
     await nginx.waitForCall('publish', { name: 'k', from: calls, deadlineMs: 30_000 });
+    await using viewer = await subscribe(`${nginx.url()}/k`);
+    await viewer.keyframe();
+    noChildSuffered(agent);
+    await agent.stop();
+  });
+
+  test('whose application is taken away, and given back: said to be looked at there, and back by itself', async () => {
+    await using nginx = await startNginx();
+    await using agent = await startAgent({ ...small, STREAM_URL: nginx.url(), STREAM_KEY: 'k' });
+    await live(agent);
+    await nginx.restart(['another']);
+    // It closes the connection without a word.
+    const isSaid = ({ outputs }: StatusDocument): boolean => {
+      const fault = outputs['main']?.['fault'] as { code: string } | undefined;
+      return outputs['main']?.state === 'waiting' && fault?.code === 'output_closed_connecting';
+    };
+    const status = await agent.status(isSaid, 30_000);
+    assert.equal(status.actual, 'degraded');
+    assert.match(JSON.stringify(status.outputs['main']!['fault']), /check application and key/);
+    const calls = nginx.calls.items.length;
+    await nginx.restart(['live']);
+    await nginx.waitForCall('publish', { name: 'k', from: calls, deadlineMs: 30_000 });
+    await live(agent);
     await using viewer = await subscribe(`${nginx.url()}/k`);
     await viewer.keyframe();
     noChildSuffered(agent);
@@ -159,7 +182,13 @@ describe('a scripted server', () => {
   });
 });
 
-describe('a network', { skip }, () => {
+/** The goal is 5 s; the rest is for a busy machine. */
+const backMs = 10_000;
+/** 120 s of it are for who asks: LINK_DOWN_SECONDS=120. */
+const downSeconds = [5, 30, ...(process.env['LINK_DOWN_SECONDS'] ?? '').split(' ').filter(Boolean).map(Number)];
+
+// Each in a network of its own: most of their time is waiting.
+describe('a network', { skip, concurrency: true }, () => {
   test('that swallows everything, then not any more', async () => {
     await using abroad = await startAbroad(small);
     const { namespace, server, agent } = abroad;
@@ -168,6 +197,22 @@ describe('a network', { skip }, () => {
     const failed = await agent.waitFor(({ event }) => event === 'output_failed', 60_000);
     assert.equal(failed['code'], 'output_stalled');
     await namespace.heal();
+    await publishedAgain(server, 1);
+    noChildSuffered(agent);
+    await agent.stop();
+  });
+
+  test('that rejects everything, then not any more: it says so, and so does the status', async () => {
+    await using abroad = await startAbroad(small);
+    const { namespace, server, agent } = abroad;
+    await live(agent);
+    await namespace.reject();
+    const isSaid = ({ outputs }: StatusDocument): boolean => {
+      const fault = outputs['main']?.['fault'] as { code: string } | undefined;
+      return outputs['main']?.state === 'waiting' && fault?.code === 'output_unreachable';
+    };
+    await agent.status(isSaid, 60_000);
+    await namespace.permit();
     await publishedAgain(server, 1);
     noChildSuffered(agent);
     await agent.stop();
@@ -204,4 +249,23 @@ describe('a network', { skip }, () => {
     await publishedAgain(server, 1);
     await agent.stop();
   });
+
+  for (const seconds of downSeconds) {
+    test(`that is cut for ${seconds} s: media soon after it is back`, async (t) => {
+      await using abroad = await startAbroad(small);
+      const { namespace, server, agent } = abroad;
+      await live(agent);
+      const before = server.publishes.items[0]!;
+      await namespace.cut();
+      await agent.elapse(seconds * 1000);
+      const [sent, from] = [before.tags.items.length, performance.now()];
+      await namespace.mend();
+      // After a short one TCP may go on where it was; after a long one the connection is another.
+      await Promise.race([publishedAgain(server, 1, backMs), before.tags.waitFor(isVideoKey, backMs, sent)]);
+      t.diagnostic(`media ${Math.round(performance.now() - from)} ms after the link`);
+      await live(agent);
+      noChildSuffered(agent);
+      await agent.stop();
+    });
+  }
 });

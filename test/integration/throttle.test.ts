@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { startAbroad, type Abroad } from '../helpers/abroad.js';
-import type { Agent, Environment, StatusDocument } from '../helpers/agent.js';
+import type { Environment, StatusDocument } from '../helpers/agent.js';
 import { isPicture, isVideoKey, lags, type ArrivedTag } from '../helpers/flv.js';
 import { sample } from '../helpers/media.js';
 import { available } from '../helpers/namespace.js';
@@ -35,12 +35,6 @@ async function scene(env: Environment = {}): Promise<Abroad> {
   return abroad;
 }
 
-async function forMs(agent: Agent, ms: number): Promise<void> {
-  const until = performance.now() + ms;
-  const from = agent.log.items.length;
-  await agent.status(() => performance.now() >= until, ms + 30_000, from);
-}
-
 describe('800 kbit/s for a stream of 2.5 Mbit/s', { skip }, () => {
   test('the bitrate follows, the server stays close behind; and it comes back', async () => {
     await using on = await scene();
@@ -49,7 +43,7 @@ describe('800 kbit/s for a stream of 2.5 Mbit/s', { skip }, () => {
     await namespace.throttle(throttledKbps);
     const began = performance.timeOrigin + performance.now();
     await agent.event('bitrate_lowered', 30_000);
-    await forMs(agent, throttledMs);
+    await agent.elapse(throttledMs);
     const lifted = performance.timeOrigin + performance.now();
     const lagging = lags(connection.tags.items).filter(({ at }) => at > began + settleMs && at < lifted);
     const worst = Math.max(...lagging.map(({ ms }) => ms));

@@ -153,8 +153,21 @@ test('commands run once, in time, and are answered', async (t) => {
   assert.equal((await operator.command('start'))['ok'], true);
   assert.equal((await operator.command('retry-output', { output: 'main' }))['ok'], true);
   assert.equal((await operator.command('retry-output', { output: 'other' }))['ok'], false);
-  assert.equal((await operator.command('identify'))['ok'], true);
-  assert.deepEqual(stand.asked, ['stop', 'force-keyframe', 'start', 'retry main', 'identify']);
+  for (const name of ['identify', 'lock', 'unlock']) assert.equal((await operator.command(name))['ok'], true, name);
+  assert.equal((await operator.command('update', { force: true }))['ok'], true);
+  const refused = await operator.command('reboot');
+  assert.equal((refused['error'] as { code: string }).code, 'supervisor_unreachable');
+  assert.deepEqual(stand.asked, [
+    'stop',
+    'force-keyframe',
+    'start',
+    'retry main',
+    'identify',
+    'lock',
+    'unlock',
+    'update true',
+    'reboot false',
+  ]);
 
   await operator.send('cmd/stop', { id: 'twice' });
   await operator.send('cmd/stop', { id: 'twice' });

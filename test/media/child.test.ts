@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { Fault } from '../../agent/errors.js';
 import { Child } from '../../agent/media/child.js';
 import { heldBytes, memoryLimit } from '../../agent/media/memory.js';
-import { Feed } from '../helpers/feed.js';
+import { Feed, until } from '../helpers/feed.js';
 
 const growing = '../../test/helpers/growing.js';
 
@@ -20,8 +20,7 @@ function start(maxBytes: number): {
     2000,
     { PATH: process.env['PATH'] },
     { message: (message) => beats.push(message), said: () => undefined, died: (fault) => died.push(fault) },
-    maxBytes,
-    1,
+    { quietBytes: 0.5 * maxBytes, maxBytes, everyMs: 250 },
   );
   child.start();
   return { child, died, beats };
@@ -38,6 +37,19 @@ test('a child that has grown past its limit is killed, with a fault that says so
   const seen = beats.items.length;
   child.start();
   await beats.waitFor(() => true, 30_000, seen);
+  await child.stop();
+});
+
+test('one that has grown to where it is better replaced says so, and goes on until somebody does it', async () => {
+  const { child, died, beats } = start(400e6);
+  await until(() => child.grown !== undefined, 30_000, 'a child that has grown');
+  assert.match(child.grown!, /^The growing process has grown to \d+ MB, above 200 MB\.$/);
+  assert.deepEqual(died.items, []);
+  await child.stop();
+  const seen = beats.items.length;
+  child.start();
+  await beats.waitFor(() => true, 30_000, seen);
+  assert.equal(child.grown, undefined);
   await child.stop();
 });
 

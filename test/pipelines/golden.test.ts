@@ -108,6 +108,16 @@ const cases: Readonly<Record<string, readonly [Wish, Facts]>> = {
     { ...pc, files: [movie] },
   ],
   'file-transcode': [want({ source: 'file', files: [webm.path] }), { ...pc, files: [webm] }],
+  'zero-w-slate': [wish({ source: '/dev/video9' }), { ...zeroW, microphones: [usbAudio] }],
+  'pc-slate': [want({ source: '/dev/video9' }), { ...pc, microphones: [usbAudio] }],
+  'pc-slate-image': [
+    { ...want({ source: '/dev/video9' }), slate: { text: '', image: '/media/card.png' } },
+    { ...pc, slateImage: { path: '/media/card.png', version: '1' } },
+  ],
+  'file-played-slate': [
+    want({ source: 'file', files: [movie.path] }),
+    { ...pc, files: [movie], filesPlayed: true, microphones: [usbAudio] },
+  ],
   'playlist-passthrough-loop': [
     want({ source: 'file', files: [movie.path, '/media/two.mp4'], loop: true }),
     { ...pc, files: [movie, { ...movie, path: '/media/two.mp4' }] },

@@ -1,10 +1,11 @@
 /** Cameras and microphones that fail, come back and flap: when they are left out, and when they are tried again. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Facts } from '../../pipelines/facts.js';
 import { plan } from '../../pipelines/plan.js';
 import { Fault } from '../../agent/errors.js';
 import { Inputs } from '../../agent/supervisor/inputs.js';
-import { c270, c920, c920Microphone, pc, usbAudio, want } from '../pipelines/machines.js';
+import { c270, c920, c920Microphone, movie, pc, usbAudio, want } from '../pipelines/machines.js';
 
 const fault = new Fault('source_failed', 'camera stopped.', 'Check its cable.');
 const facts = { ...pc, cameras: [c920], microphones: [c920Microphone] };
@@ -93,6 +94,37 @@ test('a camera is known again under another node by where it is plugged in', () 
   const moved = { ...facts, cameras: [{ ...c920, path: '/dev/video4' }] };
   assert.equal(made(moved).video.source, 'test picture (bars)', 'it has not been on the air yet');
   assert.match(made({ ...facts, cameras: [{ ...c920, usbPath: '1-1.4' }] }).video.source, /C920/);
+});
+
+test('files that fail in mid-play are the slate for a while, and are then played again', () => {
+  const { inputs, wait } = studio();
+  const onAir = { ...pc, files: [movie] };
+  const wanted = want({ source: 'file', files: [movie.path] });
+  const made = () => plan(wanted, inputs.usable(onAir));
+  const first = made();
+  assert.equal(first.video.source, 'file');
+  assert.ok(inputs.failed('picture', fault, first, onAir));
+  assert.deepEqual([made().video.source, made().missed?.code], ['slate', 'source_failed']);
+  wait(2001);
+  const again = made();
+  assert.equal(again.video.source, 'file');
+  inputs.playing(again, onAir);
+  assert.deepEqual(inputs.problems, []);
+});
+
+test('a picture of the slate that fails is left out until its file changes', () => {
+  const { inputs } = studio();
+  const onAir = { ...pc, slateImage: { path: '/card.png', version: '1' } };
+  const wanted = { ...want({ source: '/dev/video9' }), slate: { text: '', image: '/card.png' } };
+  const made = (of: Facts) => plan(wanted, inputs.usable(of));
+  const first = made(onAir);
+  assert.equal(first.devices.slateImage, '/card.png');
+  assert.ok(inputs.failed('picture', fault, first, onAir));
+  assert.equal(inputs.usable(onAir).slateImage!.unfit!.code, 'slate_image');
+  assert.deepEqual(made(onAir).devices, {});
+  assert.equal(inputs.nextMs, undefined);
+  const changed = { ...onAir, slateImage: { path: '/card.png', version: '2' } };
+  assert.equal(made(changed).devices.slateImage, '/card.png');
 });
 
 test('an encoder that is left out makes room for the next; a fault of nothing in particular changes nothing', () => {

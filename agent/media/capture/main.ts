@@ -81,3 +81,4 @@ function play({ id, plan, batchMs, overlap }: Extract<ToCapture, { type: 'play' 
 }
 
 loadGStreamer();
+peer.send({ type: 'ready' });

@@ -70,6 +70,6 @@ export function sourceFault(message: BusMessage, plan: Plan): Fault {
   return new Fault(
     'source_failed',
     `${source} stopped: ${said}`,
-    `Check its cable and power, or choose another ${setting}.`,
+    plan.live ? `Check its cable and power, or choose another ${setting}.` : 'Check the files and their disk.',
   );
 }

@@ -1,4 +1,5 @@
 /** One RTMP destination: a pipeline of its own, with its own queue, state and retry. What happens to it touches no other. */
+import { isIP } from 'node:net';
 import type { Clock } from '../../clock.js';
 import { rtmpOutput, rtmpProperties } from '../../../pipelines/outputs/rtmp.js';
 import type { Fault } from '../../errors.js';
@@ -98,7 +99,7 @@ export class Output implements Subscriber {
   retry(): void {
     if (this.#state === 'stalled') this.#fail(silentFault(this.#place));
     const stuck = this.#state === 'connecting' && this.clock.now() - this.#connectingSince >= freshConnectMs;
-    if (stuck) this.#fail(outputFault('timed out', this.#place, false));
+    if (stuck) this.#fail(this.#lateFault());
     if (this.#state !== 'waiting' && this.#state !== 'refused') return;
     this.#retry.forget();
     this.#connect();
@@ -168,7 +169,7 @@ export class Output implements Subscriber {
       const now = this.clock.now();
       if (this.#sentBytes() === 0) {
         if (now - this.#connectingSince < connectMs) this.#awaitServer();
-        else this.#fail(outputFault('timed out', this.#place, false));
+        else this.#fail(this.#lateFault());
         return;
       }
       this.#connects += 1;
@@ -183,6 +184,13 @@ export class Output implements Subscriber {
       this.#enter('live');
       this.#look();
     }, connectPollMs);
+  }
+
+  /** Why nothing has come of a connection by now. Where none was even begun, it is the name that nobody tells. */
+  #lateFault(): Fault {
+    const { host, port } = this.wanted.destination;
+    const begun = isIP(host) !== 0 || this.sockets.find(port, this.#peakKbps) || this.sockets.isReaching(port);
+    return outputFault(begun ? 'timed out' : 'Error resolving', this.#place, false);
   }
 
   /** Queues headers and the first keyframe; false while there is none to begin with. */

@@ -29,14 +29,12 @@ export class Loopback implements AsyncDisposable {
     return new Loopback();
   }
 
-  /**
-   * The card's clock is wrong from now on: it takes so many samples where it ought to take 100 000. To be said before anything plays.
-   */
-  async shift(samples: number): Promise<void> {
-    // A control of each end and substream; which one counts depends on the end that is opened.
+  /** The card's clock is slow by this factor from now on (snd-aloop's `PCM Rate Shift`). To be said before anything plays. */
+  async slow(factor: number): Promise<void> {
+    // A control of each end; which one counts depends on the end that is opened.
     for (const device of [0, 1]) {
       const name = `iface=PCM,name='PCM Rate Shift 100000',device=${device},subdevice=0`;
-      await run('amixer', ['-q', '-D', `hw:CARD=${this.id}`, 'cset', name, String(samples)]);
+      await run('amixer', ['-q', '-D', `hw:CARD=${this.id}`, 'cset', name, String(Math.round(100_000 * factor))]);
     }
   }
 

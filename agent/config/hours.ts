@@ -1,0 +1,75 @@
+/** Hours of the day on the clock of a place: `02:00-04:00` in Europe/Berlin. Pure. */
+
+/** `from` and `to` in minutes after midnight. Where `to` is the smaller one, the hours go over midnight. */
+export interface Hours {
+  readonly from: number;
+  readonly to: number;
+}
+
+const dayMinutes = 24 * 60;
+const minuteMs = 60_000;
+
+/** What the text of a setting must be like. */
+export const HOURS = /^([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)$/;
+/** What the name of a time zone looks like; {@link isZone} knows whether there is one. */
+export const ZONE = /^[A-Za-z][A-Za-z0-9_+-]*(\/[A-Za-z0-9_+-]+)*$/;
+
+/** `22:30-04:00` in minutes; undefined where it is no such text, or where it ends as it begins, which could mean a day or nothing. */
+export function parseHours(text: string): Hours | undefined {
+  const [, h1, m1, h2, m2] = HOURS.exec(text) ?? [];
+  if (h1 === undefined) return undefined;
+  const [from, to] = [Number(h1) * 60 + Number(m1), Number(h2) * 60 + Number(m2)];
+  return from === to ? undefined : { from, to };
+}
+
+/** Whether this system knows the time zone, such as `Europe/Berlin` or `UTC`. */
+export function isZone(name: string): boolean {
+  return ZONE.test(name) && clockOf(name) !== undefined;
+}
+
+/**
+ * Whether it is between `from` and `to` where `zone` is. `now`: milliseconds since 1970. It goes by what a clock on the wall shows:
+ * an hour that comes twice in autumn counts both times; one that is left out in spring does not come, so hours that lie wholly in it
+ * fall out on that day.
+ */
+export function isWithin({ from, to }: Hours, zone: string, now: number): boolean {
+  const minute = minuteOf(zone, now);
+  return from < to ? minute >= from && minute < to : minute >= from || minute < to;
+}
+
+/** Milliseconds since 1970 at which the hours begin next, or `now` where they have begun. */
+export function nextWithin(hours: Hours, zone: string, now: number): number {
+  if (isWithin(hours, zone, now)) return now;
+  const start = Math.floor(now / minuteMs) * minuteMs;
+  const ahead = (hours.from - minuteOf(zone, now) + dayMinutes) % dayMinutes;
+  const guess = start + ahead * minuteMs;
+  // The clock may have been set in between, by an hour at the most: then the guess is off by as much.
+  const off = ((minuteOf(zone, guess) - hours.from + dayMinutes * 1.5) % dayMinutes) - dayMinutes / 2;
+  return guess - off * minuteMs;
+}
+
+/** Minutes after midnight where `zone` is. */
+function minuteOf(zone: string, now: number): number {
+  const [hour = '0', minute = '0'] = clockOf(zone)?.format(now).split(':') ?? [];
+  return Number(hour) * 60 + Number(minute);
+}
+
+/** Making one takes a hundred times as long as asking it. */
+const clocks = new Map<string, Intl.DateTimeFormat>();
+
+function clockOf(zone: string): Intl.DateTimeFormat | undefined {
+  const known = clocks.get(zone);
+  if (known) return known;
+  try {
+    const clock = new Intl.DateTimeFormat('en-GB', {
+      timeZone: zone,
+      hour: '2-digit',
+      minute: '2-digit',
+      hourCycle: 'h23',
+    });
+    clocks.set(zone, clock);
+    return clock;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,304 @@
+/** balena: updates wait while something is delivered and are let in when it suits, the dashboard shows how we are, commands go to the Supervisor. */
+import { existsSync } from 'node:fs';
+import type { Clock } from '../../clock.js';
+import { Fault } from '../../errors.js';
+import type { Log } from '../../log.js';
+import { temperature } from '../../machine/health.js';
+import type { Storage } from '../../machine/storage.js';
+import type { BalenaStatus, Status } from '../../supervisor/status.js';
+import type { Control, Interface } from '../interface.js';
+import { every } from '../pace.js';
+import { UpdateLock } from './lock.js';
+import { Patience } from './patience.js';
+import { decide, notice, type Decision, type Notice } from './policy.js';
+import { supervisorOf, type Supervisor, type Update } from './supervisor.js';
+import { Tags } from './tags.js';
+
+export interface BalenaSurroundings {
+  readonly env: NodeJS.ProcessEnv;
+  readonly log: Log;
+  readonly clock: Clock;
+  /** Milliseconds since 1970, by a clock that may not be set yet. */
+  readonly wall: () => number;
+  readonly storage: Storage;
+  /** Whether a change of settings has yet to prove itself. */
+  readonly probation: () => boolean;
+}
+
+/** The lock is there before much can be lost, and gone soon after a stop. */
+const lookMs = 2000;
+/** The Supervisor asks its cloud every 15 minutes, so once a minute is soon enough. */
+const askMs = 60_000;
+/** An output that delivered so recently is on the air: what is down for longer may as well be updated. */
+const deliveredMs = 5 * 60_000;
+/** For so long the lock stays open after a command, or after somebody has overridden it. */
+const openMs = 5 * 60_000;
+/** A lock that another process holds, or a folder without rights: each try costs a process. */
+const againMs = 30_000;
+
+/** What is tried, each with a fault of its own. */
+type Area = 'look' | 'lock' | 'ask' | 'update' | 'tags';
+
+const updateWords = {
+  none: 'none',
+  downloading: 'downloading',
+  waiting: 'update_pending',
+  applying: 'applying',
+} as const;
+
+export class Balena implements Interface {
+  readonly #supervisor: Supervisor | undefined;
+  readonly #lock: UpdateLock | undefined;
+  readonly #patience: Patience;
+  readonly #tags: Tags | undefined;
+  #update: Update | undefined;
+  #device: Pick<BalenaStatus, 'name' | 'osVersion' | 'supervisorVersion'> = {};
+  #decision: Decision = { hold: false, why: 'idle' };
+  #notice: Notice = 'none';
+  readonly #faults = new Map<Area, Fault>();
+  /** All by the steady clock. */
+  #deliveredAt = -Infinity;
+  #openUntil = -Infinity;
+  #overriddenUntil = -Infinity;
+  #takeAgainAt = -Infinity;
+  #locked = false;
+  #signal = new AbortController().signal;
+  #turn: Promise<void> = Promise.resolve();
+  readonly #atExit = (): void => this.#lock?.release();
+
+  constructor(
+    private readonly control: Control,
+    private readonly around: BalenaSurroundings,
+  ) {
+    const { env, clock, storage } = around;
+    this.#supervisor = supervisorOf(env);
+    const path = env['BALENA_APP_LOCK_PATH'];
+    this.#lock = path ? new UpdateLock(path) : undefined;
+    this.#patience = new Patience(storage);
+    this.#tags = this.#supervisor && new Tags(this.#supervisor, clock, temperature);
+  }
+
+  /** On a machine without balena it does nothing. */
+  async start(signal: AbortSignal): Promise<void> {
+    this.#signal = signal;
+    if (this.#supervisor) {
+      await this.#patience.load();
+      void every(
+        () => askMs,
+        () => this.ask(),
+        signal,
+      );
+    }
+    if (this.#lock) {
+      process.on('exit', this.#atExit);
+      // What a run of ours has left behind would hold updates back for ever: it is taken over, and let go unless it is needed.
+      if (existsSync(this.#lock.path)) await this.#take(this.#lock);
+    }
+    if (this.#supervisor || this.#lock)
+      void every(
+        () => lookMs,
+        () => this.look(),
+        signal,
+      );
+  }
+
+  stop(): Promise<void> {
+    this.#lock?.release();
+    process.off('exit', this.#atExit);
+    return Promise.resolve();
+  }
+
+  tells(status: Status): Partial<Status> {
+    if (!this.#supervisor && !this.#lock) return {};
+    const { letInAt, why } = this.#decision;
+    const { since } = this.#patience;
+    const fault = [...this.#faults.values()][0];
+    const iso = (time: number): string => new Date(time).toISOString();
+    const balena: BalenaStatus = {
+      ...this.#device,
+      update: this.#update ? updateWords[this.#update] : 'unknown',
+      ...(since !== undefined && { waitingSince: iso(since) }),
+      ...(letInAt !== undefined && { letInAt: iso(letInAt) }),
+      lock: this.#lock?.isHeld ? 'held' : this.#isOverridden ? 'overridden' : 'free',
+      lockReason: why,
+      ...(fault && { fault: fault.report() }),
+    };
+    const updating = status.actual === 'stopping' && this.#expectsUpdate;
+    return { balena, ...(updating && { actual: 'updating' as const }) };
+  }
+
+  /** By command: nothing is let in, until `unlock` or the end of this run. */
+  async lock(): Promise<void> {
+    this.#locked = true;
+    await this.look();
+  }
+
+  async unlock(): Promise<void> {
+    this.#locked = false;
+    await this.look();
+  }
+
+  /**
+   * By command: updates are looked for now. With `force` one that there is comes at once, on the air too: the Supervisor then tells us to
+   * end, and every output is closed in order. Throws what the Supervisor says.
+   */
+  async update(force: boolean): Promise<void> {
+    await this.#commanded(force, (supervisor) => supervisor.startUpdate(force, this.#signal));
+  }
+
+  /** By command, on the air too, in order. Refused while another service of this device holds a lock, unless `force`. */
+  async reboot(force: boolean): Promise<void> {
+    await this.#commanded(true, (supervisor) => supervisor.reboot(force, this.#signal));
+  }
+
+  /** One look at what is on the air: the lock is taken or let go, the tags are set. Every two seconds. */
+  look(): Promise<void> {
+    this.#turn = this.#turn.then(() => this.#tried('look', () => this.#look()));
+    return this.#turn;
+  }
+
+  /** Asks the Supervisor how things stand. Every minute. */
+  async ask(): Promise<void> {
+    const supervisor = this.#supervisor;
+    if (!supervisor) return;
+    await this.#tried('ask', async () => {
+      const wasWaiting = this.#update === 'waiting';
+      this.#update = await supervisor.update(this.#lock?.isHeld ?? false, this.#signal);
+      await this.#patience.heard(this.#update, this.around.wall());
+      if (this.#update === 'waiting' && !wasWaiting && this.#lock?.isHeld)
+        this.around.log.info('update_pending', 'An update waits until it may interrupt the broadcast.');
+      if (this.#device.supervisorVersion === undefined) {
+        const { osVersion, supervisorVersion } = await supervisor.device(this.#signal);
+        this.#device = { ...(osVersion && { osVersion }), ...(supervisorVersion && { supervisorVersion }) };
+      }
+      // It can be renamed at any time.
+      const name = await supervisor.name(this.#signal);
+      this.#device = { ...this.#device, ...(name !== undefined && { name }) };
+      // What it did not hear then, it does by itself within 15 minutes.
+      this.#faults.delete('update');
+    });
+  }
+
+  async #look(): Promise<void> {
+    if (this.#signal.aborted) return;
+    const status = this.control.status();
+    const { clock, log, wall, probation } = this.around;
+    const now = clock.now();
+    if (Object.values(status.outputs).some(({ deliveredKbps }) => deliveredKbps > 0)) this.#deliveredAt = now;
+    const delivering = status.wanted === 'on air' && now - this.#deliveredAt < deliveredMs;
+    const command = now < this.#openUntil ? 'unlock' : this.#locked ? 'lock' : undefined;
+    const { since } = this.#patience;
+    const waits = this.#update === 'waiting' && since !== undefined;
+    const situation = {
+      delivering,
+      probation: probation(),
+      ...(command && ({ command } as const)),
+      ...(waits && { waitingSince: since }),
+    };
+    this.#decision = decide(this.control.settings(), situation, wall());
+    this.#warn(wall());
+    const lock = this.#lock;
+    if (lock?.isHeld && !lock.check()) {
+      this.#overriddenUntil = now + openMs;
+      log.warn(
+        'update_lock_overridden',
+        'The update lock was overridden: the Supervisor is about to end this service.',
+      );
+    }
+    if (lock && this.#decision.hold && !lock.isHeld && !this.#isOverridden && now >= this.#takeAgainAt) {
+      await this.#take(lock);
+    }
+    if (lock?.isHeld && !this.#decision.hold) this.#letGo(lock);
+    const tags = this.#tags;
+    if (tags?.isDue) void this.#tried('tags', () => tags.set(status, wall(), this.#signal));
+  }
+
+  async #take(lock: UpdateLock): Promise<void> {
+    const { clock, log } = this.around;
+    await this.#tried('lock', async () => {
+      const taken = await lock.take();
+      // The Supervisor's own file is gone in seconds, and looking costs nothing.
+      if (taken === 'supervisor') return;
+      if (taken === 'held') log.debug('update_lock', 'The update lock is held.');
+      if (taken === 'held' && lock.isWhole) return;
+      const [what, mend] =
+        taken === 'held'
+          ? ['Only one of the two update locks is held: the program flock is missing.', 'Install util-linux.']
+          : [`Another process holds the update lock ${lock.path}.`, 'End it, if it is not to hold updates back.'];
+      throw new Fault('update_lock_failed', what, mend);
+    });
+    if (!lock.isHeld && this.#faults.has('lock')) this.#takeAgainAt = clock.now() + againMs;
+  }
+
+  #letGo(lock: UpdateLock): void {
+    lock.release();
+    const { why } = this.#decision;
+    const { log } = this.around;
+    if (why === 'window' && this.#update === 'waiting')
+      log.warn('update_let_in', 'An update waits, and these are its hours: the broadcast is interrupted for it.');
+    else if (why === 'overdue')
+      log.warn('update_let_in', 'An update has waited for as long as it may: the broadcast is interrupted for it.');
+    else log.debug('update_lock', `The update lock is let go (${why}).`);
+    // Else it is tried again within 15 minutes. By command this is asked for anyway.
+    const supervisor = this.#supervisor;
+    if (why !== 'command' && supervisor) void this.#tried('update', () => supervisor.startUpdate(false, this.#signal));
+  }
+
+  #warn(now: number): void {
+    const due = notice(this.#decision, now);
+    if (due === this.#notice) return;
+    this.#notice = due;
+    const { letInAt } = this.#decision;
+    if (due === 'none' || letInAt === undefined) return;
+    const { updates } = this.control.settings();
+    // Within its hours it is what was ordered, day after day.
+    if (updates.onAir === 'window') return;
+    this.around.log.warn(
+      'update_pending',
+      `An update waits, and will interrupt the broadcast at ${new Date(letInAt).toISOString()} (updates.maxWaitDays).`,
+    );
+  }
+
+  async #commanded(open: boolean, what: (supervisor: Supervisor) => Promise<void>): Promise<void> {
+    const supervisor = this.#supervisor;
+    if (!supervisor) {
+      const mend = 'Do it as this machine usually does.';
+      throw new Fault('supervisor_unreachable', 'This machine has no Supervisor of balena.', mend);
+    }
+    if (open) {
+      this.#openUntil = this.around.clock.now() + openMs;
+      await this.look();
+    }
+    try {
+      await what(supervisor);
+    } catch (error) {
+      // It will not come: what is on the air is looked after as before.
+      this.#openUntil = -Infinity;
+      throw error;
+    }
+  }
+
+  get #isOverridden(): boolean {
+    return this.around.clock.now() < this.#overriddenUntil;
+  }
+
+  /** Told to end now, it is most likely for an update. */
+  get #expectsUpdate(): boolean {
+    return this.#isOverridden || this.#update === 'waiting' || this.#update === 'applying';
+  }
+
+  /** What goes wrong stands in the status, and is said once. */
+  async #tried(area: Area, work: () => Promise<unknown>): Promise<void> {
+    try {
+      await work();
+      this.#faults.delete(area);
+    } catch (error) {
+      if (this.#signal.aborted) return;
+      const fault = Fault.from(error);
+      const known = [...this.#faults.values()].some(({ code }) => code === fault.code);
+      this.#faults.set(area, fault);
+      if (known) return;
+      this.around.log.warn(fault.code, `[${fault.code}] ${fault.message}`, { code: fault.code });
+    }
+  }
+}

@@ -1,0 +1,18 @@
+/** What a tally light shows of a state. Pure. */
+import type { ActualState } from '../../supervisor/status.js';
+
+const lights: Readonly<Record<ActualState, 'off' | 'blinking' | 'on'>> = {
+  idle: 'off',
+  ended: 'off',
+  stopping: 'off',
+  updating: 'off',
+  starting: 'blinking',
+  degraded: 'blinking',
+  live: 'on',
+};
+
+/** Whether it is lit at look number `look`: one that blinks changes with each. */
+export function isLit(state: ActualState, look: number): boolean {
+  const light = lights[state];
+  return light === 'on' || (light === 'blinking' && look % 2 === 0);
+}

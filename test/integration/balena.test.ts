@@ -1,0 +1,166 @@
+/** makercast as a service of balena: locked on the air, ended for an update in time and in order, back by itself; a Supervisor that hangs. */
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { test } from 'node:test';
+import { startAgent, type Environment } from '../helpers/agent.js';
+import { temporaryFolder } from '../helpers/command.js';
+import { startRtmpServer } from '../helpers/rtmp-server.js';
+import { SupervisorServer } from '../helpers/supervisor.js';
+import { lockAttempt } from '../helpers/update-lock.js';
+
+const small: Environment = {
+  VIDEO_SOURCE: 'test',
+  AUDIO_SOURCE: 'test',
+  VIDEO_WIDTH: '640',
+  VIDEO_HEIGHT: '360',
+  VIDEO_BITRATE_KBPS: '800',
+  STREAM_KEY: 'q1w2e3r4t5',
+};
+
+/** What the contract with balena leaves: it kills 10 s after SIGTERM. */
+const endMs = 8000;
+
+const balenaOf = (status: Readonly<Record<string, unknown>>): Record<string, unknown> =>
+  (status['balena'] ?? {}) as Record<string, unknown>;
+
+/** Hours that hold this moment, and will for half an hour. */
+function hoursNow(): string {
+  const text = (minutes: number): string => new Date(Date.now() + minutes * 60_000).toISOString().slice(11, 16);
+  return `${text(-30)}-${text(30)}`;
+}
+
+test('locked on the air; ended in order for the update that its hours let in; back by itself', async (t) => {
+  const { folder: dataFolder, remove } = await temporaryFolder();
+  t.after(remove);
+  await using supervisor = await SupervisorServer.start();
+  await using server = await startRtmpServer();
+  const env = { ...small, ...supervisor.environment, STREAM_URL: server.url() };
+  {
+    await using agent = await startAgent(env, { dataFolder });
+    await agent.status((status) => balenaOf(status)['lock'] === 'held');
+    assert.deepEqual(await lockAttempt(supervisor.lockPath), { file: false, flock: false });
+    const { code, tookMs } = await agent.stop();
+    assert.equal(code, 0);
+    assert.ok(tookMs < endMs, `${tookMs} ms`);
+    assert.ok(!existsSync(supervisor.lockPath));
+    await agent.gone();
+  }
+  supervisor.updateStatus = 'downloaded';
+  const from = server.publishes.items.length;
+  {
+    const windowed = { ...env, UPDATES_ON_AIR: 'window', UPDATES_WINDOW: hoursNow() };
+    await using agent = await startAgent(windowed, { dataFolder });
+    await agent.status((status) => status.actual === 'live' && balenaOf(status)['update'] === 'update_pending');
+    const connection = await server.published('q1w2e3r4t5', { from });
+    await supervisor.tryUpdate(false);
+    assert.equal(supervisor.applied.items.length, 1);
+    const { code, tookMs } = await agent.stop();
+    assert.equal(code, 0);
+    assert.ok(tookMs < endMs, `${tookMs} ms`);
+    assert.ok(connection.history.items.includes('deleteStream'), 'closed in order');
+    const last = agent.log.items.findLast(({ event }) => event === 'status');
+    assert.equal((last?.['status'] as { actual: string }).actual, 'updating');
+    assert.ok(existsSync(supervisor.lockPath), "the Supervisor's own lock is not ours to remove");
+  }
+  await supervisor.dropLock();
+  supervisor.updateStatus = 'done';
+  await using back = await startAgent(env, { dataFolder });
+  await back.status((status) => status.actual === 'live' && balenaOf(status)['lock'] === 'held');
+  await back.stop();
+});
+
+test('an update that waits on the air is said, also at the end; no key anywhere', async () => {
+  await using supervisor = await SupervisorServer.start();
+  supervisor.updateStatus = 'downloaded';
+  await using server = await startRtmpServer();
+  const env = { ...small, ...supervisor.environment, LOG_LEVEL: 'debug', STREAM_URL: server.url() };
+  await using agent = await startAgent(env);
+  const status = await agent.status(
+    (each) => balenaOf(each)['update'] === 'update_pending' && balenaOf(each)['lock'] === 'held',
+  );
+  assert.equal(balenaOf(status)['name'], 'kitchen');
+  const { code } = await agent.stop();
+  assert.equal(code, 0);
+  const last = agent.log.items.findLast(({ event }) => event === 'status');
+  assert.equal((last?.['status'] as { actual: string }).actual, 'updating');
+  assert.doesNotMatch(agent.output, new RegExp(supervisor.key));
+  for (const [pid, seen] of agent.environments()) {
+    if (pid !== agent.pid) assert.doesNotMatch(JSON.stringify(seen), new RegExp(supervisor.key));
+  }
+});
+
+test('a Supervisor that hangs: on the air, locked, and out in time', async () => {
+  await using supervisor = await SupervisorServer.start();
+  supervisor.hangs = true;
+  await using server = await startRtmpServer();
+  await using agent = await startAgent({ ...small, ...supervisor.environment, STREAM_URL: server.url() });
+  const status = await agent.status((each) => each.actual === 'live' && balenaOf(each)['lock'] === 'held');
+  assert.equal(balenaOf(status)['update'], 'unknown');
+  const { code, tookMs } = await agent.stop();
+  assert.equal(code, 0);
+  assert.ok(tookMs < endMs, `${tookMs} ms`);
+  assert.ok(!existsSync(supervisor.lockPath));
+});
+
+test('a child that does not end, and a Supervisor that hangs: out in time all the same, and unlocked', async () => {
+  await using supervisor = await SupervisorServer.start();
+  supervisor.hangs = true;
+  await using server = await startRtmpServer();
+  await using agent = await startAgent({ ...small, ...supervisor.environment, STREAM_URL: server.url() });
+  await agent.status((each) => each.actual === 'live' && balenaOf(each)['lock'] === 'held');
+  for (const name of ['capture', 'delivery']) process.kill((await agent.descendant(name)).pid, 'SIGSTOP');
+  const { tookMs } = await agent.stop();
+  assert.ok(tookMs < endMs, `${tookMs} ms`);
+  assert.ok(!existsSync(supervisor.lockPath));
+  await agent.gone();
+});
+
+test('told to end while it still looks at the machine: out in time', async (t) => {
+  const { folder, remove } = await temporaryFolder();
+  t.after(remove);
+  // Every program that is asked about the machine takes its time.
+  for (const name of ['gst-launch-1.0', 'gst-inspect-1.0', 'v4l2-ctl', 'arecord']) {
+    await writeFile(path.join(folder, name), '#!/bin/sh\nexec sleep 60\n', { mode: 0o755 });
+  }
+  await using supervisor = await SupervisorServer.start();
+  const env = { ...small, ...supervisor.environment, STREAM_URL: 'rtmp://127.0.0.1:1/live' };
+  await using agent = await startAgent({ ...env, PATH: `${folder}:${process.env['PATH']}` });
+  await agent.descendant('sleep 60');
+  const { tookMs } = await agent.stop();
+  assert.ok(tookMs < endMs, `${tookMs} ms`);
+  await agent.gone();
+});
+
+test('killed, it leaves a lock behind; the next one takes it over', async (t) => {
+  const { folder: dataFolder, remove } = await temporaryFolder();
+  t.after(remove);
+  await using supervisor = await SupervisorServer.start();
+  await using server = await startRtmpServer();
+  const env = { ...small, ...supervisor.environment, STREAM_URL: server.url() };
+  {
+    await using agent = await startAgent(env, { dataFolder });
+    await agent.status((status) => balenaOf(status)['lock'] === 'held');
+    await agent.stop('SIGKILL');
+    await agent.gone();
+  }
+  assert.deepEqual(await lockAttempt(supervisor.lockPath), { file: false, flock: true });
+  await using next = await startAgent(env, { dataFolder });
+  await next.status((status) => balenaOf(status)['lock'] === 'held');
+  assert.equal((await lockAttempt(supervisor.lockPath)).flock, false);
+  await next.stop();
+  assert.ok(!existsSync(supervisor.lockPath));
+});
+
+test('empty variables of balena, and those of a device that is no service of it, do no harm', async () => {
+  await using supervisor = await SupervisorServer.start();
+  await using server = await startRtmpServer();
+  const empty = Object.fromEntries(Object.keys(supervisor.environment).map((name) => [name, '']));
+  const settings = { UPDATE_LOCK: '', UPDATES_WINDOW: '', UPDATES_TIMEZONE: '', GPIO_BUTTON: '', GPIO_LED: '' };
+  await using agent = await startAgent({ ...small, ...empty, ...settings, STREAM_URL: server.url() });
+  const status = await agent.status((each) => each.actual === 'live');
+  assert.equal(status['balena'], undefined);
+  assert.deepEqual(status.problems, []);
+  await agent.stop();
+});
