@@ -145,6 +145,17 @@ test('imports point one way', () => {
   assert.deepEqual(wrong, []);
 });
 
+test('none of the interfaces knows another', () => {
+  const interfaceOf = (file: string): string | undefined => /^agent\/interfaces\/([^/]+)\//.exec(file)?.[1];
+  assert.ok(new Set(sources.map(({ file }) => interfaceOf(file))).size > 2);
+  const wrong = sources.flatMap(({ file, imports }) =>
+    imports
+      .filter((target) => interfaceOf(file) && interfaceOf(target) && interfaceOf(file) !== interfaceOf(target))
+      .map((target) => `${file} imports ${target}`),
+  );
+  assert.deepEqual(wrong, []);
+});
+
 test('imports stay inside pipelines and agent', () => {
   const wrong = sources.flatMap(({ file, imports }) =>
     imports.filter((target) => /^(\.\.|test|bench|setup|web)(\/|$)/.test(target)).map((target) => `${file}: ${target}`),
