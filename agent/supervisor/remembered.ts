@@ -1,4 +1,5 @@
 /** What of the steering from afar is kept on the card: the layers in force, what was decided, and what is on probation. */
+import type { FaultReport } from '../errors.js';
 import type { Decision, Document } from './decision.js';
 
 /** In force, or to be in force again. */
@@ -42,4 +43,34 @@ function isDecision(value: unknown): boolean {
 
 function isMap(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The last good state, with all that was on probation marked. */
+export function undone({ decisions, pending, kept }: Remembered, reason: FaultReport): Remembered {
+  const marked = Object.entries(decisions).map(([layer, decision]): [string, Decision] => [
+    layer,
+    pending?.layers.includes(layer) && decision.status !== 'rejected'
+      ? { ...decision, status: 'rolled_back', proved: false, reason }
+      : decision,
+  ]);
+  return { kept: pending?.before ?? kept, decisions: Object.fromEntries(marked) };
+}
+
+/** What was applied has done no harm; `live`: and is proved by the stream. */
+export function settledBy(state: Remembered, live: boolean): Remembered {
+  const marked = Object.entries(state.decisions).map(([layer, decision]): [string, Decision] => {
+    const stands = decision.status === 'applied' || decision.status === 'pending';
+    return [layer, stands ? { ...decision, status: 'applied', proved: decision.proved || live } : decision];
+  });
+  return { ...state, decisions: Object.fromEntries(marked) };
+}
+
+type Tree = Readonly<Record<string, unknown>>;
+
+/** A copy with another value at a path. */
+export function withValue(tree: Tree, [name = '', ...rest]: readonly string[], value: unknown): Tree {
+  const others = Object.entries(tree).filter(([each]) => each !== name);
+  const below = Object.hasOwn(tree, name) ? tree[name] : undefined;
+  const next = rest.length === 0 ? value : withValue(isMap(below) ? below : {}, rest, value);
+  return Object.fromEntries(next === undefined ? others : [...others, [name, next]]);
 }

@@ -2,16 +2,16 @@
 import type { Change } from '../config/cost.js';
 import type { Problem } from '../config/problem.js';
 import { redactSettings } from '../config/redact.js';
-import { resolve, type Layer, type Layers, type Resolved } from '../config/resolve.js';
-import type { Remote } from '../config/remote.js';
+import type { Layers, Resolved } from '../config/resolve.js';
 import type { Settings } from '../config/settings.js';
 import { Fault, type FaultReport } from '../errors.js';
 import type { Log } from '../log.js';
 import type { Storage } from '../machine/storage.js';
 import type { Broadcast } from './broadcast.js';
 import { hashOf, readDocument, weigh, type Decision, type Document, type Refusal } from './decision.js';
+import { layerTitle, Layering } from './layering.js';
 import { hadStream, isBack, mark, type Mark } from './proof.js';
-import { isRemembered, nothingKept, type Kept, type Remembered } from './remembered.js';
+import { isRemembered, nothingKept, settledBy, undone, withValue, type Kept, type Remembered } from './remembered.js';
 
 /** A layer that comes from afar; groups by name. */
 export type LayerName = 'device' | 'page' | `group ${string}`;
@@ -45,15 +45,9 @@ const stateFormat = 1;
 /** How often it is looked whether what was never proved has become live. */
 const lookMs = 1000;
 
-/** For messages and `origin`. */
-const layerTitle = (layer: string): string => (layer === 'page' ? 'page' : `MQTT ${layer}`);
-
 export class Steering {
   #state: Remembered = nothingKept;
-  /** File and environment, as they were read last. */
-  #base: Layers = { env: {} };
-  #locked: readonly string[] = [];
-  #baseGroups: readonly string[] = [];
+  readonly #layering: Layering;
   #resolved!: Resolved;
   #helm: Helm | undefined;
   #mark: Mark | undefined;
@@ -72,10 +66,12 @@ export class Steering {
 
   /** `read` gives the layers of file and environment; `release`: who decides. */
   constructor(
-    private readonly read: () => Promise<Layers>,
+    read: () => Promise<Layers>,
     private readonly storage: Storage,
     private readonly release: string,
-  ) {}
+  ) {
+    this.#layering = new Layering(read, storage.folder);
+  }
 
   /** The settings to begin with. A change that was still on probation when the power went is undone. */
   async open(): Promise<{
@@ -88,9 +84,10 @@ export class Steering {
       const what = 'The program or the machine was cut off while a change was on probation.';
       await this.#remember(undone(this.#state, new Fault('change_undone', what).report()));
     }
-    const { problems: own } = await this.#readBase();
-    this.#resolved = this.#resolve(this.#state.kept);
-    return { resolved: this.#resolved, own };
+    const base = await this.#layering.read();
+    this.#layering.use(base);
+    this.#resolved = this.#layering.resolve(this.#state.kept);
+    return { resolved: this.#resolved, own: base.resolved.problems };
   }
 
   /** From now on changes are applied. */
@@ -109,14 +106,12 @@ export class Steering {
   }
 
   report(): SteeringReport {
-    const { settings, origin, ignored } = this.#resolved;
-    const file = this.#base.file?.name;
-    const origins = Object.entries(origin).map(([path, layer]) => [path, layer === file ? 'file' : layer]);
+    const { settings, ignored } = this.#resolved;
     return {
       decisions: this.#state.decisions,
       refusals: Object.fromEntries(this.#refusals),
       settings: redactSettings(settings),
-      origin: Object.fromEntries(origins) as Record<string, string>,
+      origin: this.#layering.originOf(this.#resolved),
       ignored,
     };
   }
@@ -175,13 +170,12 @@ export class Steering {
   /** The settings file was edited. Nothing changes where it is not valid; what is wrong is the answer. */
   reload(): Promise<Pick<Resolved, 'problems' | 'warnings'> & { readonly changed: readonly Change[] }> {
     return this.#inTurn(async () => {
-      const [base, locked, groups] = [this.#base, this.#locked, this.#baseGroups];
-      const { problems, warnings } = await this.#readBase();
-      if (problems.length > 0) {
-        [this.#base, this.#locked, this.#baseGroups] = [base, locked, groups];
-        return { problems, warnings, changed: [] };
-      }
-      const changed = await this.#apply(this.#resolve(this.#state.kept));
+      const base = await this.#layering.read();
+      const { problems, warnings, secrets } = base.resolved;
+      this.#helm?.log.redactor.add(secrets);
+      if (problems.length > 0) return { problems, warnings, changed: [] };
+      this.#layering.use(base);
+      const changed = await this.#apply(this.#layering.resolve(this.#state.kept));
       this.#tell([]);
       if (!this.#state.pending) await this.#remember(this.#pruned(this.#state));
       return { problems, warnings, changed };
@@ -206,47 +200,6 @@ export class Steering {
     return turn;
   }
 
-  async #readBase(): Promise<Resolved> {
-    this.#base = await this.read();
-    const resolved = resolve(this.#base);
-    this.#locked = resolved.settings.config.locked;
-    this.#baseGroups = resolved.settings.mqtt.groups;
-    this.#helm?.log.redactor.add(resolved.secrets);
-    return resolved;
-  }
-
-  /** `strict`: the layer that is new, which is to be right in everything. */
-  #resolve(kept: Kept, strict?: string): Resolved {
-    const layer = (name: string, kind: Remote['kind'], values: unknown): Layer => ({
-      name: layerTitle(name),
-      values,
-      remote: {
-        kind,
-        locked: this.#locked,
-        dataFolder: this.storage.folder,
-        ...(name === strict ? {} : { kept: true }),
-      },
-    });
-    const documents = (names: readonly string[], kind: Remote['kind']): Layer[] =>
-      names.flatMap((name) => (kept.documents[name] ? [layer(name, kind, kept.documents[name].config)] : []));
-    const own = [
-      ...documents(['page'], 'page'),
-      ...documents(['device'], 'device'),
-      layer('secrets', 'secret', tree(kept.secrets)),
-    ];
-    const resolveWith = (followed: readonly string[]): Resolved => {
-      const groups = documents(
-        followed.map((group) => `group ${group}`),
-        'group',
-      );
-      return resolve({ ...this.#base, later: [...groups, ...own] });
-    };
-    // Which groups there are may hang on the other layers; it seldom does, and to resolve takes a Zero W a while.
-    const resolved = resolveWith(this.#baseGroups);
-    const { groups } = resolved.settings.mqtt;
-    return groups.join() === this.#baseGroups.join() ? resolved : resolveWith(groups);
-  }
-
   async #propose(layer: LayerName, given: unknown): Promise<Applied | undefined> {
     if (!this.#isFollowed(layer)) return undefined;
     const document = readDocument(given);
@@ -262,7 +215,7 @@ export class Steering {
     const { version, config } = document;
     const kept = { ...this.#state.kept, documents: { ...documents, [layer]: { version, config } } };
     const decision = this.#decision(document);
-    const resolved = this.#resolve(kept, layer);
+    const resolved = this.#layering.resolve(kept, layer);
     this.#helm?.log.redactor.add(resolved.secrets);
     const errors = this.#news(resolved);
     if (errors.length > 0) {
@@ -300,7 +253,7 @@ export class Steering {
     else secrets[path] = value;
     this.#helm?.log.redactor.add(value === undefined ? [] : [value]);
     const kept = { ...this.#state.kept, secrets };
-    const resolved = this.#resolve(kept, 'secrets');
+    const resolved = this.#layering.resolve(kept, 'secrets');
     this.#helm?.log.redactor.add(resolved.secrets);
     const [wrong] = this.#news(resolved);
     if (wrong) throw new Fault(wrong.code, wrong.message);
@@ -392,7 +345,7 @@ export class Steering {
     const before = undone(this.#state, reason);
     await this.storage.writeState(stateName, stateFormat, before);
     this.#state = before;
-    const back = this.#apply(this.#resolve(before.kept));
+    const back = this.#apply(this.#layering.resolve(before.kept));
     this.#helm.log.warn('change_undone', `[change_undone] ${reason.what} ${reason.mend}`, { code: 'change_undone' });
     await back;
     this.#tell([]);
@@ -458,52 +411,6 @@ export class Steering {
   #tell(changed: readonly Change[]): void {
     for (const listener of this.#listeners) listener(changed);
   }
-}
-
-/** The last good state, with all that was on probation marked. */
-function undone({ decisions, pending, kept }: Remembered, reason: FaultReport): Remembered {
-  const marked = Object.entries(decisions).map(([layer, decision]): [string, Decision] => [
-    layer,
-    pending?.layers.includes(layer) && decision.status !== 'rejected'
-      ? { ...decision, status: 'rolled_back', proved: false, reason }
-      : decision,
-  ]);
-  return { kept: pending?.before ?? kept, decisions: Object.fromEntries(marked) };
-}
-
-/** What was applied has done no harm; `live`: and is proved by the stream. */
-function settledBy(state: Remembered, live: boolean): Remembered {
-  const marked = Object.entries(state.decisions).map(([layer, decision]): [string, Decision] => {
-    const stands = decision.status === 'applied' || decision.status === 'pending';
-    return [layer, stands ? { ...decision, status: 'applied', proved: decision.proved || live } : decision];
-  });
-  return { ...state, decisions: Object.fromEntries(marked) };
-}
-
-type Tree = Readonly<Record<string, unknown>>;
-
-/** A copy with another value at a path. */
-function withValue(tree: Tree, [name = '', ...rest]: readonly string[], value: unknown): Tree {
-  const others = Object.entries(tree).filter(([each]) => each !== name);
-  const below = Object.hasOwn(tree, name) ? tree[name] : undefined;
-  const next = rest.length === 0 ? value : withValue(isTree(below) ? below : {}, rest, value);
-  return Object.fromEntries(next === undefined ? others : [...others, [name, next]]);
-}
-
-const isTree = (value: unknown): value is Tree => typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** `outputs.club.key` as the map that a layer is. */
-function tree(values: Readonly<Record<string, string>>): Record<string, unknown> {
-  // Without prototypes, for whatever stands in a path.
-  const root = Object.create(null) as Record<string, unknown>;
-  for (const [path, value] of Object.entries(values)) {
-    const parts = path.split('.');
-    const field = parts.pop() ?? '';
-    let node = root;
-    for (const part of parts) node = (node[part] ??= Object.create(null)) as Record<string, unknown>;
-    node[field] = value;
-  }
-  return root;
 }
 
 const clean = (refusal: Refusal, helm: Helm | undefined): Refusal => ({
