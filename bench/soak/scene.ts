@@ -139,7 +139,9 @@ export class Scene implements AsyncDisposable {
     await until(
       () => {
         const now = wallClock();
-        if (this.agent.child.exitCode !== null) throw new Error('makercast has ended');
+        const { exitCode, signalCode } = this.agent.child;
+        if (exitCode !== null || signalCode !== null)
+          throw new Error(`makercast has ended with ${exitCode ?? signalCode}`);
         if (this.#liveAt === undefined || !nginx.isSteady(now) || !server.isSteady(now)) return false;
         return now - Math.max(this.#liveAt, nginx.steadyAt, server.steadyAt) >= steadyMs;
       },

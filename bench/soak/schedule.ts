@@ -54,8 +54,12 @@ export function* schedule<K extends Kind>(
   let last: Part | undefined;
   for (;;) {
     const known = shuffled(kinds, chance);
-    const fits = isFirst ? known.filter(({ seconds }) => (room -= seconds + leastPause + morePause) >= 0) : known;
-    const taken = fits.length > 0 ? fits : known;
+    const fits = known.filter(({ seconds }) => {
+      const left = room - seconds - leastPause - morePause / 2;
+      if (left >= 0) room = left;
+      return left >= 0;
+    });
+    const taken = isFirst && fits.length > 0 ? fits : known;
     let mixed = taken;
     for (let tries = 0; tries < mostTries && clashes(mixed, last); tries += 1) mixed = shuffled(taken, chance);
     for (const kind of mixed) {
