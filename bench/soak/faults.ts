@@ -104,7 +104,7 @@ const sourceOf = (status: Readonly<Record<string, unknown>>): string =>
   (status['video'] as { source: string } | undefined)?.source ?? '';
 const isSlate = (source: string): boolean => source.startsWith('slate');
 const onAir = {
-  file: (source: string) => source.includes('.mp4'),
+  file: (source: string) => source === 'file',
   test: (source: string) => source.startsWith('test'),
 };
 
