@@ -23,7 +23,7 @@ if (!(minutes > 0) || !Number.isInteger(seed)) {
 /** Every kind of fault must be made at least once in a run of so many minutes; in a shorter one, what fits. */
 const isLong = minutes >= 10;
 /** Heaps, pools and caches fill at first. */
-const warmUpSeconds = isLong ? 120 : 20;
+const warmUpSeconds = isLong ? 60 : 20;
 /** What a measure may grow by over the run without that being a leak: MB, handles, threads. */
 const mayGrow = { rssMb: 12, pssMb: 12, handles: 4, threads: 4 } as const;
 /** A fragment that was not complete, and what was in the socket: what is lost with a delivery process besides the time it is away. */
@@ -55,9 +55,9 @@ async function measure(scene: Scene, began: number): Promise<void> {
     const list = scene.agent.processes().map(({ pid, command }) => `${pid} ${command}`);
     throw new Error(`${error.message}: ${list.join(', ')}`);
   });
-  for (const { pid, command } of alone) {
+  for (const { pid, command } of [...alone, { pid: process.pid, command: '' }]) {
     const now = holdings(pid);
-    const role = roleOf(command) || 'agent';
+    const role = pid === process.pid ? 'soak' : roleOf(command) || 'agent';
     const group = role === 'capture' ? `${pid} ${String(scene.source)}` : `${pid}`;
     if (now) samples.push({ ...now, role, group, at: (wallClock() - began) / 1000 });
   }
@@ -112,7 +112,7 @@ const number = (value: number | null): string => (value === null ? '-' : value.t
 
 function judgeGrowth(): void {
   say('\nwhat was held                 most   an hour   over the run   samples');
-  for (const role of ['agent', 'capture', 'delivery']) {
+  for (const role of ['agent', 'capture', 'delivery', 'soak']) {
     const own = samples.filter((sample) => sample.role === role);
     for (const measure of measures) {
       const { perHour, grown, samples: count, most } = slope(own, measure, warmUpSeconds);

@@ -88,14 +88,16 @@ function network(
       // Over again while the connection lives, or not before it is lost.
       const states = chance() < 0.5 ? ['stalled', 'waiting', 'connecting'] : ['waiting', 'connecting'];
       const names = ['main', 'second'];
+      let at: number;
       try {
         for (const link of links) await off(link, scene);
         await Promise.all(links.map((link) => scene.output(names[link]!, ...states)));
         await sleep(outageMs(chance, isLong));
       } finally {
+        at = wallClock();
         for (const link of links) await on(link, scene);
       }
-      return wallClock();
+      return at;
     },
   };
 }

@@ -34,12 +34,14 @@ export interface Step<K extends Kind> {
 
 /** A short run has no time to wait in. */
 const longMinutes = 10;
+/** A process that is struck in every round does not live long enough to be seen growing: after the first round, one strike of so many is made. */
+const sparedChildren = 4;
 /** Every second order or so is a good one, unless there is no good one at all. */
 const mostTries = 1000;
 
 /**
- * Faults without end, in rounds in which each kind comes once. Of the first round only so much as fits into `minutes`, so that it
- * can always be finished. No two in a row are done to the same child.
+ * Faults without end, in rounds in which each kind comes once, but for those of the children, which come more seldom after the first.
+ * Of the first round only so much as fits into `minutes`, so that it can always be finished. No two in a row are done to the same child.
  */
 export function* schedule<K extends Kind>(
   kinds: readonly K[],
@@ -59,7 +61,8 @@ export function* schedule<K extends Kind>(
       if (left >= 0) room = left;
       return left >= 0;
     });
-    const taken = isFirst && fits.length > 0 ? fits : known;
+    const spared = known.filter(({ part }) => !isChild(part) || chance() * sparedChildren < 1);
+    const taken = !isFirst ? spared : fits.length > 0 ? fits : known;
     let mixed = taken;
     for (let tries = 0; tries < mostTries && clashes(mixed, last); tries += 1) mixed = shuffled(taken, chance);
     for (const kind of mixed) {
@@ -80,10 +83,12 @@ function shuffled<T>(items: readonly T[], chance: () => number): T[] {
   return mixed;
 }
 
+const isChild = (part: Part): boolean => part === 'capture' || part === 'delivery';
+
 /** Whether one child would be struck twice in a row. */
 function clashes(kinds: readonly Kind[], last: Part | undefined): boolean {
   return kinds.some(({ part }, index) => {
     const before = index === 0 ? last : kinds[index - 1]!.part;
-    return part === before && (part === 'capture' || part === 'delivery');
+    return part === before && isChild(part);
   });
 }
