@@ -123,6 +123,15 @@ const kinds = {
     retryable: false,
     doc: 'A state file was torn, corrupt or from a newer release; it was set aside.',
   },
+  fleet_missing: {
+    actor: 'operator',
+    retryable: false,
+    doc: 'balena-sdk, which the fleet tool needs, is not installed (device images leave it out).',
+  },
+  fleet_unreachable: { actor: 'network', retryable: false, doc: "balena's cloud cannot be reached." },
+  fleet_denied: { actor: 'operator', retryable: false, doc: "balena's cloud does not take the API key." },
+  fleet_unknown: { actor: 'operator', retryable: false, doc: 'There is no such fleet, device, tag or release.' },
+  fleet_refused: { actor: 'operator', retryable: false, doc: "balena's cloud refuses a change." },
   internal: { actor: 'us', retryable: false, doc: 'Something that should not happen.' },
 } as const satisfies Record<string, Kind>;
 

@@ -12,6 +12,7 @@ const usage = `Usage: makercast [command]
   check             validate the settings and print every problem
   probe [--json]    print the cameras, microphones and encoders of this machine
   plan [--explain]  print the GStreamer pipeline that would run, and why no other
+  fleet <command>   look after many devices by balena's cloud (makercast fleet help)
   help              print this
 
 Settings: docs/settings.md`;
@@ -23,6 +24,10 @@ const options: Readonly<Record<string, string>> = { probe: '--json', plan: '--ex
 async function main(words: readonly string[], env: NodeJS.ProcessEnv, folder: string): Promise<number> {
   const print = (line: string): void => void process.stdout.write(`${line}\n`);
   const [command, ...rest] = words;
+  if (command === 'fleet') {
+    const { fleet } = await import('./commands/fleet/command.js');
+    return fleet(rest, env);
+  }
   const option = command === undefined ? undefined : options[command];
   const strange = rest.find((word) => word !== option);
   if (strange !== undefined) throw misused(strange);
@@ -40,7 +45,7 @@ async function main(words: readonly string[], env: NodeJS.ProcessEnv, folder: st
       return command === 'check' ? check(loaded, print) : showPlan(loaded, folder, storage, rest.length > 0, print);
     }
     case 'probe':
-      return probe(rest, print);
+      return probe(rest.length > 0, print);
     case 'help':
     case '--help':
     case '-h':

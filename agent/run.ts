@@ -1,6 +1,8 @@
 /** The agent at work: what starts, from top to bottom, and what stops, from bottom to top. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import type { Facts } from '../pipelines/facts.js';
+import type { Wish } from '../pipelines/wanted.js';
 import { systemClock } from './clock.js';
 import { INVALID, formatProblems } from './commands/check.js';
 import { Redactor } from './config/redact.js';
@@ -46,6 +48,16 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
   if (wrong.length > 0 && !supervised) return INVALID;
   if (wrong.length === 0 && supervised) await source.keep(loaded.settings);
 
+  /** What the last look at the machine could not find out: said once, however often it is looked at. */
+  let unknown: readonly string[] = [];
+  const gather = async (wanted: Wish): Promise<Facts> => {
+    const faults: Fault[] = [];
+    const facts = await factsFor(wanted, storage, (fault) => faults.push(fault));
+    for (const fault of faults) if (!unknown.includes(fault.message)) report(fault);
+    unknown = faults.map(({ message }) => message);
+    return facts;
+  };
+
   const stopped = new AbortController();
   let end: (code: number) => void = () => undefined;
   const ending = new Promise<number>((resolve) => (end = resolve));
@@ -55,7 +67,7 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
     version,
     environment: childEnvironment(env),
     folder,
-    gather: (wanted) => factsFor(wanted, storage, report),
+    gather,
     holderOf,
     networkFault,
     recordings: path.join(storage.folder, 'recordings'),

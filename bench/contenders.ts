@@ -29,7 +29,7 @@ const settings = {
 } as const;
 
 /** makercast's environment: nothing of ours but PATH. `folder` is its home, `url` the application at the server. */
-function environment(folder: string, url: string, name: string): Record<string, string> {
+export function environment(folder: string, url: string, name: string): Record<string, string> {
   return {
     PATH: process.env['PATH'] ?? '',
     HOME: folder,
@@ -65,6 +65,20 @@ const ffmpegGraph = [
   'sine=frequency=440:sample_rate=48000:samples_per_frame=1024,volume=-17dB,aformat=channel_layouts=stereo,arealtime[audio]',
 ].join(';');
 
+/** How ffmpeg encodes and sends, from its mapped inputs on. */
+const ffmpegOutput = [
+  ...['-c:v', 'libx264', '-preset', 'ultrafast', '-tune', 'zerolatency', '-pix_fmt', 'yuv420p', '-g', '60'],
+  ...['-b:v', '2500k', '-maxrate', '2500k', '-bufsize', '2500k', '-c:a', 'aac', '-b:a', '128k', '-ac', '2'],
+  ...['-flush_packets', '1', '-f', 'flv'],
+];
+
+/** ffmpeg with a file for ever in place of the ball: what a file is made of can be too much for a link. */
+export const ffmpegFile = (file: string, url: string): Command => ({
+  command: 'ffmpeg',
+  args: ['-nostdin', '-v', 'error', '-re', '-stream_loop', '-1', '-i', file, ...ffmpegOutput, url],
+  env: { PATH: process.env['PATH'] ?? '' },
+});
+
 export function commandOf(contender: Contender, url: string, name: string, folder: string, gst: string): Command {
   const env = { PATH: process.env['PATH'] ?? '', HOME: folder };
   switch (contender) {
@@ -81,9 +95,8 @@ export function commandOf(contender: Contender, url: string, name: string, folde
         command: 'ffmpeg',
         args: [
           ...['-nostdin', '-v', 'error', '-filter_complex', ffmpegGraph, '-map', '[video]', '-map', '[audio]'],
-          ...['-c:v', 'libx264', '-preset', 'ultrafast', '-tune', 'zerolatency', '-pix_fmt', 'yuv420p', '-g', '60'],
-          ...['-b:v', '2500k', '-maxrate', '2500k', '-bufsize', '2500k', '-c:a', 'aac', '-b:a', '128k', '-ac', '2'],
-          ...['-flush_packets', '1', '-f', 'flv', `${url}/${name}`],
+          ...ffmpegOutput,
+          `${url}/${name}`,
         ],
         env,
       };

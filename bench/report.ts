@@ -1,5 +1,5 @@
 /** From rounds to rows: medians, ratios and goals, as a table and as JSON. */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { root } from '../test/helpers/root.js';
 import { contenders, type Contender } from './contenders.js';
@@ -154,13 +154,23 @@ export function table(all: readonly Row[]): string {
   return [head, ...lines].map((line) => line.map(pad).join('  ').trimEnd()).join('\n');
 }
 
-/** Writes bench/results/NAME.json, and says so. */
-export async function writeResults(
+export const resultsFile = (name: string): string => path.join(root, 'bench', 'results', `${name}.json`);
+
+/** Writes bench/results/NAME.json. */
+export async function saveResults(
   name: string,
-  results: { rows: readonly Row[] } & Record<string, unknown>,
+  results: { rows: readonly unknown[] } & Record<string, unknown>,
 ): Promise<void> {
-  const file = path.join(root, 'bench', 'results', `${name}.json`);
+  const file = resultsFile(name);
   await mkdir(path.dirname(file), { recursive: true });
-  await writeFile(file, `${JSON.stringify({ name, ...results }, null, 2)}\n`);
-  process.stdout.write(`\nwritten: ${path.relative(process.cwd(), file)}\n`);
+  // Another run that adds to it must never read half of it.
+  const whole = `${file}.${process.pid}`;
+  await writeFile(whole, `${JSON.stringify({ name, ...results }, null, 2)}\n`);
+  await rename(whole, file);
+}
+
+/** The same, and says so. */
+export async function writeResults(...[name, results]: Parameters<typeof saveResults>): Promise<void> {
+  await saveResults(name, results);
+  process.stdout.write(`\nwritten: ${path.relative(process.cwd(), resultsFile(name))}\n`);
 }

@@ -1,6 +1,6 @@
 /** Every way to the wanted broadcast on this machine, best first: what it is, why it stands where it does, and its plan or what is in its way. */
 import { requireElements } from './elements.js';
-import { encoders } from './encoders/encoder.js';
+import { encoderNames, encoders } from './encoders/encoder.js';
 import type { Camera, Facts } from './facts.js';
 import { cameraPlan, slatePlan, testPlan } from './live.js';
 import { NoPlan } from './noplan.js';
@@ -26,8 +26,6 @@ interface Source {
   readonly ways: readonly Way[];
   plan(way: Way): Plan;
 }
-
-const allEncoders = encoders.map(({ element }) => element);
 
 /** Never empty. */
 export function candidates(wanted: Wanted, facts: Facts): Candidate[] {
@@ -55,11 +53,11 @@ function sources(wanted: Wanted, facts: Facts): Source[] {
   const chosen = (ways: readonly Way[]): readonly Way[] => (encoder === 'auto' ? ways : [encoder]);
   const test: Source = {
     name: 'test picture',
-    ways: chosen(allEncoders),
+    ways: chosen(encoderNames),
     plan: (way) => testPlan(way, wanted, facts),
   };
   // The last resort goes by any encoder, whichever one is insisted on.
-  const slate: Source = { name: 'slate', ways: allEncoders, plan: (way) => slatePlan(way, wanted, facts) };
+  const slate: Source = { name: 'slate', ways: encoderNames, plan: (way) => slatePlan(way, wanted, facts) };
   const cameraSource = (camera: Camera): Source => ({
     name: cameraName(camera),
     ways: chosen(cameraWays(camera, wanted.video, facts)),
@@ -67,7 +65,7 @@ function sources(wanted: Wanted, facts: Facts): Source[] {
   });
   if (source === 'test') return [test, slate];
   if (source === 'file') {
-    const ways = chosen(['passthrough', ...allEncoders]);
+    const ways = chosen(['passthrough', ...encoderNames]);
     return [{ name: 'file', ways, plan: (way) => filePlan(way, wanted, facts) }, slate];
   }
   if (source === 'auto') {
@@ -86,5 +84,5 @@ function sources(wanted: Wanted, facts: Facts): Source[] {
 function cameraWays(camera: Camera, video: WantedVideo, facts: Facts): readonly Way[] {
   const h264 = chooseFormat(camera.formats, video, ['h264']);
   const other = chooseFormat(camera.formats, video, rawKinds(facts));
-  return h264 && asNear(h264, other, video) ? ['passthrough', ...allEncoders] : [...allEncoders, 'passthrough'];
+  return h264 && asNear(h264, other, video) ? ['passthrough', ...encoderNames] : [...encoderNames, 'passthrough'];
 }

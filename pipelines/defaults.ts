@@ -1,7 +1,7 @@
 /** What `auto` means for size, rate and bitrate: by board, camera and encoder. */
 import { strideBytes } from './encoders/v4l2h264enc.js';
 import type { Board, Camera, Facts } from './facts.js';
-import { findCamera } from './sources/camera.js';
+import { findCamera, rawKinds } from './sources/camera.js';
 import { chooseFormat, type Kind, kindOf, reaches } from './sources/format.js';
 import { gpuEncodes } from './sources/h264.js';
 import type { Format, Wanted, Wish } from './wanted.js';
@@ -53,7 +53,7 @@ const hdKbps = 2500;
  * Twice the pixels need less than twice the bits: the power 3/4 meets the middle of YouTube's recommendations from 360p30
  * (900) to 1080p60 (7700). In whole hundreds, which every encoder's steps of 25 divide.
  */
-export function defaultKbps({ width, height, fps }: Format): number {
+function defaultKbps({ width, height, fps }: Format): number {
   const share = (width * height * fps) / (hd.width * hd.height * hd.fps);
   return Math.min(20_000, Math.max(100, Math.round((hdKbps * share ** 0.75) / 100) * 100));
 }
@@ -92,7 +92,7 @@ function fitted(
   why: string,
   facts: Facts,
 ): { readonly format: Format; readonly why: string } {
-  const kinds: readonly Kind[] = facts.elements.includes('jpegdec') ? ['raw', 'jpeg', 'h264'] : ['raw', 'h264'];
+  const kinds: readonly Kind[] = [...rawKinds(facts), 'h264'];
   const fast = camera.formats
     .filter(({ fourcc, width, height, fps }) => {
       const kind = kindOf(fourcc);

@@ -9,7 +9,6 @@ import type { Piece, Plan } from './plan.js';
 import { h264Format, rawFormat } from './sources/camera.js';
 import { cameraControls } from './sources/controls.js';
 import { cameraH264, gpuEncodes } from './sources/h264.js';
-import type { Picture } from './sources/picture.js';
 import { cameraRaw } from './sources/raw.js';
 import { slatePicture } from './sources/slate.js';
 import { testPicture } from './sources/test.js';
@@ -97,7 +96,7 @@ function liveSound(
 
 function livePlan(video: Encoding, sound: Sound, notes: readonly string[], camera?: Camera): Plan {
   return {
-    pieces: [livePiece(video.picture, video.text, sound)],
+    pieces: [livePiece(video, sound)],
     live: true,
     loop: false,
     video: video.about,
@@ -113,15 +112,19 @@ function livePlan(video: Encoding, sound: Sound, notes: readonly string[], camer
 }
 
 /**
- * The muxer waits half a second for the side that is late (nothing waits while both deliver) and drops what then still comes
- * too late, where it would otherwise give it a wrong time. The queues let source and muxer work at their own pace.
+ * How long the muxer waits for the side that is late; nothing waits while both deliver. A machine that is just fast enough is late by
+ * the pictures that wait on their way: one in videorate, two before the encoder, some in it. A picture that is dropped behind the
+ * encoder spoils all that follow it, so there is room for eight.
  */
-function livePiece(picture: Picture, encoder: string, sound: Sound): Piece {
+const patienceNs = (fps: number): string => `${Math.max(500, Math.ceil(8000 / fps))}000000`;
+
+/** What comes later than the muxer waits is dropped: it would otherwise get a wrong time. Queues let source and muxer work at their own pace. */
+function livePiece({ picture, text: encoder, about }: Encoding, sound: Sound): Piece {
   return {
     text: [
       `${picture.text}${encoder} ! ${avc} ! queue ! mux.video`,
       `${sound.text} ! queue ! mux.audio`,
-      'flvmux name=mux streamable=true skip-backwards-streams=true latency=500000000 ! ' +
+      `flvmux name=mux streamable=true skip-backwards-streams=true latency=${patienceNs(about.fps)} ! ` +
         'appsink name=tags sync=false max-buffers=200 enable-last-sample=false',
     ].join('\n'),
     properties: [...picture.properties, ...sound.properties],

@@ -2,11 +2,13 @@
 import { ready } from './ready.mjs';
 
 /** Commands that only read settings or print a text: they need neither GStreamer nor the binding to it. */
-const light = ['check', 'help', '--help', '-h'];
+const light = ['check', 'fleet', 'help', '--help', '-h'];
 
 export async function begin() {
-  const bare = light.includes(process.argv[2]);
-  await ready({ packages: bare ? [] : ['runtime'], native: !bare, build: 'start' });
+  const [command, ...rest] = process.argv.slice(2);
+  const bare = light.includes(command);
+  const fleet = command === 'fleet' && rest.length > 0 && !rest.some((word) => ['help', '--help', '-h'].includes(word));
+  await ready({ packages: bare ? [] : ['runtime'], native: !bare, build: 'start', fleet });
   process.title = 'makercast';
   await import('../dist/agent/main.js');
 }

@@ -7,8 +7,7 @@
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -16,6 +15,7 @@ import { installPackages } from './apt.mjs';
 import { missingPackages, root } from './ready.mjs';
 import { fetchNode, furnish, makeBase, open, remove } from './room.mjs';
 import { Stop } from './run.mjs';
+import { startServer, within } from './trial.mjs';
 
 /** A folder with a space in its name: nothing may break on one. */
 const clone = '/root/my makercast';
@@ -32,14 +32,6 @@ const { values: options } = parseArgs({
 
 const began = Date.now();
 const say = (line) => console.log(`[fresh ${String(Math.round((Date.now() - began) / 1000)).padStart(3)} s] ${line}`);
-
-function within(promise, ms, what) {
-  let timer;
-  const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what} did not come within ${ms / 1000} s`)), ms);
-  });
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
-}
 
 /** Plays `url` as a viewer outside of the room, and throws unless what arrives is a stream with picture and sound. */
 async function judge(url, folder) {
@@ -71,24 +63,6 @@ async function judge(url, folder) {
   say(
     `arrived: ${video.width}x${video.height} H.264, ${video.nb_read_packets} pictures and ${audio.nb_read_packets} AAC packets in ${seconds} s`,
   );
-}
-
-/** An nginx-rtmp of this machine, outside of the room, on a free port. */
-async function startServer(folder) {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  const conf = path.join(folder, 'nginx.conf');
-  writeFileSync(
-    conf,
-    `load_module /usr/lib/nginx/modules/ngx_rtmp_module.so; daemon off; master_process off; pid ${folder}/nginx.pid;
-     error_log stderr; events {} rtmp { server { listen 127.0.0.1:${port}; application live { live on; } } }`,
-  );
-  // It dies with this process, however that ends.
-  const mortal = ['--pdeathsig', 'KILL', '--', 'nginx', '-p', folder, '-e', 'stderr', '-c', conf];
-  const nginx = spawn('setpriv', mortal, { stdio: ['ignore', 'inherit', 'inherit'] });
-  return { url: `rtmp://127.0.0.1:${port}/live`, stop: () => nginx.kill('SIGTERM') };
 }
 
 /** Starts `npm start` in the room; `line(pattern)` waits for a line that it prints, `stop()` is Ctrl-C and what must follow. */

@@ -2,14 +2,14 @@
 import { accessSync, constants, existsSync, mkdirSync, openSync, closeSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { installPackages } from './apt.mjs';
-import { compileBinding, installModules } from './modules.mjs';
+import { compileBinding, installFleet, installModules } from './modules.mjs';
 import { missing, nothing, root } from './ready.mjs';
 import { inherited, quietly, say, step, Stop } from './run.mjs';
 import { buildPrint, writeStamp } from './stamps.mjs';
 
 /** Throws Stop unless this user may write in the checkout. */
 function mustBeWritable() {
-  for (const folder of ['.', 'node_modules', 'dist', '.cache'].map((name) => path.join(root, name))) {
+  for (const folder of ['.', 'node_modules', 'dist', '.cache', '.cache/fleet'].map((name) => path.join(root, name))) {
     if (!existsSync(folder)) continue;
     try {
       accessSync(folder, constants.W_OK);
@@ -66,6 +66,7 @@ export async function install(wanted) {
     await alone('setup', async () => {
       lack = missing(wanted);
       if (lack.modules) await installModules(root);
+      if (lack.fleet) await installFleet(root);
       if (lack.native) await compileBinding(root);
       if (lack.build) await compile(wanted.build);
     });

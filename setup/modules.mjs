@@ -1,8 +1,8 @@
 /** node_modules: npm ci, then the patches, then one compilation of the GStreamer binding (a patch comes too late for npm's own). */
-import { existsSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { needsNetwork, offline, quietly, step, Stop } from './run.mjs';
-import { modulesPrint, nativePrint, writeStamp } from './stamps.mjs';
+import { fleetPrint, modulesPrint, nativePrint, writeStamp } from './stamps.mjs';
 
 const binding = 'gstreamer-superficial';
 
@@ -65,6 +65,19 @@ export async function installModules(root) {
   const patch = path.join(root, 'node_modules/patch-package/index.js');
   await step('patching npm packages', process.execPath, [patch, '--error-on-fail'], { cwd: root });
   writeStamp(root, 'modules', { modules: print });
+}
+
+/** Installs balena-sdk as setup/fleet/package-lock.json says, in .cache/fleet: 90 MB that only the fleet tool needs. Runs no script. */
+export async function installFleet(root) {
+  const folder = path.join(root, '.cache/fleet');
+  rmSync(path.join(folder, '.makercast.json'), { force: true });
+  mkdirSync(folder, { recursive: true });
+  for (const name of ['package.json', 'package-lock.json']) {
+    copyFileSync(path.join(root, 'setup/fleet', name), path.join(folder, name));
+  }
+  await mustReachRegistry(folder);
+  await runNpm(folder, 'installing balena-sdk for the fleet tool', ['ci', '--ignore-scripts']);
+  writeStamp(root, 'fleet', { fleet: fleetPrint(root) });
 }
 
 /** Compiles the GStreamer binding for this Node.js, and loads it once to see that it works. */

@@ -1,10 +1,11 @@
 /** What is tried in an image that was built: the machine is looked at, 5 seconds are streamed, and the agent is told to stop. */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { startServer, within } from './trial.mjs';
 
 const seconds = 5;
 /** Node.js and GStreamer start slowly under emulation, and the first start scans all plugins. */
@@ -12,14 +13,6 @@ const startMs = 8 * 60_000;
 const stopMs = 60_000;
 /** Small enough to be encoded in real time by an emulated processor. */
 const wanted = { width: 320, height: 240, fps: 10 };
-
-function within(promise, ms, what) {
-  let timer;
-  const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what} did not come within ${ms / 1000} s`)), ms);
-  });
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
-}
 
 /**
  * Namespaces as an engine makes them, $1 as the root. /sys is read-only, as in a container that is not privileged: the
@@ -48,23 +41,13 @@ exec chroot . "$@"
 
 /** Runs the image's entrypoint with `words`, as the first process. Lines of its output go to `onLine`. */
 function start(inside, config, words, env, onLine) {
-  const own = Object.fromEntries(
-    config.Env.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]),
-  );
   const unshare = ['unshare', '--mount', '--pid', '--fork', '--kill-child', 'sh', '-c', enter, 'enter', inside];
   // It dies with this process, however that ends.
   const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...unshare, ...config.Entrypoint, ...words], {
-    env: { ...own, ...env },
+    env: { ...envOf(config), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  for (const stream of [child.stdout, child.stderr]) {
-    let rest = '';
-    stream.setEncoding('utf8').on('data', (chunk) => {
-      const lines = (rest + chunk).split('\n');
-      rest = lines.pop();
-      lines.forEach(onLine);
-    });
-  }
+  for (const stream of [child.stdout, child.stderr]) createInterface({ input: stream }).on('line', onLine);
   return { child, exit: once(child, 'close').then(([code, signal]) => code ?? signal) };
 }
 
@@ -80,23 +63,6 @@ function mustBeHarmless(pid) {
     if (!/^0+$/.test(field(set))) throw new Error(`the agent has ${set} ${field(set)}`);
   }
   if (field('NoNewPrivs') !== '1') throw new Error('the agent may gain privileges');
-}
-
-/** An nginx-rtmp of this machine on a free port of 127.0.0.1. */
-async function server(folder) {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  const conf = path.join(folder, 'nginx.conf');
-  writeFileSync(
-    conf,
-    `load_module /usr/lib/nginx/modules/ngx_rtmp_module.so; daemon off; master_process off; pid ${folder}/nginx.pid;
-     error_log stderr; events {} rtmp { server { listen 127.0.0.1:${port}; application live { live on; } } }`,
-  );
-  const mortal = ['--pdeathsig', 'KILL', '--', 'nginx', '-p', folder, '-e', 'stderr', '-c', conf];
-  const nginx = spawn('setpriv', mortal, { stdio: ['ignore', 'inherit', 'inherit'] });
-  return { url: `rtmp://127.0.0.1:${port}/live`, stop: () => nginx.kill('SIGTERM') };
 }
 
 /** Records 5 seconds of `url` into a file as a viewer, and says what is in it; throws where that is not a whole stream. */
@@ -159,7 +125,7 @@ export async function rehearse({ inside, config, say }) {
         .join('; ')}`,
     );
 
-    nginx = await server(folder);
+    nginx = await startServer(folder);
     const env = {
       VIDEO_SOURCE: 'test',
       AUDIO_SOURCE: 'test',

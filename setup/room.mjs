@@ -17,6 +17,7 @@ import {
 } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
 
 /** The release of Debian that everything here is made for. */
 export const suite = 'bookworm';
@@ -175,14 +176,7 @@ export async function open(folder) {
         env: { ...environment(), ...env },
         stdio: ['ignore', 'pipe', 'pipe'],
       });
-      for (const stream of [child.stdout, child.stderr]) {
-        let rest = '';
-        stream.setEncoding('utf8').on('data', (chunk) => {
-          const lines = (rest + chunk).split('\n');
-          rest = lines.pop();
-          lines.forEach(onLine);
-        });
-      }
+      for (const stream of [child.stdout, child.stderr]) createInterface({ input: stream }).on('line', onLine);
       const exit = new Promise((resolve) =>
         child.once('close', (code, signal) => resolve(code === null ? signal : code)),
       );

@@ -13,6 +13,7 @@ const files = {
   modules: 'node_modules/.makercast.json',
   build: 'dist/.makercast.json',
   packages: '.cache/packages.json',
+  fleet: '.cache/fleet/.makercast.json',
 };
 
 /** Source folders that a start needs compiled, and those that tests and benchmarks need too. */
@@ -54,6 +55,12 @@ export function modulesPrint(root) {
   for (const name of names(patches)) hash.update(`\n${name}\n`).update(readFileSync(path.join(patches, name)));
   return hash.digest('hex');
 }
+
+/** What the fleet tool's own node_modules must be made from: its lock file, by content. */
+export const fleetPrint = (root) =>
+  createHash('sha256')
+    .update(readFileSync(path.join(root, 'setup/fleet/package-lock.json')))
+    .digest('hex');
 
 /** What the native binding must be compiled for: an addon runs on one Node ABI, one architecture. */
 export const nativePrint = () => `${process.platform} ${process.arch} abi ${process.versions.modules}`;

@@ -17,15 +17,16 @@ function testFiles(folder = 'test') {
   });
 }
 
-await ready({ packages: ['runtime', 'test'], native: true, build: 'all' });
+const words = process.argv.slice(2);
+const files = testFiles().filter((file) => words.every((word) => file.includes(word)));
+const fleet = files.some((file) => file.startsWith('test/commands/fleet'));
+await ready({ packages: ['runtime', 'test'], native: true, build: 'all', fleet });
 
 // The operator's own settings are not the tests'.
 for (const name of Object.keys(process.env)) {
   if (/^(STREAM|OUTPUT|AV|MAKERCAST|BALENA)_/.test(name)) delete process.env[name];
 }
 
-const words = process.argv.slice(2);
-const files = testFiles().filter((file) => words.every((word) => file.includes(word)));
 const slow = (file) => /^test\/(integration|helpers)\//.test(file);
 const compiled = (chosen) => chosen.sort().map((file) => path.join(root, 'dist', file));
 const began = Date.now();
@@ -38,6 +39,8 @@ const [passed, failed, skipped] = ['passed', 'failed', 'skipped'].map((name) =>
   results.reduce((sum, counts) => sum + counts[name], 0),
 );
 console.log(`${files.length} files, ${((Date.now() - began) / 1000).toFixed(0)} s`);
+// Once more at the end: of a long run often only the end is seen.
+for (const failure of results.flatMap(({ failures }) => failures)) console.log(failure);
 console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
 if (passed + failed === 0)
   console.log(`No test ran${words.length > 0 ? `: no file's path holds ${words.join(' and ')}` : ''}.`);

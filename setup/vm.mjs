@@ -94,8 +94,9 @@ const problem = await boot(kernel, [path.join(system, 'root.img'), path.join(ker
   },
 });
 if (options.shell) process.exit(0);
-const { passed, failed, skipped } = verdict ?? { passed: 0, failed: 0, skipped: 0 };
+const { passed, failed, skipped, failures } = verdict ?? { passed: 0, failed: 0, skipped: 0, failures: [] };
 console.log(`${files.length} files, ${took()}`);
+for (const failure of failures) console.log(failure);
 console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
 const why = problem || (verdict ? '' : 'the guest ended before its tests did (see above)');
 if (why) console.log(`The virtual bench failed: ${why}.`);

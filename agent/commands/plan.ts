@@ -27,19 +27,14 @@ export async function showPlan(
 /** The candidates in their order, and what became of each. */
 function explained({ wanted: { video }, why, candidates }: Considered): string[] {
   const { width, height, fps, bitrateKbps } = video;
-  const best = candidates.findIndex(({ plan }) => plan !== undefined);
+  const [best, second] = candidates.filter(({ plan }) => plan !== undefined);
   return [
     `# wanted: ${width}x${height} at ${fps} fps, ${bitrateKbps} kbit/s (this machine's default: ${why})`,
-    ...candidates.flatMap((candidate, index) => {
+    ...candidates.map((candidate) => {
       const { what, plan, refused } = candidate;
-      if (!plan) return [`# no      ${what}: ${refused!.what}`];
-      const place =
-        index === best
-          ? 'taken'
-          : candidates.findIndex(({ plan }, at) => plan && at > best) === index
-            ? 'next'
-            : 'works';
-      return [`# ${place.padEnd(7)} ${what}: ${candidate.why}`];
+      if (!plan) return `# no      ${what}: ${refused!.what}`;
+      const place = candidate === best ? 'taken' : candidate === second ? 'next' : 'works';
+      return `# ${place.padEnd(7)} ${what}: ${candidate.why}`;
     }),
     '#',
   ];

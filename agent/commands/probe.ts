@@ -1,8 +1,8 @@
 /** `makercast probe`: what was found on this machine, as a table for people or as JSON. */
+import { encoderNames } from '../../pipelines/encoders/encoder.js';
 import type { Facts } from '../../pipelines/facts.js';
-import { Fault } from '../errors.js';
+import type { Fault } from '../errors.js';
 import { missing, tlsMissing } from '../machine/elements.js';
-import { encoderNames } from '../machine/encoders.js';
 import { gather } from '../machine/facts.js';
 import { temperature } from '../machine/health.js';
 import { networkFault } from '../machine/network.js';
@@ -28,16 +28,8 @@ const usefulElements = [
   'x264enc',
 ];
 
-/** Prints what it finds; answers the exit code: 0, or 2 for arguments that it does not know. */
-export async function probe(args: readonly string[], print: (line: string) => void): Promise<number> {
-  const unknown = args.find((arg) => arg !== '--json');
-  if (unknown !== undefined) {
-    print(
-      new Fault('usage', `makercast probe does not know ${JSON.stringify(unknown)}.`, 'Usage: makercast probe [--json]')
-        .message,
-    );
-    return 2;
-  }
+/** Prints what it finds, for programs where `json`; returns the exit code. */
+export async function probe(json: boolean, print: (line: string) => void): Promise<number> {
   const [{ facts, gstreamer, faults: found }, own, tls] = await Promise.all([
     gather({ camera: true, files: [], encoders: encoderNames }),
     ownHost(),
@@ -46,7 +38,7 @@ export async function probe(args: readonly string[], print: (line: string) => vo
   const host: Host = { ...own, ...(facts.board.model !== undefined && { board: facts.board.model }), gstreamer };
   const lacking = gstreamer === '' ? [] : missing(usefulElements, facts.elements);
   const faults = [...found, ...lacking, ...[tls, networkFault()].flatMap((fault) => fault ?? [])];
-  if (args.includes('--json')) print(JSON.stringify(forPrograms(facts, host, faults), null, 2));
+  if (json) print(JSON.stringify(forPrograms(facts, host, faults), null, 2));
   else findings(facts, host, faults).forEach(print);
   return 0;
 }

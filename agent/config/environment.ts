@@ -60,6 +60,15 @@ export function nameOfToday(row: Row, path: string): string {
   return row.alias?.output === output ? row.alias.env : row.env.replace('*', output.toUpperCase());
 }
 
+/** The setting that a variable of this name gives; `old` where the name is one of an earlier release. */
+export function settingOf(
+  name: string,
+  table: readonly Row[] = rows,
+): { row: Row; path: string; old: boolean } | undefined {
+  const given = find(name, '', table);
+  return given && { row: given.row, path: given.path, old: given.rank === 2 };
+}
+
 function find(name: string, text: string, table: readonly Row[]): Given | undefined {
   for (const row of table) {
     if (row.env === name) return { path: row.path, row, name, rank: 0, value: fromText(row.form, text) };

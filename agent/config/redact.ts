@@ -2,7 +2,7 @@
 import type { OutputSettings, Settings } from './settings.js';
 
 /** What stands in the place of a secret. */
-export const MASK = '***';
+const MASK = '***';
 
 /** Below this length a secret is replaced only where it is the whole text: each "a" masked would leave no message. */
 const SHORTEST = 3;

@@ -25,8 +25,8 @@ export interface Resolved {
   readonly secrets: string[];
 }
 
-export const DEFAULT = 'default';
-export const LAST_GOOD = 'last good';
+const DEFAULT = 'default';
+const LAST_GOOD = 'last good';
 
 export interface Layers {
   /** `values` is the parsed file. */

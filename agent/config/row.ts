@@ -167,11 +167,7 @@ export function allowed(row: Row): string {
     case 'integer':
     case 'number': {
       const kind = form.type === 'number' ? 'a number' : form.even ? 'an even whole number' : 'a whole number';
-      const words =
-        form.words
-          ?.map((word) => `${word}, `)
-          .join('')
-          .replace(/, $/, ' or ') ?? '';
+      const words = form.words ? `${form.words.join(', ')} or ` : '';
       return `${words}${kind} from ${form.min} to ${form.max}${row.unit === undefined ? '' : ` (${row.unit})`}`;
     }
     case 'boolean':

@@ -1,7 +1,7 @@
 /** FLV tags: what they say of themselves, and how a byte stream is cut into them (Adobe FLV 10.1, annex E). Pure. */
 
 /** Bytes before a tag's body: type, 3 of size, 3 + 1 of timestamp, 3 of stream id. */
-export const tagHeaderBytes = 11;
+const tagHeaderBytes = 11;
 /** Bytes after a tag's body: its whole size once more. */
 const tagTrailerBytes = 4;
 /** `FLV`, version, flags, header size, and the size of a tag that is not there. */

@@ -2,6 +2,7 @@
 import { release } from 'node:os';
 import path from 'node:path';
 import { packageOf } from '../../pipelines/elements.js';
+import { encoderNames } from '../../pipelines/encoders/encoder.js';
 import type { Encoder } from '../../pipelines/facts.js';
 import { encoderProbe } from '../../pipelines/probe.js';
 import type { EncoderName } from '../../pipelines/wanted.js';
@@ -15,9 +16,6 @@ import { namesIn, textOf, usbPathOf } from './sysfs.js';
 /** x264 makes 3 frames a second of 720p on a Zero W, which also takes seconds to load it; a hung driver takes for ever. */
 const deadlineMs = 20_000;
 
-/** In the order in which they are tried and listed. */
-export const encoderNames: readonly EncoderName[] = ['v4l2h264enc', 'omxh264enc', 'x264enc', 'openh264enc'];
-
 const hardware = (name: EncoderName): boolean => name === 'v4l2h264enc' || name === 'omxh264enc';
 
 /** What the data folder remembers of encoders that worked. */
@@ -30,7 +28,7 @@ const stateName = 'encoders';
 const stateFormat = 1;
 
 /**
- * Runs each of `names`, one after the other (two at once could share one hardware encoder). That one works is remembered in
+ * Runs each of `names` in the order of preference, one after the other (two at once could share one hardware encoder). That one works is remembered in
  * `storage` for as long as kernel, GStreamer and codec nodes stay the same; that one does not is never remembered: a camera
  * that was busy or a processor too hot must not cost the hardware encoder for good.
  */

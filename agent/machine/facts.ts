@@ -1,11 +1,12 @@
 /** This machine in the words of the plan: everything that the other files here find out, gathered at once. */
+import { encoderNames } from '../../pipelines/encoders/encoder.js';
 import type { Camera, Facts } from '../../pipelines/facts.js';
 import type { EncoderName, Wish } from '../../pipelines/wanted.js';
 import { Fault } from '../errors.js';
 import { board as boardOf } from './board.js';
 import { cameras, type Found } from './cameras.js';
 import { elements } from './elements.js';
-import { encoderNames, encoders } from './encoders.js';
+import { encoders } from './encoders.js';
 import { mediaFile, type ProbedFile } from './files.js';
 import { encoderFault, hasLegacyDriver, noCameraFault, videoNames } from './firmware.js';
 import { libcameraCameras } from './libcamera.js';

@@ -68,7 +68,7 @@ export async function libcameraCameras(
  * version, and by what the device tree says of where it sits. A webcam, whose id ends in `-<port>:1.0-<vendor>:<product>`, is
  * listed as well, and left out: V4L2 has it.
  */
-export function parseList(text: string): Listed[] {
+function parseList(text: string): Listed[] {
   const lines = text.matchAll(/^\d+: (?:.*?'([^']+)' |.*?)\((\/base\/.*)\)$/gm);
   return [...lines].flatMap(([, model, id]) =>
     /:\d+\.\d+-[0-9a-f]{4}:[0-9a-f]{4}$/.test(id!) ? [] : [{ id: id!, model: model ?? modelOf(id!) }],
@@ -82,7 +82,7 @@ const modelOf = (id: string): string => (id.split('/').at(-1) ?? id).replace(/@.
  * NV12 (which the encoders take as it is) in usual sizes up to what `cam -I` says: ` * Pixelformat: NV12 (64x64)-(3280x2464)/(+2,+2)`,
  * the sensor's whole picture at the upper end. Where it says nothing, the camera is busy.
  */
-export function parseFormats(text: string): CameraFormat[] {
+function parseFormats(text: string): CameraFormat[] {
   const range = /^ \* Pixelformat: NV12 \((\d+)x(\d+)\)-\((\d+)x(\d+)\)\/\(\+(\d+),\+(\d+)\)$/m.exec(text);
   const [, a, b, c, d, e, f] = (range ?? []).map(Number);
   const sizes =

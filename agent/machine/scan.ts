@@ -1,7 +1,9 @@
 /** What a file's FLV tags tell of it: codec headers, frame rate, and how far apart its keyframes are. */
 import {
+  compositionOf,
   isAacHeader,
   isAvcHeader,
+  isEndOfSequence,
   isKeyframe,
   isSequenceHeader,
   isVideo,
@@ -32,10 +34,9 @@ export class Scan {
   #tag(tag: Tag): void {
     if (isAvcHeader(tag)) this.avcc ??= payloadOf(tag).toString('hex');
     if (isAacHeader(tag)) this.asc ??= payloadOf(tag).toString('hex');
-    // An AVC tag of type 2 (end of sequence) is no picture.
-    if (!isVideo(tag) || isSequenceHeader(tag) || tag[12] === 2) return;
+    if (!isVideo(tag) || isSequenceHeader(tag) || isEndOfSequence(tag)) return;
     // When it is shown, not when it is decoded: decode times before 0, which B-frames bring, are clamped by the muxer.
-    const time = (timestampOf(tag) + tag.readIntBE(13, 3)) / 1000;
+    const time = (timestampOf(tag) + compositionOf(tag)) / 1000;
     this.#first = this.frames++ === 0 ? time : Math.min(this.#first, time);
     this.#last = Math.max(this.#last, time);
     if (!isKeyframe(tag)) return;

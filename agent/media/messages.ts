@@ -90,8 +90,7 @@ export interface OutputStatus {
 }
 
 /** starting: no keyframe yet. waiting: it cannot be written, or not as fast as it comes; tried again. */
-export const recordingStates = ['starting', 'recording', 'waiting', 'stopping'] as const;
-export type RecordingState = (typeof recordingStates)[number];
+export type RecordingState = 'starting' | 'recording' | 'waiting' | 'stopping';
 
 export interface RecordingStatus {
   readonly state: RecordingState;

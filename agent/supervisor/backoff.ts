@@ -2,7 +2,6 @@
 import type { Clock } from '../clock.js';
 
 const firstMs = 300;
-const maxMs = 10_000;
 /** What has worked for so long is taken to work. */
 const steadyMs = 10_000;
 
@@ -11,13 +10,17 @@ export class Backoff {
   #worksSince: number | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(private readonly clock: Clock) {}
+  /** `maxMs`: no wait is longer. */
+  constructor(
+    private readonly clock: Clock,
+    private readonly maxMs = 10_000,
+  ) {}
 
   /** Calls `again` after the wait; a call that is still waiting is replaced. */
   again(again: () => void): void {
     this.cancel();
     this.#worksSince = undefined;
-    const wait = Math.min(maxMs, firstMs * 2 ** this.#tries);
+    const wait = Math.min(this.maxMs, firstMs * 2 ** this.#tries);
     this.#tries += 1;
     this.#timer = setTimeout(again, wait / 2 + (this.clock.random() * wait) / 2);
   }
@@ -36,5 +39,12 @@ export class Backoff {
 
   cancel(): void {
     clearTimeout(this.#timer);
+  }
+
+  /** What comes next has not failed yet. */
+  reset(): void {
+    this.cancel();
+    this.#tries = 0;
+    this.#worksSince = undefined;
   }
 }

@@ -3,8 +3,7 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { cost, type Change } from '../config/cost.js';
 import type { Settings } from '../config/settings.js';
-import type { Fault } from '../errors.js';
-import { type FaultReport } from '../errors.js';
+import type { Fault, FaultReport } from '../errors.js';
 import { Child } from '../media/child.js';
 import { memoryLimit } from '../media/memory.js';
 import type {
@@ -28,6 +27,10 @@ import { isWanted, wantedOutputs, wantedRecording } from './wants.js';
 
 /** Of the memory of this machine: every session is lost with the process, so only when the kernel would else soon kill something. */
 const deliveryShare = 0.5;
+/** Delivery beats once a second, to be woken seldom. */
+const hungMs = 2000;
+/** A fifth: with sound and what TCP adds, 2500 kbit/s then fit through 800. Three tenths, which users of OBS ask for, do not. */
+const floorShare = 0.2;
 
 /** What a broadcast needs of the machine and of the program around it. */
 export interface Surroundings extends Studio {
@@ -43,13 +46,6 @@ export interface Surroundings extends Studio {
   /** The files were played to their end, and the broadcast is over. */
   readonly ended: () => void;
 }
-
-/** Delivery beats once a second, to be woken seldom. */
-const hungMs = 2000;
-/**
- * A fifth: with sound and what TCP adds, 2500 kbit/s then fit through 800. Three tenths, which users of OBS ask for, do not.
- */
-const floorShare = 0.2;
 
 export class Broadcast {
   readonly #programme: Programme;

@@ -42,9 +42,10 @@ export class Planner {
 
   /** A plan of new facts. Throws a Fault where there is none. */
   async make(settings: Settings): Promise<Made> {
-    const facts = await this.gather(wantedMedia(settings, this.folder));
+    const wish = wantedMedia(settings, this.folder);
+    const facts = await this.gather(wish);
     this.#facts = facts;
-    this.#format ??= formatOf(settle(wantedMedia(settings, this.folder), this.usable(facts)));
+    this.#format ??= formatOf(settle(wish, this.usable(facts)));
     return { plan: this.#composed(settings, facts), facts };
   }
 

@@ -29,12 +29,18 @@ export interface Studio {
 
 /** After so many ends of the process, or failures of nothing in particular, in a row, something else is tried. */
 const patience = 3;
+/**
+ * What is wanted and was not found is looked for as seldom as that in the end: what is plugged in tells of itself, but a driver that
+ * did not answer when it was asked does not. A look takes a Zero W a second of work.
+ */
+const lookMs = 30_000;
 
 export class Programme {
   readonly #stage: Stage;
   readonly #planner: Planner;
   readonly #inputs: Inputs;
   readonly #backoff: Backoff;
+  readonly #looks: Backoff;
   readonly #problems = new Map<'plan' | 'capture', FaultReport>();
   /** What each plan was made of. */
   readonly #facts = new WeakMap<Plan, Facts>();
@@ -47,7 +53,7 @@ export class Programme {
   #unexplained = 0;
   /** Plans are made one after the other; a request during one is served by the next. */
   #planning: Promise<void> | undefined;
-  #planAgain = false;
+  #planAgain: { readonly abrupt: boolean } | undefined;
   #retry: NodeJS.Timeout | undefined;
 
   /** `playing`: pictures have begun to come. `ended`: the files were played. */
@@ -59,6 +65,7 @@ export class Programme {
     const { environment, log, clock } = studio;
     this.#inputs = new Inputs(clock);
     this.#backoff = new Backoff(clock);
+    this.#looks = new Backoff(clock, lookMs);
     this.#planner = new Planner(studio.gather, studio.folder, (facts) => this.#inputs.usable(facts));
     this.#stage = new Stage(environment, {
       playing: (plan, afterMs) => this.#playing(plan, afterMs),
@@ -82,6 +89,7 @@ export class Programme {
   async stop(): Promise<void> {
     this.#on = false;
     this.#backoff.cancel();
+    this.#looks.reset();
     clearTimeout(this.#retry);
     await this.#stage.stop();
     this.#plan = undefined;
@@ -142,14 +150,14 @@ export class Programme {
   /** Plans from new facts and plays the plan; with `onlyIfOther`, not where the same is on already. */
   replan(onlyIfOther = false, abrupt = false): Promise<void> {
     if (this.#planning) {
-      this.#planAgain = true;
+      this.#planAgain = { abrupt: abrupt || (this.#planAgain?.abrupt ?? false) };
       return this.#planning;
     }
     this.#planning = this.#replan(onlyIfOther, abrupt).finally(() => {
+      const again = this.#planAgain;
       this.#planning = undefined;
-      if (!this.#planAgain) return undefined;
-      this.#planAgain = false;
-      return this.replan(true);
+      this.#planAgain = undefined;
+      return again && this.replan(true, again.abrupt);
     });
     return this.#planning;
   }
@@ -188,6 +196,8 @@ export class Programme {
     // What failed on the air has been said, and better.
     if (plan.missed && this.#inputs.problems.length === 0) this.#trouble('plan', faultOf(plan.missed));
     else this.#problems.delete('plan');
+    if (plan.missed && plan.devices.camera === undefined) this.#looks.again(() => void this.replan(true));
+    else this.#looks.reset();
     const { batchMs } = this.settings.output;
     const same = batchMs === this.#batchMs && JSON.stringify(plan) === JSON.stringify(this.#plan);
     this.#batchMs = batchMs;

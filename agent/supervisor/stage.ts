@@ -7,6 +7,8 @@ import type { FromCapture, InputPart, ToCapture } from '../media/messages.js';
 
 /** Of the memory of this machine. The connections outlive a capture process that is replaced, so it may be so early. */
 const captureShare = 0.35;
+/** Capture beats every 400 ms: three beats missed. What viewers miss begins with the first one. */
+const hungMs = 1500;
 
 export interface StageEvents {
   /** `plan` gives pictures, so many ms after it was asked for. */
@@ -20,9 +22,6 @@ export interface StageEvents {
   /** The process ended or hung, and is gone. */
   died(fault: Fault): void;
 }
-
-/** Capture beats every 400 ms: three beats missed. What viewers miss begins with the first one. */
-const hungMs = 1500;
 
 interface Cast {
   readonly id: number;

@@ -7,8 +7,7 @@ import type { Plan } from '../../pipelines/plan.js';
  * idle: nothing is wanted, or there is nowhere to stream or record to. starting: no media yet. live: media flows and every output that is
  * switched on is live, the recording too. degraded: something is not as wanted; `problems` and the outputs say what. ended: the files were played.
  */
-export const actualStates = ['idle', 'starting', 'live', 'degraded', 'ended', 'stopping'] as const;
-export type ActualState = (typeof actualStates)[number];
+export type ActualState = 'idle' | 'starting' | 'live' | 'degraded' | 'ended' | 'stopping';
 
 /** Never holds a secret: it is shown to anyone who may look. */
 export interface Status {

@@ -1,17 +1,13 @@
 /** What every H.264 encoder file says of its element, and the choice among them. */
 import type { Facts } from '../facts.js';
 import { NoPlan } from '../noplan.js';
-import type { EncoderName } from '../wanted.js';
+import type { EncoderName, Format } from '../wanted.js';
 import { omxh264enc } from './omxh264enc.js';
 import { openh264enc } from './openh264enc.js';
 import { v4l2h264enc } from './v4l2h264enc.js';
 import { x264enc } from './x264enc.js';
 
-export interface EncoderSettings {
-  readonly width: number;
-  readonly height: number;
-  /** Frames a second. */
-  readonly fps: number;
+export interface EncoderSettings extends Format {
   readonly bitrateKbps: number;
   /** Frames from one keyframe to the next. */
   readonly keyframeFrames: number;
@@ -35,6 +31,8 @@ export interface VideoEncoder {
 
 /** In order of preference: hardware leaves the processor free; x264 makes better pictures of a bit than OpenH264. */
 export const encoders: readonly VideoEncoder[] = [v4l2h264enc, omxh264enc, x264enc, openh264enc];
+
+export const encoderNames: readonly EncoderName[] = encoders.map(({ element }) => element);
 
 /** The encoder of that name. Throws NoPlan where it does not work on this machine. */
 export function workingEncoder(name: EncoderName, facts: Facts): VideoEncoder {

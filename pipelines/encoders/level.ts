@@ -1,4 +1,5 @@
 /** H.264 levels: the lowest that a picture size, rate and bitrate fit into (ITU-T H.264, table A-1). */
+import type { Format } from '../wanted.js';
 
 interface Level {
   /** As GStreamer's caps write it. */
@@ -24,17 +25,10 @@ const levels: readonly Level[] = [
 ];
 
 /** The lowest level that fits; the highest there is where none does. */
-export function levelOf({
-  width,
-  height,
-  fps,
-  bitrateKbps,
-}: {
-  readonly width: number;
-  readonly height: number;
-  readonly fps: number;
-  readonly bitrateKbps: number;
-}): { readonly name: string; readonly v4l2: number } {
+export function levelOf({ width, height, fps, bitrateKbps }: Format & { readonly bitrateKbps: number }): {
+  readonly name: string;
+  readonly v4l2: number;
+} {
   const size = Math.ceil(width / 16) * Math.ceil(height / 16);
   const fits = levels.find((level) => size <= level.size && size * fps <= level.rate && bitrateKbps <= level.kbps);
   return fits ?? levels.at(-1)!;

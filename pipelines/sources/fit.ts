@@ -5,7 +5,7 @@ import type { MediaFile } from '../facts.js';
 const profiles = new Set([66, 77, 100]);
 
 /** Seconds: a viewer who joins waits at most this long, and YouTube asks for 4 at most. */
-export const keyframeLimit = 4;
+const keyframeLimit = 4;
 
 const bytesOf = (hex: string): number[] => (hex.match(/../g) ?? []).map((pair) => parseInt(pair, 16));
 

@@ -2,8 +2,7 @@
 import type { Camera } from '../facts.js';
 import { fraction } from '../fraction.js';
 import type { ElementProperty } from '../plan.js';
-import type { Choice } from './format.js';
-import { rawName } from './format.js';
+import { type Choice, rawName } from './format.js';
 
 /**
  * The caps say all that there is to say: an encoder right behind them is asked for exactly that, and what is left open here

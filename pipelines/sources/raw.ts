@@ -32,14 +32,14 @@ export function cameraRaw(
   const raw = rawName(format.fourcc);
   const target = raw !== undefined && accepted.includes(raw) ? raw : accepted[0]!;
   const sized = format.width === video.width && format.height === video.height;
+  const caps = rawCaps(video, target);
   const steps = [
     source.text,
     ...decoded[format.kind],
     'videorate skip-to-first=true',
     ...(sized ? [] : ['videoscale add-borders=true']),
     ...(raw === target ? [] : ['videoconvert']),
-    (sized ? rawCaps(video, target).replace(',pixel-aspect-ratio=1/1', '') : rawCaps(video, target)) +
-      (format.kind === 'jpeg' ? ',colorimetry=bt601' : ''),
+    (sized ? caps.replace(',pixel-aspect-ratio=1/1', '') : caps) + (format.kind === 'jpeg' ? ',colorimetry=bt601' : ''),
   ];
   return {
     text: steps.join(' ! '),

@@ -2,8 +2,7 @@
 import type { Camera } from '../facts.js';
 import { fraction } from '../fraction.js';
 import type { ElementProperty } from '../plan.js';
-import type { Choice } from './format.js';
-import { rawName } from './format.js';
+import { type Choice, rawName } from './format.js';
 
 /** `controls`: `name=value` of what is set before the first picture. */
 export function v4l2Source(

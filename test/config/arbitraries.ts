@@ -16,7 +16,7 @@ export const telltaleKey = key.map((text) => `qzx${text}xzq`);
 
 const outputName = fc.stringMatching(/^[a-z][a-z0-9_]{0,31}$/).filter((name) => name !== 'constructor');
 
-export const output: fc.Arbitrary<OutputSettings> = fc.record(
+const output: fc.Arbitrary<OutputSettings> = fc.record(
   {
     url: fc.constantFrom('rtmp://example.org/live', 'RTMPS://u:p%40ss@[::1]:443/app/inst?x=y', 'rtmp://h:1/a/b/c'),
     key,
@@ -31,7 +31,7 @@ const orWord = (words: readonly string[] = [], number: fc.Arbitrary<number>): fc
   words.length > 0 ? fc.oneof(number, fc.constantFrom(...words)) : number;
 
 /** A value that fits the row. */
-export function valid(row: Row): fc.Arbitrary<unknown> {
+function valid(row: Row): fc.Arbitrary<unknown> {
   const { form } = row;
   switch (form.type) {
     case 'integer':

@@ -13,6 +13,15 @@ export const mainFile = fileURLToPath(new URL('../../agent/main.js', import.meta
 
 export type Environment = Readonly<Record<string, string>>;
 
+/** Picture and sound of a kind that any machine makes with ease. */
+export const small: Environment = {
+  VIDEO_SOURCE: 'test',
+  AUDIO_SOURCE: 'test',
+  VIDEO_WIDTH: '640',
+  VIDEO_HEIGHT: '360',
+  VIDEO_BITRATE_KBPS: '800',
+};
+
 /** One line of the JSON log; a line that is no JSON has only `message` (and level `raw`). */
 export interface LogLine {
   readonly time: string;

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { TestContext } from 'node:test';
 import { within } from './feed.js';
 
 export interface CommandOptions {
@@ -88,4 +89,11 @@ export async function freePorts(count: number): Promise<number[]> {
 export async function temporaryFolder(): Promise<{ folder: string; remove: () => Promise<void> }> {
   const folder = await mkdtemp(path.join(tmpdir(), 'makercast-test-'));
   return { folder, remove: () => rm(folder, { recursive: true, force: true, maxRetries: 3 }) };
+}
+
+/** A folder that goes with the test. */
+export async function folderFor(t: TestContext): Promise<string> {
+  const { folder, remove } = await temporaryFolder();
+  t.after(remove);
+  return folder;
 }

@@ -24,6 +24,13 @@ export const isSound = (tag: MediaTag): boolean => tag.type === 8 && tag.body[1]
 export const isAudioHeader = (tag: MediaTag): boolean =>
   tag.type === 8 && tag.body[0]! >> 4 === 10 && tag.body[1] === 0;
 
+/** How much later than the soonest of its session each picture came, by its own time: what waits on the way. */
+export function lags(tags: readonly ArrivedTag[]): { readonly at: number; readonly ms: number }[] {
+  const late = tags.filter(isPicture).map(({ at, timestamp }) => ({ at, ms: at - timestamp }));
+  const least = late.reduce((soonest, { ms }) => Math.min(soonest, ms), Infinity);
+  return late.map(({ at, ms }) => ({ at, ms: ms - least }));
+}
+
 /** Bytes of an FLV file that holds `tags`. */
 export function flvFile(tags: readonly MediaTag[]): Buffer {
   const parts: Buffer[] = [Buffer.from([0x46, 0x4c, 0x56, 1, 5, 0, 0, 0, 9, 0, 0, 0, 0])];

@@ -32,7 +32,7 @@ export interface Brightness {
 }
 
 /** Mean brightness of every picture, by its time of presentation. */
-export async function brightness(file: string): Promise<Brightness[]> {
+async function brightness(file: string): Promise<Brightness[]> {
   const filter = 'scale=32:18:flags=area,signalstats,metadata=print:key=lavfi.signalstats.YAVG:file=-';
   const { stdout } = await run('ffmpeg', [
     '-nostdin',
@@ -57,7 +57,7 @@ export async function brightness(file: string): Promise<Brightness[]> {
 }
 
 /** Stream times, in seconds, at which a flash begins. */
-export function flashes(pictures: readonly Brightness[], kind: Kind): number[] {
+function flashes(pictures: readonly Brightness[], kind: Kind): number[] {
   return pictures
     .filter((picture, index) => {
       const step = picture.luma - (pictures[index - 1]?.luma ?? picture.luma);

@@ -68,9 +68,6 @@ const recipes = {
 
 export type Sample = keyof typeof recipes;
 
-/** Names of all samples. */
-export const samples = Object.keys(recipes) as Sample[];
-
 const speech = 'A maker flashes a card, plugs in a camera, enters a stream address and a key, and is on the air.';
 
 /** Path of a sample file of 6 s, 640x360 at 30 frames/s unless its recipe says otherwise; made at the first call. */

@@ -14,11 +14,8 @@ export interface TlsProxy extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-/** Makes a self-signed certificate for `host` (and 127.0.0.1) in `folder`; `days` may be negative only where openssl allows it. */
-export async function makeCertificate(
-  folder: string,
-  host = 'localhost',
-): Promise<{ key: string; certificate: string }> {
+/** Makes a self-signed certificate for `host` (and 127.0.0.1) in `folder`. */
+async function makeCertificate(folder: string, host = 'localhost'): Promise<{ key: string; certificate: string }> {
   const key = path.join(folder, 'key.pem');
   const certificate = path.join(folder, 'certificate.pem');
   await run('openssl', [

@@ -5,7 +5,7 @@ import { copyFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { startAgent, type Environment } from '../helpers/agent.js';
-import { run, temporaryFolder } from '../helpers/command.js';
+import { folderFor, run } from '../helpers/command.js';
 import { isPicture, isSound, type MediaTag } from '../helpers/flv.js';
 import { lipSync, makeSyncFile, type SyncFileOptions } from '../helpers/lipsync.js';
 import { sample, type Sample } from '../helpers/media.js';
@@ -24,12 +24,6 @@ const play = (url: string, files: readonly string[], more: Environment = {}): En
   ...more,
 });
 const once: Environment = { VIDEO_LOOP: 'false' };
-
-async function folderFor(t: TestContext): Promise<string> {
-  const { folder, remove } = await temporaryFolder();
-  t.after(remove);
-  return folder;
-}
 
 /** Files `1.<container>` ... of 3 s with three flashes and beeps each, in a folder of the test. */
 async function syncFiles(t: TestContext, recipes: readonly (SyncFileOptions & { container: string })[]) {

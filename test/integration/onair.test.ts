@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, test } from 'node:test';
-import { startAgent, type Environment, type StatusDocument } from '../helpers/agent.js';
+import { small, startAgent, type Environment, type StatusDocument } from '../helpers/agent.js';
 import { temporaryFolder } from '../helpers/command.js';
 import { flvTags, isPicture, isVideoKey } from '../helpers/flv.js';
 import { lipSync } from '../helpers/lipsync.js';
@@ -16,7 +16,6 @@ import { until } from '../helpers/feed.js';
 import { isAacHeader, isAvcHeader, isKeyframe, scriptTag, TagCutter, type Tag } from '../../agent/flv/tag.js';
 
 const test720: Environment = { VIDEO_SOURCE: 'test', AUDIO_SOURCE: 'test' };
-const small: Environment = { ...test720, VIDEO_WIDTH: '640', VIDEO_HEIGHT: '360', VIDEO_BITRATE_KBPS: '800' };
 const to = (nginx: Nginx, key = 'cam'): Environment => ({ STREAM_URL: nginx.url(), STREAM_KEY: key });
 
 /** Pictures that came from capture so far. */

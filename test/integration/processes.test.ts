@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
+import { startAbroad } from '../helpers/abroad.js';
 import { startAgent, type Agent, type Environment } from '../helpers/agent.js';
 import { until } from '../helpers/feed.js';
-import { available, makeNamespace } from '../helpers/namespace.js';
+import { available } from '../helpers/namespace.js';
 import { startNginx } from '../helpers/nginx.js';
 import { startRtmpServer } from '../helpers/rtmp-server.js';
 import { subscribe } from '../helpers/rtmp-client.js';
@@ -129,13 +130,8 @@ describe('stopped', () => {
 
   const skip = !available() && 'network namespaces cannot be made here';
   test('with a network that swallows everything it ends too', { skip }, async (t) => {
-    await using namespace = await makeNamespace(1);
-    const { host } = namespace.links[0]!;
-    await using server = await startRtmpServer({}, host);
-    await using agent = await startAgent(
-      { ...small, STREAM_URL: `rtmp://${host}:${server.port}/live`, STREAM_KEY: 'k' },
-      { prefix: namespace.prefix },
-    );
+    await using abroad = await startAbroad(small);
+    const { namespace, agent } = abroad;
     await live(agent);
     await namespace.blackHole();
     const { code, tookMs } = await agent.stop('SIGTERM');

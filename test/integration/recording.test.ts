@@ -2,23 +2,15 @@
 import assert from 'node:assert/strict';
 import { readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { describe, test, type TestContext } from 'node:test';
-import { startAgent, type Agent, type Environment, type StatusDocument } from '../helpers/agent.js';
-import { temporaryFolder } from '../helpers/command.js';
+import { describe, test } from 'node:test';
+import { small, startAgent, type Agent, type Environment, type StatusDocument } from '../helpers/agent.js';
+import { folderFor } from '../helpers/command.js';
 import { lipSync } from '../helpers/lipsync.js';
 import { startNginx } from '../helpers/nginx.js';
 import { startRtmpServer } from '../helpers/rtmp-server.js';
 import { analyse, type Analysis } from '../helpers/stream.js';
 
-const small: Environment = {
-  VIDEO_SOURCE: 'test',
-  AUDIO_SOURCE: 'test',
-  VIDEO_WIDTH: '640',
-  VIDEO_HEIGHT: '360',
-  VIDEO_BITRATE_KBPS: '800',
-  RECORDING_ENABLED: '1',
-  RECORDING_MIN_FREE_GB: '0.01',
-};
+const withRecording: Environment = { ...small, RECORDING_ENABLED: '1', RECORDING_MIN_FREE_GB: '0.01' };
 
 interface RecordingDocument {
   readonly state: string;
@@ -30,12 +22,6 @@ interface RecordingDocument {
 }
 const recordingOf = (status: StatusDocument): RecordingDocument | undefined =>
   status['recording'] as RecordingDocument | undefined;
-
-async function folderFor(t: TestContext): Promise<string> {
-  const { folder, remove } = await temporaryFolder();
-  t.after(remove);
-  return folder;
-}
 
 const recordings = async (folder: string): Promise<string[]> =>
   (await readdir(folder)).sort().map((name) => path.join(folder, name));
@@ -53,7 +39,7 @@ async function assertWhole(file: string): Promise<Analysis> {
 
 test('no server is configured: what is on the air is recorded, and the end is in order', async (t) => {
   const folder = await folderFor(t);
-  await using agent = await startAgent({ ...small, RECORDING_FOLDER: folder });
+  await using agent = await startAgent({ ...withRecording, RECORDING_FOLDER: folder });
   const status = await recorded(agent, 150);
   assert.deepEqual([status.wanted, status.actual, status.problems], ['on air', 'live', []]);
   assert.equal((await agent.stop()).code, 0);
@@ -73,7 +59,12 @@ test('no server is configured: what is on the air is recorded, and the end is in
 
 test('flash and beep stand together in it, also after a split', async (t) => {
   const folder = await folderFor(t);
-  const env = { ...small, VIDEO_TEST_PATTERN: 'sync', RECORDING_FOLDER: folder, RECORDING_SPLIT_MINUTES: '0.1' };
+  const env = {
+    ...withRecording,
+    VIDEO_TEST_PATTERN: 'sync',
+    RECORDING_FOLDER: folder,
+    RECORDING_SPLIT_MINUTES: '0.1',
+  };
   await using agent = await startAgent(env);
   await recorded(agent, 400);
   await agent.stop();
@@ -91,11 +82,11 @@ test('flash and beep stand together in it, also after a split', async (t) => {
 
 test('it goes where the data is unless told otherwise, and is off by default', async (t) => {
   const dataFolder = await folderFor(t);
-  await using agent = await startAgent(small, { dataFolder });
+  await using agent = await startAgent(withRecording, { dataFolder });
   const file = recordingOf(await recorded(agent, 30))?.file;
   assert.equal(path.dirname(file!), path.join(dataFolder, 'recordings'));
   await agent.stop();
-  await using other = await startAgent({ ...small, RECORDING_ENABLED: '0', MAKERCAST_SUPERVISED: '1' });
+  await using other = await startAgent({ ...withRecording, RECORDING_ENABLED: '0', MAKERCAST_SUPERVISED: '1' });
   const status = await other.status((each) => each.actual === 'idle');
   assert.equal(status['recording'], undefined);
   await other.stop();
@@ -105,7 +96,7 @@ test('the server is killed and comes back: the recording has no gap', async (t) 
   const folder = await folderFor(t);
   await using nginx = await startNginx();
   await using agent = await startAgent({
-    ...small,
+    ...withRecording,
     RECORDING_FOLDER: folder,
     STREAM_URL: nginx.url(),
     STREAM_KEY: 'cam',
@@ -130,7 +121,7 @@ test('the server is killed and comes back: the recording has no gap', async (t) 
 describe('killed in mid-recording', () => {
   test('delivery: up to the last complete fragment all plays, and the next file goes on', async (t) => {
     const folder = await folderFor(t);
-    await using agent = await startAgent({ ...small, RECORDING_FOLDER: folder });
+    await using agent = await startAgent({ ...withRecording, RECORDING_FOLDER: folder });
     const before = await recorded(agent, 100);
     process.kill((await agent.descendant('makercast-delivery')).pid, 'SIGKILL');
     const from = agent.log.items.length;
@@ -146,11 +137,11 @@ describe('killed in mid-recording', () => {
 
   test('the agent and all: so does what it left behind, and the next run has another number', async (t) => {
     const folder = await folderFor(t);
-    await using agent = await startAgent({ ...small, RECORDING_FOLDER: folder });
+    await using agent = await startAgent({ ...withRecording, RECORDING_FOLDER: folder });
     await recorded(agent, 100);
     await agent.stop('SIGKILL');
     await agent.gone();
-    await using next = await startAgent({ ...small, RECORDING_FOLDER: folder });
+    await using next = await startAgent({ ...withRecording, RECORDING_FOLDER: folder });
     await recorded(next, 30);
     await next.stop();
     const files = await recordings(folder);
@@ -203,7 +194,7 @@ test('a folder that cannot be written disturbs no server, and is in the status d
   await writeFile(path.join(folder, 'file'), '');
   await using server = await startRtmpServer();
   await using agent = await startAgent({
-    ...small,
+    ...withRecording,
     RECORDING_FOLDER: path.join(folder, 'file'),
     STREAM_URL: server.url(),
     STREAM_KEY: 'k',

@@ -1,10 +1,11 @@
 /** Outputs that come back: servers that hang, die, refuse or fall silent, and networks that swallow, break or change. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { startAbroad } from '../helpers/abroad.js';
 import { startAgent, type Agent, type Environment } from '../helpers/agent.js';
 import { until } from '../helpers/feed.js';
 import { isVideoKey } from '../helpers/flv.js';
-import { available, makeNamespace } from '../helpers/namespace.js';
+import { available } from '../helpers/namespace.js';
 import { startNginx } from '../helpers/nginx.js';
 import { subscribe } from '../helpers/rtmp-client.js';
 import { startRtmpServer, type RtmpServer } from '../helpers/rtmp-server.js';
@@ -159,28 +160,10 @@ describe('a scripted server', () => {
 });
 
 describe('a network', { skip }, () => {
-  /** An agent in a namespace of its own, live at a server outside. */
-  async function abroad() {
-    const namespace = await makeNamespace(1);
-    const server = await startRtmpServer({}, '0.0.0.0');
-    const url = `rtmp://${namespace.links[0]!.host}:${server.port}/live`;
-    const agent = await startAgent({ ...small, STREAM_URL: url, STREAM_KEY: 'k' }, { prefix: namespace.prefix });
-    await live(agent);
-    return {
-      namespace,
-      server,
-      agent,
-      async [Symbol.asyncDispose]() {
-        await agent[Symbol.asyncDispose]();
-        await server.stop();
-        await namespace.stop();
-      },
-    };
-  }
-
   test('that swallows everything, then not any more', async () => {
-    await using scene = await abroad();
-    const { namespace, server, agent } = scene;
+    await using abroad = await startAbroad(small);
+    const { namespace, server, agent } = abroad;
+    await live(agent);
     await namespace.blackHole();
     const failed = await agent.waitFor(({ event }) => event === 'output_failed', 60_000);
     assert.equal(failed['code'], 'output_stalled');
@@ -191,8 +174,9 @@ describe('a network', { skip }, () => {
   });
 
   test('that is cut while it stays live: the link is back before it is given up, or a new connection is made', async () => {
-    await using scene = await abroad();
-    const { namespace, server, agent } = scene;
+    await using abroad = await startAbroad(small);
+    const { namespace, server, agent } = abroad;
+    await live(agent);
     await namespace.cut();
     await agent.status(({ outputs }) => outputs['main']?.state === 'stalled', 30_000);
     const before = server.publishes.items.at(-1)!;
@@ -209,8 +193,9 @@ describe('a network', { skip }, () => {
   });
 
   test('that is away for long: tried at once when it is back, however seldom it was tried before', async () => {
-    await using scene = await abroad();
-    const { namespace, server, agent } = scene;
+    await using abroad = await startAbroad(small);
+    const { namespace, server, agent } = abroad;
+    await live(agent);
     await namespace.cut();
     const cut = agent.log.items.length;
     await agent.waitFor(({ event }) => event === 'output_failed', 60_000);

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { chmod, copyFile, mkdir, readdir, readFile, rename, stat, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { describe, test, type TestContext } from 'node:test';
+import { describe, test } from 'node:test';
 import { runAgent, startAgent, type Agent, type Environment } from '../helpers/agent.js';
-import { run, temporaryFolder } from '../helpers/command.js';
+import { folderFor, run } from '../helpers/command.js';
 import { isPicture } from '../helpers/flv.js';
 import { sample } from '../helpers/media.js';
 import { startRtmpServer } from '../helpers/rtmp-server.js';
@@ -20,12 +20,6 @@ const secret = 'geheim-4711';
 const supervised: Environment = { MAKERCAST_SUPERVISED: '1' };
 /** Root without the right to read what its owner may not read: file permissions count for it too. */
 const asOrdinary = ['setpriv', '--bounding-set=-dac_override,-dac_read_search', '--'];
-
-async function folderFor(t: TestContext): Promise<string> {
-  const { folder, remove } = await temporaryFolder();
-  t.after(remove);
-  return folder;
-}
 
 /** In one step, as a careful editor does, so that no half of it is ever read. */
 async function write(folder: string, text: string | object): Promise<void> {

@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { startAgent, type Environment, type StatusDocument } from '../helpers/agent.js';
-import { temporaryFolder } from '../helpers/command.js';
+import { folderFor } from '../helpers/command.js';
 import { startNginx } from '../helpers/nginx.js';
 import { subscribe } from '../helpers/rtmp-client.js';
 import { decodeSound, dominantHertz, isSilent, part } from '../helpers/sound.js';
@@ -48,9 +48,9 @@ const measuredMs = 4000;
 /** Pictures in that time at 25 a second. */
 const measured = 100;
 
-test(`the picture goes to the slate and back ${replans} times: one session, times that never step back and stay true`, async () => {
+test(`the picture goes to the slate and back ${replans} times: one session, times that never step back and stay true`, async (t) => {
   await using nginx = await startNginx({ record: true });
-  const { folder, remove } = await temporaryFolder();
+  const folder = await folderFor(t);
   const file = path.join(folder, 'makercast.yml');
   const show = (source: string): Promise<void> =>
     writeFile(file, JSON.stringify({ video: { source, testPattern: 'ball' }, audio: { source: 'test' } }));
@@ -93,5 +93,4 @@ test(`the picture goes to the slate and back ${replans} times: one session, time
   assert.ok(video!.monotonic && audio!.monotonic);
   const sound = await decodeSound(recording!);
   assert.equal(Math.round(dominantHertz(part(sound, 0.2, 0.8)) / 10), 44, 'the tone goes through');
-  await remove();
 });

@@ -1,11 +1,11 @@
 /** A network that becomes too slow for what is sent, and fast again: the server stays close behind, and the bitrate comes back. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { startAgent, type Agent, type StatusDocument } from '../helpers/agent.js';
-import { isPicture, isVideoKey, type ArrivedTag } from '../helpers/flv.js';
+import { startAbroad, type Abroad } from '../helpers/abroad.js';
+import type { Agent, Environment, StatusDocument } from '../helpers/agent.js';
+import { isPicture, isVideoKey, lags, type ArrivedTag } from '../helpers/flv.js';
 import { sample } from '../helpers/media.js';
-import { available, makeNamespace } from '../helpers/namespace.js';
-import { startRtmpServer } from '../helpers/rtmp-server.js';
+import { available } from '../helpers/namespace.js';
 
 const skip = available() || process.env['CI'] ? false : 'network namespaces cannot be made here';
 const fullKbps = 2500;
@@ -14,47 +14,25 @@ const throttledMs = 45_000;
 /** What the encoder and the links need to come to rest; the goal is 10 s, the rest is for a busy machine. */
 const settleMs = 15_000;
 
-/** How much later than the earliest of them each tag came, by its own time: what waits on the way. */
-function lags(tags: readonly ArrivedTag[]): { readonly at: number; readonly ms: number }[] {
-  const late = tags.filter(({ type }) => type === 9).map(({ at, timestamp }) => ({ at, ms: at - timestamp }));
-  const least = Math.min(...late.map(({ ms }) => ms));
-  return late.map(({ at, ms }) => ({ at, ms: ms - least }));
-}
-
 const kbps = (status: StatusDocument): number => (status['video'] as { bitrateKbps: number }).bitrateKbps;
 const output = (status: StatusDocument) =>
   status.outputs['main'] as unknown as { state: string; deliveredKbps: number; queuedMs: number; connects: number };
 
 /** An agent in a namespace that sends 2.5 Mbit/s of a noisy picture to a server outside. */
-async function scene(env: Readonly<Record<string, string>> = {}) {
-  const namespace = await makeNamespace(1);
-  const server = await startRtmpServer({}, '0.0.0.0');
-  const agent = await startAgent(
-    {
-      VIDEO_SOURCE: 'file',
-      VIDEO_FILES: await sample('h264-bframes.mp4'),
-      VIDEO_ENCODER: 'x264enc',
-      VIDEO_WIDTH: '640',
-      VIDEO_HEIGHT: '360',
-      VIDEO_FPS: '30',
-      VIDEO_BITRATE_KBPS: String(fullKbps),
-      STREAM_URL: `rtmp://${namespace.links[0]!.host}:${server.port}/live`,
-      STREAM_KEY: 'k',
-      ...env,
-    },
-    { prefix: namespace.prefix },
-  );
-  await agent.status((status) => status.actual === 'live' && output(status).deliveredKbps > 0.8 * fullKbps, 60_000);
-  return {
-    namespace,
-    server,
-    agent,
-    async [Symbol.asyncDispose]() {
-      await agent[Symbol.asyncDispose]();
-      await server.stop();
-      await namespace.stop();
-    },
-  };
+async function scene(env: Environment = {}): Promise<Abroad> {
+  const abroad = await startAbroad({
+    VIDEO_SOURCE: 'file',
+    VIDEO_FILES: await sample('h264-bframes.mp4'),
+    VIDEO_ENCODER: 'x264enc',
+    VIDEO_WIDTH: '640',
+    VIDEO_HEIGHT: '360',
+    VIDEO_FPS: '30',
+    VIDEO_BITRATE_KBPS: String(fullKbps),
+    ...env,
+  });
+  const enough = 0.8 * fullKbps;
+  await abroad.agent.status((status) => status.actual === 'live' && output(status).deliveredKbps > enough, 60_000);
+  return abroad;
 }
 
 async function forMs(agent: Agent, ms: number): Promise<void> {

@@ -12,25 +12,11 @@ import { factsFor } from '../../agent/machine/facts.js';
 import { Storage } from '../../agent/machine/storage.js';
 import { Broadcast } from '../../agent/supervisor/broadcast.js';
 import { Intent } from '../../agent/supervisor/intent.js';
-import { startAgent, type Environment } from '../helpers/agent.js';
-import { temporaryFolder } from '../helpers/command.js';
+import { small, startAgent } from '../helpers/agent.js';
+import { folderFor } from '../helpers/command.js';
 import { cuttableDisk, noCuttableDisk } from '../helpers/disk.js';
 import { until } from '../helpers/feed.js';
 import { startRtmpServer, type RtmpServer } from '../helpers/rtmp-server.js';
-
-const small: Environment = {
-  VIDEO_SOURCE: 'test',
-  AUDIO_SOURCE: 'test',
-  VIDEO_WIDTH: '640',
-  VIDEO_HEIGHT: '360',
-  VIDEO_BITRATE_KBPS: '800',
-};
-
-async function folderFor(t: TestContext): Promise<string> {
-  const { folder, remove } = await temporaryFolder();
-  t.after(remove);
-  return folder;
-}
 
 /** A broadcast inside this process, with children of its own and its state in `folder`; ended with the test. */
 function broadcastIn(t: TestContext, folder: string, server: RtmpServer): { broadcast: Broadcast; faults: Fault[] } {

@@ -1,12 +1,12 @@
 /** States in the data folder: whole or set aside, never fatal. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { Fault } from '../../agent/errors.js';
 import { dataFolder, Storage } from '../../agent/machine/storage.js';
+import { folderFor } from '../helpers/command.js';
 import { cuttableDisk, noCuttableDisk } from '../helpers/disk.js';
 
 interface State {
@@ -15,8 +15,7 @@ interface State {
 const isState = (value: unknown): value is State => typeof (value as State | null)?.count === 'number';
 
 async function store(t: TestContext): Promise<{ folder: string; faults: Fault[]; storage: () => Storage }> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'makercast-state-'));
-  t.after(() => rm(folder, { recursive: true, force: true }));
+  const folder = await folderFor(t);
   const faults: Fault[] = [];
   return { folder, faults, storage: () => new Storage(path.join(folder, 'data'), (fault) => faults.push(fault)) };
 }

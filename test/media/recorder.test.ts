@@ -11,7 +11,7 @@ import { Recorder } from '../../agent/media/delivery/recording/recorder.js';
 import { Shelf } from '../../agent/media/delivery/recording/shelf.js';
 import type { RecordingStatus, WantedRecording } from '../../agent/media/messages.js';
 import { Muxer } from '../../agent/mp4/muxer.js';
-import { run, temporaryFolder } from '../helpers/command.js';
+import { folderFor, run } from '../helpers/command.js';
 import { cuttableDisk, noCuttableDisk, noDisks, smallDisk } from '../helpers/disk.js';
 import { until } from '../helpers/feed.js';
 import { sample } from '../helpers/media.js';
@@ -32,12 +32,6 @@ async function streamTags(t: TestContext): Promise<Tag[]> {
   const pieces = [...new TagCutter().push(await readFile(file))];
   kept = pieces.flatMap((piece) => (piece.begin || piece.tag[0] === 18 ? [] : [piece.tag]));
   return kept;
-}
-
-async function folderFor(t: TestContext): Promise<string> {
-  const { folder, remove } = await temporaryFolder();
-  t.after(remove);
-  return folder;
 }
 
 const generous = { maxFileMs: 600_000, quotaBytes: 1e12, minFreeBytes: 0 };

@@ -6,7 +6,7 @@ import { describe, test, type TestContext } from 'node:test';
 import { TagCutter, timestampOf, type Tag } from '../../agent/flv/tag.js';
 import { hide } from '../../agent/mp4/fragment.js';
 import { Muxer, type Fragment } from '../../agent/mp4/muxer.js';
-import { run, temporaryFolder } from '../helpers/command.js';
+import { folderFor, run } from '../helpers/command.js';
 import { sample, type Sample } from '../helpers/media.js';
 import { packets, topBoxes } from '../helpers/mp4.js';
 import { analyse } from '../helpers/stream.js';
@@ -14,12 +14,6 @@ import { aacHeader, avcHeader, picture, sound } from '../helpers/tags.js';
 
 const born = Date.UTC(2026, 4, 3, 2, 1, 0);
 const endless = Number.MAX_SAFE_INTEGER;
-
-async function folderFor(t: TestContext): Promise<string> {
-  const { folder, remove } = await temporaryFolder();
-  t.after(remove);
-  return folder;
-}
 
 /** A sample as FLV, made by ffmpeg: the path of the file, and its tags. */
 async function flv(t: TestContext, name: Sample): Promise<{ file: string; tags: Tag[]; folder: string }> {

@@ -42,6 +42,7 @@ const cases: Readonly<Record<string, readonly [Wish, Facts]>> = {
   'zero-w-picam-legacy': [wish(), { ...zeroW, cameras: [piCam] }],
   'zero-w-c920-passthrough': [wish(), { ...zeroW, cameras: [c920], microphones: [c920Microphone] }],
   'zero-w-c270-480p': [wish(), { ...zeroW, cameras: [c270], microphones: [c270Microphone] }],
+  'zero-w-c270-10fps': [wish({ fps: 10 }), { ...zeroW, cameras: [c270], microphones: [c270Microphone] }],
   'zero-2-w-picam-libcamera': [wish(), { ...zero2W, cameras: [imx219] }],
   'pi3-picam-legacy': [wish(), { ...pi3, cameras: [piCam] }],
   'pi3-picam-usb-audio': [wish({}, { gainDb: 6 }), { ...pi3, cameras: [piCam], microphones: [usbAudio] }],

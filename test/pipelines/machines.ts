@@ -50,7 +50,7 @@ export const debian: readonly string[] = [
   'x264enc',
 ];
 
-export const software: readonly Encoder[] = [
+const software: readonly Encoder[] = [
   { element: 'x264enc', hardware: false, works: true },
   { element: 'openh264enc', hardware: false, works: true },
 ];

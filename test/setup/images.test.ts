@@ -6,13 +6,13 @@ import path from 'node:path';
 import { describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { parse } from 'yaml';
-import { freePorts, run, temporaryFolder } from '../helpers/command.js';
+import { folderFor, freePorts, run } from '../helpers/command.js';
 import { until } from '../helpers/feed.js';
 import { available } from '../helpers/namespace.js';
-import { processInfo } from '../helpers/processes.js';
+import { processInfo, type ProcessInfo } from '../helpers/processes.js';
 import { root } from '../helpers/root.js';
 import { balenaProblems } from './compose.js';
-import { startContainer } from './container.js';
+import { startContainer, type Container } from './container.js';
 
 const read = (file: string): string => readFileSync(path.join(root, file), 'utf8');
 const version = (JSON.parse(read('package.json')) as { version: string }).version;
@@ -199,6 +199,13 @@ describe('Dockerfiles', () => {
     });
   }
 
+  test('balena-sdk, 90 MB for an admin’s machine, is nowhere in what the images are built from', () => {
+    for (const file of ['package.json', 'package-lock.json', '.dockerignore', ...dockerfiles]) {
+      assert.doesNotMatch(read(file), /balena-sdk|setup\/fleet|\.cache/, file);
+    }
+    assert.match(read('setup/fleet/package.json'), /"balena-sdk": "\d+\.\d+\.\d+"/);
+  });
+
   test('Dockerfile.template installs every package that a run needs', async () => {
     const { packages } = (await import(pathToFileURL(path.join(root, 'setup/packages.mjs')).href)) as {
       packages: Record<string, Record<string, string>>;
@@ -261,160 +268,133 @@ describe('the entrypoint', { skip: !available() && 'namespaces can be made by ro
     };
   };
 
-  test('drops root for good, prepares /data and the lock folder, and passes SIGTERM on', async () => {
-    const { folder, remove } = await temporaryFolder();
+  /** A container with `data` in `folder` as its /data. */
+  const started = async (
+    folder: string,
+    { privileged = false, env }: { privileged?: boolean; env?: Record<string, string> } = {},
+  ): Promise<Container> =>
+    startContainer(folder, { privileged, data: path.join(folder, 'data'), env: env ?? (await environment()) });
+
+  const mainOf = ({ agent, first }: Container): ProcessInfo => {
+    const main = agent.processes().find((item) => item.command.startsWith('makercast') && item.parent === first);
+    assert.ok(main, 'the agent is a child of the init');
+    return main;
+  };
+
+  test('drops root for good, prepares /data and the lock folder, and passes SIGTERM on', async (t) => {
+    const folder = await folderFor(t);
     const data = path.join(folder, 'data');
-    try {
-      await mkdir(data);
-      await writeFile(path.join(data, 'makercast.yml'), 'video:\n  width: 640\n  height: 480\n');
-      const container = await startContainer(folder, { privileged: false, data, env: await environment() });
-      await using agent = container.agent;
-      const line = await agent.status((status) => status.outputs['main'] !== undefined);
-      assert.match(JSON.stringify(line), /640/, 'settings are read from /data/makercast.yml');
+    await mkdir(data);
+    await writeFile(path.join(data, 'makercast.yml'), 'video:\n  width: 640\n  height: 480\n');
+    const container = await started(folder);
+    await using agent = container.agent;
+    const { video } = await agent.status((status) => status['video'] !== undefined);
+    assert.match(JSON.stringify(video), /640/, 'settings are read from /data/makercast.yml');
 
-      const main = agent
-        .processes()
-        .find((item) => item.command.startsWith('makercast') && item.parent === container.first);
-      assert.ok(main, 'the agent is a child of the init');
-      const capture = await agent.descendant('capture');
-      for (const pid of [container.first, main.pid, capture.pid]) {
-        assert.equal(field(pid, 'Uid'), Array(4).fill(uid).join('\t'));
-        assert.equal(field(pid, 'Gid'), Array(4).fill(uid).join('\t'));
-        for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb']) {
-          assert.match(field(pid, set), /^0+$/, `${set} of ${pid}`);
-        }
-        assert.equal(field(pid, 'NoNewPrivs'), '1');
+    const main = mainOf(container);
+    const capture = await agent.descendant('capture');
+    for (const pid of [container.first, main.pid, capture.pid]) {
+      assert.equal(field(pid, 'Uid'), Array(4).fill(uid).join('\t'));
+      assert.equal(field(pid, 'Gid'), Array(4).fill(uid).join('\t'));
+      for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb']) {
+        assert.match(field(pid, set), /^0+$/, `${set} of ${pid}`);
       }
-      // No shell in between: the first process is the init itself.
-      assert.match(processInfo(container.first)!.command, /^tini -- node /);
-      // balenaOS numbers audio 29 and video 44; gpio is the image's.
-      const groups = field(main.pid, 'Groups').split(' ');
-      for (const group of ['29', '44', '997']) assert.ok(groups.includes(group), `group ${group} of ${groups.join()}`);
-      assert.ok(!groups.includes('0'));
-
-      for (const kept of [data, path.join(data, 'cache'), path.join(data, 'settings.json')]) {
-        assert.equal((await stat(kept)).uid, uid, kept);
-      }
-      const lock = await container.exec('stat', '-c', '%u', '/tmp/balena');
-      assert.equal(lock.stdout.toString().trim(), String(uid));
-      const left = await container.exec('ls', '/tmp');
-      assert.doesNotMatch(left.stdout.toString(), /makercast-run-1-left/);
-
-      process.kill(container.first, 'SIGTERM');
-      const { code } = await agent.end();
-      assert.equal(code, 0);
-      await agent.gone();
-    } finally {
-      await remove();
+      assert.equal(field(pid, 'NoNewPrivs'), '1');
     }
+    // No shell in between: the first process is the init itself.
+    assert.match(processInfo(container.first)!.command, /^tini -- node /);
+    // balenaOS numbers audio 29 and video 44; gpio is the image's.
+    const groups = field(main.pid, 'Groups').split(' ');
+    for (const group of ['29', '44', '997']) assert.ok(groups.includes(group), `group ${group} of ${groups.join()}`);
+    assert.ok(!groups.includes('0'));
+
+    for (const kept of [data, path.join(data, 'cache'), path.join(data, 'settings.json')]) {
+      assert.equal((await stat(kept)).uid, uid, kept);
+    }
+    const lock = await container.exec('stat', '-c', '%u', '/tmp/balena');
+    assert.equal(lock.stdout.toString().trim(), String(uid));
+    const left = await container.exec('ls', '/tmp');
+    assert.doesNotMatch(left.stdout.toString(), /makercast-run-1-left/);
+
+    process.kill(container.first, 'SIGTERM');
+    const { code } = await agent.end();
+    assert.equal(code, 0);
+    await agent.gone();
   });
 
-  test('a second container goes on with what the first has kept, and another user cannot read it', async () => {
-    const { folder, remove } = await temporaryFolder();
+  test('a second container goes on with what the first has kept, and another user cannot read it', async (t) => {
+    const folder = await folderFor(t);
     const data = path.join(folder, 'data');
-    try {
-      const env = await environment();
-      {
-        const { agent, first } = await startContainer(folder, { privileged: false, data, env });
-        await using first_ = agent;
-        await first_.status();
-        process.kill(first, 'SIGTERM');
-        await agent.end();
-      }
-      const before = await readFile(path.join(data, 'settings.json'), 'utf8');
-      assert.equal((await stat(path.join(data, 'settings.json'))).mode & 0o077, 0);
-      // A setting that is not valid does not end a supervised agent: it falls back to what the volume holds.
-      const { agent, first } = await startContainer(folder, {
-        privileged: false,
-        data,
-        env: { ...env, VIDEO_WIDTH: 'wide' },
-      });
-      await using second = agent;
-      const status = await second.status(({ actual }) => actual === 'degraded');
-      assert.match(JSON.stringify(status.problems), /wide|VIDEO_WIDTH/);
-      assert.equal(await readFile(path.join(data, 'settings.json'), 'utf8'), before);
-      process.kill(first, 'SIGTERM');
-      assert.equal((await second.end()).code, 0);
-    } finally {
-      await remove();
-    }
-  });
-
-  test('the health check tells an agent that works from one that stands still', async () => {
-    const { folder, remove } = await temporaryFolder();
-    try {
-      const data = path.join(folder, 'data');
-      const { agent, first, exec } = await startContainer(folder, {
-        privileged: false,
-        data,
-        env: await environment(),
-      });
-      await using running = agent;
-      await running.status();
-      const well = await exec('/usr/local/bin/makercast-health');
-      assert.equal(well.code, 0, well.stdout.toString());
-      const main = running.processes().find((item) => item.command.startsWith('makercast') && item.parent === first)!;
-      process.kill(main.pid, 'SIGSTOP');
-      const stuck = await exec('/usr/local/bin/makercast-health');
-      assert.equal(stuck.code, 1);
-      assert.match(stuck.stdout.toString(), /not moved/);
-      process.kill(main.pid, 'SIGCONT');
-      process.kill(first, 'SIGTERM');
-      await running.end();
-    } finally {
-      await remove();
-    }
-  });
-
-  test('a command run in the container drops root as well', async () => {
-    const { folder, remove } = await temporaryFolder();
-    try {
-      const data = path.join(folder, 'data');
-      const { agent, first, exec } = await startContainer(folder, {
-        privileged: false,
-        data,
-        env: await environment(),
-      });
-      await using running = agent;
-      await running.status();
-      const help = await exec('/usr/local/bin/makercast', 'help');
-      assert.equal(help.code, 0, help.stderr);
-      assert.match(help.stdout.toString(), /^Usage: makercast/);
-      const probe = await exec('env', 'MAKERCAST_DATA=/data', '/usr/local/bin/makercast', 'probe');
-      assert.equal(probe.code, 0, probe.stderr);
-      // What it may have cached is not root's, or the agent could not read it.
-      const foreign = await exec('find', '/data', '!', '-user', String(uid));
-      assert.equal(foreign.stdout.toString(), '');
-      process.kill(first, 'SIGTERM');
-      await running.end();
-    } finally {
-      await remove();
-    }
-  });
-
-  test('privileged: the kernel’s devices, udev, and pins that the agent may open', async () => {
-    const { folder, remove } = await temporaryFolder();
-    try {
-      const data = path.join(folder, 'data');
-      const container = await startContainer(folder, { privileged: true, data, env: await environment() });
+    const env = await environment();
+    {
+      const container = await started(folder, { env });
       await using agent = container.agent;
       await agent.status();
-      const mounts = (await container.exec('cat', '/proc/mounts')).stdout.toString();
-      if (agent.stderr.includes('no devtmpfs')) assert.doesNotMatch(mounts, / \/dev devtmpfs /);
-      else assert.match(mounts, / \/dev devtmpfs /);
-      for (const kept of ['/dev/pts devpts', '/dev/shm tmpfs']) assert.ok(mounts.includes(` ${kept} `), kept);
-      await until(() => agent.processes().some(({ command }) => command.includes('udevd')), 5000, 'udevd');
-      const pins = await container.exec('stat', '-c', '%g %a', '/sys/class/gpio/export', '/sys/class/gpio/unexport');
-      assert.deepEqual(pins.stdout.toString().trim().split('\n'), ['997 664', '997 664']);
-      const main = agent
-        .processes()
-        .find((item) => item.command.startsWith('makercast') && item.parent === container.first)!;
-      assert.match(field(main.pid, 'CapBnd'), /^0+$/);
       process.kill(container.first, 'SIGTERM');
-      assert.equal((await agent.end()).code, 0);
-      await agent.gone();
-    } finally {
-      await remove();
+      await agent.end();
     }
+    const before = await readFile(path.join(data, 'settings.json'), 'utf8');
+    assert.equal((await stat(path.join(data, 'settings.json'))).mode & 0o077, 0);
+    // A setting that is not valid does not end a supervised agent: it falls back to what the volume holds.
+    const container = await started(folder, { env: { ...env, VIDEO_WIDTH: 'wide' } });
+    await using agent = container.agent;
+    const status = await agent.status(({ actual }) => actual === 'degraded');
+    assert.match(JSON.stringify(status.problems), /wide|VIDEO_WIDTH/);
+    assert.equal(await readFile(path.join(data, 'settings.json'), 'utf8'), before);
+    process.kill(container.first, 'SIGTERM');
+    assert.equal((await agent.end()).code, 0);
+  });
+
+  test('the health check tells an agent that works from one that stands still', async (t) => {
+    const folder = await folderFor(t);
+    const container = await started(folder);
+    await using agent = container.agent;
+    await agent.status();
+    const well = await container.exec('/usr/local/bin/makercast-health');
+    assert.equal(well.code, 0, well.stdout.toString());
+    const main = mainOf(container);
+    process.kill(main.pid, 'SIGSTOP');
+    const stuck = await container.exec('/usr/local/bin/makercast-health');
+    assert.equal(stuck.code, 1);
+    assert.match(stuck.stdout.toString(), /not moved/);
+    process.kill(main.pid, 'SIGCONT');
+    process.kill(container.first, 'SIGTERM');
+    await agent.end();
+  });
+
+  test('a command run in the container drops root as well', async (t) => {
+    const folder = await folderFor(t);
+    const container = await started(folder);
+    await using agent = container.agent;
+    await agent.status();
+    const help = await container.exec('/usr/local/bin/makercast', 'help');
+    assert.equal(help.code, 0, help.stderr);
+    assert.match(help.stdout.toString(), /^Usage: makercast/);
+    const probe = await container.exec('env', 'MAKERCAST_DATA=/data', '/usr/local/bin/makercast', 'probe');
+    assert.equal(probe.code, 0, probe.stderr);
+    // What it may have cached is not root's, or the agent could not read it.
+    const foreign = await container.exec('find', '/data', '!', '-user', String(uid));
+    assert.equal(foreign.stdout.toString(), '');
+    process.kill(container.first, 'SIGTERM');
+    await agent.end();
+  });
+
+  test('privileged: the kernel’s devices, udev, and pins that the agent may open', async (t) => {
+    const folder = await folderFor(t);
+    const container = await started(folder, { privileged: true });
+    await using agent = container.agent;
+    await agent.status();
+    const mounts = (await container.exec('cat', '/proc/mounts')).stdout.toString();
+    if (agent.stderr.includes('no devtmpfs')) assert.doesNotMatch(mounts, / \/dev devtmpfs /);
+    else assert.match(mounts, / \/dev devtmpfs /);
+    for (const kept of ['/dev/pts devpts', '/dev/shm tmpfs']) assert.ok(mounts.includes(` ${kept} `), kept);
+    await until(() => agent.processes().some(({ command }) => command.includes('udevd')), 5000, 'udevd');
+    const pins = await container.exec('stat', '-c', '%g %a', '/sys/class/gpio/export', '/sys/class/gpio/unexport');
+    assert.deepEqual(pins.stdout.toString().trim().split('\n'), ['997 664', '997 664']);
+    const main = mainOf(container);
+    assert.match(field(main.pid, 'CapBnd'), /^0+$/);
+    process.kill(container.first, 'SIGTERM');
+    assert.equal((await agent.end()).code, 0);
+    await agent.gone();
   });
 });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { chmod, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { run, temporaryFolder, type CommandResult } from '../helpers/command.js';
+import { folderFor, run, type CommandResult } from '../helpers/command.js';
 import { root } from '../helpers/root.js';
 
 const isRoot = process.getuid?.() === 0;
@@ -15,12 +15,12 @@ interface Missing {
   readonly modules: boolean;
   readonly native: boolean;
   readonly build: boolean;
+  readonly fleet: boolean;
 }
 
 /** A checkout as a finished set-up leaves it, but with an agent that only prints its arguments. Its path has a space. */
 async function checkout(t: TestContext): Promise<string> {
-  const { folder, remove } = await temporaryFolder();
-  t.after(remove);
+  const folder = await folderFor(t);
   await chmod(folder, 0o755);
   const copy = path.join(folder, 'my makercast');
   for (const name of ['setup', 'bin', 'package.json', 'package-lock.json', 'tsconfig.json']) {
@@ -44,8 +44,8 @@ async function evaluate(copy: string, script: string): Promise<string> {
   return (await run(process.execPath, ['--input-type=module', '--eval', script], { cwd: copy })).stdout.toString();
 }
 
-async function missing(copy: string): Promise<Missing> {
-  const script = `const r = await import('./setup/ready.mjs'); console.log(JSON.stringify(r.missing(${wanted})));`;
+async function missing(copy: string, what = wanted): Promise<Missing> {
+  const script = `const r = await import('./setup/ready.mjs'); console.log(JSON.stringify(r.missing(${what})));`;
   return JSON.parse(await evaluate(copy, script)) as Missing;
 }
 
@@ -74,7 +74,7 @@ test('a second start spawns nothing, writes nothing, says nothing, and hands the
 
 test('what changed is what is done again', async (t) => {
   const copy = await checkout(t);
-  const none: Missing = { packages: [], modules: false, native: false, build: false };
+  const none: Missing = { packages: [], modules: false, native: false, build: false, fleet: false };
   assert.deepEqual(await missing(copy), none);
 
   await t.test('a new source file: compile', async () => {
@@ -94,6 +94,21 @@ test('what changed is what is done again', async (t) => {
     await rm(path.join(copy, 'patches/x.patch'));
     assert.deepEqual(await missing(copy), none);
   });
+  await t.test(
+    'the fleet tool: balena-sdk too, which nothing else installs; a new lock file of its own: again',
+    async () => {
+      const fleet = `{ packages: [], native: false, build: 'start', fleet: true }`;
+      const stamped = `const s = await import('./setup/stamps.mjs');
+      s.writeStamp(process.cwd(), 'fleet', { fleet: s.fleetPrint(process.cwd()) });`;
+      assert.deepEqual(await missing(copy, fleet), { ...none, fleet: true });
+      await evaluate(copy, stamped);
+      assert.deepEqual(await missing(copy, fleet), none);
+      const file = path.join(copy, 'setup/fleet/package-lock.json');
+      await writeFile(file, `${await readFile(file, 'utf8')}\n`);
+      assert.deepEqual(await missing(copy, fleet), { ...none, fleet: true });
+      assert.deepEqual(await missing(copy), none);
+    },
+  );
   await t.test('another Node ABI: compile the binding, and no more', async () => {
     const file = path.join(copy, 'node_modules/.makercast.json');
     const stamp = await readFile(file, 'utf8');

@@ -30,7 +30,7 @@ const start = (nginx: Nginx): Promise<Agent> =>
       VIDEO_SOURCE: byId,
       VIDEO_WIDTH: '320',
       VIDEO_HEIGHT: '240',
-      VIDEO_FPS: '10',
+      VIDEO_FPS: '5',
       VIDEO_BITRATE_KBPS: '500',
       VIDEO_ENCODER: 'x264enc',
     },

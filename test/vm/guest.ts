@@ -1,9 +1,7 @@
 /** The virtual machine in which the tests of this folder run, and what they ask of its kernel. */
 import { readFileSync } from 'node:fs';
-import path from 'node:path';
-import type { Agent, Environment, StatusDocument } from '../helpers/agent.js';
+import type { Environment } from '../helpers/agent.js';
 import { run } from '../helpers/command.js';
-import type { Nginx } from '../helpers/nginx.js';
 
 /** Throws outside of the bench's guest: these tests load drivers and take devices away, which is nothing for a machine in use. */
 export function mustBeGuest(): void {
@@ -31,19 +29,3 @@ export const small: Environment = {
   VIDEO_KEYFRAME_SECONDS: '1',
   VIDEO_ENCODER: 'x264enc',
 };
-
-/** Waits until so many pictures have gone out. */
-export async function framesAbove(agent: Agent, count: number): Promise<StatusDocument> {
-  return agent.status(
-    (status) => ((status['hub'] as { frames: number } | undefined)?.frames ?? 0) > count,
-    (20 + count / 5) * 1000,
-  );
-}
-
-/** The recording of stream `name` at nginx, once its publisher has gone. */
-export async function recorded(nginx: Nginx, name: string): Promise<string> {
-  await nginx.waitForCall('record_done', { name });
-  const file = (await nginx.recordings()).findLast((each) => path.basename(each).startsWith(name));
-  if (file === undefined) throw new Error(`no recording of ${name}`);
-  return file;
-}

@@ -1,12 +1,14 @@
-/** A sound card that has only an odd rate (snd-aloop): what it really has is found out, and the stream has the rate that is wanted. */
+/** A sound card (snd-aloop) with an odd rate, and one whose clock is wrong: the stream has the rate that is wanted, and stays with the picture. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { runAgent, startAgent } from '../helpers/agent.js';
-import { startNginx } from '../helpers/nginx.js';
+import { beeps } from '../helpers/lipsync.js';
+import { startNginx, type Nginx } from '../helpers/nginx.js';
 import { decodeSound, loudnessDb, part, toneDb } from '../helpers/sound.js';
 import { analyse } from '../helpers/stream.js';
 import { Loopback } from './devices/loopback.js';
-import { framesAbove, mustBeGuest, recorded, small } from './guest.js';
+import { mustBeGuest, small } from './guest.js';
+import { recording } from './recording.js';
 
 mustBeGuest();
 
@@ -17,40 +19,64 @@ interface Probe {
   readonly microphones: readonly { id: string; device: number; rates: unknown; channels: readonly number[] }[];
 }
 
-/** Rates of webcams and cheap adaptors, none of which is one of a broadcast; and what comes out of each is a tone. */
-for (const { rate, wanted } of [
-  { rate: 22_050, wanted: 48_000 },
-  { rate: 16_000, wanted: 44_100 },
-]) {
-  test(`a card of ${rate} Hz, mono, in a broadcast of ${wanted} Hz, stereo`, async () => {
-    await using card = await Loopback.start();
-    await card.play(hertz, rate);
-    const { microphones } = JSON.parse((await runAgent(['probe', '--json'])).stdout) as Probe;
-    const found = microphones.find(({ id, device }) => id === card.id && device === 0);
-    assert.deepEqual([found?.rates, found?.channels], [[rate], [1]]);
-
-    await using nginx = await startNginx({ record: true });
-    await using agent = await startAgent({
-      ...small,
-      STREAM_URL: nginx.url(),
-      STREAM_KEY: 'cam',
-      VIDEO_SOURCE: 'test',
-      VIDEO_TEST_PATTERN: 'ball',
-      AUDIO_SOURCE: card.id,
-      AUDIO_RATE: String(wanted),
-    });
-    await framesAbove(agent, 60);
-    await agent.stop();
-    const file = await recorded(nginx, 'cam');
-    const { audio } = await analyse(file);
-    assert.deepEqual([audio!.codec, audio!.rate, audio!.channels], ['aac', wanted, 2]);
-    assert.ok(audio!.monotonic);
-    const sound = await decodeSound(file);
-    // The tone is all that is to be heard; a moment may be lost where the processor is emulated.
-    const halves = Array.from({ length: Math.floor(sound.samples.length / sound.rate) * 2 - 1 }, (_, index) =>
-      part(sound, index / 2, (index + 1) / 2),
-    );
-    const clear = halves.filter((half) => loudnessDb(half) > -15 && toneDb(half, hertz) > loudnessDb(half) - 1);
-    assert.ok(clear.length > halves.length / 2, `${clear.length} of ${halves.length} half seconds are the tone`);
+/** Streams the card's sound with a small picture until so many pictures have come, and answers with the recording. */
+async function heard(card: Loopback, nginx: Nginx, rate: number, pictures: number): Promise<string> {
+  await using agent = await startAgent({
+    ...small,
+    STREAM_URL: nginx.url(),
+    STREAM_KEY: 'onair',
+    VIDEO_SOURCE: 'test',
+    VIDEO_TEST_PATTERN: 'ball',
+    AUDIO_SOURCE: card.id,
+    AUDIO_RATE: String(rate),
   });
+  return await recording(agent, nginx, pictures);
 }
+
+/** A webcam's rate, which is none of a broadcast. */
+test('a card of 22050 Hz, mono, in a broadcast of 48000 Hz, stereo', async () => {
+  const rate = 22_050;
+  await using card = await Loopback.start();
+  await card.play(hertz, rate);
+  const { microphones } = JSON.parse((await runAgent(['probe', '--json'])).stdout) as Probe;
+  const found = microphones.find(({ id, device }) => id === card.id && device === 0);
+  assert.deepEqual([found?.rates, found?.channels], [[rate], [1]]);
+
+  await using nginx = await startNginx({ record: true });
+  const file = await heard(card, nginx, 48_000, 60);
+  const { audio } = await analyse(file);
+  assert.deepEqual([audio!.codec, audio!.rate, audio!.channels], ['aac', 48_000, 2]);
+  assert.ok(audio!.monotonic);
+  const sound = await decodeSound(file);
+  // The tone is all that is to be heard; a moment may be lost where the processor is emulated.
+  const halves = Array.from({ length: Math.floor(sound.samples.length / sound.rate) * 2 - 1 }, (_, index) =>
+    part(sound, index / 2, (index + 1) / 2),
+  );
+  const clear = halves.filter((half) => loudnessDb(half) > -15 && toneDb(half, hertz) > loudnessDb(half) - 1);
+  assert.ok(clear.length > halves.length / 2, `${clear.length} of ${halves.length} half seconds are the tone`);
+});
+
+/** Half a per cent is more than any card is wrong by: it adds up to 40 ms in 8 s, and to half a second in 100. */
+test('a card whose clock is fast by half a per cent stays with the picture for 100 s', async (t) => {
+  const wrong = 100_500;
+  await using card = await Loopback.start();
+  await card.shift(wrong);
+  await card.play(hertz, 48_000, 0.1);
+  await using nginx = await startNginx({ record: true });
+  const file = await heard(card, nginx, 48_000, 1000);
+  const sounds = beeps(await decodeSound(file));
+  // The card beeps after as many samples as make a second by its own clock, which is a little less by ours.
+  const [first, ...others] = sounds;
+  const errors = others.map((at) => {
+    const count = Math.round(((at - first!) * wrong) / 100_000);
+    return 1000 * (at - first! - (count * 100_000) / wrong);
+  });
+  const seconds = others.at(-1)! - first!;
+  const worst = errors.reduce((most, error) => (Math.abs(error) > Math.abs(most) ? error : most), 0);
+  t.diagnostic(`${sounds.length} beeps in ${seconds.toFixed(1)} s, ${worst.toFixed(0)} ms off at most`);
+  assert.ok(seconds >= 90, `${seconds} s`);
+  // Some are lost where the processor is emulated.
+  assert.ok(sounds.length > 0.8 * seconds, `${sounds.length} beeps in ${seconds} s`);
+  const spread = Math.max(0, ...errors) - Math.min(0, ...errors);
+  assert.ok(spread <= 80, `within ${spread} ms: ${errors.map((error) => error.toFixed(0)).join(' ')}`);
+});

@@ -1,14 +1,12 @@
-/** A camera of the kernel's own making (vivid): found, streamed, judged at the receiver; and one that somebody else holds. */
+/** A camera of the kernel's own making (vivid): found, and streamed, judged at the receiver. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { test } from 'node:test';
 import { runAgent, startAgent } from '../helpers/agent.js';
-import { mortal } from '../helpers/command.js';
 import { startNginx } from '../helpers/nginx.js';
 import { analyse } from '../helpers/stream.js';
 import { Vivid } from './devices/vivid.js';
-import { framesAbove, mustBeGuest, recorded, small } from './guest.js';
+import { mustBeGuest, small } from './guest.js';
+import { recording } from './recording.js';
 
 mustBeGuest();
 
@@ -38,42 +36,15 @@ test('a probe finds the camera with its formats, and an encoder that encodes', a
 test('the camera is taken by itself: size, frame rate, keyframes where they are wanted, and a silence with it', async () => {
   await using camera = await Vivid.start();
   await using nginx = await startNginx({ record: true });
-  await using agent = await startAgent({ ...small, STREAM_URL: nginx.url(), STREAM_KEY: 'cam' });
-  const status = await framesAbove(agent, 60);
-  assert.equal(status.actual, 'live');
-  await agent.stop();
+  await using agent = await startAgent({ ...small, STREAM_URL: nginx.url(), STREAM_KEY: 'onair' });
+  await agent.status(({ actual }) => actual === 'live', 60_000);
+  const file = await recording(agent, nginx, 60);
   assert.match(agent.output, new RegExp(camera.node));
-  const { video, audio, decodeErrors } = await analyse(await recorded(nginx, 'cam'));
+  const { video, audio, decodeErrors } = await analyse(file);
   assert.deepEqual(decodeErrors, []);
   assert.equal(`${video!.codec} ${video!.width}x${video!.height}`, 'h264 320x180');
   assert.ok(Math.abs(video!.fps - 10) < 0.5, `${video!.fps} frames a second`);
   assert.ok(video!.keyframes >= 4);
   for (const interval of video!.keyframeIntervals.slice(1)) assert.ok(Math.abs(interval - 1) < 0.11, `${interval} s`);
   assert.ok(video!.monotonic && audio!.monotonic);
-});
-
-test('a camera that another program holds: said in so many words, with its name, and no hang', async () => {
-  await using camera = await Vivid.start();
-  const args = ['-d', camera.node, '--stream-mmap', '--stream-count=100000'];
-  const holder = spawn(...mortal('v4l2-ctl', args), { stdio: ['ignore', 'ignore', 'pipe'] });
-  const gone = once(holder, 'close');
-  try {
-    // It prints a sign for each picture that it gets.
-    await once(holder.stderr, 'data');
-    await using agent = await startAgent({
-      ...small,
-      STREAM_URL: 'rtmp://127.0.0.1:1/live',
-      STREAM_KEY: 'cam',
-      VIDEO_SOURCE: camera.node,
-    });
-    const { problems } = await agent.status(({ problems }) => problems.some(({ code }) => code === 'source_busy'));
-    const busy = problems.find(({ code }) => code === 'source_busy')!;
-    assert.match(busy.what, new RegExp(camera.node));
-    assert.match(busy.what, new RegExp(`v4l2-ctl \\(process ${holder.pid}\\)`));
-    assert.notEqual(busy.mend, '');
-    await agent.stop();
-  } finally {
-    holder.kill('SIGKILL');
-    await gone;
-  }
 });

@@ -3,8 +3,6 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { until } from '../../helpers/feed.js';
 import { load, unload } from '../guest.js';
 
-/** The node's number is that of a Pi. */
-export const codecNode = '/dev/video11';
 const log = '/sys/kernel/debug/vh264enc/log';
 
 /** One opener of the node, from its first request to its last. */

@@ -6,12 +6,14 @@ import { mortal, run } from '../../helpers/command.js';
 import { until } from '../../helpers/feed.js';
 import { load, unload } from '../guest.js';
 
-/** 16-bit mono, half of full scale, without an end; an eighth of a second at a time. */
-function* sine(hertz: number, rate: number): Generator<Buffer> {
+/** 16-bit mono, half of full scale, without an end; an eighth of a second at a time. It is heard for the first `seconds` of each second. */
+function* sine(hertz: number, rate: number, seconds: number): Generator<Buffer> {
   const count = Math.round(rate / 8);
   for (let at = 0; ; at += count) {
     const samples = Int16Array.from({ length: count }, (_, index) =>
-      Math.round(16_384 * Math.sin((2 * Math.PI * hertz * (at + index)) / rate)),
+      (at + index) % rate < seconds * rate
+        ? Math.round(16_384 * Math.sin((2 * Math.PI * hertz * (at + index)) / rate))
+        : 0,
     );
     yield Buffer.from(samples.buffer);
   }
@@ -27,14 +29,28 @@ export class Loopback implements AsyncDisposable {
     return new Loopback();
   }
 
-  /** Plays a tone. For as long as it plays, the card has this one rate and one channel, as a card does that knows no other. */
-  async play(hertz: number, rate: number): Promise<void> {
+  /**
+   * The card's clock is wrong from now on: it takes so many samples where it ought to take 100 000. To be said before anything plays.
+   */
+  async shift(samples: number): Promise<void> {
+    // A control of each end and substream; which one counts depends on the end that is opened.
+    for (const device of [0, 1]) {
+      const name = `iface=PCM,name='PCM Rate Shift 100000',device=${device},subdevice=0`;
+      await run('amixer', ['-q', '-D', `hw:CARD=${this.id}`, 'cset', name, String(samples)]);
+    }
+  }
+
+  /**
+   * Plays a tone, or a beep of so many seconds once a second. For as long as it plays, the card has this one rate and one channel, as a
+   * card does that knows no other.
+   */
+  async play(hertz: number, rate: number, seconds = 1): Promise<void> {
     await this.stop();
     const args = ['-q', '-D', `hw:CARD=${this.id},DEV=1`, '-t', 'raw', '-f', 'S16_LE', '-r', String(rate), '-c', '1'];
     const player = spawn(...mortal('aplay', args), { stdio: ['pipe', 'ignore', 'ignore'] });
     this.#player = player;
     player.stdin.on('error', () => undefined); // It ends before its input does.
-    Readable.from(sine(hertz, rate)).pipe(player.stdin);
+    Readable.from(sine(hertz, rate, seconds)).pipe(player.stdin);
     const asked = ['-D', `hw:CARD=${this.id},DEV=0`, '--dump-hw-params', '-s', '1', '/dev/null'];
     await until(
       async () => new RegExp(`^RATE: ${rate}$`, 'm').test((await run('arecord', asked, { mayFail: true })).stderr),

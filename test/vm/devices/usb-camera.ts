@@ -2,6 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdir, readdir, readFile, rm, rmdir, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
 import { ended, mortal, run, temporaryFolder } from '../../helpers/command.js';
 import { Feed, until } from '../../helpers/feed.js';
 import { load } from '../guest.js';
@@ -35,8 +36,8 @@ const sizes: Readonly<Record<Format, readonly string[]>> = {
   yuyv: ['320x240', '640x480'],
   mjpeg: ['320x240', '640x480', '1280x720'],
 };
-/** 100 ns from one picture to the next: 30, 15 and 10 a second (usb-camera.c knows them too). */
-const intervals = '333333\n666666\n1000000\n';
+/** 100 ns from one picture to the next: 30, 15 and 5 a second (usb-camera.c knows them too). */
+const intervals = '333333\n666666\n2000000\n';
 
 /**
  * UVC 1.1, tables A-12 and A-13: exposure (automatic, time), focus (automatic, distance) and zoom; brightness, white balance
@@ -238,12 +239,7 @@ export class UsbCamera implements AsyncDisposable {
     const own = await until(async () => (await exists(folder)) && (await readdir(folder))[0], 5000, 'the gadget');
     const frames = this.formats.flatMap((format) => sizes[format].map((size) => `${format}:${size}`));
     const child = spawn(...mortal('usb-camera', [`/dev/${own}`, ...frames]), { stdio: ['ignore', 'pipe', 'pipe'] });
-    let rest = '';
-    child.stdout!.setEncoding('utf8').on('data', (text: string) => {
-      const lines = (rest + text).split('\n');
-      rest = lines.pop()!;
-      for (const line of lines) this.seen.push(line);
-    });
+    createInterface({ input: child.stdout! }).on('line', (line) => this.seen.push(line));
     child.stderr!.setEncoding('utf8').on('data', (text: string) => this.seen.push(text.trim()));
     this.#responder = { child, gone: ended(child) };
     await this.#whole();

@@ -39,7 +39,7 @@
 /* Bytes of struct uvc_streaming_control since UVC 1.1. */
 #define STREAMING_CONTROL 34
 /* Intervals that the descriptors offer, in 100 ns: 30, 15 and 10 a second. */
-static const unsigned int intervals[] = { 333333, 666666, 1000000 };
+static const unsigned int intervals[] = { 333333, 666666, 2000000 };
 
 /* One frame descriptor. */
 struct frame {

@@ -20,7 +20,7 @@ interface Recording {
 /** `makercast-000042-20260503T020100Z.mp4`. The number says the order; the time is for people, and may be wrong where there is no clock. */
 const pattern = /^makercast-(\d{6,15})-\d{8}T\d{6}Z\.mp4$/;
 
-export function recordingName(sequence: number, wallMs: number): string {
+function recordingName(sequence: number, wallMs: number): string {
   const time = new Date(wallMs).toISOString().replace(/\.\d+Z$/, 'Z');
   return `makercast-${String(sequence).padStart(6, '0')}-${time.replace(/[-:]/g, '')}.mp4`;
 }

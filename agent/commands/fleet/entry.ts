@@ -1,0 +1,72 @@
+/** How the API key and the values of settings get in without a command line: a file, the environment, or a prompt. */
+import { readFile, stat } from 'node:fs/promises';
+import { Fault } from '../../errors.js';
+import { settingNamed, type Given } from './assignments.js';
+import type { Console } from './console.js';
+
+/** The API key: from the file, else from BALENA_API_KEY, else from a prompt. It is hidden from then on. */
+export async function readKey(file: string | undefined, env: NodeJS.ProcessEnv, console: Console): Promise<string> {
+  const key = (await keyText(file, env, console)).trim();
+  // What could not stand in a header would be quoted by an error about it.
+  if (!/^[\x21-\x7e]+$/.test(key))
+    throw new Fault('fleet_denied', 'What was given is no API key.', 'Make one in the dashboard of balena.');
+  console.hide([key]);
+  return key;
+}
+
+async function keyText(file: string | undefined, env: NodeJS.ProcessEnv, console: Console): Promise<string> {
+  if (file !== undefined) return readSecretFile(file, '--key-file', console);
+  const given = env['BALENA_API_KEY'];
+  if (given !== undefined && given !== '') return given;
+  if (console.attended) return console.ask('API key of balena (it is not shown)');
+  throw new Fault('usage', 'There is no API key.', 'Give --key-file FILE, or set BALENA_API_KEY in the environment.');
+}
+
+/** What `set` is to write, from its words and the file of --values. Values that are not there are taken from `env` or asked for. */
+export async function readGiven(
+  words: readonly string[],
+  file: string | undefined,
+  env: NodeJS.ProcessEnv,
+  console: Console,
+): Promise<Given[]> {
+  const given: Given[] = [];
+  for (const word of words) {
+    const equals = word.indexOf('=');
+    if (equals >= 0) given.push({ name: word.slice(0, equals), text: word.slice(equals + 1), open: true });
+    else given.push({ name: word, text: await valueOf(word, env, console), open: false });
+  }
+  if (file === undefined) return given;
+  for (const line of (await readSecretFile(file, '--values', console)).split(/\r?\n/)) {
+    if (/^\s*(#|$)/.test(line)) continue;
+    const equals = line.indexOf('=');
+    // What has no name may be a key: it is not repeated.
+    if (equals < 1)
+      throw new Fault('usage', `A line of the file of --values is not KEY=VALUE.`, 'Remarks begin with #.');
+    given.push({ name: line.slice(0, equals).trim(), text: line.slice(equals + 1), open: false });
+  }
+  return given;
+}
+
+async function valueOf(name: string, env: NodeJS.ProcessEnv, console: Console): Promise<string> {
+  // Nobody is asked for the value of what does not exist; it is reported with all other problems.
+  if (typeof settingNamed(name) === 'string') return '';
+  const text = env[name];
+  if (text !== undefined && text !== '') return text;
+  if (console.attended) return console.ask(`${name} (it is not shown)`);
+  throw new Fault(
+    'usage',
+    `${name} has no value.`,
+    `Set ${name} in the environment, or write it into a file for --values.`,
+  );
+}
+
+/** What stands in place of a file's name may be the key itself: it is not repeated. */
+async function readSecretFile(file: string, option: string, console: Console): Promise<string> {
+  try {
+    const { mode } = await stat(file);
+    if ((mode & 0o077) !== 0) console.note(`warning: others can read the file of ${option}: chmod 600 helps.`);
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    throw new Fault('usage', `The file of ${option} cannot be read (${(error as NodeJS.ErrnoException).code}).`);
+  }
+}

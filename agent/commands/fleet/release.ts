@@ -1,0 +1,72 @@
+/** `makercast fleet release`: which release the fleet, or its canaries alone, are to run. */
+import type { Cloud } from './cloud.js';
+import type { Console } from './console.js';
+import { plain } from './console.js';
+import { releaseName } from './list.js';
+import { account, round } from './round.js';
+import type { CloudDevice, CloudFleet, Release } from './sdk.js';
+import { short } from './targets.js';
+
+export interface Target {
+  readonly fleet: CloudFleet;
+  /** What is to run; null: the fleet takes the newest, a device what its fleet has. */
+  readonly release: Release | null;
+  readonly dryRun: boolean;
+  readonly json: boolean;
+  readonly again: readonly string[];
+}
+
+/** Pins (or frees) these devices, whatever the rest of the fleet does. */
+export async function releaseOfDevices(
+  { fleet, release, dryRun, json, again }: Target,
+  devices: readonly CloudDevice[],
+  cloud: Cloud,
+  console: Console,
+  signal: AbortSignal,
+): Promise<number> {
+  const document = {
+    fleet: fleet.slug,
+    dryRun,
+    release: release && { commit: release.commit, version: release.raw_version },
+  };
+  if (dryRun) {
+    if (json) {
+      const named = devices.map(({ uuid, device_name: name }) => ({ uuid, name, status: 'not tried' }));
+      console.print(JSON.stringify({ ...document, devices: named }));
+      return 0;
+    }
+    const what = release ? `pin to ${releaseName(release)}` : 'let follow their fleet';
+    console.print(`Would ${what}, ${devices.length} of ${fleet.slug}:`);
+    for (const device of devices) console.print(`  ${short(device)} ${plain(device.device_name)}`);
+    return 0;
+  }
+  const outcomes = await round(devices, (device) => cloud.pinDevice(device, release), console, signal);
+  return account(outcomes, again, console, json ? document : undefined);
+}
+
+/** Pins the fleet, or lets it take the newest release. Devices that are pinned on their own stay where they are, and are named. */
+export async function releaseOfFleet(
+  { fleet, release, dryRun, json }: Target,
+  devices: readonly CloudDevice[],
+  cloud: Cloud,
+  console: Console,
+): Promise<number> {
+  if (!dryRun) await (release ? cloud.pinFleet(fleet, release) : cloud.trackFleet(fleet));
+  const own = devices.filter((device) => device.is_pinned_on__release.length > 0);
+  if (json) {
+    const exceptions = own.map(({ uuid, device_name: name }) => ({ uuid, name }));
+    const target = release && { commit: release.commit, version: release.raw_version };
+    console.print(JSON.stringify({ fleet: fleet.slug, dryRun, release: target, exceptions }));
+    return 0;
+  }
+  const before = fleet.should_track_latest_release
+    ? 'the newest'
+    : fleet.should_be_running__release.map(releaseName).join();
+  const now = release ? releaseName(release) : 'the newest';
+  console.print(`${fleet.slug} ${dryRun ? 'would run' : 'is to run'} ${now}; before: ${before || 'none'}.`);
+  for (const device of own) {
+    const pinned = device.is_pinned_on__release.map(releaseName).join();
+    console.note(`${short(device)} ${plain(device.device_name)} stays on ${pinned}: it is pinned on its own.`);
+  }
+  return 0;
+}
