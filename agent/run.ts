@@ -108,8 +108,7 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
     const problems = problemReports(next);
     broadcast.settingsProblems(problems);
     for (const line of formatProblems({ ...next, warnings: [] })) log.error('settings_rejected', line);
-    for (const warning of next.warnings)
-      if (!loaded.warnings.includes(warning)) log.warn('settings_warning', warning);
+    for (const warning of next.warnings) if (!loaded.warnings.includes(warning)) log.warn('settings_warning', warning);
     if (problems.length > 0)
       return log.error('settings_rejected', 'The edited settings are not valid; nothing has changed.');
     loaded = next;
