@@ -59,7 +59,8 @@ async function measure(scene: Scene, began: number): Promise<void> {
   for (const { pid, command } of [...alone, { pid: process.pid, command: '' }]) {
     const now = holdings(pid);
     const role = pid === process.pid ? 'soak' : roleOf(command) || 'agent';
-    const group = role === 'capture' ? `${pid} ${String(scene.source)}` : `${pid}`;
+    const kind = { capture: scene.source, delivery: scene.third.enabled }[role];
+    const group = `${pid} ${String(kind)}`;
     if (now) samples.push({ ...now, role, group, at: (wallClock() - began) / 1000 });
   }
 }

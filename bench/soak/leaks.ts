@@ -8,7 +8,7 @@ export type Measure = (typeof measures)[number];
 export interface Sample extends Holdings {
   /** `agent`, `capture` or `delivery`. */
   readonly role: string;
-  /** What can be compared: one and the same process with one and the same source, whose pipelines differ in threads and buffers. */
+  /** What can be compared: one and the same process with the same source, or the same outputs: each has its own threads, buffers and descriptors. */
   readonly group: string;
   /** Seconds since the run began. */
   readonly at: number;
