@@ -49,11 +49,13 @@ function child(part: 'capture' | 'delivery', signal: 'SIGKILL' | 'SIGSTOP' | 'SI
 }
 
 /** The scripted server does as `script` says with the next `times` connections; the one that is open is dropped. */
-async function misbehave({ server }: Scene, script: Script, times: number, drop: () => void): Promise<number> {
+async function misbehave(scene: Scene, script: Script, times: number, drop: () => void): Promise<number> {
+  const { server } = scene;
   let begun = 0;
   const made = new Promise<void>((resolve) => {
     server.script = () => {
       begun += 1;
+      scene.failedTries += 1;
       if (begun === times) resolve();
       return script;
     };
