@@ -137,7 +137,8 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
     redactor.add(next.secrets);
     const problems = problemReports(next);
     broadcast.settingsProblems(problems);
-    for (const line of formatProblems(next)) log.error('settings_rejected', line);
+    for (const line of formatProblems({ ...next, warnings: [] })) log.error('settings_rejected', line);
+    for (const warning of next.warnings) if (!loaded.warnings.includes(warning)) log.warn('settings_warning', warning);
     if (problems.length > 0)
       return log.error('settings_rejected', 'The edited settings are not valid; nothing has changed.');
     loaded = next;

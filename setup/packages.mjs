@@ -42,6 +42,7 @@ export const packages = {
     'libnginx-mod-rtmp': 'its RTMP module',
     ffmpeg: 'one of those that makercast is compared with',
     strace: 'counts the files that a start opens',
+    iproute2: 'ip and tc: networks that are cut, slow or a black hole',
   },
   fresh: {
     mmdebstrap: 'makes the minimal Debian',
