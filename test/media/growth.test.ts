@@ -43,6 +43,7 @@ test(`${replans} replans in one capture process`, { timeout: 300_000 }, async (t
       beat: () => undefined,
       said: () => undefined,
       died: (fault) => ended.push(fault.message),
+      recycled: (what) => ended.push(what),
     },
   );
   t.after(async () => {
