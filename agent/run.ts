@@ -158,8 +158,10 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
   /** What is wrong with the last edit of the file, which was not taken over. */
   let rejected: FaultReport[] = [];
   const reload = async (): Promise<void> => {
+    const known = steering.resolved.warnings;
     const { changed, ...found } = await steering.reload();
-    for (const line of formatProblems(found)) log.error('settings_rejected', line);
+    for (const line of formatProblems({ ...found, warnings: [] })) log.error('settings_rejected', line);
+    for (const warning of found.warnings) if (!known.includes(warning)) log.warn('settings_warning', warning);
     rejected = problemReports(found);
     broadcast.settingsProblems([...problemReports(steering.resolved), ...rejected]);
     if (rejected.length > 0) {

@@ -44,6 +44,7 @@ export const packages = {
     ffmpeg: 'one of those that makercast is compared with',
     mosquitto: 'the broker over which it is steered',
     strace: 'counts the files that a start opens',
+    iproute2: 'ip and tc: networks that are cut, slow or a black hole',
   },
   fresh: {
     mmdebstrap: 'makes the minimal Debian',

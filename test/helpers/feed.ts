@@ -20,6 +20,11 @@ export class Feed<T> {
     for (const waiter of this.#waiters) if (waiter.test(item)) waiter.settle(item);
   }
 
+  /** Lets go of all but the last `keep` items and returns them, for what runs for hours: indexes that were taken before are void. */
+  forget(keep = 0): T[] {
+    return this.items.splice(0, Math.max(0, this.items.length - keep));
+  }
+
   /**
    * The first item from index `from` on that fulfils `test`, whether it is there already or comes within `deadlineMs`.
    * The error of a missed deadline shows the last items.

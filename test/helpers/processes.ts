@@ -47,6 +47,33 @@ export function processTree(root: number): ProcessInfo[] {
   return tree;
 }
 
+/** What a process holds of the machine. */
+export interface Holdings {
+  /** Resident, and proportional set size: MB of 2^20 bytes. */
+  readonly rssMb: number;
+  readonly pssMb: number;
+  /** File descriptors. */
+  readonly handles: number;
+  readonly threads: number;
+}
+
+/** Undefined when it is gone. The kernel walks all of its pages for this (some ms). */
+export function holdings(pid: number): Holdings | undefined {
+  const line = (text: string, name: string): number =>
+    Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(text)?.[1] ?? 0);
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+    return {
+      rssMb: line(status, 'VmRSS') / 1024,
+      pssMb: line(readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1'), 'Pss') / 1024,
+      handles: readdirSync(`/proc/${pid}/fd`).length,
+      threads: line(status, 'Threads'),
+    };
+  } catch {
+    return undefined;
+  }
+}
+
 /** Environment with which the process was started; empty when it is gone or not ours to read. */
 export function environmentOf(pid: number): Readonly<Record<string, string>> {
   try {

@@ -473,6 +473,12 @@ describe('under a supervisor', () => {
     assert.equal(server.publishes.items.length, 1, 'one session through all of it');
     assert.equal(agent.log.items.filter(({ event }) => event === 'playing').length, 1);
 
+    const rejected = (): number => agent.log.items.filter(({ event }) => event === 'settings_rejected').length;
+    const rejectedBefore = rejected();
+    await write(folder, { ...settings, video: { files: ['film.mp4'] } });
+    const warning = await agent.event('settings_warning');
+    assert.deepEqual([warning.level, rejected()], ['warn', rejectedBefore], 'what is merely odd is not rejected');
+
     await write(folder, { outputs: { main: { ...settings.outputs.main, enabled: false } } });
     await connection.history.waitFor((step) => step === 'closed', 10_000);
     assert.ok(connection.history.items.includes('deleteStream'));

@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { compositionOf, isAudio, isKeyframe, isVideo, setComposition, type Tag } from '../../agent/flv/tag.js';
+import {
+  compositionOf,
+  isAacHeader,
+  isAudio,
+  isAvcHeader,
+  isKeyframe,
+  isVideo,
+  setComposition,
+  type Tag,
+} from '../../agent/flv/tag.js';
 import { Timeline, type Placed } from '../../agent/media/delivery/timeline.js';
 import { aacHeader, avcHeader, picture, sound } from '../helpers/tags.js';
 
@@ -87,6 +96,14 @@ for (const delay of [500, -500, 2000, -2000]) {
     const firstPicture = media.find(({ tag }) => isVideo(tag))!.atMs;
     const firstSound = media.find(({ tag }) => isAudio(tag))!.atMs;
     assert.ok(Math.abs(firstSound - firstPicture - delay) <= 21, `${firstSound} - ${firstPicture}`);
+    // A recording is begun with the first keyframe, and would else have no sound.
+    const known = placed
+      .slice(
+        0,
+        placed.findIndex(({ tag }) => isKeyframe(tag)),
+      )
+      .map(({ tag }) => tag);
+    assert.ok(known.some(isAvcHeader) && known.some(isAacHeader), 'headers of both tracks come before it');
   });
 }
 

@@ -100,8 +100,10 @@ export class Timeline {
     if (delay === 0) this.#reached = Math.max(this.#reached, at);
     const out: Placed[] = [];
     while (this.#held[0] && this.#held[0].atMs <= this.#reached) out.push(this.#held.shift()!);
-    const placed = this.#admit(tag, track, at + delay);
-    if (placed) (delay === 0 ? out : this.#held).push(placed);
+    // Whoever begins with the first keyframe has to know by then what both tracks are, however late one of them comes.
+    const isFirst = isSequenceHeader(tag) && this.#last[track] < 0;
+    const placed = this.#admit(tag, track, isFirst ? at : at + delay);
+    if (placed) (delay === 0 || isFirst ? out : this.#held).push(placed);
     return out;
   }
 
