@@ -71,10 +71,12 @@ test('a card whose clock is slow by half a per cent stays with the picture for 1
     return 1000 * (seconds - Math.round(seconds / wrong) * wrong);
   });
   const seconds = others.at(-1)! - first!;
-  const spread = Math.max(0, ...errors) - Math.min(0, ...errors);
-  t.diagnostic(`${others.length} beeps in ${seconds.toFixed(1)} s, within ${spread.toFixed(0)} ms`);
+  // The first beep may be as wrong as any other: what counts is how far they stray from where most of them are.
+  const middle = errors.toSorted((a, b) => a - b)[errors.length >> 1]!;
+  const worst = Math.max(...errors.map((error) => Math.abs(error - middle)));
+  t.diagnostic(`${others.length} beeps in ${seconds.toFixed(1)} s, at most ${worst.toFixed(0)} ms off`);
   assert.ok(seconds >= 90, `${seconds} s`);
   // Some are lost where the processor is emulated.
   assert.ok(others.length > 0.7 * seconds, `${others.length} beeps in ${seconds} s`);
-  assert.ok(spread <= 40, `within ${spread} ms: ${errors.map((error) => error.toFixed(0)).join(' ')}`);
+  assert.ok(worst <= 40, `${worst} ms off: ${errors.map((error) => error.toFixed(0)).join(' ')}`);
 });
