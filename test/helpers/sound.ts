@@ -67,6 +67,16 @@ export function toneDb({ samples, rate }: Sound, hertz: number): number {
   return 10 * Math.log10((2 * power) / samples.length ** 2);
 }
 
+/** Of how much of the sound (0 to 1, by half seconds) this frequency is nearly all that is to be heard, and well to be heard. */
+export function toneShare(sound: Sound, hertz: number): number {
+  const count = Math.max(1, Math.floor((2 * sound.samples.length) / sound.rate));
+  const halves = Array.from({ length: count }, (_, index) =>
+    part(sound, sound.start + index / 2, sound.start + (index + 1) / 2),
+  );
+  const clear = halves.filter((half) => loudnessDb(half) > -20 && toneDb(half, hertz) > loudnessDb(half) - 1);
+  return clear.length / count;
+}
+
 /** The strongest frequency between 50 Hz and 8 kHz, to 5 Hz, in the middle 0.2 s of the sound. */
 export function dominantHertz(sound: Sound): number {
   const middle = sound.start + sound.samples.length / sound.rate / 2;
