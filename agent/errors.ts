@@ -127,7 +127,7 @@ const kinds = {
   child_grown: {
     actor: 'us',
     retryable: true,
-    doc: 'The capture or delivery process held more memory than it should, and was replaced.',
+    doc: 'The capture or delivery process held more memory or open files than it should, and was replaced.',
   },
   pipeline_invalid: { actor: 'us', retryable: false, doc: 'GStreamer does not accept the pipeline that was composed.' },
   document_malformed: {

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { Fault } from '../errors.js';
+import { openFiles } from './descriptors.js';
 import { heldBytes, type MemoryLimits } from './memory.js';
 import type { Sync, Synced } from './messages.js';
 
@@ -22,7 +23,7 @@ const mostPatienceMs = 10_000;
 /** So does what a child announces with a `busy`: plugins are loaded, a device is opened or closed, and nothing else is done meanwhile. */
 const busyMs = 8000;
 
-/** Its memory is looked at so often. */
+/** What it holds of memory and files is looked at so often. */
 const memoryMs = 30_000;
 
 /**
@@ -188,14 +189,20 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
   /** Better a moment's gap now, which is known and said, than the kernel's choice of whom to kill later. */
   async #weigh(): Promise<void> {
     const child = this.#process;
-    const bytes = child?.pid === undefined ? undefined : await heldBytes(child.pid);
-    if (bytes === undefined || child !== this.#process || this.#stopping) return;
-    const { quietBytes, maxBytes } = this.limits;
+    if (child?.pid === undefined) return;
+    const [bytes = 0, files] = await Promise.all([heldBytes(child.pid), openFiles(child.pid)]);
+    if (child !== this.#process || this.#stopping) return;
     const megabytes = (count: number): number => Math.round(count / 1e6);
-    const above = (limit: number): string =>
-      `The ${this.name} process has grown to ${megabytes(bytes)} MB, above ${megabytes(limit)} MB.`;
-    this.#grown = bytes > quietBytes ? above(quietBytes) : undefined;
-    if (bytes > maxBytes) this.#replace('child_grown', above(maxBytes));
+    const above = (limitBytes: number, limitFiles: number | undefined): string | undefined => {
+      if (bytes > limitBytes)
+        return `The ${this.name} process has grown to ${megabytes(bytes)} MB, above ${megabytes(limitBytes)} MB.`;
+      if (files && limitFiles !== undefined && files.held > limitFiles)
+        return `The ${this.name} process holds ${files.held} files open, more than ${limitFiles}.`;
+      return undefined;
+    };
+    this.#grown = above(this.limits.quietBytes, files?.quiet);
+    const tooMuch = above(this.limits.maxBytes, files?.most);
+    if (tooMuch !== undefined) this.#replace('child_grown', tooMuch);
   }
 
   #replace(code: 'child_hung' | 'child_grown', what: string): void {

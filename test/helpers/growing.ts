@@ -1,7 +1,10 @@
-/** A child process that answers and holds ever more memory: 20 MB with each beat. */
-const kept: Buffer[] = [];
+/** A child process that answers and holds ever more: 20 MB with each beat, or 50 files where `GROWS` is `files`. */
+import { openSync } from 'node:fs';
+
+const kept: unknown[] = [];
 setInterval(() => {
-  kept.push(Buffer.alloc(20_000_000, kept.length + 1));
+  if (process.env['GROWS'] === 'files') kept.push(Array.from({ length: 50 }, () => openSync('/dev/null', 'r')));
+  else kept.push(Buffer.alloc(20_000_000, kept.length + 1));
   process.send?.({ type: 'beat', held: kept.length });
 }, 100);
 process.on('disconnect', () => process.exit(0));

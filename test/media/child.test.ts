@@ -1,4 +1,4 @@
-/** A child that grows is replaced before the kernel has to choose, and what it holds is measured as the kernel counts it. */
+/** A child that grows, in memory or in files, is replaced before the kernel has to choose, and what it holds is measured as the kernel counts it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Fault } from '../../agent/errors.js';
@@ -8,7 +8,10 @@ import { Feed, until } from '../helpers/feed.js';
 
 const growing = '../../test/helpers/growing.js';
 
-function start(maxBytes: number): {
+function start(
+  maxBytes: number,
+  env: NodeJS.ProcessEnv = {},
+): {
   child: Child<{ type: string }, { type: string }>;
   died: Feed<Fault>;
   beats: Feed<object>;
@@ -18,7 +21,7 @@ function start(maxBytes: number): {
     'growing',
     growing,
     2000,
-    { PATH: process.env['PATH'] },
+    { PATH: process.env['PATH'], ...env },
     { message: (message) => beats.push(message), said: () => undefined, died: (fault) => died.push(fault) },
     { quietBytes: 0.5 * maxBytes, maxBytes, everyMs: 250 },
   );
@@ -50,6 +53,14 @@ test('one that has grown to where it is better replaced says so, and goes on unt
   child.start();
   await beats.waitFor(() => true, 30_000, seen);
   assert.equal(child.grown, undefined);
+  await child.stop();
+});
+
+test('one that holds ever more files open says so too', async () => {
+  const { child, died } = start(2e9, { GROWS: 'files' });
+  await until(() => child.grown !== undefined, 30_000, 'a child with too many files');
+  assert.match(child.grown!, /^The growing process holds \d+ files open, more than 400\.$/);
+  assert.deepEqual(died.items, []);
   await child.stop();
 });
 
