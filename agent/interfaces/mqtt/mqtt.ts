@@ -294,16 +294,19 @@ export class Mqtt implements Interface {
   }
 
   #look(): void {
-    if (this.#ending) return;
-    this.#sayState(this.around.control.status().actual);
+    // Most devices have no broker: they need no status document every second.
+    if (this.#ending || !this.#connection) return;
+    this.#sayState();
     this.#events.flush();
   }
 
-  #sayState(state: Payload<'state'>['state'], connection = this.#connection): void {
-    const { wanted } = this.around.control.status();
-    const payload: Payload<'state'> = { state, wanted, boot: this.#boot };
+  /** `state`: what it is about to be, where the status does not say so yet. */
+  #sayState(state?: 'stopped', connection = this.#connection): void {
+    if (!connection) return;
+    const { actual, wanted } = this.around.control.status();
+    const payload: Payload<'state'> = { state: state ?? actual, wanted, boot: this.#boot };
     const text = JSON.stringify(payload);
-    if (text === this.#state || !connection) return;
+    if (text === this.#state) return;
     if (!this.#publish(this.#topic('state'), topics.state, payload, connection)) return;
     this.#state = text;
     this.#saidState = true;
