@@ -2,51 +2,20 @@
 import assert from 'node:assert/strict';
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { describe, test, type TestContext } from 'node:test';
-import { systemClock } from '../../agent/clock.js';
-import { Redactor } from '../../agent/config/redact.js';
+import { describe, test } from 'node:test';
 import { resolve } from '../../agent/config/resolve.js';
-import type { Fault } from '../../agent/errors.js';
-import { Log } from '../../agent/log.js';
-import { factsFor } from '../../agent/machine/facts.js';
 import { Storage } from '../../agent/machine/storage.js';
-import { Broadcast } from '../../agent/supervisor/broadcast.js';
 import { Intent } from '../../agent/supervisor/intent.js';
 import { small, startAgent } from '../helpers/agent.js';
+import { broadcastIn, live, smallTo } from '../helpers/broadcast.js';
 import { folderFor } from '../helpers/command.js';
 import { cuttableDisk, noCuttableDisk } from '../helpers/disk.js';
-import { until } from '../helpers/feed.js';
-import { startRtmpServer, type RtmpServer } from '../helpers/rtmp-server.js';
-
-/** A broadcast inside this process, with children of its own and its state in `folder`; ended with the test. */
-function broadcastIn(t: TestContext, folder: string, server: RtmpServer): { broadcast: Broadcast; faults: Fault[] } {
-  const faults: Fault[] = [];
-  const storage = new Storage(folder, (fault) => faults.push(fault));
-  const { settings } = resolve({ env: { ...small, STREAM_URL: server.url(), STREAM_KEY: 'k' } });
-  const broadcast = new Broadcast(settings, {
-    log: new Log({ level: 'error', format: 'json' }, new Redactor(), systemClock),
-    clock: systemClock,
-    version: 'test',
-    environment: { PATH: process.env['PATH'], HOME: process.env['HOME'] },
-    folder,
-    gather: (wish) => factsFor(wish, storage, () => undefined),
-    holderOf: () => Promise.resolve(undefined),
-    networkFault: () => undefined,
-    recordings: path.join(folder, 'recordings'),
-    intent: new Intent(storage),
-    demo: false,
-    ended: () => undefined,
-  });
-  t.after(() => broadcast.stop());
-  return { broadcast, faults };
-}
-
-const live = (broadcast: Broadcast) => until(() => broadcast.status().actual === 'live', 30_000, 'a live broadcast');
+import { startRtmpServer } from '../helpers/rtmp-server.js';
 
 test('off the air by command, over a restart, and on again', async (t) => {
   const folder = await folderFor(t);
   await using server = await startRtmpServer();
-  const one = broadcastIn(t, folder, server).broadcast;
+  const one = broadcastIn(t, folder, smallTo(server.url())).broadcast;
   await one.start();
   await live(one);
   await one.stopBroadcast();
@@ -55,7 +24,7 @@ test('off the air by command, over a restart, and on again', async (t) => {
   assert.ok(connection.history.items.includes('deleteStream'), 'the server saw the stream end');
   await one.stop();
 
-  const two = broadcastIn(t, folder, server).broadcast;
+  const two = broadcastIn(t, folder, smallTo(server.url())).broadcast;
   await two.start();
   assert.deepEqual([two.status().wanted, two.status().actual], ['idle', 'idle']);
   // What is edited meanwhile does not put it on the air.
@@ -67,7 +36,7 @@ test('off the air by command, over a restart, and on again', async (t) => {
   await live(two);
   await two.stop();
 
-  const three = broadcastIn(t, folder, server).broadcast;
+  const three = broadcastIn(t, folder, smallTo(server.url())).broadcast;
   await three.start();
   await live(three);
 });
@@ -75,7 +44,7 @@ test('off the air by command, over a restart, and on again', async (t) => {
 test('commands that come fast end as the last one said', async (t) => {
   const folder = await folderFor(t);
   await using server = await startRtmpServer();
-  const { broadcast } = broadcastIn(t, folder, server);
+  const { broadcast } = broadcastIn(t, folder, smallTo(server.url()));
   await broadcast.start();
   await Promise.all([
     broadcast.stopBroadcast(),
@@ -155,7 +124,7 @@ test('a command holds over a power cut from the moment that it was taken', { ski
   await using disk = await cuttableDisk();
   const folder = path.join(disk.folder, 'data');
   await using server = await startRtmpServer();
-  const { broadcast, faults } = broadcastIn(t, folder, server);
+  const { broadcast, faults } = broadcastIn(t, folder, smallTo(server.url()));
   await broadcast.start();
   for (const wanted of ['idle', 'on', 'idle'] as const) {
     await (wanted === 'idle' ? broadcast.stopBroadcast() : broadcast.startBroadcast());
