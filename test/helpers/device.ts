@@ -20,6 +20,8 @@ export class Stand {
   actual: ActualState = 'live';
   /** What it comes to when these settings are applied. */
   react: (settings: Settings) => ActualState = () => this.actual;
+  /** What other interfaces have to add to the status document. */
+  more: Partial<Status> = {};
   readonly applied: Change[][] = [];
   readonly asked: string[] = [];
   #settings: Settings | undefined;
@@ -52,6 +54,7 @@ export class Stand {
       uptimeSeconds: 1,
       problems: [],
       outputs: idle ? {} : { main: { ...figures, state, url: 'rtmp://h/live' } },
+      ...this.more,
     };
   }
 

@@ -74,6 +74,19 @@ test('desired is applied and proved; rejected whole with every problem; undone; 
   assert.deepEqual([stale['version'], (stale['refused'] as { code: string }).code], [3, 'stale']);
 });
 
+test('an update that waits while on the air is published, and when it will interrupt the broadcast', async (t) => {
+  const { operator, device } = await place(t);
+  const first = await operator.on('state');
+  assert.deepEqual([first['state'], first['update']], ['live', undefined]);
+  const letInAt = '2026-11-28T03:00:00.000Z';
+  device.stand.more = { balena: { update: 'update_pending', letInAt, lock: 'held', lockReason: 'onAir' } };
+  const waits = await operator.on('state', ({ update }) => update === 'update_pending');
+  assert.deepEqual([waits['state'], waits['updateAt']], ['live', letInAt]);
+  const from = operator.heard.items.length;
+  device.stand.more = { balena: { update: 'none', lock: 'held', lockReason: 'onAir' } };
+  assert.equal((await operator.on('state', () => true, from))['update'], undefined);
+});
+
 test('what is no JSON, no text or too long is refused with that reason', async (t) => {
   const { operator } = await place(t);
   const refusedAs = async (payload: Buffer, reason: RegExp): Promise<void> => {

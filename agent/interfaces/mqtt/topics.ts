@@ -30,6 +30,9 @@ export interface Topic<T = unknown> {
 /** Those of the status document. */
 const states = ['idle', 'starting', 'live', 'degraded', 'ended', 'stopping', 'updating'] as const;
 
+/** Those of the status document that are worth a message. */
+export const updates = ['downloading', 'update_pending', 'applying'] as const;
+
 const topic = <T>(entry: Topic<T>): Topic<T> => entry;
 
 const fault = object({
@@ -88,6 +91,13 @@ export const topics = {
         '`lost` comes from the broker, when the device is gone without a word.',
       ),
       wanted: optional(oneOf(['on air', 'idle'])),
+      update: optional(
+        oneOf(
+          updates,
+          'What balena has for this device. update_pending: an update waits until it may interrupt the broadcast.',
+        ),
+      ),
+      updateAt: optional(text('When an update that waits will interrupt the broadcast (RFC 3339), where that is known.')),
       boot: text('Another one with each start of the program.'),
     }),
     doc: 'How it is, at every change.',
