@@ -50,8 +50,8 @@ export function readTree(layer: Layer, table: readonly Row[] = rows): Reading {
 }
 
 /** More texts under wrong names are no keys that went astray. */
-const HIDDEN_MAX = 32;
-const KEY_MAX = 512;
+const HIDDEN_MAX = 8;
+const KEY_MAX = 256;
 /** Stands where a path would, when it is the whole layer that is wrong. */
 const WHOLE = '(everything)';
 

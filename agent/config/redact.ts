@@ -12,7 +12,7 @@ const PART_SHORTEST = 8;
 /** With a key apart, the last path segment still counts from this length: `_definst_` is none, a pasted key is. */
 const SEGMENT_SHORTEST = 12;
 /** So many characters of secrets that are in no setting: each takes some 4 kB of memory, and a Zero W milliseconds. */
-const PASSING_MAX = 1024;
+const PASSING_MAX = 512;
 
 /** Every secret of one output: its key, and what its URL holds. */
 export function destinationSecrets(url: string, key: string): string[] {

@@ -1,5 +1,6 @@
 /** Steers the broadcast from afar: each change is validated whole, kept on the card, applied at its cost, and proved or undone. */
 import type { Change } from '../config/cost.js';
+import { rowOf } from '../config/merge.js';
 import type { Problem } from '../config/problem.js';
 import { redactSettings } from '../config/redact.js';
 import type { Layers, Resolved } from '../config/resolve.js';
@@ -41,6 +42,7 @@ interface Applied {
 }
 
 const stateName = 'steering';
+/** Not to be raised, since a file of another format is set aside, and a downgrade would lose the layers: fields may only be added. */
 const stateFormat = 1;
 /** How often it is looked whether what was never proved has become live. */
 const lookMs = 1000;
@@ -135,7 +137,10 @@ export class Steering {
     const change = await this.#inTurn(() => {
       const latest = this.#waiting.get(layer);
       this.#waiting.delete(layer);
-      return this.#propose(layer, latest);
+      return this.#propose(layer, latest).catch((error: unknown) => {
+        const { code, message } = Fault.from(error);
+        return this.refuse(layer, { path: '', code, message });
+      });
     });
     await change?.confirmed;
   }
@@ -151,8 +156,12 @@ export class Steering {
     const change = await this.#inTurn(async () => {
       const before = this.#state.kept.documents['page']?.config ?? {};
       const version = (this.#state.decisions['page']?.version ?? 0) + 1;
-      const document = { version, config: withValue(before, path.split('.'), value) };
-      const made = await this.#propose('page', document);
+      const config = withValue(before, path.split('.'), value);
+      // What another release has put there can still be taken out.
+      const takesOut = value === undefined && hashOf({ version, config: before }) !== hashOf({ version, config });
+      if (!rowOf(path) && !takesOut) throw new Fault('setting_unknown', 'There is no setting of that path.');
+      const document = { version, config };
+      const made = await this.#propose('page', document, path);
       const refusal = this.#refusals.get('page') ?? this.#state.decisions['page']?.errors[0];
       if (refusal) throw new Fault(refusal.code, refusal.message);
       return made;
@@ -200,7 +209,8 @@ export class Steering {
     return turn;
   }
 
-  async #propose(layer: LayerName, given: unknown): Promise<Applied | undefined> {
+  /** `about`: the one setting that is new in it, of a layer that is otherwise as it was. */
+  async #propose(layer: LayerName, given: unknown, about?: string): Promise<Applied | undefined> {
     if (!this.#isFollowed(layer)) return undefined;
     const document = readDocument(given);
     const answer = 'code' in document ? document : weigh(document, this.#state.decisions[layer], this.release);
@@ -215,9 +225,18 @@ export class Steering {
     const { version, config } = document;
     const kept = { ...this.#state.kept, documents: { ...documents, [layer]: { version, config } } };
     const decision = this.#decision(document);
-    const resolved = this.#layering.resolve(kept, layer);
-    this.#helm?.log.redactor.add(resolved.secrets);
-    const errors = this.#news(resolved);
+    let resolved = this.#layering.resolve(kept, layer);
+    this.#helm?.log.redactor.addPassing(resolved.secrets);
+    let errors = this.#news(resolved);
+    if (about !== undefined && errors.length > 0) {
+      // What another release has put beside it stays set aside, as before.
+      const before = this.#layering.resolve(this.#state.kept, layer).problems;
+      errors = this.#news(
+        resolved,
+        before.filter(({ path }) => path !== about),
+      );
+      resolved = this.#layering.resolve(kept);
+    }
     if (errors.length > 0) {
       await this.#remember({
         ...this.#state,
@@ -251,10 +270,9 @@ export class Steering {
     const secrets = { ...this.#state.kept.secrets };
     if (value === undefined) delete secrets[path];
     else secrets[path] = value;
-    this.#helm?.log.redactor.add(value === undefined ? [] : [value]);
+    this.#helm?.log.redactor.addPassing(value === undefined ? [] : [value]);
     const kept = { ...this.#state.kept, secrets };
     const resolved = this.#layering.resolve(kept, 'secrets');
-    this.#helm?.log.redactor.add(resolved.secrets);
     const [wrong] = this.#news(resolved);
     if (wrong) throw new Fault(wrong.code, wrong.message);
     const version = (this.#state.decisions['secrets']?.version ?? 0) + 1;
@@ -275,9 +293,9 @@ export class Steering {
     };
   }
 
-  /** What is wrong in `resolved` that is not wrong now. */
-  #news(resolved: Resolved): Problem[] {
-    const known = new Set(this.#resolved.problems.map(({ path, code, layer }) => `${path} ${code} ${layer}`));
+  /** What is wrong in `resolved` that is not wrong in `before`: now. */
+  #news(resolved: Resolved, before = this.#resolved.problems): Problem[] {
+    const known = new Set(before.map(({ path, code, layer }) => `${path} ${code} ${layer}`));
     return resolved.problems.filter(({ path, code, layer }) => !known.has(`${path} ${code} ${layer}`));
   }
 

@@ -97,7 +97,9 @@ export const topics = {
           'What balena has for this device. update_pending: an update waits until it may interrupt the broadcast.',
         ),
       ),
-      updateAt: optional(text('When an update that waits will interrupt the broadcast (RFC 3339), where that is known.')),
+      updateAt: optional(
+        text('When an update that waits will interrupt the broadcast (RFC 3339), where that is known.'),
+      ),
       boot: text('Another one with each start of the program.'),
     }),
     doc: 'How it is, at every change.',
@@ -145,8 +147,10 @@ export const topics = {
       ...decision,
       groups: map(object(decision), 'The same of each group.'),
       page: optional(object(decision, 'The same of what was adjusted one by one.')),
-      config: any('All settings that are in force, without secrets.'),
-      origin: map(text(), 'Which layer gave each setting.'),
+      config: optional(
+        any('All settings that are in force, without secrets; left out where all would be longer than 256 KB.'),
+      ),
+      origin: optional(map(text(), 'Which layer gave each setting; left out with `config`.')),
       ignored: list(object({ layer: text(), path: text() }), 'What layers say that this release does not know.'),
     }),
     doc: 'What became of `desired`, and what is in force.',
