@@ -154,6 +154,7 @@ export class Device implements AsyncDisposable {
       runs({
         broadcast,
         steering: this.steering,
+        status: () => this.stand.status(),
         version: '1.0.0',
         restart: () => this.stand.asked.push('restart'),
         led: this.stand,

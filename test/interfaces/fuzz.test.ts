@@ -133,7 +133,7 @@ const message = fc.oneof(
   { weight: 2, arbitrary: fc.tuple(documentTopic, fc.oneof(bytes, document)).map(shot) },
   { weight: 2, arbitrary: fc.tuple(commandTopic, fc.oneof(bytes, command)).map(shot) },
   {
-    weight: 2,
+    weight: 1,
     arbitrary: fc.tuple(documentTopic, settings).map(([topic, config]) => (i: number): Shot => {
       return { topic, payload: Buffer.from(`{"version":${i + 1},"config":${config}}`), decided: true };
     }),

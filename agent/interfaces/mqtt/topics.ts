@@ -64,7 +64,9 @@ const decision = {
       {
         version: optional(whole()),
         path: text(),
-        code: text('`stale`, `version_conflict`, `base_conflict`, `document_malformed` or `state_unwritable`.'),
+        code: text(
+          '`stale`, `version_conflict`, `base_conflict`, `document_malformed`, `state_unwritable` or `internal`.',
+        ),
         message: text(),
       },
       'A later document that was not decided at all, and why.',
@@ -74,7 +76,7 @@ const decision = {
 
 const desired = object({
   version: whole('Above that of the last document.', 1),
-  config: any('The whole layer, as in docs/settings.schema.json, without secrets. `{}` clears it.'),
+  config: any('The whole layer, as in docs/settings.schema.json, without secrets; at most 300 names. `{}` clears it.'),
   by: optional(text('Who wants it, for people.', { maxLength: 256 })),
   base: optional(whole('Only where this is the last version decided: for two controllers.')),
 });
