@@ -1,0 +1,137 @@
+/** What devices say of themselves at this moment, by MQTT: their state, which the broker keeps, and the next of their figures. */
+import { randomUUID } from 'node:crypto';
+import { systemClock } from '../../clock.js';
+import type { MqttSettings } from '../../config/settings.js';
+import { Fault } from '../../errors.js';
+import { Connection, type Message } from '../../interfaces/mqtt/connection.js';
+import { topics, type Payload } from '../../interfaces/mqtt/topics.js';
+
+/** What is left out was not heard. */
+export interface Live {
+  /** As in the status document, or `stopped`, or `lost`: gone without a word. */
+  readonly state?: string;
+  /** Time of the figures by the clock of the device. */
+  readonly at?: string;
+  /** °C. */
+  readonly temperature?: number;
+  readonly fps?: number;
+  readonly kbps?: number;
+  readonly bitrateKbps?: number;
+  readonly outputs?: Readonly<Record<string, OutputFigures>>;
+}
+
+export type OutputFigures = Pick<Payload<'telemetry'>['outputs'][string], 'state' | 'deliveredKbps'>;
+
+/** A broker that answers at all does so within this. */
+const connectMs = 5000;
+/** What a broker keeps it sends at once: who is not heard of by then has never been there. */
+const keptMs = 1500;
+
+/**
+ * What the devices `ids` (names in topics) say until all of them have been heard, or for `waitMs` after the connection. `heard` is
+ * told how many it is so far. Throws the Fault of a broker that cannot be reached or refuses us.
+ */
+export async function live(
+  broker: MqttSettings,
+  ids: readonly string[],
+  waitMs: number,
+  heard: (count: number) => void,
+): Promise<Map<string, Live>> {
+  const found = new Map<string, Live>();
+  const measured = new Set<string>();
+  const prefix = `${broker.baseTopic}/v1/`;
+  const wanted = new Set(ids);
+  let end: (fault?: Fault) => void = () => undefined;
+  const ended = new Promise<void>((resolve, reject) => {
+    end = (fault) => (fault ? reject(fault) : resolve());
+  });
+  const timers: NodeJS.Timeout[] = [];
+  const after = (ms: number, work: () => void): void => void timers.push(setTimeout(work, ms));
+  let keptIsHeard = false;
+  const look = (): void => {
+    heard(measured.size);
+    const isDone = (id: string): boolean => {
+      const state = found.get(id)?.state;
+      return measured.has(id) || state === 'lost' || state === 'stopped' || (state === undefined && keptIsHeard);
+    };
+    if (ids.every(isDone)) end();
+  };
+  const connection = new Connection(
+    broker,
+    `makercast-fleet-${randomUUID().slice(0, 8)}`,
+    undefined,
+    {
+      topics: () => [topics.state, topics.telemetry].map(({ topic }) => `${prefix}+/${topic}`),
+      connected: () => {
+        after(Math.min(keptMs, waitMs), () => {
+          keptIsHeard = true;
+          look();
+        });
+        after(waitMs, () => end());
+      },
+      message: ({ topic, payload }: Message) => {
+        const [id = '', name] = topic.startsWith(prefix) ? topic.slice(prefix.length).split('/') : [];
+        const said = wanted.has(id) ? parsed(payload) : undefined;
+        if (!said) return;
+        found.set(id, { ...found.get(id), ...(name === topics.telemetry.topic ? figures(said) : stateOf(said)) });
+        if (name === topics.telemetry.topic) measured.add(id);
+        look();
+      },
+      lost: (fault) => end(fault),
+      takenOver: () => undefined,
+    },
+    systemClock,
+    () => true,
+  );
+  after(connectMs, () => {
+    if (connection.isConnected) return;
+    end(new Fault('mqtt_unreachable', `The MQTT broker ${broker.url} does not answer within ${connectMs / 1000} s.`));
+  });
+  connection.start();
+  try {
+    await ended;
+    return found;
+  } finally {
+    timers.forEach(clearTimeout);
+    await connection.stop();
+  }
+}
+
+type Document = Readonly<Record<string, unknown>>;
+
+const isDocument = (value: unknown): value is Document =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function parsed(payload: Buffer): Document | undefined {
+  try {
+    const value: unknown = JSON.parse(payload.toString());
+    return isDocument(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Field by field, not by the schema: the device may be of a later release than this tool. */
+const stateOf = ({ state }: Document): Live => (typeof state === 'string' ? { state } : {});
+
+function figures(said: Document): Live {
+  const number = (name: 'temperature' | 'fps' | 'kbps' | 'bitrateKbps'): Live =>
+    typeof said[name] === 'number' ? { [name]: said[name] } : {};
+  const { at, outputs } = said;
+  const named = isDocument(outputs) ? Object.entries(outputs) : [];
+  return {
+    ...stateOf(said),
+    ...(typeof at === 'string' && { at }),
+    ...number('temperature'),
+    ...number('fps'),
+    ...number('kbps'),
+    ...number('bitrateKbps'),
+    outputs: Object.fromEntries(
+      named.flatMap(([name, output]): [string, OutputFigures][] => {
+        if (!isDocument(output)) return [];
+        const { state, deliveredKbps } = output;
+        return typeof state === 'string' && typeof deliveredKbps === 'number' ? [[name, { state, deliveredKbps }]] : [];
+      }),
+    ),
+  };
+}
