@@ -145,7 +145,7 @@ describe('set', () => {
     const dry = mustBeWell(await fleet([...words, '--dry-run']));
     assert.match(
       dry.out,
-      /^Would set VIDEO_FPS = 25, AUDIO_MUTE = true on 2 of club\/cameras:\n +0001000 cam-001\n +0002000 cam-002\n$/,
+      /^Would set VIDEO_FPS = 25, AUDIO_MUTE = true on 2 devices of club\/cameras:\n +0001000 cam-001\n +0002000 cam-002\n$/,
     );
     assert.deepEqual(api.writes, []);
     assert.match(mustBeWell(await fleet(words)).out, /^2 of 2 done\.$/m);
@@ -342,7 +342,7 @@ describe('release', () => {
     const all = fleetOf(devices);
     const { api, fleet } = await bench(t, [all]);
     const dry = mustBeWell(await fleet(['release', 'pin', '1.1.0', '--canary', 'canary', '--dry-run']));
-    assert.match(dry.out, /Would pin to 1\.1\.0 \(2b2b2b2\), 2 of club\/cameras:/);
+    assert.match(dry.out, /Would pin 2 devices of club\/cameras to 1\.1\.0 \(2b2b2b2\):/);
     assert.deepEqual(api.writes, []);
     mustBeWell(await fleet(['release', 'pin', young.slice(0, 7), '--canary', 'canary']));
     assert.deepEqual(
