@@ -106,15 +106,17 @@ async function listened(
   console: Console,
 ): Promise<Map<string, Live> | undefined> {
   const ids = devices.map(({ uuid }) => uuid);
+  if (ids.length === 0) return undefined;
   try {
     const heard = await live(broker, ids, waitMs, (count) =>
       console.draw(`live figures: ${count} of ${ids.length} devices`),
     );
-    if (heard.size === 0 && ids.length > 0) {
+    if (heard.size === 0) {
       const topics = `${broker.baseTopic}/v1/+/state`;
       console.note(
         `warning: ${broker.url} says nothing of these devices: this user may not read ${topics}, or they are called otherwise there (mqtt.id).`,
       );
+      return undefined;
     }
     return heard;
   } catch (error) {
