@@ -94,10 +94,10 @@ export function list(
 
 const liveHeads = ['NOW', 'CPU NOW', 'FPS', 'KBIT/S', 'OUTPUTS'];
 
-function liveCells({ state, temperature, fps, kbps, outputs = {} }: Live): string[] {
+function liveCells({ state, update, temperature, fps, kbps, outputs = {} }: Live): string[] {
   const each = Object.entries(outputs).map(([name, output]) => `${name} ${delivered(output)}`);
   return [
-    plain(state ?? '-'),
+    plain([state ?? '-', update ?? []].flat().join(', ')),
     degrees(temperature),
     fps?.toFixed(1) ?? '-',
     kbps?.toFixed(0) ?? '-',

@@ -10,6 +10,9 @@ import { topics, type Payload } from '../../interfaces/mqtt/topics.js';
 export interface Live {
   /** As in the status document, or `stopped`, or `lost`: gone without a word. */
   readonly state?: string;
+  /** What balena has for it, such as `update_pending`, and when that will interrupt the broadcast. */
+  readonly update?: string;
+  readonly updateAt?: string;
   /** Time of the figures by the clock of the device. */
   readonly at?: string;
   /** °C. */
@@ -37,8 +40,8 @@ export async function live(
   waitMs: number,
   heard: (count: number) => void,
 ): Promise<Map<string, Live>> {
-  const found = new Map<string, Live>();
-  const measured = new Set<string>();
+  const states = new Map<string, Live>();
+  const measured = new Map<string, Live>();
   const prefix = `${broker.baseTopic}/v1/`;
   const wanted = new Set(ids);
   let end: (fault?: Fault) => void = () => undefined;
@@ -51,7 +54,7 @@ export async function live(
   const look = (): void => {
     heard(measured.size);
     const isDone = (id: string): boolean => {
-      const state = found.get(id)?.state;
+      const state = states.get(id)?.state;
       return measured.has(id) || state === 'lost' || state === 'stopped' || (state === undefined && keptIsHeard);
     };
     if (ids.every(isDone)) end();
@@ -73,8 +76,9 @@ export async function live(
         const [id = '', name] = topic.startsWith(prefix) ? topic.slice(prefix.length).split('/') : [];
         const said = wanted.has(id) ? parsed(payload) : undefined;
         if (!said) return;
-        found.set(id, { ...found.get(id), ...(name === topics.telemetry.topic ? figures(said) : stateOf(said)) });
-        if (name === topics.telemetry.topic) measured.add(id);
+        const isFigures = name === topics.telemetry.topic;
+        if (isFigures) measured.set(id, figures(said));
+        states.set(id, { ...(isFigures && states.get(id)), ...words(said, ['state', 'update', 'updateAt']) });
         look();
       },
       lost: (fault) => end(fault),
@@ -90,7 +94,8 @@ export async function live(
   connection.start();
   try {
     await ended;
-    return found;
+    const known = ids.filter((id) => states.has(id));
+    return new Map(known.map((id) => [id, { ...states.get(id), ...measured.get(id) }]));
   } finally {
     timers.forEach(clearTimeout);
     await connection.stop();
@@ -112,22 +117,19 @@ function parsed(payload: Buffer): Document | undefined {
 }
 
 /** Field by field, not by the schema: the device may be of a later release than this tool. */
-const stateOf = ({ state }: Document): Live => (typeof state === 'string' ? { state } : {});
+function words(said: Document, names: readonly ('state' | 'update' | 'updateAt' | 'at')[]): Live {
+  return Object.fromEntries(names.flatMap((name) => (typeof said[name] === 'string' ? [[name, said[name]]] : [])));
+}
+
+const numbers = ['temperature', 'fps', 'kbps', 'bitrateKbps'] as const;
 
 function figures(said: Document): Live {
-  const number = (name: 'temperature' | 'fps' | 'kbps' | 'bitrateKbps'): Live =>
-    typeof said[name] === 'number' ? { [name]: said[name] } : {};
-  const { at, outputs } = said;
-  const named = isDocument(outputs) ? Object.entries(outputs) : [];
+  const outputs = isDocument(said['outputs']) ? Object.entries(said['outputs']) : [];
   return {
-    ...stateOf(said),
-    ...(typeof at === 'string' && { at }),
-    ...number('temperature'),
-    ...number('fps'),
-    ...number('kbps'),
-    ...number('bitrateKbps'),
+    ...words(said, ['at']),
+    ...Object.fromEntries(numbers.flatMap((name) => (typeof said[name] === 'number' ? [[name, said[name]]] : []))),
     outputs: Object.fromEntries(
-      named.flatMap(([name, output]): [string, OutputFigures][] => {
+      outputs.flatMap(([name, output]): [string, OutputFigures][] => {
         if (!isDocument(output)) return [];
         const { state, deliveredKbps } = output;
         return typeof state === 'string' && typeof deliveredKbps === 'number' ? [[name, { state, deliveredKbps }]] : [];
