@@ -28,11 +28,11 @@ export type OutputFigures = Pick<Payload<'telemetry'>['outputs'][string], 'state
 /** A broker that answers at all does so within this. */
 const connectMs = 5000;
 /** What a broker keeps it sends at once: who is not heard of by then has never been there. */
-const keptMs = 1500;
+const keptMs = 1000;
 
 /**
- * What the devices `ids` (names in topics) say until all of them have been heard, or for `waitMs` after the connection. `heard` is
- * told how many it is so far. Throws the Fault of a broker that cannot be reached or refuses us.
+ * What the devices `ids` (names in topics) say: what the broker keeps, and figures until all have sent some, or for `waitMs` after the
+ * connection. `heard` is told how many it is so far. Throws the Fault of a broker that cannot be reached or refuses us.
  */
 export async function live(
   broker: MqttSettings,
@@ -53,11 +53,10 @@ export async function live(
   let keptIsHeard = false;
   const look = (): void => {
     heard(measured.size);
-    const isDone = (id: string): boolean => {
-      const state = states.get(id)?.state;
-      return measured.has(id) || state === 'lost' || state === 'stopped' || (state === undefined && keptIsHeard);
-    };
-    if (ids.every(isDone)) end();
+    // Who is gone, or was never there, sends none.
+    const isDone = (id: string): boolean =>
+      measured.has(id) || [undefined, 'lost', 'stopped'].includes(states.get(id)?.state);
+    if (keptIsHeard && ids.every(isDone)) end();
   };
   const connection = new Connection(
     broker,
@@ -66,11 +65,11 @@ export async function live(
     {
       topics: () => [topics.state, topics.telemetry].map(({ topic }) => `${prefix}+/${topic}`),
       connected: () => {
-        after(Math.min(keptMs, waitMs), () => {
+        after(keptMs, () => {
           keptIsHeard = true;
           look();
         });
-        after(waitMs, () => end());
+        after(Math.max(keptMs, waitMs), () => end());
       },
       message: ({ topic, payload }: Message) => {
         const [id = '', name] = topic.startsWith(prefix) ? topic.slice(prefix.length).split('/') : [];

@@ -12,7 +12,7 @@ import { startMosquitto, type Mosquitto } from '../../helpers/mosquitto.js';
 
 const password = 'SECRETOFTHEBROKER';
 const devices = [1, 2, 3, 4].map((number) => device(number));
-const [first, second, third] = devices.map(({ uuid }) => uuid) as [string, string, string];
+const [first = '', second = '', third = '', fourth = ''] = devices.map(({ uuid }) => uuid);
 
 /** A Mosquitto that lets in only who knows the password. */
 async function closedBroker(t: TestContext): Promise<Mosquitto> {
@@ -93,6 +93,10 @@ test('live figures of devices that are there, the last word of those that are no
     ],
   );
   await there.stop();
+  // What the broker keeps is shown, however short the wait is.
+  await operator.send('', '{"state":"live","boot":"b"}', { topic: `makercast/v1/${fourth}/state`, retain: true });
+  const kept = mustBeWell(await fleet(['list', '--json', '--wait', '0', '--device', 'cam-004'], env)).out;
+  assert.deepEqual((JSON.parse(kept) as typeof json)[0]!.live, { state: 'live' });
 });
 
 test('nobody of this fleet at the broker: said, and the rest is shown', async (t) => {
