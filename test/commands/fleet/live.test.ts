@@ -7,8 +7,10 @@ import { test, type TestContext } from 'node:test';
 import type { Payload } from '../../../agent/interfaces/mqtt/topics.js';
 import { folderFor, run } from '../../helpers/command.js';
 import { Device } from '../../helpers/device.js';
+import { until } from '../../helpers/feed.js';
 import { bench, device, fleetOf, key, mustBeWell } from '../../helpers/fleet.js';
-import { startMosquitto, type Mosquitto } from '../../helpers/mosquitto.js';
+import { startExampleMosquitto, startMosquitto, type Mosquitto } from '../../helpers/mosquitto.js';
+import { makeAuthority } from '../../helpers/tls.js';
 
 const password = 'SECRETOFTHEBROKER';
 const devices = [1, 2, 3, 4].map((number) => device(number));
@@ -97,6 +99,29 @@ test('live figures of devices that are there, the last word of those that are no
   await operator.send('', '{"state":"live","boot":"b"}', { topic: `makercast/v1/${fourth}/state`, retain: true });
   const kept = mustBeWell(await fleet(['list', '--json', '--wait', '0', '--device', 'cam-004'], env)).out;
   assert.deepEqual((JSON.parse(kept) as typeof json)[0]!.live, { state: 'live' });
+});
+
+test('over TLS, by the certificate of an operator, at the Mosquitto of docs/', async (t) => {
+  const folder = await folderFor(t);
+  const authority = await makeAuthority(folder);
+  const broker = await startExampleMosquitto(authority);
+  t.after(() => broker[Symbol.asyncDispose]());
+  const as = async (name: string): Promise<Record<string, string>> => {
+    const { cert, key: privateKey } = await authority.sign(name);
+    return { MQTT_URL: broker.url, MQTT_CA: authority.ca, MQTT_CERT: cert, MQTT_KEY: privateKey };
+  };
+  const env = { ...(await as(first)), MQTT_ID: first, MQTT_TELEMETRY_SECONDS: '1' };
+  await using there = await new Device(await folderFor(t), { env }).start();
+  const { fleet } = await bench(t, [fleetOf(devices)]);
+  const list = async (more: Record<string, string>): Promise<string> =>
+    mustBeWell(await fleet(['list', '--device', 'cam-001'], { BALENA_API_KEY: key, ...more })).out;
+  const operator = await as('operator');
+  await until(async () => /main 500/.test(await list(operator)), 20_000, 'the figures');
+  // Who trusts nobody, and who may not read.
+  const stranger = { ...operator, MQTT_CA: '' };
+  assert.match((await fleet(['list'], { BALENA_API_KEY: key, ...stranger })).stderr, /No secure connection to mqtts:/);
+  assert.doesNotMatch(await list(await as(second)), /main 500/);
+  await there.stop();
 });
 
 test('nobody of this fleet at the broker: said, and the rest is shown', async (t) => {
