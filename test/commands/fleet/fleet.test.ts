@@ -405,6 +405,17 @@ describe('logs', () => {
     assert.equal((await fleet(['logs', '--device', 'cam-001', '--lines', 'many'])).code, 2);
   });
 
+  test('a device whose log cannot be had is named, and the others are shown', async (t) => {
+    const devices = [1, 2, 3].map((number) => device(number));
+    devices[1]!.refused = 400;
+    const { fleet } = await bench(t, [fleetOf(devices)]);
+    const named = devices.flatMap(({ uuid }) => ['--device', uuid]);
+    const said = await fleet(['logs', ...named, '--lines', '1']);
+    assert.equal(said.code, 1);
+    assert.match(said.out, /Z cam-001: line 3.*\n.*Z cam-003: line 3/);
+    assert.match(said.stderr, /cam-002: failed: .*No log of this device/);
+  });
+
   for (const [how, code] of [
     ['Ctrl-C', 0],
     ['a broken line', 1],
