@@ -102,6 +102,21 @@ function countNames(value: unknown): number {
   return below + (Array.isArray(value) ? 0 : Object.keys(value).length);
 }
 
+/** What is decided first of a document: that it will be tried. */
+export function decisionOf(document: Document, release: string): Decision {
+  const { version, by } = document;
+  const hash = hashOf(document);
+  return { version, hash, release, status: 'pending', proved: false, ...(by === undefined ? {} : { by }), errors: [] };
+}
+
+export function rejected(decision: Decision, errors: readonly Complaint[]): Decision {
+  return {
+    ...decision,
+    status: 'rejected',
+    errors: errors.map(({ path, code, message }) => ({ path, code, message })),
+  };
+}
+
 /** The same for equal content, however its maps are ordered. */
 export function hashOf({ config }: Document): string {
   return createHash('sha256').update(canonical(config)).digest('hex').slice(0, 32);
