@@ -1,4 +1,4 @@
-/** Every topic, one entry each: who writes it, how, and what its payload is. The documentation is made from this. */
+/** Every topic, one entry each: who writes it, how, and what its payload is; inbox.ts has a handler for each that others write. The documentation is made from this. */
 import { commandNames, request } from '../../supervisor/commands.js';
 import { decisionStatuses } from '../../supervisor/decision.js';
 import {
@@ -16,11 +16,11 @@ import {
   type Shape,
 } from '../../supervisor/shape.js';
 
-export interface Topic<T = unknown> {
+export interface Topic<T = unknown, D extends 'in' | 'out' = 'in' | 'out'> {
   /** Below the device's own `<base>/v1/<id>/`, but for groups. Words in braces are parameters. */
   readonly topic: string;
   /** `in`: the device reads it. `out`: it alone writes it. */
-  readonly direction: 'in' | 'out';
+  readonly direction: D;
   readonly qos: 0 | 1;
   readonly retain: boolean;
   readonly payload: Shape<T>;
@@ -33,7 +33,7 @@ const states = ['idle', 'starting', 'live', 'degraded', 'ended', 'stopping', 'up
 /** Those of the status document that are worth a message. */
 export const updates = ['downloading', 'update_pending', 'applying'] as const;
 
-const topic = <T>(entry: Topic<T>): Topic<T> => entry;
+const topic = <T, const D extends 'in' | 'out'>(entry: Topic<T, D>): Topic<T, D> => entry;
 
 const fault = object({
   code: text('One of docs/errors.md.'),

@@ -1,0 +1,196 @@
+/** What goes out: state, info, what became of documents, figures, events and answers; no secret in any of it. */
+import { rowOf } from '../../config/merge.js';
+import type { Line } from '../../log.js';
+import { temperature } from '../../machine/health.js';
+import { commandNames, type Answer } from '../../supervisor/commands.js';
+import type { Connection, Protocol } from './connection.js';
+import { announcement } from './discovery.js';
+import { Events } from './events.js';
+import { reported } from './reported.js';
+import type { MqttSurroundings } from './surroundings.js';
+import { topics, updates, type Payload } from './topics.js';
+
+const { min, max } = rowOf('video.bitrateKbps')?.form as { readonly min: number; readonly max: number };
+const bitrateRange = { min, max };
+
+export class Outbox {
+  /** Everything goes over it; without one nothing does. */
+  #connection: Connection | undefined;
+  #id = '';
+  /** What the device's own topics begin with, at this broker. */
+  #prefix = '';
+  /** What stands at the broker. */
+  #state = '';
+  #reported = '';
+  /** Topic of the announcement that stands. */
+  #announced = '';
+  #protocol: Protocol = '5';
+  #measuring: NodeJS.Timeout | undefined;
+  readonly #events: Events<Payload<'event'>>;
+
+  /** `boot`: another one with each start of the program. `stateSaid`: our state stands at the broker. */
+  constructor(
+    private readonly around: MqttSurroundings,
+    private readonly boot: string,
+    private readonly stateSaid: () => void,
+  ) {
+    this.#events = new Events((event) => this.#say('event', event));
+  }
+
+  /** A topic of this device. */
+  topic(name: string): string {
+    return this.#prefix + name;
+  }
+
+  /** From now on as `id` to another broker, or none. */
+  address(id: string, prefix: string): void {
+    this.#connection = undefined;
+    [this.#id, this.#prefix] = [id, prefix];
+  }
+
+  use(connection: Connection): void {
+    this.#connection = connection;
+  }
+
+  /** All that a broker must be told that knows nothing yet. */
+  connected(protocol: Protocol): void {
+    this.#protocol = protocol;
+    this.#state = '';
+    this.#reported = '';
+    this.inform();
+    this.sayState();
+    this.sayReported();
+    this.#events.flush();
+    this.#measure();
+  }
+
+  stop(): void {
+    clearTimeout(this.#measuring);
+  }
+
+  /** Sends what waits. */
+  flush(): void {
+    this.#events.flush();
+  }
+
+  answer(name: string, answer: Answer): void {
+    // What a stranger has put there comes back as an answer on a topic of ours: only names that can be.
+    const safe = /^[a-z-]{1,32}$/.test(name) ? name : 'unknown';
+    this.#publish(this.topic(topics.ack.topic.replace('{command}', safe)), topics.ack, answer);
+  }
+
+  /** What it is and can do. */
+  inform(): void {
+    void this.around.board().then((board) => {
+      this.#say('info', {
+        id: this.#id,
+        boot: this.boot,
+        release: this.around.version,
+        node: process.version,
+        architecture: process.arch,
+        ...(board === undefined ? {} : { board }),
+        protocol: this.#protocol,
+        groups: this.around.steering.resolved.settings.mqtt.groups,
+        commands: commandNames,
+      });
+      this.#announce(board);
+    });
+  }
+
+  /** Under the user's own name, as the example's rules have it; taken away again where it is switched off. */
+  #announce(board: string | undefined): void {
+    const { discovery, discoveryPrefix, telemetrySeconds } = this.around.steering.resolved.settings.mqtt;
+    const topic = `${discoveryPrefix}/device/${this.#id}/config`;
+    if (!discovery) {
+      if (this.#announced === topic) this.#connection?.publish(topic, '', { qos: 1, retain: true });
+      this.#announced = '';
+      return;
+    }
+    const [id, prefix, release] = [this.#id, this.topic(''), this.around.version];
+    const payload = announcement({ id, prefix, release, board, bitrate: bitrateRange, telemetrySeconds });
+    if (this.#publish(topic, { qos: 1, retain: true }, payload)) this.#announced = topic;
+  }
+
+  /** `state`: what it is about to be, where the status does not say so yet. */
+  sayState(state?: 'stopped'): void {
+    if (!this.#connection) return;
+    const { actual, wanted, balena } = this.around.control.status();
+    const update = updates.find((word) => word === balena?.update);
+    const payload: Payload<'state'> = {
+      state: state ?? actual,
+      wanted,
+      ...(update && { update }),
+      ...(update && balena?.letInAt !== undefined && { updateAt: balena.letInAt }),
+      boot: this.boot,
+    };
+    const text = JSON.stringify(payload);
+    if (text === this.#state) return;
+    if (!this.#publish(this.topic('state'), topics.state, payload)) return;
+    this.#state = text;
+    this.stateSaid();
+  }
+
+  sayReported(): void {
+    const payload = reported(this.around.steering.report());
+    const text = JSON.stringify(payload);
+    if (text !== this.#reported && this.#say('reported', payload)) this.#reported = text;
+  }
+
+  #measure(): void {
+    clearTimeout(this.#measuring);
+    const { telemetrySeconds } = this.around.steering.resolved.settings.mqtt;
+    this.#measuring = setTimeout(() => this.#measure(), telemetrySeconds * 1000);
+    this.#measuring.unref();
+    if (!this.#connection?.isConnected) return;
+    void temperature().then((degrees) => this.#say('telemetry', this.#figures(degrees)));
+  }
+
+  #figures(degrees: number | undefined): Payload<'telemetry'> {
+    const { actual, uptimeSeconds, hub, video, outputs } = this.around.control.status();
+    return {
+      at: this.#now(),
+      boot: this.boot,
+      uptimeSeconds,
+      state: actual,
+      ...(degrees === undefined ? {} : { temperature: degrees }),
+      memoryMb: Math.round(process.memoryUsage.rss() / 1e5) / 10,
+      ...(hub ? { fps: hub.fps, kbps: hub.kbps } : {}),
+      ...(video?.bitrateKbps === undefined ? {} : { bitrateKbps: video.bitrateKbps }),
+      outputs: Object.fromEntries(
+        Object.entries(outputs).map(([name, { state, deliveredKbps, queuedMs, droppedFrames }]) => [
+          name,
+          { state, deliveredKbps, queuedMs, droppedFrames },
+        ]),
+      ),
+    };
+  }
+
+  event({ level, event, message }: Line): void {
+    if (event === 'status' || this.around.steering.resolved.settings.mqtt.url === '') return;
+    this.#events.add({ at: this.#now(), boot: this.boot, level, event, message });
+  }
+
+  #now(): string {
+    return new Date(this.around.wallMs()).toISOString();
+  }
+
+  #say<K extends 'info' | 'reported' | 'telemetry' | 'event'>(name: K, payload: Payload<K>): boolean {
+    return this.#publish(this.topic(topics[name].topic), topics[name], payload);
+  }
+
+  /** Everything that leaves passes here, and no text in it keeps a secret. */
+  #publish(
+    topic: string,
+    { qos, retain }: { readonly qos: 0 | 1; readonly retain: boolean },
+    payload: object,
+  ): boolean {
+    const { redactor } = this.around.log;
+    const text = JSON.stringify(payload, (name, value: unknown) =>
+      typeof value === 'string' && !arbitrary.has(name) ? redactor.redact(value) : value,
+    );
+    return this.#connection?.publish(topic, text, { qos, retain }) ?? false;
+  }
+}
+
+/** In what is made of chance a short secret would be found that is none. */
+const arbitrary = new Set(['jpeg', 'boot', 'hash']);

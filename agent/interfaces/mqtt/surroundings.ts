@@ -1,0 +1,20 @@
+/** What MQTT needs of the program around it. */
+import type { Clock } from '../../clock.js';
+import type { Log } from '../../log.js';
+import type { Desk } from '../../supervisor/commands.js';
+import type { Steering } from '../../supervisor/steering.js';
+import type { Control } from '../interface.js';
+
+export interface MqttSurroundings {
+  readonly log: Log;
+  readonly clock: Clock;
+  /** ms since 1970. */
+  readonly wallMs: () => number;
+  readonly steering: Steering;
+  readonly control: Pick<Control, 'status'>;
+  readonly desk: Desk;
+  readonly version: string;
+  /** This machine, where the settings do not name it. */
+  readonly identity: () => Promise<string>;
+  readonly board: () => Promise<string | undefined>;
+}
