@@ -117,6 +117,21 @@ test('secrets that are hard for a regular expression end in time', () => {
   }
 });
 
+test('what a refused document held is forgotten in time; what is in a setting never is', () => {
+  const made = redactor('in-a-setting');
+  made.addPassing(['pasted-1', 'taken-over-2']);
+  assert.equal(made.redact('in-a-setting pasted-1 taken-over-2'), '*** *** ***');
+  made.add(['taken-over-2']);
+  for (let i = 0; i < 500; i++) made.addPassing([`another-${i}`]);
+  assert.equal(made.redact('in-a-setting pasted-1 taken-over-2 another-499'), '*** pasted-1 *** ***');
+});
+
+test('a text that is longer than any secret ends in time, and throws nothing', () => {
+  const made = redactor('x'.repeat(200_000));
+  made.addPassing(['y'.repeat(200_000)]);
+  assert.equal(made.redact('as it was'), 'as it was');
+});
+
 test('URLs of unknown origin lose user, stream and query', () => {
   const made = new Redactor();
   assert.equal(made.redact('to "rtmp://u:p@h:1/app/KEY?x=1", failed'), 'to "rtmp://h:1/app/***", failed');
