@@ -324,7 +324,7 @@ export class Programme {
     });
   }
 
-  /** Again and again the same end: the next best way is taken, by another encoder or without the camera. */
+  /** Again and again the same end: the next best way is taken, by another encoder, or else the slate. */
   #doWithout(plan: Plan, fault: Fault): void {
     this.#unexplained = 0;
     const others = this.#inputs
@@ -334,9 +334,12 @@ export class Programme {
     const byEncoder = !byImage && plan.video.encoder !== 'passthrough' && others.length > 0;
     const kind = byImage ? 'the picture of the slate' : plan.video.source;
     const what = byEncoder ? `the encoder ${plan.video.encoder}` : kind;
-    this.studio.log.warn('next_best', `${what} is left out, since this has happened ${patience} times: ${fault.what}`);
     if (byEncoder) this.#inputs.leaveOut(plan.video.encoder, fault);
-    else this.#outOfService(plan, 'picture', fault);
+    // Nothing is less than the slate by the last encoder: it is tried again and again.
+    else if (!this.#outOfService(plan, 'picture', fault)) return;
+    this.studio.log.warn('next_best', `${what} is left out, since this has happened ${patience} times: ${fault.what}`);
+    // What comes next has not failed yet, and is not to wait for what has.
+    this.#backoff.reset();
   }
 
   /** False where the fault is none of an input, or that input has been counted out for this plan before. */

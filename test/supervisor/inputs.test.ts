@@ -51,6 +51,21 @@ test('a microphone that fails is silence, and the camera goes on', () => {
   assert.match(made(two).audio.source, /Device/, 'unless there is another one');
 });
 
+test('a test picture that fails gives way to the slate, for a while', () => {
+  const { inputs, wait } = studio();
+  const made = () => plan(want({ source: 'test' }), inputs.usable(pc));
+  const first = made();
+  assert.ok(inputs.failed('picture', fault, first, pc));
+  const slate = made();
+  assert.deepEqual([slate.video.source, slate.missed?.code], ['slate', 'source_failed']);
+  // There is nothing that could stand in for the slate.
+  assert.ok(!inputs.failed('picture', fault, slate, pc));
+  wait(inputs.nextMs! + 1);
+  assert.equal(made().video.source, first.video.source);
+  inputs.playing(made(), pc);
+  assert.deepEqual(inputs.problems, []);
+});
+
 test('it is tried again: soon once plugged in anew, later where nothing changed, and is forgiven when it works', () => {
   const { inputs, wait, plan: made } = studio();
   const first = made();
