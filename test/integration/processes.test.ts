@@ -90,7 +90,8 @@ describe('killed alone', () => {
     };
     for (let kill = 0; kill < 3; kill++) await crash();
     const { message } = await agent.event('next_best');
-    assert.match(message, /^the encoder x264enc is left out, since this has happened 3 times: .*SIGSEGV/);
+    // Not always by the signal: GStreamer has a handler of its own for it while it loads a plugin.
+    assert.match(message, /^the encoder x264enc is left out, since this has happened 3 times: .*ended by itself/);
     // An encoder that is left out stays a problem, until the broadcast is begun anew.
     const { tags } = server.publishes.items[0]!;
     const isOn = (status: StatusDocument): boolean =>
@@ -103,7 +104,7 @@ describe('killed alone', () => {
     const from = agent.log.items.length;
     for (let kill = 0; kill < 3; kill++) await crash();
     const next = await agent.event('next_best', 30_000, from);
-    assert.match(next.message, /^test picture \(bars\) is left out, since this has happened 3 times: .*SIGSEGV/);
+    assert.match(next.message, /^test picture \(bars\) is left out, since this has happened 3 times: .*ended by itself/);
     const isPlaying = (source: string) => (line: LogLine) => line.event === 'playing' && line.message.includes(source);
     await agent.waitFor(isPlaying('slate'), 30_000, from);
     const sent = tags.items.length;
