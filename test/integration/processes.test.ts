@@ -104,7 +104,10 @@ describe('killed alone', () => {
     const from = agent.log.items.length;
     for (let kill = 0; kill < 3; kill++) await crash();
     const next = await agent.event('next_best', 30_000, from);
-    assert.match(next.message, /^test picture \(bars\) is left out, since this has happened 3 times: .*ended by itself/);
+    assert.match(
+      next.message,
+      /^test picture \(bars\) is left out, since this has happened 3 times: .*ended by itself/,
+    );
     const isPlaying = (source: string) => (line: LogLine) => line.event === 'playing' && line.message.includes(source);
     await agent.waitFor(isPlaying('slate'), 30_000, from);
     const sent = tags.items.length;
