@@ -8,7 +8,7 @@ import { isVideoKey } from '../helpers/flv.js';
 import { available } from '../helpers/namespace.js';
 import { startNginx } from '../helpers/nginx.js';
 import { subscribe } from '../helpers/rtmp-client.js';
-import { startRtmpServer, type RtmpServer } from '../helpers/rtmp-server.js';
+import { startRtmpServer, type RtmpServer, type Script } from '../helpers/rtmp-server.js';
 import { startTlsProxy } from '../helpers/tls.js';
 
 const small: Environment = { VIDEO_SOURCE: 'test', VIDEO_WIDTH: '320', VIDEO_HEIGHT: '180', VIDEO_BITRATE_KBPS: '800' };
@@ -134,6 +134,30 @@ describe('a scripted server', () => {
     await both.stop();
   });
 
+  test('that accepts and then says nothing, whatever it is asked: given up in time, and tried until it speaks', async () => {
+    const scripts: Script[] = [{ handshake: 'mute' }, { connect: 'mute' }, { publish: 'mute' }];
+    const servers = await Promise.all(scripts.map((script) => startRtmpServer(script)));
+    try {
+      const env = servers.flatMap((server, i): [string, string][] => [
+        [`OUTPUT_O${i}_URL`, server.url()],
+        [`OUTPUT_O${i}_KEY`, `k${i}`],
+      ]);
+      await using agent = await startAgent({ ...small, ...Object.fromEntries(env) });
+      await Promise.all(servers.map((server) => server.connection()));
+      await Promise.all(
+        servers.map((_, i) =>
+          agent.waitFor(({ output, code }) => output === `o${i}` && code === 'output_timeout', noticedMs),
+        ),
+      );
+      for (const server of servers) server.script = {};
+      await agent.status(({ outputs }) => Object.values(outputs).every(({ state }) => state === 'live'), 30_000);
+      noChildSuffered(agent);
+      await agent.stop();
+    } finally {
+      await Promise.all(servers.map((server) => server.stop()));
+    }
+  });
+
   test('that never acknowledges by RTMP is left in peace: TCP says enough', async () => {
     await using server = await startRtmpServer({ acknowledge: false });
     await using tls = await startTlsProxy(server.port);
@@ -201,7 +225,7 @@ describe('a network', { skip, concurrency: true }, () => {
     const { namespace, server, agent } = abroad;
     await live(agent);
     await namespace.blackHole();
-    const failed = await agent.waitFor(({ event }) => event === 'output_failed', 60_000);
+    const failed = await agent.waitFor(({ event }) => event === 'output_failed', noticedMs);
     assert.equal(failed['code'], 'output_stalled');
     await namespace.heal();
     await publishedAgain(server, 1);
