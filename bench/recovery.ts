@@ -10,7 +10,7 @@ import { sample } from '../test/helpers/media.js';
 import { gstText, type Contender } from './contenders.js';
 import { faults, type FaultKind, type Figures } from './recovery/faults.js';
 import type { Bench } from './recovery/running.js';
-import { known, merged, rows, table, type Measured } from './recovery/table.js';
+import { known, lines, merged, rows, table, type Measured } from './recovery/table.js';
 import { saveResults } from './report.js';
 
 const { values } = parseArgs({
@@ -70,4 +70,4 @@ try {
 } finally {
   await remove();
 }
-process.stdout.write(`\nseconds, median / worst (rounds)\n${table(rows(await known()))}\n`);
+process.stdout.write(`\nseconds, median / worst\n${table(lines(await known()))}\n`);

@@ -5,9 +5,9 @@ import { until } from '../test/helpers/feed.js';
 import { wallClock } from '../test/helpers/flv.js';
 import { available } from '../test/helpers/namespace.js';
 import { holdings } from '../test/helpers/processes.js';
-import { median } from './report.js';
+import { median, writeResults, type Row } from './report.js';
 import { kinds, type FaultKind } from './soak/faults.js';
-import { measures, slope, type Sample } from './soak/leaks.js';
+import { measures, slope, type Measure, type Sample } from './soak/leaks.js';
 import { recorded } from './soak/recordings.js';
 import { startScene, type Scene } from './soak/scene.js';
 import { chanceOf, schedule } from './soak/schedule.js';
@@ -27,6 +27,7 @@ const warmUpSeconds = isLong ? 60 : 20;
 /** What a measure may grow by over the run without that being a leak. In a short one, a heap that fills looks like one that leaks. */
 const mayGrowMb = isLong ? 12 : 25;
 const mayGrow = { rssMb: mayGrowMb, pssMb: mayGrowMb, handles: 4, threads: 4 } as const;
+const roles = ['agent', 'capture', 'delivery', 'soak'] as const;
 /**
  * `rtmp2sink` of GStreamer 1.22 keeps a socket and an eventfd of each try that failed between TCP and `publish`, for as long as the
  * process lives, whatever becomes of the pipeline.
@@ -48,12 +49,12 @@ const samples: Sample[] = [];
 
 /** Waits for peace, in which nothing but the three processes is left, and takes down what they hold. */
 async function measure(scene: Scene, began: number): Promise<void> {
-  const roles = ['capture', 'delivery'];
-  const roleOf = (command: string): string => roles.find((role) => command.includes(`makercast-${role}`)) ?? '';
+  const children = ['capture', 'delivery'];
+  const roleOf = (command: string): string => children.find((role) => command.includes(`makercast-${role}`)) ?? '';
   const alone = await until(
     () => {
       const all = scene.agent.processes();
-      return all.length === 3 && roles.every((role) => all.some(({ command }) => roleOf(command) === role)) && all;
+      return all.length === 3 && children.every((role) => all.some(({ command }) => roleOf(command) === role)) && all;
     },
     10_000,
     'no other processes than agent, capture and delivery',
@@ -117,14 +118,19 @@ async function judgeRecording(scene: Scene, onAirSeconds: number): Promise<void>
 
 const number = (value: number | null): string => (value === null ? '-' : value.toFixed(1));
 
+const samplesOf = (role: string): Sample[] => samples.filter((sample) => sample.role === role);
+
+/** What a measure of a role may grow by, after so many tries that a server has refused. */
+const mostGrowth = (role: string, measure: Measure, failedTries: number): number =>
+  mayGrow[measure] + (role === 'delivery' && measure === 'handles' ? handlesOfFailure * failedTries : 0);
+
 function judgeGrowth(failedTries: number): void {
   say('\nwhat was held                 most   an hour   over the run   samples');
-  for (const role of ['agent', 'capture', 'delivery', 'soak']) {
-    const own = samples.filter((sample) => sample.role === role);
+  for (const role of roles) {
+    const own = samplesOf(role);
     for (const measure of measures) {
       const { perHour, grown, samples: count, most: highest } = slope(own, measure, warmUpSeconds);
-      const most =
-        mayGrow[measure] + (role === 'delivery' && measure === 'handles' ? handlesOfFailure * failedTries : 0);
+      const most = mostGrowth(role, measure, failedTries);
       const columns = [
         highest.toFixed(0).padStart(9),
         number(perHour).padStart(9),
@@ -143,10 +149,45 @@ function judgeGrowth(failedTries: number): void {
   }
 }
 
+const recoveries = (kind: FaultKind): number[] =>
+  outcomes.filter((outcome) => outcome.kind === kind).map(({ seconds }) => seconds);
+
+/** The rows of bench/results/soak.json: what each fault took, what was left behind. */
+function rows(usable: readonly FaultKind[], failedTries: number): Row[] {
+  const row = (measure: string, unit: string, value: number | null, goal: number | null): Row => ({
+    measure,
+    unit,
+    value,
+    goal,
+    met: value === null || goal === null ? null : value <= goal,
+    versus: {},
+  });
+  const grown = roles
+    .filter((role) => role !== 'soak')
+    .flatMap((role) =>
+      measures.map((measure) => {
+        const unit = measure.endsWith('Mb') ? 'MB' : 'number';
+        const { grown } = slope(samplesOf(role), measure, warmUpSeconds);
+        return row(`${role}, ${measure}: grown over the run`, unit, grown, mostGrowth(role, measure, failedTries));
+      }),
+    );
+  const recovered = usable
+    .filter((kind) => recoveries(kind).length > 0)
+    .map((kind) =>
+      row(`${kind.name}: media again, worst of ${recoveries(kind).length}`, 's', Math.max(...recoveries(kind)), null),
+    );
+  return [
+    row('faults made', 'number', outcomes.length, null),
+    row('failures', 'number', failures.length, 0),
+    ...recovered,
+    ...grown,
+  ];
+}
+
 function showFaults(usable: readonly FaultKind[]): void {
   say('\nfault                              times   median s   worst s');
   for (const kind of usable) {
-    const all = outcomes.filter((outcome) => outcome.kind === kind).map(({ seconds }) => seconds);
+    const all = recoveries(kind);
     const columns = [
       `${all.length}`.padStart(7),
       number(median(all)).padStart(10),
@@ -183,6 +224,8 @@ try {
 }
 judgeGrowth(scene.failedTries);
 showFaults(usable);
+// A short run says whether something broke; its figures are not worth keeping.
+if (isLong) await writeResults('soak', { minutes, seed, rows: rows(usable, scene.failedTries) });
 say(
   failures.length === 0
     ? `\nnothing failed (seed ${seed})`

@@ -1,7 +1,7 @@
 /** From rounds to rows: median and worst of each measure of each fault, beside the goals, as JSON and as a table. */
 import { readFile } from 'node:fs/promises';
 import { contenders, type Contender } from '../contenders.js';
-import { median, resultsFile } from '../report.js';
+import { median, resultsFile, type Row } from '../report.js';
 import { faults, type FaultKind, type Figures, type Goal } from './faults.js';
 
 /** All rounds of one fault on one contender. */
@@ -20,7 +20,8 @@ interface Summary {
   readonly worst: number | null;
 }
 
-export interface RecoveryRow {
+/** One measure of one fault, of all who were tried. */
+export interface Line {
   readonly fault: string;
   readonly measure: string;
   readonly unit: 'ms' | '%';
@@ -50,7 +51,7 @@ export function merged(old: readonly Measured[], fresh: Measured): Measured[] {
 }
 
 /** Percentages are worse the smaller they are. */
-const unitOf = (measure: string): RecoveryRow['unit'] => (measure === 'session kept' ? '%' : 'ms');
+const unitOf = (measure: string): Line['unit'] => (measure === 'session kept' ? '%' : 'ms');
 
 function summary(rounds: readonly Figures[], measure: string): Summary | undefined {
   const values = rounds.map((round) => round[measure]).filter((value) => value !== undefined);
@@ -74,7 +75,7 @@ function met(own: Summary | undefined, goal: Goal | undefined): boolean | null {
   );
 }
 
-function rowsOf({ name, goals }: FaultKind, measured: readonly Measured[]): RecoveryRow[] {
+function linesOf({ name, goals }: FaultKind, measured: readonly Measured[]): Line[] {
   const own = measured.filter(({ fault }) => fault === name);
   const measures = new Set(own.flatMap(({ rounds }) => rounds.flatMap((round) => Object.keys(round))));
   return [...measures].map((measure) => {
@@ -83,7 +84,7 @@ function rowsOf({ name, goals }: FaultKind, measured: readonly Measured[]): Reco
         const each = summary(rounds, measure);
         return each ? [[contender, each] as const] : [];
       }),
-    ) as RecoveryRow['of'];
+    ) as Line['of'];
     return {
       fault: name,
       measure,
@@ -95,42 +96,61 @@ function rowsOf({ name, goals }: FaultKind, measured: readonly Measured[]): Reco
   });
 }
 
-export const rows = (measured: readonly Measured[]): RecoveryRow[] =>
-  faults.flatMap((fault) => rowsOf(fault, measured));
+export const lines = (measured: readonly Measured[]): Line[] =>
+  faults.flatMap((fault) => linesOf(fault, measured));
+
+/** What `figure` is of each of the others. */
+const versus = ({ of }: Line, figure: 'median' | 'worst'): Row['versus'] =>
+  Object.fromEntries(
+    contenders.flatMap((contender) =>
+      contender === 'makercast' || !of[contender] ? [] : [[contender, of[contender][figure]] as const],
+    ),
+  );
+
+/** The rows of every benchmark: here two of each measure, its median and its worst, and of percentages the worst alone. */
+export const rows = (measured: readonly Measured[]): Row[] =>
+  lines(measured).flatMap((line) => {
+    const own = line.of.makercast;
+    return (line.unit === '%' ? (['worst'] as const) : (['median', 'worst'] as const)).map((figure) => {
+      const goal = (line.unit === '%' ? line.goal?.least : line.goal?.[figure]) ?? null;
+      return {
+        measure: `${line.fault}: ${line.measure}, ${figure}`,
+        unit: line.unit,
+        value: own ? own[figure] : null,
+        goal,
+        met: goal === null ? null : met(own, line.unit === '%' ? { least: goal } : { [figure]: goal }),
+        versus: versus(line, figure),
+      };
+    });
+  });
 
 const seconds = (ms: number | null): string => (ms === null ? 'never' : (ms / 1000).toFixed(2));
 
-function cell(unit: RecoveryRow['unit'], each: Summary | undefined): string {
-  if (!each) return '-';
-  if (unit === '%')
-    return `${each.worst === 100 ? 'always' : each.median === 0 ? 'never' : 'not always'} (${each.rounds})`;
-  return `${seconds(each.median)} / ${seconds(each.worst)} (${each.rounds})`;
+function cell(unit: Line['unit'], each: Summary | undefined): string {
+  if (!each) return '';
+  if (unit === '%') return each.worst === 100 ? 'always' : each.median === 0 ? 'never' : 'not always';
+  return `${seconds(each.median)} / ${seconds(each.worst)}`;
 }
 
-function goalText(unit: RecoveryRow['unit'], goal: Goal | null): string {
+function goalText(unit: Line['unit'], goal: Goal | null): string {
   if (!goal) return '';
   if (unit === '%') return 'always';
-  const bound = (most: number | undefined): string => (most === undefined ? '' : seconds(most));
-  return `<= ${[bound(goal.median), bound(goal.worst)].join(' / ').trim()}`;
+  if (goal.median === undefined) return `worst ≤ ${seconds(goal.worst ?? null)}`;
+  return `≤ ${seconds(goal.median)}${goal.worst === undefined ? '' : ` / ${seconds(goal.worst)}`}`;
 }
 
-/** For people: seconds, median / worst (rounds). */
-export function table(all: readonly RecoveryRow[]): string {
-  const head = ['', ...contenders, 'goal', ''];
-  const lines = all.map(({ measure, unit, goal, met: kept, of }) => [
-    `  ${measure}`,
-    ...contenders.map((contender) => cell(unit, of[contender])),
-    goalText(unit, goal),
-    kept === null ? '' : kept ? 'met' : 'MISSED',
-  ]);
-  const widths = head.map((_, column) => Math.max(...[head, ...lines].map((line) => line[column]!.length)));
-  const text = (line: readonly string[]): string =>
-    line
-      .map((each, column) => each.padEnd(widths[column]!))
-      .join('  ')
-      .trimEnd();
-  const titled = lines.flatMap((line, index) =>
-    all[index]!.fault === all[index - 1]?.fault ? [text(line)] : [all[index]!.fault, text(line)],
-  );
-  return [text(head), ...titled].join('\n');
+/** The table of docs/performance.md, in Markdown: seconds, median / worst, and how many rounds of each contender stand behind them. */
+export function table(all: readonly Line[]): string {
+  const cells = all.map(({ fault, measure, unit, goal, met: kept, of }, index) => {
+    const tried = contenders.map((contender) => of[contender]?.rounds ?? 0).join(', ');
+    return [
+      fault === all[index - 1]?.fault ? '' : `${fault} (${tried} rounds)`,
+      measure,
+      ...contenders.map((contender) => cell(unit, of[contender])),
+      goalText(unit, goal),
+      kept === null ? '' : kept ? 'met' : '**missed**',
+    ];
+  });
+  const head = ['fault', 'measure', ...contenders, 'goal', ''];
+  return [head, head.map(() => '---'), ...cells].map((line) => `| ${line.join(' | ')} |`).join('\n');
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { gaps, kbps } from '../../bench/recovery/arrivals.js';
 import { faults } from '../../bench/recovery/faults.js';
-import { merged, rows, table, type Measured } from '../../bench/recovery/table.js';
+import { lines, merged, rows, table, type Measured } from '../../bench/recovery/table.js';
 import { lags, type ArrivedTag } from '../helpers/flv.js';
 
 const arrived = (at: number, timestamp = at, size = 2): ArrivedTag => ({
@@ -56,18 +56,43 @@ describe('rows', () => {
 
   test('what never came is worse than any goal; half of the rounds decide the median', () => {
     const again = (media: (number | null)[]) =>
-      rows([of(restart, 'makercast', media)]).find(({ measure }) => measure === 'media again')!;
+      lines([of(restart, 'makercast', media)]).find(({ measure }) => measure === 'media again')!;
     assert.deepEqual(again([900, 800, null]).of.makercast, { rounds: 3, median: 900, worst: null });
     assert.equal(again([900, 800, null]).met, false);
     assert.equal(again([900, 800, 1999]).met, true);
     assert.equal(again([1100, 1100, 1100]).met, false);
   });
 
+  test('each measure is two rows, median and worst, each with its own goal and the others beside it', () => {
+    const all = rows([of(restart, 'makercast', [900, 800, null]), of(restart, 'ffmpeg', [4000])]);
+    assert.deepEqual(
+      all.filter(({ measure }) => measure.includes('media again')),
+      [
+        {
+          measure: `${restart}: media again, median`,
+          unit: 'ms',
+          value: 900,
+          goal: 1000,
+          met: true,
+          versus: { ffmpeg: 4000 },
+        },
+        {
+          measure: `${restart}: media again, worst`,
+          unit: 'ms',
+          value: null,
+          goal: 2000,
+          met: false,
+          versus: { ffmpeg: 4000 },
+        },
+      ],
+    );
+  });
+
   test('a session that was lost once misses the goal', () => {
     const measured = of(killed, 'makercast', [1, 2]);
     const lost = { ...measured, rounds: [...measured.rounds, { 'media again': 3, 'session kept': 0 }] };
-    const kept = (each: Measured) => rows([each]).find(({ measure }) => measure === 'session kept')!.met;
+    const kept = (each: Measured) => rows([each]).find(({ measure }) => measure.includes('session kept'))!.met;
     assert.deepEqual([kept(measured), kept(lost)], [true, false]);
-    assert.match(table(rows([lost])), /session kept +not always \(3\) .*MISSED/);
+    assert.match(table(lines([lost])), /\(3, 0, 0 rounds\)[^]*session kept \| not always \| .* \*\*missed\*\*/);
   });
 });

@@ -10,7 +10,7 @@ import { sample } from './media.js';
 import { startNginx } from './nginx.js';
 import { gstPublisher } from './publisher.js';
 import { decodeSound, dominantHertz, isSilent, loudnessDb, part, toneDb } from './sound.js';
-import { analyse, colour, firstPicture, firstPictureMd5, observe, picture } from './stream.js';
+import { analyse, colour, firstPicture, observe, picture } from './stream.js';
 
 test('a sample file is described as it was made, and decodes without errors', async () => {
   const file = await sample('h264-bframes.mp4');
@@ -25,7 +25,6 @@ test('a sample file is described as it was made, and decodes without errors', as
     [2000, 2000],
   );
   assert.deepEqual([audio?.codec, audio?.profile, audio?.rate, audio?.channels], ['aac', 'LC', 48000, 2]);
-  assert.equal(await firstPictureMd5(file), await firstPictureMd5(file));
   assert.deepEqual((await picture(file, 1)).subarray(1, 4).toString(), 'PNG');
   assert.ok(!isSilent(await decodeSound(file)));
 });

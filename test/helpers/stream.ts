@@ -210,45 +210,16 @@ export async function firstPicture(url: string, deadlineMs = 20_000): Promise<nu
   return wallClock() - start;
 }
 
-/** MD5 of the first decoded picture: the same source and settings give the same. */
-export async function firstPictureMd5(file: string): Promise<string> {
-  const { stdout } = await run('ffmpeg', [
-    '-nostdin',
-    '-v',
-    'error',
-    '-i',
-    file,
-    '-an',
-    '-frames:v',
-    '1',
-    '-f',
-    'md5',
-    '-',
-  ]);
-  return stdout.toString().trim();
+/** The picture at `seconds` as ffmpeg's `output` arguments make it. */
+async function frame(source: string, seconds: number, output: readonly string[]): Promise<Buffer> {
+  const input = ['-nostdin', '-v', 'error', '-i', source, '-ss', String(seconds), '-an', '-frames:v', '1'];
+  const { stdout } = await run('ffmpeg', [...input, ...output, '-']);
+  return stdout;
 }
 
 /** One picture as PNG, `seconds` after the beginning of a file (or now, of a live URL). */
-export async function picture(source: string, seconds = 0): Promise<Buffer> {
-  const { stdout } = await run('ffmpeg', [
-    '-nostdin',
-    '-v',
-    'error',
-    '-i',
-    source,
-    '-ss',
-    String(seconds),
-    '-an',
-    '-frames:v',
-    '1',
-    '-c:v',
-    'png',
-    '-f',
-    'image2pipe',
-    '-',
-  ]);
-  return stdout;
-}
+export const picture = (source: string, seconds = 0): Promise<Buffer> =>
+  frame(source, seconds, ['-c:v', 'png', '-f', 'image2pipe']);
 
 /** Mean colour of a rectangle (fractions of the picture, 0 to 1) of the picture at `seconds`: red, green, blue from 0 to 255. */
 export async function colour(
@@ -257,22 +228,6 @@ export async function colour(
   seconds = 0,
 ): Promise<[number, number, number]> {
   const crop = `crop=iw*${area.width}:ih*${area.height}:iw*${area.x}:ih*${area.y},scale=1:1:flags=area,format=rgb24`;
-  const { stdout } = await run('ffmpeg', [
-    '-nostdin',
-    '-v',
-    'error',
-    '-i',
-    source,
-    '-ss',
-    String(seconds),
-    '-an',
-    '-frames:v',
-    '1',
-    '-vf',
-    crop,
-    '-f',
-    'rawvideo',
-    '-',
-  ]);
-  return [stdout[0]!, stdout[1]!, stdout[2]!];
+  const rgb = await frame(source, seconds, ['-vf', crop, '-f', 'rawvideo']);
+  return [rgb[0]!, rgb[1]!, rgb[2]!];
 }
