@@ -114,6 +114,8 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
     wall: () => Date.now(),
     storage,
     probation: () => steering.isOnProbation,
+    pause: () => broadcast.pause(),
+    resume: () => broadcast.resume(),
   });
   const led = new Led();
   const restart = supervised ? (): void => end(0) : undefined;

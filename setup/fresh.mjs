@@ -5,8 +5,7 @@
  * Options: `--node 22` takes the newest Node.js 22 of the npm registry instead of the one that runs this, `--no-tests`
  * leaves the last step out, `--keep` leaves the folder in place. The bare Debian is kept in .cache/fresh for a week.
  */
-import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -15,15 +14,14 @@ import { installPackages } from './apt.mjs';
 import { missingPackages, root } from './ready.mjs';
 import { fetchNode, furnish, makeBase, open, remove } from './room.mjs';
 import { Stop } from './run.mjs';
-import { startServer, within } from './trial.mjs';
+import { seconds, startServer, view, within } from './trial.mjs';
 
 /** A folder with a space in its name: nothing may break on one. */
 const clone = '/root/my makercast';
 const firstStartMs = 15 * 60_000;
 const secondStartMs = 60_000;
 const stopMs = 15_000;
-/** What is recorded of a stream to judge it: at 25 pictures a second and 44100 Hz, 125 and 215 packets. */
-const seconds = 5;
+/** Of the 125 and 215 packets that 5 s at 25 pictures a second and 44100 Hz have. */
 const least = { h264: 100, aac: 150 };
 
 const { values: options } = parseArgs({
@@ -35,34 +33,8 @@ const say = (line) => console.log(`[fresh ${String(Math.round((Date.now() - bega
 
 /** Plays `url` as a viewer outside of the room, and throws unless what arrives is a stream with picture and sound. */
 async function judge(url, folder) {
-  const file = path.join(folder, 'arrived.mkv');
-  const args = ['-v', 'error', '-y', '-i', url, '-t', String(seconds), '-c', 'copy', file];
-  const ffmpeg = spawn('ffmpeg', args, { stdio: ['ignore', 'inherit', 'inherit'] });
-  const [code] = await within(once(ffmpeg, 'close'), secondStartMs, `media at ${url}`).finally(() =>
-    ffmpeg.kill('SIGKILL'),
-  );
-  if (code !== 0) throw new Error(`ffmpeg could not play ${url} (see above)`);
-  const probe = [
-    '-v',
-    'error',
-    '-count_packets',
-    '-show_entries',
-    'stream=codec_name,width,height,r_frame_rate,sample_rate,nb_read_packets',
-    '-of',
-    'json',
-    file,
-  ];
-  const { streams } = JSON.parse(execFileSync('ffprobe', probe, { encoding: 'utf8' }));
-  for (const [codec, count] of Object.entries(least)) {
-    const stream = streams.find((each) => each.codec_name === codec);
-    if (!stream || Number(stream.nb_read_packets) < count) {
-      throw new Error(`what arrived at ${url} has not ${count} packets of ${codec}: ${JSON.stringify(streams)}`);
-    }
-  }
-  const [video, audio] = ['h264', 'aac'].map((codec) => streams.find((each) => each.codec_name === codec));
-  say(
-    `arrived: ${video.width}x${video.height} H.264, ${video.nb_read_packets} pictures and ${audio.nb_read_packets} AAC packets in ${seconds} s`,
-  );
+  const { arrived } = await view(url, path.join(folder, 'arrived.mkv'), secondStartMs, least);
+  say(`arrived: ${arrived}`);
 }
 
 /** Starts `npm start` in the room; `line(pattern)` waits for a line that it prints, `stop()` is Ctrl-C and what must follow. */

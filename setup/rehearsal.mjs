@@ -5,14 +5,15 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { startServer, within } from './trial.mjs';
+import { startServer, view, within } from './trial.mjs';
 
-const seconds = 5;
 /** Node.js and GStreamer start slowly under emulation, and the first start scans all plugins. */
 const startMs = 8 * 60_000;
 const stopMs = 60_000;
 /** Small enough to be encoded in real time by an emulated processor. */
 const wanted = { width: 320, height: 240, fps: 10 };
+/** Of the 50 and 234 packets (48000 / 1024 each second) that 5 s have: this tells a stream from none. */
+const least = { h264: 30, aac: 150 };
 
 /**
  * Namespaces as an engine makes them, $1 as the root. /sys is read-only, as in a container that is not privileged: the
@@ -65,27 +66,12 @@ function mustBeHarmless(pid) {
   if (field('NoNewPrivs') !== '1') throw new Error('the agent may gain privileges');
 }
 
-/** Records 5 seconds of `url` into a file as a viewer, and says what is in it; throws where that is not a whole stream. */
+/** Says what a viewer gets at `url`; throws where it is no whole stream as it was wanted, or does not decode. */
 async function record(url, file) {
-  const args = ['-v', 'error', '-y', '-i', url, '-t', String(seconds), '-c', 'copy', file];
-  const ffmpeg = spawn('ffmpeg', args, { stdio: ['ignore', 'inherit', 'inherit'] });
-  const [code] = await within(once(ffmpeg, 'close'), stopMs, `media at ${url}`).finally(() => ffmpeg.kill('SIGKILL'));
-  if (code !== 0) throw new Error('ffmpeg could not record the stream (see above)');
-  const probe = ['-v', 'error', '-count_packets', '-show_streams', '-of', 'json', file];
-  const { streams } = JSON.parse(execFileSync('ffprobe', probe, { encoding: 'utf8' }));
-  const find = (codec) => streams.find((stream) => stream.codec_name === codec);
-  const [video, audio] = [find('h264'), find('aac')];
-  const packets = (stream) => Number(stream?.nb_read_packets ?? 0);
-  // 50 pictures and 234 packets of sound (48000 / 1024 each second), of which some may be missing: this tells a stream from none.
-  if (video?.width !== wanted.width || packets(video) < 30 || packets(audio) < 150) {
-    const seen = streams.map(
-      (one) => `${one.codec_name} ${one.width ?? ''} ${one.nb_read_packets} packets, ${one.duration ?? '?'} s`,
-    );
-    throw new Error(`what arrived is no stream of ${seconds} s: ${seen.join('; ')}`);
-  }
-  // It must decode as well.
+  const { video, arrived } = await view(url, file, stopMs, least);
+  if (video.width !== wanted.width) throw new Error(`what arrived is not ${wanted.width} wide: ${arrived}`);
   execFileSync('ffmpeg', ['-v', 'error', '-xerror', '-i', file, '-f', 'null', '-'], { stdio: 'inherit' });
-  return `${video.width}x${video.height} H.264, ${packets(video)} pictures, ${packets(audio)} AAC packets in ${seconds} s`;
+  return arrived;
 }
 
 /** Tries the image whose root is mounted at `inside`; returns what was found, a line each. Throws where something is amiss. */

@@ -1,5 +1,5 @@
-/** What trials of a whole installation need beside it: a server outside, and deadlines. */
-import { spawn } from 'node:child_process';
+/** What trials of a whole installation need beside it: a server outside, a viewer, and deadlines. */
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -30,4 +30,32 @@ export async function startServer(folder) {
   const mortal = ['--pdeathsig', 'KILL', '--', 'nginx', '-p', folder, '-e', 'stderr', '-c', conf];
   const nginx = spawn('setpriv', mortal, { stdio: ['ignore', 'inherit', 'inherit'] });
   return { url: `rtmp://127.0.0.1:${port}/live`, stop: () => nginx.kill('SIGTERM') };
+}
+
+/** How long the viewer looks. */
+export const seconds = 5;
+
+/**
+ * Records some seconds of `url` into `file` as a viewer; resolves to the picture's stream as ffprobe has it, and what has arrived in
+ * words. Throws where nothing comes within `ms`, or fewer packets than `least` says.
+ */
+export async function view(url, file, ms, least) {
+  const args = ['-v', 'error', '-y', '-i', url, '-t', String(seconds), '-c', 'copy', file];
+  const ffmpeg = spawn('ffmpeg', args, { stdio: ['ignore', 'inherit', 'inherit'] });
+  const [code] = await within(once(ffmpeg, 'close'), ms, `media at ${url}`).finally(() => ffmpeg.kill('SIGKILL'));
+  if (code !== 0) throw new Error(`ffmpeg could not play ${url} (see above)`);
+  const probe = ['-v', 'error', '-count_packets', '-show_streams', '-of', 'json', file];
+  const { streams } = JSON.parse(execFileSync('ffprobe', probe, { encoding: 'utf8' }));
+  const [video, audio] = ['h264', 'aac'].map((codec) => streams.find((stream) => stream.codec_name === codec));
+  const packets = (stream) => Number(stream?.nb_read_packets ?? 0);
+  if (packets(video) < least.h264 || packets(audio) < least.aac) {
+    const seen = streams.map(
+      (one) => `${one.codec_name} ${one.width ?? ''} ${one.nb_read_packets} packets, ${one.duration ?? '?'} s`,
+    );
+    throw new Error(`what arrived at ${url} is no stream of ${seconds} s: ${seen.join('; ')}`);
+  }
+  return {
+    video,
+    arrived: `${video.width}x${video.height} H.264, ${packets(video)} pictures, ${packets(audio)} AAC packets in ${seconds} s`,
+  };
 }

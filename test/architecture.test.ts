@@ -35,6 +35,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'agent/machine',
     'agent/media',
     'agent/supervisor',
+    'agent/interfaces',
     'shared',
     'agent',
   ],

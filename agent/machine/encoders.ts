@@ -3,12 +3,11 @@ import { release } from 'node:os';
 import path from 'node:path';
 import { packageOf } from '../../pipelines/elements.js';
 import { encoderNames } from '../../pipelines/encoders/encoder.js';
-import type { Encoder } from '../../pipelines/facts.js';
+import type { Board, Encoder } from '../../pipelines/facts.js';
 import { encoderProbe } from '../../pipelines/probe.js';
 import type { EncoderName } from '../../pipelines/wanted.js';
-import { board } from './board.js';
 import type { Elements } from './elements.js';
-import { hasCodec, videoNames } from './firmware.js';
+import { hasCodec, type VideoNames } from './firmware.js';
 import { run as runProgram, type Runner } from './run.js';
 import type { Storage } from './storage.js';
 import { namesIn, textOf, usbPathOf } from './sysfs.js';
@@ -24,6 +23,12 @@ interface Remembered {
   readonly works: readonly string[];
 }
 
+/** What else was found out about this machine: it tells why there is no encoder. */
+export interface Seen {
+  readonly board: Board;
+  readonly video: VideoNames;
+}
+
 const stateName = 'encoders';
 const stateFormat = 1;
 
@@ -35,6 +40,7 @@ const stateFormat = 1;
 export async function encoders(
   names: readonly EncoderName[],
   installed: Pick<Elements, 'names' | 'version'>,
+  seen: Seen,
   storage?: Storage,
   root = '/',
   run: Runner = runProgram,
@@ -45,7 +51,7 @@ export async function encoders(
   const result: Encoder[] = [];
   for (const element of encoderNames.filter((name) => names.includes(name))) {
     const why = !installed.names.includes(element)
-      ? await notInstalled(element, installed.names, root)
+      ? notInstalled(element, installed.names, seen)
       : remembered.includes(element)
         ? undefined
         : await tried(element, run);
@@ -63,10 +69,10 @@ function isRemembered(value: unknown): value is Remembered {
   return typeof machine === 'string' && Array.isArray(works);
 }
 
-async function notInstalled(element: EncoderName, installed: readonly string[], root: string): Promise<string> {
+function notInstalled(element: EncoderName, installed: readonly string[], seen: Seen): string {
   switch (element) {
     case 'v4l2h264enc':
-      return await noNode(installed, root);
+      return noNode(installed, seen);
     case 'omxh264enc':
       return 'not installed (it was retired; only 32-bit systems of old have it)';
     case 'x264enc':
@@ -76,11 +82,10 @@ async function notInstalled(element: EncoderName, installed: readonly string[], 
 }
 
 /** The element v4l2h264enc registers only where GStreamer could open an encoder node of the kernel's. */
-async function noNode(installed: readonly string[], root: string): Promise<string> {
-  const [{ soc }, names] = await Promise.all([board(root), videoNames(root)]);
+function noNode(installed: readonly string[], { board: { soc }, video }: Seen): string {
   if (soc === 'bcm2712') return 'a Pi 5 has no H.264 encoder';
   if (soc === undefined) return 'the kernel offers no H.264 encoder';
-  if (!hasCodec(names)) return 'the firmware offers no H.264 encoder (see the advice of `makercast probe`)';
+  if (!hasCodec(video)) return 'the firmware offers no H.264 encoder (see the advice of `makercast probe`)';
   return installed.includes('v4l2src')
     ? 'the kernel offers an encoder that may not be opened: add the user to the group "video"'
     : `not installed: apt-get install ${packageOf('v4l2h264enc')}`;

@@ -48,7 +48,7 @@ export async function gather(
     installed.then((known) => (question.camera ? libcameraCameras(board, names, known.names, run) : noCameras)),
     microphones(root, run),
     installed,
-    installed.then((known) => encoders(question.encoders, known, storage, root, run)),
+    installed.then((known) => encoders(question.encoders, known, { board, video: names }, storage, root, run)),
     installed.then((known) => (known.names.length > 0 ? mediaFiles(question.files, run) : [])),
   ]);
   const found = [...video.found, ...picams.found];

@@ -79,6 +79,8 @@ export class Broadcast {
   /** When something was last sent or recorded, or the broadcast began. */
   #quietSince = 0;
   #wanted: Wanted = 'on';
+  /** Off the air for a moment though it is wanted: an update is about to end this program. */
+  #paused = false;
   /** What changes the state goes one after the other: a start in the middle of a stop would be lost in it. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -117,6 +119,7 @@ export class Broadcast {
   /** The operator wants it on the air, from now on and after every restart. */
   async startBroadcast(): Promise<void> {
     this.#wanted = 'on';
+    this.#paused = false;
     await this.around.intent.keep('on');
     await this.#inTurn(async () => {
       if (this.#begun && this.#wanted === 'on' && (this.#state === 'idle' || this.#state === 'ended'))
@@ -132,6 +135,22 @@ export class Broadcast {
       if (this.#wanted !== 'idle' || this.#state !== 'on') return;
       await this.#goOff();
       this.#sayIdle();
+    });
+  }
+
+  /** Off the air in order, but not for good: until `resume`, `startBroadcast` or the next start of this program. */
+  async pause(): Promise<void> {
+    this.#paused = true;
+    await this.#inTurn(async () => {
+      if (this.#paused && this.#state === 'on') await this.#goOff();
+    });
+  }
+
+  /** On the air again after `pause`. */
+  async resume(): Promise<void> {
+    this.#paused = false;
+    await this.#inTurn(async () => {
+      if (this.#begun && !this.#paused && this.#state === 'idle') await this.#goOn();
     });
   }
 
@@ -266,6 +285,7 @@ export class Broadcast {
   }
 
   async #goOn(): Promise<void> {
+    if (this.#paused) return;
     if (this.#wanted === 'idle') return this.#sayIdle();
     if (!isWanted(this.settings)) {
       if (!this.around.demo) return this.#sayIdle();

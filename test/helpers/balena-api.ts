@@ -265,7 +265,10 @@ const routes: readonly Route[] = [
   {
     by: 'logs.js history',
     pattern: /^GET \/device\/v2\/([0-9a-f]{32})\/logs\?count=(\d+)$/,
-    answer: (api, [, uuid = '', count]) => ({ json: count === '0' ? [] : api.logsOf(uuid).slice(-Number(count)) }),
+    answer: (api, [, uuid = '', count]) =>
+      api.devices.find((device) => device.uuid === uuid)?.refused
+        ? { status: 400, text: 'No log of this device.' }
+        : { json: count === '0' ? [] : api.logsOf(uuid).slice(-Number(count)) },
   },
 ];
 

@@ -38,6 +38,8 @@ export class SupervisorServer implements AsyncDisposable {
   updateStatus: UpdateStatus = 'done';
   /** Changed variables: the release is the same. */
   variablesChanged = false;
+  /** Answers 503 to whoever asks it for an update. */
+  refuses = false;
   /** Takes connections and never answers. */
   hangs = false;
   /** What it says to every question, in place of an answer. */
@@ -188,6 +190,7 @@ export class SupervisorServer implements AsyncDisposable {
         return send(202, { status: 'success' });
       }
       case 'POST /v1/update':
+        if (this.refuses) return send(503, 'Supervisor is starting');
         send(204);
         return waits ? this.tryUpdate(force) : undefined;
       case 'POST /v1/reboot': {

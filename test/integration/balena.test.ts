@@ -3,10 +3,12 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { startAgent, type Environment } from '../helpers/agent.js';
 import { temporaryFolder } from '../helpers/command.js';
-import { startRtmpServer } from '../helpers/rtmp-server.js';
+import { until } from '../helpers/feed.js';
+import { startMosquitto } from '../helpers/mosquitto.js';
+import { startRtmpServer, type RtmpServer } from '../helpers/rtmp-server.js';
 import { SupervisorServer } from '../helpers/supervisor.js';
 import { lockAttempt } from '../helpers/update-lock.js';
 
@@ -18,6 +20,25 @@ const small: Environment = {
   VIDEO_BITRATE_KBPS: '800',
   STREAM_KEY: 'q1w2e3r4t5',
 };
+
+interface Service {
+  readonly supervisor: SupervisorServer;
+  readonly server: RtmpServer;
+  readonly env: Environment;
+  /** Outlives the agent, as /data does. */
+  readonly dataFolder: string;
+}
+
+/** makercast as a service, without the agent itself: a Supervisor, a server that it streams to, its variables and its data. */
+async function service(t: TestContext): Promise<Service> {
+  const { folder: dataFolder, remove } = await temporaryFolder();
+  t.after(remove);
+  const supervisor = await SupervisorServer.start();
+  t.after(() => supervisor[Symbol.asyncDispose]());
+  const server = await startRtmpServer();
+  t.after(() => server[Symbol.asyncDispose]());
+  return { supervisor, server, dataFolder, env: { ...small, ...supervisor.environment, STREAM_URL: server.url() } };
+}
 
 /** What the contract with balena leaves: it kills 10 s after SIGTERM. */
 const endMs = 8000;
@@ -32,11 +53,7 @@ function hoursNow(): string {
 }
 
 test('locked on the air; ended in order for the update that its hours let in; back by itself', async (t) => {
-  const { folder: dataFolder, remove } = await temporaryFolder();
-  t.after(remove);
-  await using supervisor = await SupervisorServer.start();
-  await using server = await startRtmpServer();
-  const env = { ...small, ...supervisor.environment, STREAM_URL: server.url() };
+  const { supervisor, server, env, dataFolder } = await service(t);
   {
     await using agent = await startAgent(env, { dataFolder });
     await agent.status((status) => balenaOf(status)['lock'] === 'held');
@@ -71,12 +88,34 @@ test('locked on the air; ended in order for the update that its hours let in; ba
   await back.stop();
 });
 
-test('an update that waits on the air is said, also at the end; no key anywhere', async () => {
-  await using supervisor = await SupervisorServer.start();
+test('an update that is forced by MQTT: the broadcast is stopped in order before the Supervisor hears of it', async (t) => {
+  const { supervisor, server, env, dataFolder } = await service(t);
+  await using broker = await startMosquitto();
+  await using operator = await broker.operator(env['BALENA_DEVICE_UUID'] ?? '');
+  {
+    await using agent = await startAgent({ ...env, MQTT_URL: broker.url }, { dataFolder });
+    await agent.status((status) => status.actual === 'live' && balenaOf(status)['lock'] === 'held');
+    const connection = await server.published('q1w2e3r4t5');
+    supervisor.updateStatus = 'downloaded';
+    const { ok } = await operator.command('update', { force: true });
+    assert.equal(ok, true);
+    await supervisor.applied.waitFor(({ force }) => force, 5000);
+    // Nobody has told the agent to end yet.
+    await until(() => connection.history.items.includes('deleteStream'), 5000, 'the end of the stream');
+    await operator.on('state', ({ state }) => state === 'updating');
+    assert.equal((await agent.stop()).code, 0);
+  }
+  await supervisor.dropLock();
+  supervisor.updateStatus = 'done';
+  await using back = await startAgent(env, { dataFolder });
+  await back.status((status) => status.actual === 'live');
+  await back.stop();
+});
+
+test('an update that waits on the air is said, also at the end; no key anywhere', async (t) => {
+  const { supervisor, env } = await service(t);
   supervisor.updateStatus = 'downloaded';
-  await using server = await startRtmpServer();
-  const env = { ...small, ...supervisor.environment, LOG_LEVEL: 'debug', STREAM_URL: server.url() };
-  await using agent = await startAgent(env);
+  await using agent = await startAgent({ ...env, LOG_LEVEL: 'debug' });
   const status = await agent.status(
     (each) => balenaOf(each)['update'] === 'update_pending' && balenaOf(each)['lock'] === 'held',
   );
@@ -91,11 +130,10 @@ test('an update that waits on the air is said, also at the end; no key anywhere'
   }
 });
 
-test('a Supervisor that hangs: on the air, locked, and out in time', async () => {
-  await using supervisor = await SupervisorServer.start();
+test('a Supervisor that hangs: on the air, locked, and out in time', async (t) => {
+  const { supervisor, env } = await service(t);
   supervisor.hangs = true;
-  await using server = await startRtmpServer();
-  await using agent = await startAgent({ ...small, ...supervisor.environment, STREAM_URL: server.url() });
+  await using agent = await startAgent(env);
   const status = await agent.status((each) => each.actual === 'live' && balenaOf(each)['lock'] === 'held');
   assert.equal(balenaOf(status)['update'], 'unknown');
   const { code, tookMs } = await agent.stop();
@@ -104,11 +142,10 @@ test('a Supervisor that hangs: on the air, locked, and out in time', async () =>
   assert.ok(!existsSync(supervisor.lockPath));
 });
 
-test('a child that does not end, and a Supervisor that hangs: out in time all the same, and unlocked', async () => {
-  await using supervisor = await SupervisorServer.start();
+test('a child that does not end, and a Supervisor that hangs: out in time all the same, and unlocked', async (t) => {
+  const { supervisor, env } = await service(t);
   supervisor.hangs = true;
-  await using server = await startRtmpServer();
-  await using agent = await startAgent({ ...small, ...supervisor.environment, STREAM_URL: server.url() });
+  await using agent = await startAgent(env);
   await agent.status((each) => each.actual === 'live' && balenaOf(each)['lock'] === 'held');
   for (const name of ['capture', 'delivery']) process.kill((await agent.descendant(name)).pid, 'SIGSTOP');
   const { tookMs } = await agent.stop();
@@ -134,11 +171,7 @@ test('told to end while it still looks at the machine: out in time', async (t) =
 });
 
 test('killed, it leaves a lock behind; the next one takes it over', async (t) => {
-  const { folder: dataFolder, remove } = await temporaryFolder();
-  t.after(remove);
-  await using supervisor = await SupervisorServer.start();
-  await using server = await startRtmpServer();
-  const env = { ...small, ...supervisor.environment, STREAM_URL: server.url() };
+  const { supervisor, env, dataFolder } = await service(t);
   {
     await using agent = await startAgent(env, { dataFolder });
     await agent.status((status) => balenaOf(status)['lock'] === 'held');
@@ -153,12 +186,11 @@ test('killed, it leaves a lock behind; the next one takes it over', async (t) =>
   assert.ok(!existsSync(supervisor.lockPath));
 });
 
-test('empty variables of balena, and those of a device that is no service of it, do no harm', async () => {
-  await using supervisor = await SupervisorServer.start();
-  await using server = await startRtmpServer();
+test('empty variables of balena, and those of a device that is no service of it, do no harm', async (t) => {
+  const { supervisor, env } = await service(t);
   const empty = Object.fromEntries(Object.keys(supervisor.environment).map((name) => [name, '']));
   const settings = { UPDATE_LOCK: '', UPDATES_WINDOW: '', UPDATES_TIMEZONE: '', GPIO_BUTTON: '', GPIO_LED: '' };
-  await using agent = await startAgent({ ...small, ...empty, ...settings, STREAM_URL: server.url() });
+  await using agent = await startAgent({ ...env, ...empty, ...settings });
   const status = await agent.status((each) => each.actual === 'live');
   assert.equal(status['balena'], undefined);
   assert.deepEqual(status.problems, []);

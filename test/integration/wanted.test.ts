@@ -59,6 +59,38 @@ test('commands that come fast end as the last one said', async (t) => {
   assert.deepEqual(kept, { format: 1, value: { wanted: 'idle' } });
 });
 
+test('paused for an update: off the air in order, whatever is edited; on again when it does not come, and after a restart', async (t) => {
+  const folder = await folderFor(t);
+  await using server = await startRtmpServer();
+  const settings = smallTo(server.url());
+  const one = broadcastIn(t, folder, settings).broadcast;
+  await one.start();
+  await live(one);
+  await one.pause();
+  assert.equal(one.status().actual, 'idle');
+  const connection = await server.published('k');
+  assert.ok(connection.history.items.includes('deleteStream'), 'the server saw the stream end');
+  await one.apply({ ...settings, audio: { ...settings.audio, gainDb: 3 } });
+  assert.equal(one.status().actual, 'idle');
+  await one.resume();
+  await live(one);
+  await one.pause();
+  await one.startBroadcast();
+  await live(one);
+  // A stop that comes meanwhile is kept.
+  await one.pause();
+  await one.stopBroadcast();
+  await one.resume();
+  assert.equal(one.status().actual, 'idle');
+  await one.startBroadcast();
+  await one.pause();
+  await one.stop();
+
+  const two = broadcastIn(t, folder, settings).broadcast;
+  await two.start();
+  await live(two);
+});
+
 describe('the agent', () => {
   const commanded = (folder: string, text: string) => writeFile(path.join(folder, 'broadcast.json'), text);
 

@@ -32,6 +32,8 @@ interface Bench {
   readonly server: SupervisorServer;
   readonly folder: string;
   readonly lines: string[];
+  /** What was asked of the broadcast, and how many calls the Supervisor had heard by then. */
+  readonly asked: string[];
   status: Status;
   env: Record<string, string>;
   probation: boolean;
@@ -50,6 +52,7 @@ async function bench(
   const server = await SupervisorServer.start(options);
   const { folder, remove } = await temporaryFolder();
   const lines: string[] = [];
+  const asked: string[] = [];
   const redactor = new Redactor();
   const log = new Log({ level: 'error', format: 'json' }, redactor, { now: () => 0, random: () => 0 });
   log.warn = (event, message) => void lines.push(`${event}: ${message}`);
@@ -68,12 +71,24 @@ async function bench(
     wall: () => noon + given.elapsed,
     storage: new Storage(folder, (fault) => lines.push(fault.message)),
     probation: () => given.probation,
+    pause: () => {
+      const updates = server.calls.items.filter(({ path: where }) => where === '/v1/update').length;
+      asked.push(`pause before ${updates}`);
+      self.status = idle;
+      return Promise.resolve();
+    },
+    resume: () => {
+      asked.push('resume');
+      self.status = live;
+      return Promise.resolve();
+    },
   });
   const self: Bench = Object.assign(given, {
     balena,
     server,
     folder,
     lines,
+    asked,
     says: () => balena.tells(self.status).balena!,
     after: async (ms: number) => {
       self.elapsed += ms;
@@ -355,9 +370,45 @@ test('an update by command waits; by force it comes at once', async (t) => {
   await b.balena.update(false);
   assert.equal((await lockAttempt(b.server.lockPath)).file, false);
   assert.equal(b.server.applied.items.length, 0);
+  assert.deepEqual(b.asked, []);
+  const before = b.server.calls.items.filter(({ path: where }) => where === '/v1/update').length;
   await b.balena.update(true);
   await b.server.applied.waitFor(({ force }) => force, 5000);
+  assert.deepEqual(b.asked, [`pause before ${before}`], 'the broadcast is stopped first');
   assert.equal(b.says().lock, 'free');
+  assert.equal(b.balena.tells(idle).actual, 'updating');
+});
+
+test('a forced update that does not come interrupts nothing, or not for long', async (t) => {
+  const b = await bench(t);
+  b.status = live;
+  await b.after(0);
+  // There is none; and none that could come at once.
+  await b.balena.update(true);
+  b.server.updateStatus = 'downloading';
+  await b.balena.update(true);
+  assert.deepEqual(b.asked, []);
+
+  b.server.updateStatus = 'downloaded';
+  await b.balena.update(true);
+  assert.equal(b.asked.length, 1);
+  await b.server.applied.waitFor(({ force }) => force, 5000);
+  b.server.updateStatus = 'done';
+  await b.server.dropLock();
+  await b.after(minute - 1);
+  assert.equal(b.asked.length, 1);
+  await b.after(1);
+  assert.equal(b.asked[1], 'resume');
+  assert.match(b.lines.at(-1)!, /update_missing/);
+  await b.after(2000);
+  assert.equal(b.says().lock, 'held');
+
+  // A Supervisor that refuses.
+  b.server.updateStatus = 'downloaded';
+  await b.after(minute);
+  b.server.refuses = true;
+  await assert.rejects(b.balena.update(true), { code: 'supervisor_refused' });
+  assert.equal(b.asked[3], 'resume');
 });
 
 test('a reboot by command comes on the air too; one that is refused leaves the lock as it was', async (t) => {

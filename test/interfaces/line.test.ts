@@ -1,10 +1,10 @@
 /** A line by the real onoff, over a fixture tree in the place of /sys/class, in a mount namespace of its own. */
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { run } from '../helpers/command.js';
+import { folderFor, run } from '../helpers/command.js';
 import { root } from '../helpers/root.js';
 import { tree } from '../machine/tree.js';
 
@@ -73,3 +73,33 @@ for (const [name, script, want] of refused) {
     assert.match(said, want);
   });
 }
+
+/** Prints whether onoff or its addon is loaded, before and after a line is asked for. */
+const loading = (folder: string): string => `
+  const { createRequire } = await import('node:module');
+  const loaded = () => Object.keys(createRequire(${JSON.stringify(module)}).cache).some((file) => /onoff|epoll/.test(file));
+  await import(${JSON.stringify(path.join(folder, 'agent/interfaces/gpio/gpio.js'))});
+  const { openLine } = await import(${JSON.stringify(path.join(folder, 'agent/interfaces/gpio/line.js'))});
+  const before = loaded();
+  const said = await openLine({ line: 4711, direction: 'out', activeLow: false }).catch(({ code, message }) => code + ' ' + message);
+  console.log(JSON.stringify({ before, after: loaded(), said }));`;
+
+async function loads(folder: string): Promise<{ before: boolean; after: boolean; said: string }> {
+  const { stdout } = await run(process.execPath, ['--input-type=module', '-e', loading(folder)], { cwd: folder });
+  return JSON.parse(stdout.toString()) as { before: boolean; after: boolean; said: string };
+}
+
+const dist = fileURLToPath(new URL('../..', import.meta.url));
+
+test('onoff is loaded only when a line is wanted', async () => {
+  const { before, after } = await loads(dist);
+  assert.deepEqual([before, after], [false, true]);
+});
+
+test('where onoff is not installed, that is the fault of the line, and nothing else', async (t) => {
+  const folder = await folderFor(t);
+  for (const room of ['agent', 'pipelines'])
+    cpSync(path.join(dist, room), path.join(folder, room), { recursive: true });
+  writeFileSync(path.join(folder, 'package.json'), '{"type":"module"}');
+  assert.match((await loads(folder)).said, /^gpio_unavailable GPIO needs the package onoff, which does not load: /);
+});

@@ -7,8 +7,10 @@ import { release, tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { packageOf } from '../../pipelines/elements.js';
+import { board } from '../../agent/machine/board.js';
 import { elements, missing, tlsMissing } from '../../agent/machine/elements.js';
 import { encoders } from '../../agent/machine/encoders.js';
+import { videoNames } from '../../agent/machine/firmware.js';
 import { run, type Runner } from '../../agent/machine/run.js';
 import { Storage } from '../../agent/machine/storage.js';
 import { tree } from './tree.js';
@@ -25,13 +27,24 @@ function counting(): { run: Runner; count: () => number } {
   };
 }
 
+/** As `encoders`, with what else is to be seen of the machine below `root`. */
+async function encodersAt(
+  names: Parameters<typeof encoders>[0],
+  installed: Parameters<typeof encoders>[1],
+  storage: Storage | undefined,
+  root: string,
+  runner: Runner,
+): ReturnType<typeof encoders> {
+  return encoders(names, installed, { board: await board(root), video: await videoNames(root) }, storage, root, runner);
+}
+
 test('x264enc really encodes; what works is remembered, what does not is tried again', async (t) => {
   const folder = await mkdtemp(path.join(tmpdir(), 'makercast-encoders-'));
   t.after(() => rm(folder, { recursive: true }));
   const storage = new Storage(folder, (fault) => assert.fail(fault.message));
   const installed = { names: ['x264enc', 'v4l2h264enc'], version: '1.22.0' };
   const first = counting();
-  const found = await encoders(['x264enc', 'openh264enc', 'v4l2h264enc'], installed, storage, '/', first.run);
+  const found = await encodersAt(['x264enc', 'openh264enc', 'v4l2h264enc'], installed, storage, '/', first.run);
   assert.deepEqual(
     found.map(({ element, hardware, works }) => [element, hardware, works]),
     [
@@ -46,11 +59,11 @@ test('x264enc really encodes; what works is remembered, what does not is tried a
   assert.equal(first.count(), 2);
 
   const second = counting();
-  await encoders(['x264enc', 'v4l2h264enc'], installed, new Storage(folder, assert.fail), '/', second.run);
+  await encodersAt(['x264enc', 'v4l2h264enc'], installed, new Storage(folder, assert.fail), '/', second.run);
   assert.equal(second.count(), 1, 'only the one that failed is run again');
 
   const other = counting();
-  await encoders(['x264enc'], { ...installed, version: '1.24.0' }, new Storage(folder, assert.fail), '/', other.run);
+  await encodersAt(['x264enc'], { ...installed, version: '1.24.0' }, new Storage(folder, assert.fail), '/', other.run);
   assert.equal(other.count(), 1, 'another GStreamer, another try');
 
   // Another kernel, as after an update of the system: tried again, and remembered for that one.
@@ -58,14 +71,14 @@ test('x264enc really encodes; what works is remembered, what does not is tried a
   writeFileSync(stored, readFileSync(stored, 'utf8').replaceAll(release(), '5.10.0-before'));
   const kernel = counting();
   const ask = () =>
-    encoders(['x264enc'], { ...installed, version: '1.24.0' }, new Storage(folder, assert.fail), '/', kernel.run);
+    encodersAt(['x264enc'], { ...installed, version: '1.24.0' }, new Storage(folder, assert.fail), '/', kernel.run);
   await ask();
   await ask();
   assert.equal(kernel.count(), 1, 'another kernel, another try');
 
   using pi = tree('pi3-picam');
   const nodes = counting();
-  await encoders(
+  await encodersAt(
     ['x264enc'],
     { ...installed, version: '1.24.0' },
     new Storage(folder, assert.fail),
@@ -84,7 +97,7 @@ test('a program that hangs is killed at its deadline, and the encoder does not w
     return ran;
   };
   const installed = { names: ['v4l2h264enc'], version: '1.22.0' };
-  const [encoder] = await encoders(['v4l2h264enc'], installed, undefined, '/nonexistent', hanging);
+  const [encoder] = await encodersAt(['v4l2h264enc'], installed, undefined, '/nonexistent', hanging);
   assert.match(encoder!.why!, /^it hangs: no end after \d+ s$/);
   // It is gone as soon as Node has reaped it; should it not go, the deadline of the test strikes.
   const alive = (): boolean => {
@@ -103,7 +116,13 @@ test("the probe has the settings of a real broadcast: before GStreamer 1.30 a Pi
     command = [program, ...args].join(' ');
     return Promise.resolve({ code: 1, stdout: '', stderr: '', missing: false, late: false });
   };
-  await encoders(['v4l2h264enc'], { names: ['v4l2h264enc'], version: '1.22.0' }, undefined, '/nonexistent', listening);
+  await encodersAt(
+    ['v4l2h264enc'],
+    { names: ['v4l2h264enc'], version: '1.22.0' },
+    undefined,
+    '/nonexistent',
+    listening,
+  );
   assert.match(
     command,
     /^gst-launch-1\.0 -q videotestsrc .* ! video\/x-raw,format=\w+,width=1280,height=720,framerate=30\/1 ! /,
@@ -114,7 +133,7 @@ test("the probe has the settings of a real broadcast: before GStreamer 1.30 a Pi
 test('why an encoder of the kernel is not there: none, none on this Pi, or none that may be opened', async () => {
   const why = async (machine: string, names: readonly string[]) => {
     using laid = tree(machine);
-    const [encoder] = await encoders(['v4l2h264enc'], { names, version: '1.22.0' }, undefined, laid.root, laid.run);
+    const [encoder] = await encodersAt(['v4l2h264enc'], { names, version: '1.22.0' }, undefined, laid.root, laid.run);
     return encoder!.why;
   };
   assert.equal(await why('pc-c270', []), 'the kernel offers no H.264 encoder');
@@ -128,7 +147,7 @@ test('an encoder that gives nothing does not work', async () => {
   const end = { code: 0 as number | undefined, stdout: '', stderr: '', missing: false, late: false };
   const installed = { names: ['v4l2h264enc'], version: '1.22.0' };
   const ask = async (said: typeof end) =>
-    (await encoders(['v4l2h264enc'], installed, undefined, '/nonexistent', () => Promise.resolve(said)))[0]!;
+    (await encodersAt(['v4l2h264enc'], installed, undefined, '/nonexistent', () => Promise.resolve(said)))[0]!;
   assert.match((await ask(end)).why!, /gives nothing/);
 });
 

@@ -1,15 +1,17 @@
 /** `makercast fleet`: looks after many devices by balena's cloud, from an admin's machine. */
+import type { MqttSettings } from '../../config/settings.js';
 import { Fault } from '../../errors.js';
 import { INVALID } from '../check.js';
 import { readAssignments } from './assignments.js';
 import { Cloud } from './cloud.js';
 import { Console } from './console.js';
-import { readGiven, readKey } from './entry.js';
+import { readBroker, readGiven, readKey } from './entry.js';
 import { list } from './list.js';
+import { live, type Live } from './live.js';
 import { followLogs, lastLogs } from './logs.js';
 import { readRequest, usage, type Request } from './options.js';
 import { releaseOfDevices, releaseOfFleet } from './release.js';
-import { loadSdk } from './sdk.js';
+import { loadSdk, type CloudDevice } from './sdk.js';
 import { setOnDevices, setOnFleet } from './set.js';
 import { select } from './targets.js';
 
@@ -50,6 +52,7 @@ async function run(
   env: NodeJS.ProcessEnv,
   console: Console,
 ): Promise<number> {
+  const broker = request.command === 'list' ? await readBroker(request.brokerFile, env, console) : undefined;
   const apiUrl = apiUrlOf(env);
   const sdk = loadSdk(apiUrl);
   const cloud = new Cloud(sdk, apiUrl);
@@ -69,8 +72,10 @@ async function run(
   ];
 
   switch (request.command) {
-    case 'list':
-      return list(devices, Date.now(), json, console);
+    case 'list': {
+      const heard = broker && (await listened(broker, devices, request.waitSeconds * 1000, console));
+      return list(devices, heard, Date.now(), json, console);
+    }
     case 'set': {
       const setting = { fleet, assignments, dryRun, json, again: again('set', ...request.words) };
       return request.all
@@ -90,6 +95,36 @@ async function run(
       return request.follow
         ? followLogs(devices, request, cloud, console, untilInterrupt(console))
         : lastLogs(devices, request, cloud, console);
+  }
+}
+
+/** What `devices` say at the broker. One that cannot be asked is no reason to show nothing: then it is undefined, and said. */
+async function listened(
+  broker: MqttSettings,
+  devices: readonly CloudDevice[],
+  waitMs: number,
+  console: Console,
+): Promise<Map<string, Live> | undefined> {
+  const ids = devices.map(({ uuid }) => uuid);
+  if (ids.length === 0) return undefined;
+  try {
+    const heard = await live(broker, ids, waitMs, (count) =>
+      console.draw(`live figures: ${count} of ${ids.length} devices`),
+    );
+    if (heard.size === 0) {
+      const topics = `${broker.baseTopic}/v1/+/state`;
+      console.note(
+        `warning: ${broker.url} says nothing of these devices: this user may not read ${topics}, or they are called otherwise there (mqtt.id).`,
+      );
+      return undefined;
+    }
+    return heard;
+  } catch (error) {
+    const { what, mend } = Fault.from(error);
+    console.note(`warning: there are no live figures. ${what} ${mend}`.trimEnd());
+    return undefined;
+  } finally {
+    console.draw('');
   }
 }
 

@@ -1,5 +1,7 @@
-/** How the API key and the values of settings get in without a command line: a file, the environment, or a prompt. */
+/** How the API key, the broker and the values of settings get in without a command line: a file, the environment, or a prompt. */
 import { readFile, stat } from 'node:fs/promises';
+import { resolve } from '../../config/resolve.js';
+import { rows, type MqttSettings } from '../../config/settings.js';
 import { Fault } from '../../errors.js';
 import { settingNamed, type Given } from './assignments.js';
 import type { Console } from './console.js';
@@ -36,15 +38,41 @@ export async function readGiven(
     else given.push({ name: word, text: await valueOf(word, env, console), open: false });
   }
   if (file === undefined) return given;
-  for (const line of (await readSecretFile(file, '--values', console)).split(/\r?\n/)) {
-    if (/^\s*(#|$)/.test(line)) continue;
-    const equals = line.indexOf('=');
-    // What has no name may be a key: it is not repeated.
-    if (equals < 1)
-      throw new Fault('usage', `A line of the file of --values is not KEY=VALUE.`, 'Remarks begin with #.');
-    given.push({ name: line.slice(0, equals).trim(), text: line.slice(equals + 1), open: false });
-  }
-  return given;
+  const pairs = await readPairs(file, '--values', console);
+  return [...given, ...pairs.map(([name, text]) => ({ name, text, open: false }))];
+}
+
+/** Our own settings of the broker: what they are called on a device is what they are called here. */
+const brokerVariables = new Map(
+  ['url', 'username', 'password', 'ca', 'cert', 'key', 'baseTopic'].flatMap((name): [string, string][] => {
+    const row = rows.find(({ path }) => path === `mqtt.${name}`);
+    return row ? [[row.env, row.path]] : [];
+  }),
+);
+
+/**
+ * The broker of `list`: from the file (`MQTT_URL=…` and so on, one a line), else from the environment; undefined where there is none.
+ * Its password is hidden from then on.
+ */
+export async function readBroker(
+  file: string | undefined,
+  env: NodeJS.ProcessEnv,
+  console: Console,
+): Promise<MqttSettings | undefined> {
+  const pairs = file === undefined ? [] : await readPairs(file, '--broker', console);
+  const names = [...brokerVariables.keys()];
+  if (pairs.some(([name]) => !brokerVariables.has(name)))
+    throw new Fault('usage', 'The file of --broker names something else.', `It takes ${names.join(', ')}.`);
+  const given = pairs.length > 0 ? new Map<string, string | undefined>(pairs) : new Map(Object.entries(env));
+  const { settings, problems, secrets } = resolve({
+    env: Object.fromEntries(names.map((name) => [name, given.get(name)])),
+  });
+  console.hide(secrets);
+  const wrong = problems.filter(({ path }) => path.startsWith('mqtt.'));
+  if (wrong.length > 0) throw new Fault('usage', wrong.map(({ message }) => message).join(' '));
+  if (settings.mqtt.url !== '') return settings.mqtt;
+  if (file === undefined) return undefined;
+  throw new Fault('usage', 'The file of --broker names no broker.', 'Its line is MQTT_URL=mqtts://host.');
 }
 
 async function valueOf(name: string, env: NodeJS.ProcessEnv, console: Console): Promise<string> {
@@ -58,6 +86,20 @@ async function valueOf(name: string, env: NodeJS.ProcessEnv, console: Console): 
     `${name} has no value.`,
     `Set ${name} in the environment, or write it into a file for --values.`,
   );
+}
+
+/** `KEY=VALUE` of each line of a file. */
+async function readPairs(file: string, option: string, console: Console): Promise<[name: string, text: string][]> {
+  const lines = (await readSecretFile(file, option, console)).split(/\r?\n/);
+  return lines
+    .filter((line) => !/^\s*(#|$)/.test(line))
+    .map((line) => {
+      const equals = line.indexOf('=');
+      // What has no name may be a key: it is not repeated.
+      if (equals < 1)
+        throw new Fault('usage', `A line of the file of ${option} is not KEY=VALUE.`, 'Remarks begin with #.');
+      return [line.slice(0, equals).trim(), line.slice(equals + 1)];
+    });
 }
 
 /** What stands in place of a file's name may be the key itself: it is not repeated. */

@@ -1,21 +1,11 @@
 /** `makercast fleet list`: what every device says of itself. */
+import { tagNames } from '../../interfaces/balena/tags.js';
 import type { Console } from './console.js';
 import { plain } from './console.js';
+import type { Live, OutputFigures } from './live.js';
 import type { CloudDevice, Release } from './sdk.js';
 import { age, table } from './table.js';
 import { short, tagOf } from './targets.js';
-
-/** Tags that a device writes about itself, when they change. Balena keeps no time with a tag, so one of them is the time. */
-export const tags = {
-  /** As in the status document: `live`, `idle`, `degraded`, … */
-  state: 'makercast.state',
-  /** Codes of docs/errors.md, or `none`. */
-  problems: 'makercast.problems',
-  /** Degrees Celsius. */
-  temperature: 'makercast.temperature',
-  /** When the others came to be as they are, as in 2026-11-21T10:00:00Z. */
-  since: 'makercast.since',
-};
 
 export interface Seen {
   readonly uuid: string;
@@ -30,6 +20,8 @@ export interface Seen {
   readonly problems?: readonly string[];
   /** Seconds since state, temperature and problems were written: they have not changed since, or the device is not heard of. */
   readonly ageSeconds?: number;
+  /** What it says by MQTT at this moment. */
+  readonly live?: Live;
 }
 
 /** A release for people: its version where it has one, and the beginning of its commit. */
@@ -37,13 +29,13 @@ export const releaseName = ({ commit, raw_version }: Release): string =>
   raw_version === '' ? commit.slice(0, 7) : `${raw_version} (${commit.slice(0, 7)})`;
 
 /** `now`: milliseconds since 1970. */
-export function seen(device: CloudDevice, now: number): Seen {
+export function seen(device: CloudDevice, live: Live | undefined, now: number): Seen {
   const [running] = device.is_running__release;
   const [pinned] = device.is_pinned_on__release;
-  const state = tagOf(device, tags.state);
-  const temperature = parseFloat(tagOf(device, tags.temperature) ?? '');
-  const problems = (tagOf(device, tags.problems) ?? 'none').split(', ').filter((code) => code !== 'none');
-  const since = Date.parse(tagOf(device, tags.since) ?? '');
+  const state = tagOf(device, tagNames.state);
+  const temperature = parseFloat(tagOf(device, tagNames.temperature) ?? '');
+  const problems = (tagOf(device, tagNames.problems) ?? 'none').split(', ').filter((code) => code !== 'none');
+  const since = Date.parse(tagOf(device, tagNames.since) ?? '');
   return {
     uuid: device.uuid,
     name: device.device_name,
@@ -54,30 +46,68 @@ export function seen(device: CloudDevice, now: number): Seen {
     ...(Number.isFinite(temperature) && { temperature }),
     ...(problems.length > 0 && { problems }),
     ...(Number.isFinite(since) && { ageSeconds: Math.max(0, Math.round((now - since) / 1000)) }),
+    ...(live && { live }),
   };
 }
 
-export function list(devices: readonly CloudDevice[], now: number, json: boolean, console: Console): number {
-  const all = devices.map((device) => seen(device, now));
+/** `heard`: what the devices say by MQTT, by uuid, where there is a broker. */
+export function list(
+  devices: readonly CloudDevice[],
+  heard: ReadonlyMap<string, Live> | undefined,
+  now: number,
+  json: boolean,
+  console: Console,
+): number {
+  const all = devices.map((device) => seen(device, heard?.get(device.uuid), now));
   if (json) {
     console.print(JSON.stringify(all));
     return 0;
   }
+  const heads = [
+    'DEVICE',
+    'NAME',
+    'ONLINE',
+    'STATE',
+    'RELEASE',
+    'CPU',
+    'SINCE',
+    ...(heard ? liveHeads : []),
+    'PROBLEMS',
+  ];
   const rows = devices.map((device, index) => {
-    const { name, online, release, pinned, state, temperature, problems, ageSeconds } = all[index]!;
+    const { name, online, release, pinned, state, temperature, problems, ageSeconds, live } = all[index]!;
     return [
       short(device),
       plain(name),
       online ? 'yes' : 'no',
       plain(state ?? '-'),
       `${release ?? '-'}${pinned === undefined ? '' : ', pinned'}`,
-      temperature === undefined ? '-' : `${temperature.toFixed(0)} °C`,
+      degrees(temperature),
       ageSeconds === undefined ? '-' : age(ageSeconds * 1000),
+      ...(heard ? liveCells(live ?? {}) : []),
       plain(problems?.join(', ') ?? '-'),
     ];
   });
-  for (const line of table([['DEVICE', 'NAME', 'ONLINE', 'STATE', 'RELEASE', 'CPU', 'SINCE', 'PROBLEMS'], ...rows])) {
-    console.print(line);
-  }
+  for (const line of table([heads, ...rows])) console.print(line);
   return 0;
 }
+
+const liveHeads = ['NOW', 'CPU NOW', 'FPS', 'KBIT/S', 'OUTPUTS'];
+
+function liveCells({ state, update, temperature, fps, kbps, outputs = {} }: Live): string[] {
+  const each = Object.entries(outputs).map(([name, output]) => `${name} ${delivered(output)}`);
+  return [
+    plain([state ?? '-', update ?? []].flat().join(', ')),
+    degrees(temperature),
+    fps?.toFixed(1) ?? '-',
+    kbps?.toFixed(0) ?? '-',
+    plain(each.join(', ') || '-'),
+  ];
+}
+
+/** What goes out, or why nothing does. */
+const delivered = ({ state, deliveredKbps }: OutputFigures): string =>
+  state === 'live' ? deliveredKbps.toFixed(0) : state;
+
+const degrees = (temperature: number | undefined): string =>
+  temperature === undefined ? '-' : `${temperature.toFixed(0)} °C`;

@@ -5,13 +5,14 @@ import type { Cloud } from './cloud.js';
 import type { Console } from './console.js';
 import { plain } from './console.js';
 import type { CloudDevice, LogLine } from './sdk.js';
+import { short } from './targets.js';
 
 export interface LogsRequest {
   readonly lines: number;
   readonly json: boolean;
 }
 
-/** The last lines of each device, one device after the other. */
+/** The last lines of each device, one device after the other. Returns the exit code. */
 export async function lastLogs(
   devices: readonly CloudDevice[],
   { lines, json }: LogsRequest,
@@ -19,11 +20,18 @@ export async function lastLogs(
   console: Console,
 ): Promise<number> {
   const show = printer(devices.length > 1, json, console);
-  for (const device of devices) for (const line of await cloud.logs(device, lines)) show(device, line);
-  return 0;
+  let code = 0;
+  for (const device of devices) {
+    try {
+      for (const line of await cloud.logs(device, lines)) show(device, line);
+    } catch (error) {
+      code = failed(device, error, console);
+    }
+  }
+  return code;
 }
 
-/** The same, and what comes then, of all devices as it comes; until `signal` aborts. */
+/** The same, and what comes then, of all devices as it comes; until `signal` aborts, or the last of the logs has ended. */
 export async function followLogs(
   devices: readonly CloudDevice[],
   { lines, json }: LogsRequest,
@@ -32,8 +40,24 @@ export async function followLogs(
   signal: AbortSignal,
 ): Promise<number> {
   const show = printer(devices.length > 1, json, console);
-  await Promise.all(devices.map((device) => followOne(device, lines, cloud, signal, show)));
-  return 0;
+  let code = 0;
+  const follow = async (device: CloudDevice): Promise<void> => {
+    try {
+      await followOne(device, lines, cloud, signal, show);
+    } catch (error) {
+      code = failed(device, error, console);
+    }
+  };
+  await Promise.all(devices.map(follow));
+  return code;
+}
+
+/** One log that cannot be had does not keep the others; a refused key would be refused for them too, and is thrown. Returns the exit code. */
+function failed(device: CloudDevice, error: unknown, console: Console): number {
+  const { code, message } = Fault.from(error);
+  if (code === 'fleet_denied') throw error;
+  console.note(`${short(device)} ${plain(device.device_name)}: failed: ${message}`);
+  return 1;
 }
 
 type Show = (device: CloudDevice, line: LogLine) => void;

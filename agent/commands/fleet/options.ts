@@ -2,9 +2,13 @@
 import { parseArgs } from 'node:util';
 import { Fault } from '../../errors.js';
 
+/** Two seconds above the default of mqtt.telemetrySeconds. */
+const WAIT_S = 12;
+const WAIT_MAX_S = 3600;
+
 export const usage = `Usage: makercast fleet <command> [options]
 
-  list [--tag TAG]                         state, release and temperature of every device
+  list [--device X|--tag TAG]              state, release and temperature of every device; with a broker, live figures
   set KEY=VALUE… --device X|--tag TAG|--all
                                            set settings as balena variables; --all: one variable of the fleet
   release pin RELEASE [--canary TAG]       keep the fleet, or only its canaries, on a release (commit or version)
@@ -16,6 +20,8 @@ export const usage = `Usage: makercast fleet <command> [options]
   --fleet ORG/NAME  which fleet; can be left out where the key opens only one
   --key-file FILE   the API key; without it BALENA_API_KEY in the environment, or it is asked for
   --values FILE     further settings for set: one KEY=VALUE a line
+  --broker FILE     where list finds live figures: MQTT_URL, MQTT_USERNAME and so on, one a line; else the environment
+  --wait SECONDS    for so long list waits for figures (${WAIT_S}; 0: takes only what the broker keeps)
   --dry-run         look at everything, change nothing, say what would be done
   --json            for programs
 
@@ -36,7 +42,8 @@ interface Common {
 export type Request = Common &
   (
     | { readonly command: 'help' }
-    | { readonly command: 'list' | 'track' }
+    | { readonly command: 'track' }
+    | { readonly command: 'list'; readonly brokerFile: string | undefined; readonly waitSeconds: number }
     | {
         readonly command: 'set';
         readonly all: boolean;
@@ -58,6 +65,8 @@ const known = {
   canary: { type: 'string' },
   all: { type: 'boolean' },
   values: { type: 'string' },
+  broker: { type: 'string' },
+  wait: { type: 'string' },
   lines: { type: 'string' },
   follow: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
@@ -68,7 +77,7 @@ type Option = keyof typeof known;
 /** What each command takes besides --fleet, --key-file and --json. */
 const own: Readonly<Record<Request['command'], readonly Option[]>> = {
   help: [],
-  list: ['tag', 'device'],
+  list: ['tag', 'device', 'broker', 'wait'],
   set: ['device', 'tag', 'all', 'values', 'dry-run'],
   pin: ['device', 'canary', 'dry-run'],
   track: ['device', 'canary', 'dry-run'],
@@ -119,17 +128,24 @@ export function readRequest(args: readonly string[]): Request {
       if (release === undefined) throw misuse('release pin takes a release: its commit or its version.');
       return { ...common, command, release };
     }
+    case 'list': {
+      const waitSeconds = whole('wait', values.wait, WAIT_S, WAIT_MAX_S);
+      return { ...common, command, brokerFile: values.broker, waitSeconds };
+    }
     case 'logs': {
-      const lines = values.lines === undefined ? LINES : Number(values.lines);
-      if (!Number.isInteger(lines) || lines < 0 || lines > LINES_MAX) {
-        throw misuse(`--lines takes a whole number from 0 to ${LINES_MAX}.`);
-      }
+      const lines = whole('lines', values.lines, LINES, LINES_MAX);
       if (common.devices.length === 0 && common.tag === undefined) throw misuse('logs takes --device or --tag.');
       return { ...common, command, lines, follow: values.follow === true };
     }
     default:
       return { ...common, command };
   }
+}
+
+function whole(option: Option, text: string | undefined, otherwise: number, max: number): number {
+  const number = text === undefined ? otherwise : Number(text);
+  if (Number.isInteger(number) && number >= 0 && number <= max && text !== '') return number;
+  throw misuse(`--${option} takes a whole number from 0 to ${max}.`);
 }
 
 const nobody: Common = {

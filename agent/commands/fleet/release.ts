@@ -3,7 +3,7 @@ import type { Cloud } from './cloud.js';
 import type { Console } from './console.js';
 import { plain } from './console.js';
 import { releaseName } from './list.js';
-import { account, round } from './round.js';
+import { changeEach } from './round.js';
 import type { CloudDevice, CloudFleet, Release } from './sdk.js';
 import { short } from './targets.js';
 
@@ -24,25 +24,17 @@ export async function releaseOfDevices(
   console: Console,
   signal: AbortSignal,
 ): Promise<number> {
-  const document = {
-    fleet: fleet.slug,
-    dryRun,
-    release: release && { commit: release.commit, version: release.raw_version },
+  const change = {
+    ...{ devices, slug: fleet.slug, what: { release: named(release) }, dryRun, json, again },
+    would: (some: string) =>
+      release ? `pin ${some} to ${releaseName(release)}` : `unpin ${some}, to follow their fleet`,
+    work: (device: CloudDevice) => cloud.pinDevice(device, release),
   };
-  if (dryRun) {
-    if (json) {
-      const named = devices.map(({ uuid, device_name: name }) => ({ uuid, name, status: 'not tried' }));
-      console.print(JSON.stringify({ ...document, devices: named }));
-      return 0;
-    }
-    const what = release ? `pin to ${releaseName(release)}` : 'let follow their fleet';
-    console.print(`Would ${what}, ${devices.length} of ${fleet.slug}:`);
-    for (const device of devices) console.print(`  ${short(device)} ${plain(device.device_name)}`);
-    return 0;
-  }
-  const outcomes = await round(devices, (device) => cloud.pinDevice(device, release), console, signal);
-  return account(outcomes, again, console, json ? document : undefined);
+  return changeEach(change, console, signal);
 }
+
+const named = (release: Release | null): object | null =>
+  release && { commit: release.commit, version: release.raw_version };
 
 /** Pins the fleet, or lets it take the newest release. Devices that are pinned on their own stay where they are, and are named. */
 export async function releaseOfFleet(
@@ -55,8 +47,7 @@ export async function releaseOfFleet(
   const own = devices.filter((device) => device.is_pinned_on__release.length > 0);
   if (json) {
     const exceptions = own.map(({ uuid, device_name: name }) => ({ uuid, name }));
-    const target = release && { commit: release.commit, version: release.raw_version };
-    console.print(JSON.stringify({ fleet: fleet.slug, dryRun, release: target, exceptions }));
+    console.print(JSON.stringify({ fleet: fleet.slug, dryRun, release: named(release), exceptions }));
     return 0;
   }
   const before = fleet.should_track_latest_release

@@ -62,11 +62,51 @@ export function bar(done: number, all: number, failed: number): string {
   return `[${'#'.repeat(full)}${'.'.repeat(WIDTH - full)}] ${done} of ${all}${also}`;
 }
 
+export interface Change {
+  readonly devices: readonly CloudDevice[];
+  /** What would be done, to so many devices: `set VIDEO_FPS = 25 on 4 devices of club/cameras`. */
+  would(devices: string): string;
+  /** What is done to one. */
+  work(device: CloudDevice): Promise<void>;
+  /** What it leads to, for people. */
+  readonly effect?: string;
+  readonly slug: string;
+  /** What is changed, for programs. */
+  readonly what: object;
+  readonly dryRun: boolean;
+  readonly json: boolean;
+  /** The command line up to its devices, to be repeated for those that failed. */
+  readonly again: readonly string[];
+}
+
+/** Does it, or with `dryRun` only says to whom. Returns the exit code. */
+export async function changeEach(change: Change, console: Console, signal: AbortSignal): Promise<number> {
+  const { devices, slug, dryRun, json, effect } = change;
+  const document = { fleet: slug, dryRun, ...change.what };
+  if (dryRun) {
+    if (json) {
+      const named = devices.map(({ uuid, device_name: name }) => ({ uuid, name, status: 'not tried' }));
+      console.print(JSON.stringify({ ...document, devices: named }));
+      return 0;
+    }
+    console.print(
+      `Would ${change.would(`${devices.length} ${devices.length === 1 ? 'device' : 'devices'} of ${slug}`)}:`,
+    );
+    for (const device of devices) console.print(`  ${short(device)} ${plain(device.device_name)}`);
+    return 0;
+  }
+  const outcomes = await round(devices, (device) => change.work(device), console, signal);
+  const code = account(outcomes, change.again, console, json ? document : undefined);
+  const some = outcomes.some(({ status }) => status === 'done');
+  if (effect !== undefined && some && !json) console.note(effect);
+  return code;
+}
+
 /**
  * Says what came of it, and with which command the rest is tried again (`again` without its devices). On standard output as
  * JSON where that is asked for. Returns the exit code.
  */
-export function account(
+function account(
   outcomes: readonly Outcome[],
   again: readonly string[],
   console: Console,

@@ -3,9 +3,8 @@ import type { Assignment } from './assignments.js';
 import { SERVICE, type Cloud } from './cloud.js';
 import type { Console } from './console.js';
 import { plain } from './console.js';
-import { account, round } from './round.js';
+import { changeEach } from './round.js';
 import type { CloudDevice, CloudFleet } from './sdk.js';
-import { short } from './targets.js';
 
 export interface Setting {
   readonly fleet: CloudFleet;
@@ -33,23 +32,14 @@ export async function setOnDevices(
   console: Console,
   signal: AbortSignal,
 ): Promise<number> {
-  const document = { fleet: fleet.slug, dryRun, variables: variables(assignments) };
-  if (dryRun) {
-    if (json) {
-      const named = devices.map(({ uuid, device_name: name }) => ({ uuid, name, status: 'not tried' }));
-      console.print(JSON.stringify({ ...document, devices: named }));
-      return 0;
-    }
-    console.print(`Would set ${shown(assignments)} on ${devices.length} of ${fleet.slug}:`);
-    for (const device of devices) console.print(`  ${short(device)} ${plain(device.device_name)}`);
-    return 0;
-  }
-  const work = async (device: CloudDevice): Promise<void> => {
-    for (const { name, text } of assignments) await cloud.setOnDevice(device, name, text);
+  const change = {
+    ...{ devices, slug: fleet.slug, what: { variables: variables(assignments) }, effect: EFFECT, dryRun, json, again },
+    would: (some: string) => `set ${shown(assignments)} on ${some}`,
+    work: async (device: CloudDevice) => {
+      for (const { name, text } of assignments) await cloud.setOnDevice(device, name, text);
+    },
   };
-  const outcomes = await round(devices, work, console, signal);
-  if (!json) console.note(EFFECT);
-  return account(outcomes, again, console, json ? document : undefined);
+  return changeEach(change, console, signal);
 }
 
 /** One variable a setting, whatever the number of devices; those with a variable of their own keep it, and are named. */

@@ -23,6 +23,9 @@ export interface BalenaSurroundings {
   readonly storage: Storage;
   /** Whether a change of settings has yet to prove itself. */
   readonly probation: () => boolean;
+  /** Takes the broadcast off the air in order, until it is told to go on or this program is started anew. */
+  readonly pause: () => Promise<void>;
+  readonly resume: () => Promise<void>;
 }
 
 /** The lock is there before much can be lost, and gone soon after a stop. */
@@ -33,6 +36,8 @@ const askMs = 60_000;
 const deliveredMs = 5 * 60_000;
 /** For so long the lock stays open after a command, or after somebody has overridden it. */
 const openMs = 5 * 60_000;
+/** An update that is downloaded, and forced, ends us within seconds; nobody is kept in the dark for longer by one that fails. */
+const pausedMs = 60_000;
 /** A lock that another process holds, or a folder without rights: each try costs a process. */
 const againMs = 30_000;
 
@@ -60,6 +65,8 @@ export class Balena implements Interface {
   #deliveredAt = -Infinity;
   #openUntil = -Infinity;
   #overriddenUntil = -Infinity;
+  /** The broadcast has been interrupted for an update; undefined where it has not. */
+  #pausedUntil: number | undefined;
   #takeAgainAt = -Infinity;
   #locked = false;
   #signal = new AbortController().signal;
@@ -123,7 +130,8 @@ export class Balena implements Interface {
       lockReason: why,
       ...(fault && { fault: fault.report() }),
     };
-    const updating = status.actual === 'stopping' && this.#expectsUpdate;
+    const isEnding = status.actual === 'stopping' || (status.actual === 'idle' && this.#pausedUntil !== undefined);
+    const updating = isEnding && this.#expectsUpdate;
     return { balena, ...(updating && { actual: 'updating' as const }) };
   }
 
@@ -139,11 +147,18 @@ export class Balena implements Interface {
   }
 
   /**
-   * By command: updates are looked for now. With `force` one that there is comes at once, on the air too: the Supervisor then tells us to
-   * end, and every output is closed in order. Throws what the Supervisor says.
+   * By command: updates are looked for now. With `force` one that waits comes at once, on the air too, and the broadcast is stopped in
+   * order before; one that has to be downloaded first interrupts nothing until the Supervisor tells us to end. Throws what the
+   * Supervisor says.
    */
   async update(force: boolean): Promise<void> {
-    await this.#commanded(force, (supervisor) => supervisor.startUpdate(force, this.#signal));
+    // Before the lock is let go, or variables that wait would no longer be known to.
+    if (force) await this.ask();
+    const interrupts = force && this.#update === 'waiting' && this.control.status().wanted === 'on air';
+    await this.#commanded(force, async (supervisor) => {
+      if (interrupts) await this.#pause();
+      await supervisor.startUpdate(force, this.#signal);
+    });
   }
 
   /** By command, on the air too, in order. Refused while another service of this device holds a lock, unless `force`. */
@@ -209,8 +224,24 @@ export class Balena implements Interface {
       await this.#take(lock);
     }
     if (lock?.isHeld && !this.#decision.hold) this.#letGo(lock);
+    if (this.#pausedUntil !== undefined && now >= this.#pausedUntil) {
+      log.warn('update_missing', 'The update that was forced has not come: the broadcast goes on.');
+      this.#openUntil = -Infinity;
+      void this.#tried('look', () => this.#resume());
+    }
     const tags = this.#tags;
     if (tags?.isDue) void this.#tried('tags', () => tags.set(status, wall(), this.#signal));
+  }
+
+  async #pause(): Promise<void> {
+    this.#pausedUntil = this.around.clock.now() + pausedMs;
+    this.around.log.warn('update_let_in', 'An update is forced by command: the broadcast is stopped for it.');
+    await this.around.pause();
+  }
+
+  async #resume(): Promise<void> {
+    this.#pausedUntil = undefined;
+    await this.around.resume();
   }
 
   async #take(lock: UpdateLock): Promise<void> {
@@ -274,6 +305,7 @@ export class Balena implements Interface {
     } catch (error) {
       // It will not come: what is on the air is looked after as before.
       this.#openUntil = -Infinity;
+      if (this.#pausedUntil !== undefined) await this.#resume();
       throw error;
     }
   }

@@ -10,6 +10,21 @@ const firstMs = 30_000;
 /** Finer than this a temperature changes each time that it is read. */
 const stepDegrees = 5;
 
+/** Their names; `makercast fleet list` reads them again. Balena keeps no time with a tag, so one of them is the time. */
+export const tagNames = {
+  /** As in the status document: `live`, `idle`, `degraded`, … */
+  state: 'makercast.state',
+  /** Each output and its state. */
+  outputs: 'makercast.outputs',
+  /** Codes of docs/errors.md, or `none`. */
+  problems: 'makercast.problems',
+  release: 'makercast.release',
+  /** Degrees Celsius. */
+  temperature: 'makercast.temperature',
+  /** When the others came to be as they are, as in 2026-11-21T10:00:00Z. */
+  since: 'makercast.since',
+} as const;
+
 export class Tags {
   #sent = '';
   #dueAt: number;
@@ -37,7 +52,7 @@ export class Tags {
       if (text === this.#sent) return;
       this.#dueAt = this.clock.now() + pauseMs;
       // Since when it is so: the Supervisor hands them on when there is a network.
-      const dated = { ...tags, 'makercast.since': new Date(now).toISOString() };
+      const dated = { ...tags, [tagNames.since]: new Date(now).toISOString() };
       this.#supported = await this.supervisor.setTags(dated, signal);
       this.#sent = text;
     } finally {
@@ -49,12 +64,12 @@ export class Tags {
 function tagsOf(status: Status, degrees: number | undefined): Record<string, string> {
   const outputs = Object.entries(status.outputs).map(([name, { state }]) => `${name} ${state}`);
   return {
-    'makercast.state': status.actual,
-    'makercast.outputs': outputs.join(', ') || 'none',
-    'makercast.problems': status.problems.map(({ code }) => code).join(', ') || 'none',
-    'makercast.release': status.version,
+    [tagNames.state]: status.actual,
+    [tagNames.outputs]: outputs.join(', ') || 'none',
+    [tagNames.problems]: status.problems.map(({ code }) => code).join(', ') || 'none',
+    [tagNames.release]: status.version,
     ...(degrees !== undefined && {
-      'makercast.temperature': String(Math.round(degrees / stepDegrees) * stepDegrees),
+      [tagNames.temperature]: String(Math.round(degrees / stepDegrees) * stepDegrees),
     }),
   };
 }

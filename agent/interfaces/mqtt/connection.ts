@@ -49,11 +49,11 @@ export class Connection {
   readonly #backoff: Backoff;
   readonly #steady: NodeJS.Timeout;
 
-  /** `will`: what the broker says of us when we are gone without a word. `clockIsSet`: whether certificate dates can be judged. */
+  /** `will`: what the broker says of us when we are gone without a word, if anybody is to hear of it. `clockIsSet`: whether certificate dates can be judged. */
   constructor(
     private readonly settings: MqttSettings,
     private readonly clientId: string,
-    private readonly will: { readonly topic: string; readonly payload: string },
+    private readonly will: { readonly topic: string; readonly payload: string } | undefined,
     private readonly events: ConnectionEvents,
     private readonly clock: Clock,
     private readonly clockIsSet: () => boolean,
@@ -204,7 +204,9 @@ export class Connection {
       ...(await file('ca', ca)),
       ...(await file('cert', cert)),
       ...(await file('key', key)),
-      will: { topic: this.will.topic, payload: Buffer.from(this.will.payload), qos: 1, retain: true },
+      ...(this.will && {
+        will: { topic: this.will.topic, payload: Buffer.from(this.will.payload), qos: 1, retain: true },
+      }),
     };
   }
 }

@@ -3,102 +3,12 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { cp, readdir, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { describe, test, type TestContext } from 'node:test';
+import { describe, test } from 'node:test';
 import { mainFile } from '../../helpers/agent.js';
-import { BalenaApi, type ApiDevice, type ApiFleet } from '../../helpers/balena-api.js';
-import { ended, mortal, run, temporaryFolder, type CommandResult } from '../../helpers/command.js';
+import { ended, mortal, run, temporaryFolder } from '../../helpers/command.js';
 import { Feed, within } from '../../helpers/feed.js';
+import { bench, broken, device, fleetOf, key, mustBeWell, young } from '../../helpers/fleet.js';
 import { root } from '../../helpers/root.js';
-
-const key = 'SECRETKEYOFTHEADMIN';
-const [old = '', young = '', broken = ''] = ['1a', '2b', '3c'].map((digits) => digits.repeat(20));
-
-function device(number: number, more: Partial<ApiDevice> = {}): ApiDevice {
-  return {
-    id: number,
-    uuid: number.toString(16).padStart(4, '0').repeat(8),
-    name: `cam-${String(number).padStart(3, '0')}`,
-    online: true,
-    tags: {},
-    running: 1,
-    variables: {},
-    deviceVariables: {},
-    ...more,
-  };
-}
-
-const fleetOf = (devices: ApiDevice[], slug = 'club/cameras', id = 7): ApiFleet => ({
-  id,
-  slug,
-  service: id + 100,
-  variables: {},
-  devices,
-  releases: [
-    { id: 1, commit: old, raw_version: '1.0.0', status: 'success' },
-    { id: 2, commit: young, raw_version: '1.1.0', status: 'success' },
-    { id: 3, commit: broken, raw_version: '1.2.0', status: 'failed' },
-  ],
-  target: 1,
-  tracks: false,
-});
-
-interface Said extends CommandResult {
-  readonly out: string;
-}
-
-interface Bench {
-  readonly api: BalenaApi;
-  readonly home: string;
-  fleet(words: readonly string[], env?: Record<string, string>): Promise<Said>;
-  /** In a terminal, typing each answer when its question is there; `out` is all that the terminal shows. */
-  terminal(words: readonly string[], answers: readonly [RegExp, string][], env?: Record<string, string>): Promise<Said>;
-}
-
-async function bench(t: TestContext, fleets: ApiFleet[]): Promise<Bench> {
-  const api = await BalenaApi.start(key, fleets);
-  t.after(() => api[Symbol.asyncDispose]());
-  const { folder: home, remove } = await temporaryFolder();
-  t.after(remove);
-  const bare = { PATH: process.env['PATH'], HOME: home, BALENA_API_URL: api.url };
-  return {
-    api,
-    home,
-    async fleet(words, env = { BALENA_API_KEY: key }) {
-      const options = { env: { ...bare, ...env }, mayFail: true };
-      const result = await run(process.execPath, [mainFile, 'fleet', ...words], options);
-      return quiet({ ...result, out: result.stdout.toString() });
-    },
-    async terminal(words, answers, env = {}) {
-      const line = [process.execPath, mainFile, 'fleet', ...words].map((word) => `'${word}'`).join(' ');
-      const child = spawn(...mortal('script', ['-qefc', line, '/dev/null']), { env: { ...bare, ...env } });
-      const screen = new Feed<string>('the terminal');
-      let out = '';
-      child.stdout.setEncoding('utf8').on('data', (text: string) => screen.push((out += text)));
-      const end = ended(child);
-      try {
-        for (const [question, answer] of answers) {
-          await screen.waitFor((text) => question.test(text), 20_000);
-          child.stdin.write(answer);
-        }
-        const { code, signal } = await within(end, 20_000, 'the end');
-        return quiet({ code, signal, out, stdout: Buffer.from(out), stderr: '' });
-      } finally {
-        child.kill('SIGKILL');
-      }
-    },
-  };
-}
-
-/** No key of balena's, and no secret of a setting, is ever said. */
-function quiet(said: Said): Said {
-  assert.doesNotMatch(said.out + said.stderr, /SECRET/);
-  return said;
-}
-
-const mustBeWell = (said: Said): Said => {
-  assert.equal(said.code, 0, said.stderr + said.out);
-  return said;
-};
 
 describe('list', () => {
   test('one question for the whole fleet; state, release and temperature with their age', async (t) => {
@@ -235,7 +145,7 @@ describe('set', () => {
     const dry = mustBeWell(await fleet([...words, '--dry-run']));
     assert.match(
       dry.out,
-      /^Would set VIDEO_FPS = 25, AUDIO_MUTE = true on 2 of club\/cameras:\n +0001000 cam-001\n +0002000 cam-002\n$/,
+      /^Would set VIDEO_FPS = 25, AUDIO_MUTE = true on 2 devices of club\/cameras:\n +0001000 cam-001\n +0002000 cam-002\n$/,
     );
     assert.deepEqual(api.writes, []);
     assert.match(mustBeWell(await fleet(words)).out, /^2 of 2 done\.$/m);
@@ -432,7 +342,7 @@ describe('release', () => {
     const all = fleetOf(devices);
     const { api, fleet } = await bench(t, [all]);
     const dry = mustBeWell(await fleet(['release', 'pin', '1.1.0', '--canary', 'canary', '--dry-run']));
-    assert.match(dry.out, /Would pin to 1\.1\.0 \(2b2b2b2\), 2 of club\/cameras:/);
+    assert.match(dry.out, /Would pin 2 devices of club\/cameras to 1\.1\.0 \(2b2b2b2\):/);
     assert.deepEqual(api.writes, []);
     mustBeWell(await fleet(['release', 'pin', young.slice(0, 7), '--canary', 'canary']));
     assert.deepEqual(
@@ -493,6 +403,17 @@ describe('logs', () => {
     assert.equal((JSON.parse(json.out) as { message: string }).message, 'line 3 of 0001000\u001b[2J');
     assert.equal((await fleet(['logs'])).code, 2);
     assert.equal((await fleet(['logs', '--device', 'cam-001', '--lines', 'many'])).code, 2);
+  });
+
+  test('a device whose log cannot be had is named, and the others are shown', async (t) => {
+    const devices = [1, 2, 3].map((number) => device(number));
+    devices[1]!.refused = 400;
+    const { fleet } = await bench(t, [fleetOf(devices)]);
+    const named = devices.flatMap(({ uuid }) => ['--device', uuid]);
+    const said = await fleet(['logs', ...named, '--lines', '1']);
+    assert.equal(said.code, 1);
+    assert.match(said.out, /Z cam-001: line 3.*\n.*Z cam-003: line 3/);
+    assert.match(said.stderr, /cam-002: failed: .*No log of this device/);
   });
 
   for (const [how, code] of [
