@@ -98,8 +98,8 @@ interface Times {
   readonly how: string;
   readonly lostAt: number;
   readonly backAt: number;
-  /** From `play` to its first pictures, as makercast says it: the driver's own time. */
-  readonly warmUpMs: number | undefined;
+  /** The log line of its first pictures: `afterMs` from the order to play, which is the driver's own time. */
+  readonly played: LogLine | undefined;
 }
 
 /** The goals, to be read beside figures of an emulated processor: nothing here depends on them. */
@@ -170,7 +170,7 @@ describe('a USB camera on the air', () => {
       const played = agent.log.items
         .slice(since)
         .find(({ event, message }) => event === 'playing' && /C920/.test(message));
-      times.push({ how, lostAt, backAt, warmUpMs: played?.['afterMs'] as number | undefined });
+      times.push({ how, lostAt, backAt, played });
       assert.equal(server.publishes.items.length, 1);
     });
   }
@@ -180,13 +180,15 @@ describe('a USB camera on the air', () => {
     const seen = await keyframes(server.publishes.items[0]!.tags.items, path.join(folder, 'seen.flv'));
     const seconds = (ms: number | undefined): string => (ms === undefined ? '?' : (ms / 1000).toFixed(1));
     assert.equal(times.length, yanks.length);
-    for (const { how, lostAt, backAt, warmUpMs } of times) {
+    for (const { how, lostAt, backAt, played } of times) {
       const slateAt = seen.find(({ at, isSlate }) => isSlate && at > lostAt)?.at;
       const pictureAt = seen.find(({ at, isSlate }) => !isSlate && at > backAt)?.at;
       assert.ok(slateAt !== undefined && pictureAt !== undefined && slateAt < pictureAt, how);
+      const warmUpMs = played && Number(played['afterMs']);
+      const orderedMs = played && Date.parse(played.time) - warmUpMs! - backAt;
       t.diagnostic(
-        `${how}: slate after ${seconds(slateAt - lostAt)} s, picture after ${seconds(pictureAt - backAt)} s, ` +
-          `of which warm-up ${seconds(warmUpMs)} s`,
+        `${how}: slate after ${seconds(slateAt - lostAt)} s; picture after ${seconds(pictureAt - backAt)} s, ` +
+          `of which ${seconds(orderedMs)} s until it is opened, warm-up ${seconds(warmUpMs)} s`,
       );
     }
     t.diagnostic(goals);
