@@ -115,6 +115,8 @@ export interface Facts {
   readonly board: Board;
   /** A camera was on the air in this broadcast and is away: the slate stands in for it, where `auto` would else mean the test picture. */
   readonly cameraLost?: boolean;
+  /** Why the test picture is out of service, where it is. */
+  readonly testFault?: NonNullable<Plan['missed']>;
   /** Names of all GStreamer elements that are installed. */
   readonly elements: readonly string[];
   readonly cameras: readonly Camera[];

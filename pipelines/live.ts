@@ -47,6 +47,8 @@ export function cameraPlan(camera: Camera, way: Way, wanted: Wanted, facts: Fact
 
 export function testPlan(way: Way, wanted: Wanted, facts: Facts): Plan {
   const { video, audio } = wanted;
+  const { testFault } = facts;
+  if (testFault) throw new NoPlan(testFault.code, testFault.what, testFault.mend);
   const sync = video.testPattern === 'sync';
   const encoder = drawnEncoder(way, facts);
   const picture = testPicture(video, encoder.formats[0]!, new Set(facts.elements));

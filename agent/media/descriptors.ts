@@ -1,10 +1,7 @@
 /** How many files a process holds open, sockets included, and how many it may. */
 import { readdir, readFile } from 'node:fs/promises';
 
-/**
- * Eight outputs, a recording, two pipelines and what Node.js needs are fewer than 150. GStreamer's rtmp2sink (1.22) keeps two of each
- * try that a server refuses, even after its end (counted in the soak): a wrong key that is tried twice a minute costs 5,000 a day.
- */
+/** Eight outputs, a recording, two pipelines and what Node.js needs are fewer than 150: what holds more has a leak that nobody knows of. */
 const quietFiles = 400;
 /** Of what the kernel allows: what comes after that fails. */
 const mostShare = 0.8;

@@ -42,6 +42,8 @@ export interface TcpSocket {
   readonly acked: number;
   /** What it was given to send. */
   readonly written: number;
+  /** The room that its peer has told of beyond what it has acknowledged; undefined where the kernel (before 5.4) does not tell. */
+  readonly window?: number;
   /** Bytes a second that it is paced to at most. */
   readonly pace: number;
 }

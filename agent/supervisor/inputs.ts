@@ -1,6 +1,7 @@
-/** Which cameras, microphones, files and encoders are out of service, why, and when each is tried again. */
+/** Which cameras, microphones, files, drawn pictures and encoders are out of service, why, and when each is tried again. */
 import type { Camera, Facts, SlateImage } from '../../pipelines/facts.js';
 import type { Plan } from '../../pipelines/plan.js';
+import { slateName } from '../../pipelines/sources/slate.js';
 import type { Clock } from '../clock.js';
 import { Fault, type FaultReport } from '../errors.js';
 import type { InputPart } from '../media/messages.js';
@@ -27,6 +28,7 @@ const cameraKey = (camera: Camera): string => `camera ${camera.usbPath ?? camera
 const microphoneKey = (id: string): string => `microphone ${id}`;
 const encoderKey = (name: string): string => `encoder ${name}`;
 const filesKey = 'files';
+const testKey = 'test picture';
 
 export class Inputs {
   readonly #outages = new Map<string, Outage>();
@@ -42,10 +44,12 @@ export class Inputs {
     const now = this.clock.now();
     const out = (key: string): boolean => (this.#outages.get(key)?.until ?? 0) > now;
     const files = this.#outages.get(filesKey);
+    const test = this.#outages.get(testKey);
     const image = this.#brokenImage;
     return {
       ...facts,
       cameraLost: this.#cameraSeen,
+      ...(test && out(testKey) ? { testFault: test.fault } : {}),
       ...(files && out(filesKey) ? { filesFault: files.fault } : {}),
       ...(image && image.version === facts.slateImage?.version ? { slateImage: image } : {}),
       cameras: facts.cameras.filter((camera) => !out(cameraKey(camera))),
@@ -70,7 +74,9 @@ export class Inputs {
           ? cameraKey(found)
           : part === 'sound' && microphone !== undefined
             ? microphoneKey(microphone)
-            : undefined;
+            : part === 'picture' && isTest(plan)
+              ? testKey
+              : undefined;
     const image = part === 'picture' && facts.slateImage?.path === slateImage ? facts.slateImage : undefined;
     if ((key === undefined && !image) || this.#counted.has(plan)) return false;
     this.#counted.add(plan);
@@ -107,6 +113,7 @@ export class Inputs {
       ...(camera ? [cameraKey(camera)] : []),
       ...(plan.devices.microphone === undefined ? [] : [microphoneKey(plan.devices.microphone)]),
       ...(plan.live ? [] : [filesKey]),
+      ...(isTest(plan) ? [testKey] : []),
     ];
     for (const key of keys) {
       const outage = this.#outages.get(key);
@@ -135,6 +142,9 @@ export class Inputs {
     this.#brokenImage = undefined;
   }
 }
+
+const isTest = ({ live, devices, video }: Plan): boolean =>
+  live && devices.camera === undefined && video.source !== slateName;
 
 const imageFault = ({ path }: SlateImage, { what }: Fault): Fault =>
   new Fault(

@@ -4,6 +4,7 @@ import type { Log } from '../log.js';
 import type { OutputState } from '../media/delivery/states.js';
 import type { OutputStatus, WantedOutput } from '../media/messages.js';
 import type { Status } from './status.js';
+import { triedAgain } from './troubles.js';
 
 /** An output that is wanted, and its URL as it may be shown. */
 export interface Shown {
@@ -48,9 +49,8 @@ export class Outputs {
     const news = before?.fault?.code !== status.fault?.code || before?.state === 'live' || before?.state === 'stalled';
     const failed = status.state === 'waiting' || status.state === 'refused';
     if (!failed || !status.fault || !news) return;
-    const { code, what, mend } = status.fault;
-    const sentence = [what, mend, 'It is tried again.'].filter((part) => part !== '').join(' ');
-    this.log.warn('output_failed', `Output ${name} [${code}]: ${sentence}`, { output: name, code });
+    const { code } = status.fault;
+    this.log.warn('output_failed', `Output ${name} [${code}]: ${triedAgain(status.fault)}`, { output: name, code });
   }
 
   /** Nothing is known any more: delivery has ended. */

@@ -10,9 +10,10 @@ import { Fault, type FaultReport } from '../errors.js';
 import type { Log } from '../log.js';
 import type { InputPart } from '../media/messages.js';
 import { Backoff } from './backoff.js';
-import { Inputs } from './inputs.js';
 import { faultOf, Planner } from './planner.js';
+import { Service } from './service.js';
 import { Stage } from './stage.js';
+import { Troubles } from './troubles.js';
 
 /** What it needs of the machine and of the program around it. */
 export interface Studio {
@@ -28,8 +29,6 @@ export interface Studio {
   readonly holderOf: (device: string) => Promise<string | undefined>;
 }
 
-/** After so many ends of the process, or failures of nothing in particular, in a row, something else is tried. */
-const patience = 3;
 /**
  * What is wanted and was not found is looked for as seldom as that in the end: what is plugged in tells of itself, but a driver that
  * did not answer when it was asked does not. A look takes a Zero W a second of work.
@@ -39,19 +38,15 @@ const lookMs = 30_000;
 export class Programme {
   readonly #stage: Stage;
   readonly #planner: Planner;
-  readonly #inputs: Inputs;
+  readonly #service: Service;
   readonly #backoff: Backoff;
   readonly #looks: Backoff;
-  readonly #problems = new Map<'plan' | 'capture' | 'slate', FaultReport>();
-  /** What each plan was made of. */
-  readonly #facts = new WeakMap<Plan, Facts>();
+  readonly #troubles: Troubles<'plan' | 'capture' | 'slate'>;
   #plan: Plan | undefined;
   #batchMs = 0;
   #socket = '';
   #on = false;
   #said = '';
-  /** Failures in a row that point at no input. */
-  #unexplained = 0;
   /** Plans are made one after the other; a request during one is served by the next. */
   #planning: Promise<void> | undefined;
   #planAgain: { readonly abrupt: boolean } | undefined;
@@ -66,7 +61,8 @@ export class Programme {
     private readonly events: { playing(): void; ended(): void },
   ) {
     const { environment, log, clock } = studio;
-    this.#inputs = new Inputs(clock);
+    this.#service = new Service(log, clock);
+    this.#troubles = new Troubles(log);
     this.#backoff = new Backoff(clock);
     this.#looks = new Backoff(clock, lookMs);
     this.#planner = new Planner(
@@ -102,11 +98,10 @@ export class Programme {
     await this.#stage.stop();
     this.#plan = undefined;
     this.#planner.forgetFormat();
-    this.#inputs.forget();
+    this.#service.forget();
     this.#filesPlayed = false;
-    this.#problems.clear();
+    this.#troubles.clear();
     this.#said = '';
-    this.#unexplained = 0;
   }
 
   /** The plan that is wanted on the air. */
@@ -120,7 +115,7 @@ export class Programme {
   }
 
   get problems(): FaultReport[] {
-    return [...this.#problems.values(), ...this.#inputs.problems];
+    return [...this.#troubles.reports, ...this.#service.problems];
   }
 
   /** New settings that change what `how` says: a new pipeline, a new broadcast with another format, or a running one's knobs. */
@@ -129,8 +124,7 @@ export class Programme {
     this.settings = settings;
     const isOther = JSON.stringify(programmeOf(video)) !== JSON.stringify(programmeOf(settings.video));
     if (isOther) this.#filesPlayed = false;
-    // What went wrong with other sources says nothing about these.
-    if (isOther || audio.source !== settings.audio.source) this.#inputs.forget();
+    if (isOther || audio.source !== settings.audio.source) this.#service.forgetInputs();
     if (how === 'restart') this.#planner.forgetFormat();
     if (how === 'live') await this.#adjust();
     else await this.replan(how === 'rebuild', how === 'restart');
@@ -138,7 +132,7 @@ export class Programme {
 
   /** The machine has changed: plan anew, and play that if it is another plan. */
   async devicesChanged(): Promise<void> {
-    this.#inputs.devicesChanged();
+    this.#service.devicesChanged();
     if (this.#on) await this.replan(true);
     this.#retryLater();
   }
@@ -189,7 +183,7 @@ export class Programme {
     try {
       const { plan, facts } = await this.#planner.make(this.settings);
       if (!this.#on) return;
-      if (before && this.#unplugged(before, facts)) return this.#playAnother();
+      if (before && this.#service.unplugged(before, facts)) return this.#standIn();
       this.#put(plan, facts, onlyIfOther, abrupt);
     } catch (error) {
       if (this.#on) this.#noPlan(error);
@@ -204,12 +198,10 @@ export class Programme {
     return facts;
   }
 
-  /** A camera that is not there any more has failed, even if its driver has not said so yet. True where that is news. */
-  #unplugged(plan: Plan, { cameras }: Facts): boolean {
-    const { camera } = plan.devices;
-    if (camera === undefined || cameras.some(({ path }) => path === camera)) return false;
-    const fault = new Fault('source_not_found', `${plan.video.source} was unplugged.`, 'Plug it in again.');
-    return this.#outOfService(plan, 'picture', fault);
+  /** Something is out of service now. */
+  #standIn(): void {
+    this.#retryLater();
+    this.#playAnother();
   }
 
   /** From what is known of the machine: looking at it anew takes a Zero W seconds, in which nothing would be on the air. */
@@ -224,16 +216,16 @@ export class Programme {
 
   /** What of the machine is in service, and what of the files is to be played. */
   #usable(facts: Facts): Facts {
-    return { ...this.#inputs.usable(facts), filesPlayed: this.#filesPlayed };
+    return { ...this.#service.usable(facts), filesPlayed: this.#filesPlayed };
   }
 
   #put(plan: Plan, facts: Facts, onlyIfOther: boolean, abrupt: boolean): void {
     // What failed on the air has been said, and better.
-    if (plan.missed && this.#inputs.problems.length === 0) this.#trouble('plan', faultOf(plan.missed));
-    else this.#problems.delete('plan');
+    if (plan.missed && this.#service.problems.length === 0) this.#troubles.add('plan', faultOf(plan.missed));
+    else this.#troubles.mended('plan');
     const unfit = this.#usable(facts).slateImage?.unfit;
-    if (unfit) this.#trouble('slate', faultOf(unfit));
-    else this.#problems.delete('slate');
+    if (unfit) this.#troubles.add('slate', faultOf(unfit));
+    else this.#troubles.mended('slate');
     const isAway = plan.missed && plan.devices.camera === undefined && plan.missed.code !== 'source_ended';
     if (isAway || unfit) this.#lookAgain();
     else this.#looks.reset();
@@ -249,14 +241,13 @@ export class Programme {
   /** The plan from now on; what of the settings it cannot follow is said once. */
   #adopt(plan: Plan, facts: Facts): void {
     const said = new Set(this.#plan?.notes);
-    if (this.#plan && plan.video.encoder !== this.#plan.video.encoder) this.#unexplained = 0;
+    this.#service.planned(plan, facts, this.#plan);
     this.#plan = plan;
-    this.#facts.set(plan, facts);
     for (const note of plan.notes) if (!said.has(note)) this.studio.log.warn('setting_not_followed', note);
   }
 
   #noPlan(error: unknown): void {
-    this.#trouble('plan', Fault.from(error));
+    this.#troubles.add('plan', Fault.from(error));
     // What is on stays on: it is better than nothing. Else the device may yet be plugged in, or the file appear.
     if (this.isPlaying) this.#lookAgain();
     else this.#backoff.again(() => void this.replan());
@@ -277,9 +268,8 @@ export class Programme {
   }
 
   #playing(plan: Plan, afterMs: number): void {
-    this.#problems.delete('capture');
-    const facts = this.#facts.get(plan);
-    if (facts) this.#inputs.playing(plan, facts);
+    this.#troubles.mended('capture');
+    this.#service.playing(plan);
     const text = describe(plan);
     if (text !== this.#said) this.studio.log.info('playing', `Picture and sound: ${text}.`, { afterMs });
     this.#said = text;
@@ -301,22 +291,20 @@ export class Programme {
       if (holder) told = new Fault(fault.code, `${fault.what} It is held by ${holder}.`, fault.mend);
       if (!this.#on) return;
     }
-    if (this.#outOfService(plan, part, told)) return this.#playAnother();
-    this.#trouble('capture', told);
-    this.#unexplained += 1;
-    if (this.#unexplained >= patience) this.#doWithout(plan, told);
+    if (this.#service.failed(plan, part, told)) return this.#standIn();
+    this.#troubles.add('capture', told);
+    this.#failedAgain(plan, told);
     if (!this.isPlaying) this.#backoff.again(() => void this.replan());
   }
 
   #died(fault: Fault): void {
-    this.#trouble('capture', fault);
+    this.#troubles.add('capture', fault);
     this.#said = '';
     const plan = this.#plan;
-    this.#unexplained += 1;
     // A process that hangs does so in a driver; one that ends may have been unlucky.
     const hangs = fault.code === 'child_hung' && plan?.devices.camera !== undefined;
-    if (plan && hangs) this.#outOfService(plan, 'picture', fault);
-    else if (plan && this.#unexplained >= patience) this.#doWithout(plan, fault);
+    if (hangs) this.#service.failed(plan, 'picture', fault);
+    this.#failedAgain(hangs ? undefined : plan, fault);
     this.#backoff.again(() => {
       this.#stage.start(this.#socket);
       this.#plan = undefined;
@@ -324,28 +312,10 @@ export class Programme {
     });
   }
 
-  /** Again and again the same end: the next best way is taken, by another encoder or without the camera. */
-  #doWithout(plan: Plan, fault: Fault): void {
-    this.#unexplained = 0;
-    const others = this.#inputs
-      .usable(this.#facts.get(plan)!)
-      .encoders.filter(({ element, works }) => works && element !== plan.video.encoder);
-    const byImage = plan.devices.slateImage !== undefined;
-    const byEncoder = !byImage && plan.video.encoder !== 'passthrough' && others.length > 0;
-    const kind = byImage ? 'the picture of the slate' : plan.video.source;
-    const what = byEncoder ? `the encoder ${plan.video.encoder}` : kind;
-    this.studio.log.warn('next_best', `${what} is left out, since this has happened ${patience} times: ${fault.what}`);
-    if (byEncoder) this.#inputs.leaveOut(plan.video.encoder, fault);
-    else this.#outOfService(plan, 'picture', fault);
-  }
-
-  /** False where the fault is none of an input, or that input has been counted out for this plan before. */
-  #outOfService(plan: Plan, part: InputPart, fault: Fault): boolean {
-    const facts = this.#facts.get(plan);
-    if (!facts || !this.#inputs.failed(part, fault, plan, facts)) return false;
-    this.studio.log.error(fault.code, `[${fault.code}] ${fault.message}`, { code: fault.code });
+  /** What comes in place of a plan that failed once too often has not failed yet, and is not to wait for what has. */
+  #failedAgain(plan: Plan | undefined, fault: Fault): void {
+    if (this.#service.failedAgain(plan, fault)) this.#backoff.reset();
     this.#retryLater();
-    return true;
   }
 
   /** For what is wanted and was not found. */
@@ -355,7 +325,7 @@ export class Programme {
 
   #retryLater(): void {
     clearTimeout(this.#retry);
-    const waitMs = this.#inputs.nextMs;
+    const waitMs = this.#service.nextMs;
     if (waitMs === undefined || !this.#on) return;
     this.#retry = setTimeout(() => void this.replan(true), waitMs + 1);
   }
@@ -363,14 +333,7 @@ export class Programme {
   #beat(): void {
     if (!this.isPlaying) return;
     this.#backoff.progress();
-    if (this.#backoff.isSteady) this.#unexplained = 0;
-  }
-
-  #trouble(area: 'plan' | 'capture' | 'slate', fault: Fault): void {
-    const known = this.#problems.get(area);
-    this.#problems.set(area, fault.report());
-    if (known?.code === fault.code && known.what === fault.what) return;
-    this.studio.log.error(fault.code, `[${fault.code}] ${fault.message}`, { code: fault.code });
+    if (this.#backoff.isSteady) this.#service.steady();
   }
 }
 

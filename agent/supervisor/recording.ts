@@ -1,6 +1,7 @@
 /** What is known of the recording, and what of that is worth a line in the log. */
 import type { Log } from '../log.js';
 import type { RecordingStatus } from '../media/messages.js';
+import { triedAgain } from './troubles.js';
 
 export class Recording {
   #status: RecordingStatus | undefined;
@@ -21,8 +22,7 @@ export class Recording {
     }
     // Every try would say the same again.
     if (!fault || fault.code === before?.fault?.code) return;
-    const sentence = [fault.what, fault.mend, 'It is tried again.'].filter((part) => part !== '').join(' ');
-    this.log.warn('recording_failed', `Recording [${fault.code}]: ${sentence}`, { code: fault.code });
+    this.log.warn('recording_failed', `Recording [${fault.code}]: ${triedAgain(fault)}`, { code: fault.code });
   }
 
   get status(): RecordingStatus | undefined {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { startAbroad } from '../helpers/abroad.js';
-import { startAgent, type Agent, type Environment, type StatusDocument } from '../helpers/agent.js';
+import { startAgent, type Agent, type Environment, type LogLine, type StatusDocument } from '../helpers/agent.js';
 import { freePorts } from '../helpers/command.js';
 import { until } from '../helpers/feed.js';
 import { isVideoKey } from '../helpers/flv.js';
@@ -76,20 +76,22 @@ describe('killed alone', () => {
     await agent.gone();
   });
 
-  test('capture, again and again: the next best encoder takes over, and it is said why', async () => {
+  test('capture, again and again: the next best encoder takes over, then the slate, and it is said why', async () => {
     await using server = await startRtmpServer();
     await using agent = await startAgent({ ...small, STREAM_URL: server.url(), STREAM_KEY: 'k' });
     const encoder = (status: StatusDocument) => (status['video'] as { encoder: string } | undefined)?.encoder;
     await agent.status((status) => status.actual === 'live' && encoder(status) === 'x264enc');
     let before = -1;
-    for (let kill = 0; kill < 3; kill++) {
+    const crash = async (): Promise<void> => {
       const isAnother = ({ pid, command }: ProcessInfo): boolean =>
         command.includes('makercast-capture') && pid !== before;
       before = (await until(() => agent.processes().find(isAnother), 15_000, 'a capture process')).pid;
       process.kill(before, 'SIGSEGV');
-    }
+    };
+    for (let kill = 0; kill < 3; kill++) await crash();
     const { message } = await agent.event('next_best');
-    assert.match(message, /^the encoder x264enc is left out, since this has happened 3 times: .*SIGSEGV/);
+    // Not always by the signal: GStreamer has a handler of its own for it while it loads a plugin.
+    assert.match(message, /^the encoder x264enc is left out, since this has happened 3 times: .*ended by itself/);
     // An encoder that is left out stays a problem, until the broadcast is begun anew.
     const { tags } = server.publishes.items[0]!;
     const isOn = (status: StatusDocument): boolean =>
@@ -98,6 +100,20 @@ describe('killed alone', () => {
       status.problems.some(({ code }) => code === 'child_died');
     await agent.status(isOn, 30_000);
     await tags.waitFor(isVideoKey, 15_000, tags.items.length);
+    // There is no other encoder now, and no camera: what is left is the slate.
+    const from = agent.log.items.length;
+    for (let kill = 0; kill < 3; kill++) await crash();
+    const next = await agent.event('next_best', 30_000, from);
+    assert.match(
+      next.message,
+      /^test picture \(bars\) is left out, since this has happened 3 times: .*ended by itself/,
+    );
+    const isPlaying = (source: string) => (line: LogLine) => line.event === 'playing' && line.message.includes(source);
+    await agent.waitFor(isPlaying('slate'), 30_000, from);
+    const sent = tags.items.length;
+    await tags.waitFor(isVideoKey, 15_000, sent);
+    // It is tried again, since it did not fail for good.
+    await agent.waitFor(isPlaying('test picture'), 30_000, agent.log.items.length);
     assert.equal(server.publishes.items.length, 1);
     await agent.stop();
   });

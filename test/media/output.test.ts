@@ -78,9 +78,11 @@ describe('retries', () => {
 });
 
 describe('liveness', () => {
-  const looks = (acked: readonly number[], due = true): string[] => {
+  const looks = (acked: readonly number[], due = true, windows: readonly number[] = []): string[] => {
     const liveness = new Liveness();
-    return acked.map((bytes) => liveness.look(bytes, due));
+    return acked.map((bytes, i) =>
+      liveness.look({ acked: bytes, ...(windows[i] === undefined ? {} : { window: windows[i] }) }, due),
+    );
   };
 
   test('a peer that acknowledges nothing is stalled after 2 s, dead after 6', () => {
@@ -91,6 +93,38 @@ describe('liveness', () => {
 
   test('one that acknowledges a little now and then lives', () => {
     assert.ok(looks(Array.from({ length: 60 }, (_, i) => Math.floor(i / 4))).every((pulse) => pulse !== 'dead'));
+  });
+
+  /** 25 kB a look, of which the application reads a part, out of a buffer of 1 MB. */
+  const read = (part: number, fills = 1): string[] => {
+    const acked = Array.from({ length: 60 }, (_, i) => 25_000 * i);
+    // Nothing is due at any look: the kernel takes it all at once.
+    return looks(
+      acked,
+      false,
+      acked.map((bytes) => 1_000_000 - bytes * (1 - part) * fills),
+    );
+  };
+
+  test('one whose kernel acknowledges what nobody reads is dead after 6 s as well, long before its buffer is full', () => {
+    // As of Linux 6.18; of a kernel that counts a buffer as twice as full as it is; and one that is all but stopped.
+    for (const pulses of [read(0, 0.97), read(0, 0.55), read(0.2)]) {
+      assert.equal(pulses.indexOf('stalled'), 4);
+      assert.equal(pulses.indexOf('dead'), 12);
+    }
+  });
+
+  test('one that reads, if slowly, lives; so does one that reads in lumps', () => {
+    for (const pulses of [read(1), read(0.7)]) assert.ok(pulses.every((pulse) => pulse === 'fine'));
+    const acked = Array.from({ length: 60 }, (_, i) => 25_000 * (i + 1));
+    const inLumps = acked.map((_, i) => 200_000 - 25_000 * (i % 4));
+    assert.ok(looks(acked, true, inLumps).every((pulse) => pulse === 'fine'));
+  });
+
+  test('a window that is full says nothing new: what counts is that nothing is acknowledged', () => {
+    const acked = [25_000, 50_000, 75_000, 100_000, ...Array<number>(9).fill(125_000)];
+    const windows = [100_000, 75_000, 50_000, 25_000, ...Array<number>(9).fill(0)];
+    assert.equal(looks(acked, true, windows).indexOf('dead'), 12);
   });
 
   test('where nothing is due, nothing is missed', () => {

@@ -7,7 +7,7 @@ import { isKeyframe, stamp } from '../../flv/tag.js';
 import { Pipeline, type BusMessage } from '../gstreamer.js';
 import type { OutputStatus, WantedOutput } from '../messages.js';
 import type { Hub, Subscriber } from './hub.js';
-import { Liveness, lookMs } from './liveness.js';
+import { Liveness, lookMs, type Progress } from './liveness.js';
 import { Rate } from './rate.js';
 import { isForOperator, outputFault, silentFault, slowFault } from './reasons.js';
 import { Retry } from './retry.js';
@@ -210,10 +210,10 @@ export class Output implements Subscriber {
   /** Twice a second: what was acknowledged, whether the connection lives, and whether it is worth keeping. */
   #look(): void {
     this.#timer = setTimeout(() => {
-      const acked = this.#settle();
-      this.#deliveredKbps = Math.round((this.#rate.perSecond(acked) * 8) / 1000);
+      const progress = this.#settle();
+      this.#deliveredKbps = Math.round((this.#rate.perSecond(progress.acked) * 8) / 1000);
       const due = !this.#queue.isAcknowledged || (!this.#withholding && !this.#queue.isEmpty);
-      const pulse = this.#liveness.look(acked, due);
+      const pulse = this.#liveness.look(progress, due);
       this.#retry.progress(pulse === 'fine');
       if (pulse === 'dead') return this.#fail(silentFault(this.#place));
       if (this.#queue.givenBehindMs(this.clock.now()) > this.wanted.maxQueueMs + hopelessMs)
@@ -225,13 +225,13 @@ export class Output implements Subscriber {
     }, lookMs);
   }
 
-  /** Takes note of what the server has acknowledged; bytes in all. */
-  #settle(): number {
+  /** Takes note of what the server has acknowledged. */
+  #settle(): Progress {
     const socket = this.sockets.find(this.wanted.destination.port, this.#peakKbps);
     const inSource = Number(this.#pipeline.element('tags')['current-level-buffers']);
     this.#queue.settle(inSource, socket ? socket.written - socket.acked : 0);
     // A kernel that does not tell leaves what was handed to it.
-    return socket?.acked ?? this.#sentBytes();
+    return socket ?? { acked: this.#sentBytes() };
   }
 
   #feed(): void {

@@ -1,0 +1,263 @@
+/** What goes out: the process that delivers, every output and the recording, and what is known of them. */
+import type { Clock } from '../clock.js';
+import type { Change } from '../config/cost.js';
+import type { Settings } from '../config/settings.js';
+import type { Fault, FaultReport } from '../errors.js';
+import type { Log } from '../log.js';
+import { Child } from '../media/child.js';
+import { memoryLimits, type MemoryLimits } from '../media/memory.js';
+import type {
+  FromDelivery,
+  HubStatus,
+  OutputStatus,
+  RecordingStatus,
+  ToDelivery,
+  WantedOutput,
+} from '../media/messages.js';
+import { Backoff } from './backoff.js';
+import { Outputs } from './outputs.js';
+import { Recording } from './recording.js';
+import type { Status } from './status.js';
+import { Troubles } from './troubles.js';
+import { wantedOutputs, wantedRecording } from './wants.js';
+
+/** Of the memory of this machine: every session is lost with the process, so only when the kernel would else soon kill something. */
+const memoryShare = 0.5;
+/** Delivery beats once a second, to be woken seldom. */
+const hungMs = 2000;
+/** Nothing was sent or recorded for so long: a server that is just coming back is not made to wait for another process. */
+const quietMs = 5000;
+/** Delivery answers at once, or not at all. */
+const pictureMs = 3000;
+
+/** What it needs of the machine and of the program around it. */
+export interface Outlet {
+  readonly log: Log;
+  readonly clock: Clock;
+  /** All that a child may see of our environment. */
+  readonly environment: NodeJS.ProcessEnv;
+  /** What relative paths start from. */
+  readonly folder: string;
+  /** Where recordings go to, unless the settings say otherwise. */
+  readonly recordings: string;
+  /** The fault of a machine without a network, if it is one. */
+  readonly networkFault: () => Fault | undefined;
+  /** Of the memory of the delivery process; what this machine can do with where they are left out. */
+  readonly deliveryLimits?: MemoryLimits;
+}
+
+export interface DeliveryEvents {
+  /** An output joined and wants a keyframe. */
+  keyframe(): void;
+  /** Once a second. */
+  beat(outputs: Readonly<Record<string, OutputStatus>>): void;
+}
+
+export class Delivery {
+  readonly #child: Child<ToDelivery, FromDelivery>;
+  readonly #backoff: Backoff;
+  readonly #outputs: Outputs;
+  readonly #recording: Recording;
+  readonly #troubles: Troubles<'delivery'>;
+  #on = false;
+  #socket = '';
+  #demo: WantedOutput | undefined;
+  /** While the format of the broadcast changes, no output is open. */
+  #held = false;
+  #hub: HubStatus | undefined;
+  #pictureWanted: ((flv: string | undefined) => void)[] = [];
+  /** When something was last sent or recorded, or the broadcast began. */
+  #quietSince = 0;
+
+  constructor(
+    private settings: Settings,
+    private readonly outlet: Outlet,
+    private readonly events: DeliveryEvents,
+  ) {
+    const { environment, log, clock, networkFault, deliveryLimits } = outlet;
+    this.#outputs = new Outputs(log, networkFault);
+    this.#recording = new Recording(log);
+    this.#troubles = new Troubles(log);
+    this.#backoff = new Backoff(clock);
+    const heard = {
+      message: (message: FromDelivery) => this.#heard(message),
+      said: (line: string) => log.warn('delivery_said', `delivery: ${line}`),
+      died: (fault: Fault) => this.#died(fault),
+    };
+    const limits = deliveryLimits ?? memoryLimits(memoryShare);
+    this.#child = new Child('delivery', 'delivery/main.js', hungMs, environment, heard, limits);
+  }
+
+  /** `socket`: where the hub listens. `demo`: the demonstration server, where nothing else is wanted. */
+  start(settings: Settings, socket: string, demo: WantedOutput | undefined): void {
+    this.settings = settings;
+    this.#socket = socket;
+    this.#demo = demo;
+    this.#on = true;
+    this.#quietSince = this.outlet.clock.now();
+    this.#begin();
+  }
+
+  /** Closes every output in order. */
+  async stop(): Promise<void> {
+    this.#on = false;
+    this.#backoff.cancel();
+    await this.#child.stop();
+    this.#hub = undefined;
+    this.#outputs.forget();
+    this.#recording.forget();
+    this.#troubles.clear();
+  }
+
+  /** New settings, of which these changed. `formatChanges`: no output is open until {@link release}. */
+  take(settings: Settings, changed: readonly Change[], formatChanges: boolean, demo: WantedOutput | undefined): void {
+    this.settings = settings;
+    this.#demo = demo;
+    this.#held ||= formatChanges;
+    const has = (prefix: string): boolean => changed.some(({ path }) => path.startsWith(prefix));
+    if (has('recording.')) this.#sendRecording();
+    if (formatChanges || has('outputs.') || has('output.maxQueueSeconds') || has('video.adaptive')) this.#sendOutputs();
+    if (has('audio.delayMs')) this.#sendDelay();
+  }
+
+  /** Pictures of the new format come. */
+  release(): void {
+    if (!this.#held) return;
+    this.#held = false;
+    this.#sendOutputs();
+  }
+
+  /** Outputs that wait for their next try, all or the one of that name, are tried now. */
+  retry(output?: string): void {
+    this.#child.send({ type: 'retry', ...(output === undefined ? {} : { output }) });
+  }
+
+  /** The last keyframe, as an FLV file in base64. */
+  picture(): Promise<string | undefined> {
+    return new Promise((resolve) => {
+      this.#pictureWanted.push(resolve);
+      this.#child.send({ type: 'picture' });
+      setTimeout(() => resolve(undefined), pictureMs).unref();
+    });
+  }
+
+  /** Resolves once the process has done what it was told. */
+  settled(): Promise<void> {
+    return this.#child.settled();
+  }
+
+  /** Nothing has been sent or recorded for a while. */
+  get isQuiet(): boolean {
+    return this.outlet.clock.now() - this.#quietSince >= quietMs;
+  }
+
+  get hasGrown(): boolean {
+    return this.#child.grown !== undefined;
+  }
+
+  /** Puts another process in the place of one that has grown; for a moment when nobody notices. One that has grown too far is not waited for (child.ts). */
+  async recycle(): Promise<void> {
+    const what = this.#child.grown;
+    if (what === undefined || !this.#on) return;
+    await this.#child.stop();
+    // The agent may have been told to end in the meantime.
+    if (!this.#on) return;
+    this.#begin();
+    this.outlet.log.info('recycled', `${what} Another one has taken its place, while nothing was sent.`);
+  }
+
+  get hub(): HubStatus | undefined {
+    return this.#hub;
+  }
+
+  get recording(): RecordingStatus | undefined {
+    return this.#recording.status;
+  }
+
+  get problems(): FaultReport[] {
+    return this.#troubles.reports;
+  }
+
+  /** Of all that is wanted. */
+  get states(): string[] {
+    const states: string[] = this.#outputs.states;
+    if (this.settings.recording.enabled) states.push(this.#recording.status?.state ?? 'starting');
+    return states;
+  }
+
+  document(): Status['outputs'] {
+    return this.#outputs.document();
+  }
+
+  #begin(): void {
+    this.#child.start();
+    this.#child.send({ type: 'hub', socket: this.#socket });
+    this.#sendDelay();
+    this.#sendOutputs();
+    this.#sendRecording();
+  }
+
+  #sendDelay(): void {
+    this.#child.send({ type: 'delay', audioMs: this.settings.audio.delayMs });
+  }
+
+  #sendOutputs(): void {
+    const wanted = wantedOutputs(this.settings);
+    if (this.#demo) {
+      const { host, port, application, stream } = this.#demo.destination;
+      const url = `rtmp://${host}:${port}/${application}/${stream}`;
+      this.outlet.log.redactor.allow(url);
+      wanted.push({ output: this.#demo, url });
+    }
+    this.#outputs.want(wanted);
+    this.#child.send({ type: 'outputs', outputs: this.#held ? [] : wanted.map(({ output }) => output) });
+  }
+
+  #sendRecording(): void {
+    const recording = wantedRecording(this.settings, this.outlet.folder, this.outlet.recordings);
+    if (!recording) this.#recording.forget();
+    this.#child.send({ type: 'recording', ...(recording ? { recording } : {}) });
+  }
+
+  #died(fault: Fault): void {
+    this.#hub = undefined;
+    this.#recording.forget();
+    this.#troubles.add('delivery', fault);
+    this.#backoff.again(() => this.#begin());
+  }
+
+  #heard(message: FromDelivery): void {
+    switch (message.type) {
+      case 'busy':
+        return;
+      case 'ready':
+        return this.#troubles.mended('delivery');
+      case 'output':
+        return this.#outputs.heard(message.name, message.status);
+      case 'recording':
+        return this.#heardRecording(message.status);
+      case 'picture':
+        for (const resolve of this.#pictureWanted.splice(0)) resolve(message.flv);
+        return;
+      case 'keyframe':
+        return this.events.keyframe();
+      case 'beat':
+        this.#hub = message.hub;
+        this.#backoff.progress();
+        for (const [name, status] of Object.entries(message.outputs)) this.#outputs.heard(name, status);
+        if (message.recording) this.#heardRecording(message.recording);
+        if (this.#isBusy) this.#quietSince = this.outlet.clock.now();
+        return this.events.beat(message.outputs);
+    }
+  }
+
+  get #isBusy(): boolean {
+    const sends = this.#outputs.states.some((state) => state === 'live' || state === 'stalled');
+    return sends || this.#recording.status?.state === 'recording';
+  }
+
+  #heardRecording(status: RecordingStatus): void {
+    // One that was switched off may still have a last word.
+    if (this.settings.recording.enabled) this.#recording.heard(status);
+  }
+}

@@ -1,0 +1,110 @@
+/** What is in service of cameras, microphones, files and encoders: left out for a while, or for the broadcast, when a plan fails by it. */
+import type { Facts } from '../../pipelines/facts.js';
+import type { Plan } from '../../pipelines/plan.js';
+import type { Clock } from '../clock.js';
+import { Fault, type FaultReport } from '../errors.js';
+import type { Log } from '../log.js';
+import type { InputPart } from '../media/messages.js';
+import { Inputs } from './inputs.js';
+
+/** After so many ends of the process, or failures of nothing in particular, in a row, something else is tried. */
+const patience = 3;
+
+export class Service {
+  readonly #inputs: Inputs;
+  /** What each plan was made of. */
+  readonly #facts = new WeakMap<Plan, Facts>();
+  /** Failures in a row that point at no input. */
+  #unexplained = 0;
+
+  constructor(
+    private readonly log: Log,
+    clock: Clock,
+  ) {
+    this.#inputs = new Inputs(clock);
+  }
+
+  /** What of `facts` may be used now. */
+  usable(facts: Facts): Facts {
+    return this.#inputs.usable(facts);
+  }
+
+  /** `plan`, made of `facts`, takes the place of the one `before`. */
+  planned(plan: Plan, facts: Facts, before: Plan | undefined): void {
+    if (before && plan.video.encoder !== before.video.encoder) this.#unexplained = 0;
+    this.#facts.set(plan, facts);
+  }
+
+  /** `plan` gives pictures and sound. */
+  playing(plan: Plan): void {
+    const facts = this.#facts.get(plan);
+    if (facts) this.#inputs.playing(plan, facts);
+  }
+
+  /** What is played has been played for a while. */
+  steady(): void {
+    this.#unexplained = 0;
+  }
+
+  devicesChanged(): void {
+    this.#inputs.devicesChanged();
+  }
+
+  /** A camera that is not there any more has failed, even if its driver has not said so yet. True where that is news. */
+  unplugged(plan: Plan, { cameras }: Facts): boolean {
+    const { camera } = plan.devices;
+    if (camera === undefined || cameras.some(({ path }) => path === camera)) return false;
+    const fault = new Fault('source_not_found', `${plan.video.source} was unplugged.`, 'Plug it in again.');
+    return this.failed(plan, 'picture', fault);
+  }
+
+  /** False where the fault is none of an input, or that input has been counted out for this plan before. */
+  failed(plan: Plan, part: InputPart, fault: Fault): boolean {
+    const facts = this.#facts.get(plan);
+    if (!facts || !this.#inputs.failed(part, fault, plan, facts)) return false;
+    this.log.error(fault.code, `[${fault.code}] ${fault.message}`, { code: fault.code });
+    return true;
+  }
+
+  /** `plan` failed, by nothing in particular. True where the next best way is to be taken, since the end was the same again and again. */
+  failedAgain(plan: Plan | undefined, fault: Fault): boolean {
+    this.#unexplained += 1;
+    return plan !== undefined && this.#unexplained >= patience && this.#doWithout(plan, fault);
+  }
+
+  /** Milliseconds until something may be tried again; undefined where nothing waits. */
+  get nextMs(): number | undefined {
+    return this.#inputs.nextMs;
+  }
+
+  get problems(): FaultReport[] {
+    return this.#inputs.problems;
+  }
+
+  /** What went wrong with other sources says nothing about those that come. */
+  forgetInputs(): void {
+    this.#inputs.forget();
+  }
+
+  /** A new broadcast begins with a clean record. */
+  forget(): void {
+    this.#inputs.forget();
+    this.#unexplained = 0;
+  }
+
+  /** By another encoder, or else with the slate; false where nothing less is left. */
+  #doWithout(plan: Plan, fault: Fault): boolean {
+    this.#unexplained = 0;
+    const others = this.usable(this.#facts.get(plan)!).encoders.filter(
+      ({ element, works }) => works && element !== plan.video.encoder,
+    );
+    const byImage = plan.devices.slateImage !== undefined;
+    const byEncoder = !byImage && plan.video.encoder !== 'passthrough' && others.length > 0;
+    const kind = byImage ? 'the picture of the slate' : plan.video.source;
+    const what = byEncoder ? `the encoder ${plan.video.encoder}` : kind;
+    if (byEncoder) this.#inputs.leaveOut(plan.video.encoder, fault);
+    else if (!this.failed(plan, 'picture', fault)) return false;
+    this.log.warn('next_best', `${what} is left out, since this has happened ${patience} times: ${fault.what}`);
+    return true;
+  }
+}
