@@ -1,7 +1,7 @@
 /** A valid change on its way: kept on the card as pending, applied, confirmed by the media processes, then proved or undone. */
 import type { Change } from '../config/cost.js';
 import type { Resolved } from '../config/resolve.js';
-import { Fault } from '../errors.js';
+import { Fault, type FaultReport } from '../errors.js';
 import type { Log } from '../log.js';
 import type { Storage } from '../machine/storage.js';
 import type { Broadcast } from './broadcast.js';
@@ -97,7 +97,13 @@ export class Trial {
     }
     this.probation.begin(helm.broadcast.status(), pending !== undefined);
     this.events.tell([]);
-    const changed = await this.#apply(resolved);
+    let changed: Change[];
+    try {
+      changed = await this.#apply(resolved);
+    } catch (error) {
+      await this.#undo(Fault.from(error).report());
+      throw error;
+    }
     this.probation.touch(changed);
     const deadlineMs = resolved.settings.config.probationSeconds * 1000;
     this.probation.endIn(deadlineMs, () => void this.events.inTurn(() => this.#judge()));
@@ -159,21 +165,25 @@ export class Trial {
     if (!pending || !this.#helm) return;
     const status = this.#helm.broadcast.status();
     const reason = this.#harm(status);
+    if (reason) return this.#undo(reason);
     this.probation.settle();
-    if (!reason) {
-      await this.remember(this.#pruned(settledBy(rest, status.actual === 'live')));
-      return this.events.tell([]);
-    }
+    await this.remember(this.#pruned(settledBy(rest, status.actual === 'live')));
+    this.events.tell([]);
+  }
+
+  /** The last good settings come back. */
+  async #undo(reason: FaultReport): Promise<void> {
+    this.probation.settle();
     const before = undone(this.#state, reason);
     await this.storage.writeState(stateName, stateFormat, before);
     this.#state = before;
     const back = this.#apply(this.layering.resolve(before.kept));
-    this.#helm.log.warn('change_undone', `[change_undone] ${reason.what} ${reason.mend}`, { code: 'change_undone' });
+    this.#helm?.log.warn('change_undone', `[change_undone] ${reason.what} ${reason.mend}`, { code: 'change_undone' });
     await back;
     this.events.tell([]);
   }
 
-  #harm(status: ReturnType<Broadcast['status']>): ReturnType<Probation['harm']> {
+  #harm(status: ReturnType<Broadcast['status']>): FaultReport | undefined {
     return this.probation.harm(status, this.#resolved.settings.config.probationSeconds);
   }
 

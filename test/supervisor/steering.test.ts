@@ -279,6 +279,18 @@ test('a secret is set by itself, kept, undone where it takes the stream away, an
   await assert.rejects(again.steering.setSecret('mqtt.password', 'x'), /locked/);
 });
 
+test('a change that the broadcast fails at is undone at once, with the reason', async (t) => {
+  const device = await begun(t);
+  const { apply } = device.stand;
+  device.stand.apply = (settings) =>
+    settings.audio.mute ? Promise.reject(new Error('broken')) : apply.call(device.stand, settings);
+  await device.steering.propose('device', { version: 1, config: muted });
+  assert.deepEqual([refusedAs(device), decided(device).status, mute(device)], ['internal', 'rolled_back', false]);
+  assert.deepEqual([device.steering.isOnProbation, decided(device).reason?.code], [false, 'internal']);
+  await device.steering.propose('device', { version: 2, config: { audio: { gainDb: 2 } } });
+  assert.deepEqual([decided(device).status, refusedAs(device)], ['applied', undefined]);
+});
+
 test('a change that cannot be kept is not applied', async (t) => {
   const folder = await folderFor(t);
   await writeFile(path.join(folder, 'file'), '');
