@@ -49,7 +49,8 @@ export function show(row: Row, value: unknown): string {
     case 'string':
       // It may be a URL with a password in it.
       if (row.form.type === 'word' && value.includes('@')) return HIDDEN;
-      return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}...` : value);
+      // The beginning of a long one could be that of a key, which nobody would know again.
+      return value.length > 80 ? `${value.length} characters` : JSON.stringify(value);
     case 'number':
     case 'boolean':
     case 'bigint':

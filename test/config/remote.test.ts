@@ -174,3 +174,13 @@ test('whatever comes from afar, nothing is thrown and no secret is set or shown'
     }),
   );
 });
+
+test('of a long key that was pasted into the wrong setting nothing is quoted, not its beginning either', () => {
+  const long = `FB-1234567890-0-${'AbCdEfGh'.repeat(12)}?s_bl=1`;
+  const { problems } = resolve({
+    env: { STREAM_URL: 'rtmp://h/live', STREAM_KEY: long },
+    later: [layer({ video: { fps: long, source: long, encoder: long }, audio: { source: `${long}\n` } })],
+  });
+  assert.ok(problems.length >= 3);
+  assert.ok(!JSON.stringify(problems).includes(long.slice(0, 12)));
+});
