@@ -119,7 +119,8 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
   });
   const led = new Led();
   const restart = supervised ? (): void => end(0) : undefined;
-  const able = runs({ broadcast, steering, version, led, caretaker: balena, restart });
+  const status = (): Status => control.status();
+  const able = runs({ broadcast, steering, status, version, led, caretaker: balena, restart });
   const desk = new Desk(able, storage, { wallMs: Date.now, builtAt });
   await desk.open();
   const interfaces: readonly Interface[] = [

@@ -49,6 +49,9 @@ export function readTree(layer: Layer, table: readonly Row[] = rows): Reading {
   return layer.remote ? restrict(reader.reading, layer.remote, layer.name) : reader.reading;
 }
 
+/** More texts under wrong names are no keys that went astray. */
+const HIDDEN_MAX = 8;
+const KEY_MAX = 256;
 /** Stands where a path would, when it is the whole layer that is wrong. */
 const WHOLE = '(everything)';
 
@@ -200,7 +203,10 @@ class TreeReader {
   /** What stands under a wrong name may be a key all the same, so the redactor learns any text that is long enough. */
   #hide(value: unknown): void {
     const texts = typeof value === 'object' && value !== null ? Object.values(value) : [value];
-    for (const text of texts) if (typeof text === 'string' && text.length >= 8) this.reading.secrets.push(text);
+    for (const text of texts.slice(0, HIDDEN_MAX)) {
+      if (this.reading.secrets.length >= HIDDEN_MAX) return;
+      if (typeof text === 'string' && text.length >= 8 && text.length <= KEY_MAX) this.reading.secrets.push(text);
+    }
   }
 
   #problem(path: string, code: Problem['code'], what: string, allowed: string): void {

@@ -1,4 +1,5 @@
 /** Takes secrets out of text: those that are known, in every spelling, and those that any RTMP URL may hold. */
+import { TEXT_MAX } from './row.js';
 import type { OutputSettings, Settings } from './settings.js';
 
 /** What stands in the place of a secret. */
@@ -10,6 +11,8 @@ const SHORTEST = 3;
 const PART_SHORTEST = 8;
 /** With a key apart, the last path segment still counts from this length: `_definst_` is none, a pasted key is. */
 const SEGMENT_SHORTEST = 12;
+/** So many characters of secrets that are in no setting: each takes some 4 kB of memory, and a Zero W milliseconds. */
+const PASSING_MAX = 512;
 
 /** Every secret of one output: its key, and what its URL holds. */
 export function destinationSecrets(url: string, key: string): string[] {
@@ -79,18 +82,43 @@ export function redactSettings(settings: Settings): Settings {
   };
 }
 
-/** Knows secrets and takes them out of any text. Secrets are only ever added: an old key stays one. */
+/** Knows secrets and takes them out of any text. Those of settings are only ever added: an old key stays one. */
 export class Redactor {
   readonly #patterns = new Map<string, RegExp>();
+  /** Of `#patterns`, those that may be forgotten; oldest first. */
+  readonly #passing = new Set<string>();
   readonly #harmless = new Set<string>();
 
   add(secrets: Iterable<string>): void {
-    for (const secret of secrets) {
-      for (const form of [secret, secret.trim(), decoded(secret), ...lines(secret)]) {
-        if (form !== '' && !this.#patterns.has(form)) this.#patterns.set(form, pattern(form));
+    for (const form of formsOf(secrets)) {
+      this.#passing.delete(form);
+      if (!this.#patterns.has(form)) this.#patterns.set(form, pattern(form));
+    }
+    this.#sort();
+  }
+
+  /**
+   * Of a document that may be refused, and then is in no setting: the oldest of these are forgotten, since who may write documents could
+   * otherwise fill the memory with them.
+   */
+  addPassing(secrets: Iterable<string>): void {
+    const forms = [...formsOf(secrets)].filter((form) => !this.#patterns.has(form));
+    for (const form of forms) this.#passing.add(form);
+    let room = PASSING_MAX;
+    for (const form of [...this.#passing].reverse()) {
+      room -= form.length;
+      if (room < 0) {
+        this.#passing.delete(form);
+        this.#patterns.delete(form);
+      } else if (!this.#patterns.has(form)) {
+        this.#patterns.set(form, pattern(form));
       }
     }
-    // Longest first, so that a secret goes whole before one that is part of it.
+    this.#sort();
+  }
+
+  /** Longest first, so that a secret goes whole before one that is part of it. */
+  #sort(): void {
     const sorted = [...this.#patterns].sort(([a], [b]) => b.length - a.length);
     this.#patterns.clear();
     for (const [form, regexp] of sorted) this.#patterns.set(form, regexp);
@@ -107,6 +135,15 @@ export class Redactor {
   /** A URL that holds no secret, though it looks as if: the demonstration server's. */
   allow(url: string): void {
     this.#harmless.add(url);
+  }
+}
+
+/** All that is looked for: each secret as it is, and in what may be left of it. */
+function* formsOf(secrets: Iterable<string>): Iterable<string> {
+  for (const whole of secrets) {
+    // No setting takes more, and a regular expression of 20,000 characters cannot be compiled.
+    const secret = whole.slice(0, TEXT_MAX);
+    for (const form of [secret, secret.trim(), decoded(secret), ...lines(secret)]) if (form !== '') yield form;
   }
 }
 

@@ -62,7 +62,7 @@ function refuse(path: string, row: Row | undefined, value: unknown, remote: Remo
   }
   if (!row) return undefined;
   const open = remote.kind === 'group' || remote.kind === 'device';
-  if (open && (row.secret || (row.form.type === 'url' && typeof value === 'string' && hasSecret(value)))) {
+  if (open && isSecret(row, value)) {
     return { code: 'setting_secret', what: 'secrets do not stand in documents', allowed: 'the command set-secret' };
   }
   if (remote.kept && value !== null && misfit(row.form, value)) {
@@ -72,6 +72,11 @@ function refuse(path: string, row: Row | undefined, value: unknown, remote: Remo
     return { code: 'setting_path', what: 'outside of the data folder', allowed: `a path below ${remote.dataFolder}` };
   }
   return undefined;
+}
+
+/** Whether others could read a secret in this value. */
+export function isSecret(row: Row, value: unknown): boolean {
+  return row.secret === true || (row.form.type === 'url' && typeof value === 'string' && hasSecret(value));
 }
 
 /** User info or a query; the last part of the path is looked at where it is known whether the key stands apart. */

@@ -18,7 +18,7 @@ export const commands = {
     repeatable: true,
   },
   adjust: {
-    doc: 'Change one setting in the layer of the page, or take it out of there where there is no value. May come again under the same `id`.',
+    doc: 'Change one setting in the layer of the page, or take it out of there where there is no value; not for secrets. May come again under the same `id`.',
     args: object({ path: text('Such as video.bitrateKbps.', { maxLength: 128 }), value: optional(anything()) }),
     repeatable: true,
   },
@@ -86,6 +86,8 @@ export interface Answer {
 
 /** So many answers are kept for ids that come again. */
 const rememberedAnswers = 200;
+/** So many of them with what the command gave: a picture is hundreds of kB. */
+const rememberedResults = 4;
 /** More than this at once is not work but a flood. */
 const mostAtOnce = 16;
 const stateName = 'commands';
@@ -93,6 +95,8 @@ const stateFormat = 1;
 
 export class Desk {
   readonly #answers = new Map<string, Promise<Answer>>();
+  /** Ids of answers that hold a result, oldest first. */
+  readonly #results: string[] = [];
   #running = 0;
 
   /** `wallMs`: ms since 1970. `builtAt`: no true clock stands before this. */
@@ -152,15 +156,30 @@ export class Desk {
   async #run(id: string, name: CommandName, args: never): Promise<Answer> {
     this.#running += 1;
     try {
-      if ('durable' in commands[name])
-        await this.storage.writeState(stateName, stateFormat, [...this.#answers.keys(), id].slice(-rememberedAnswers));
+      if ('durable' in commands[name]) await this.#write(id);
       const result = await this.runs[name](args);
+      if (result) this.#thin(id);
       return { id, ok: true, ...(result ? { result } : {}) };
     } catch (error) {
       return refused(id, Fault.from(error));
     } finally {
       this.#running -= 1;
     }
+  }
+
+  /** On the card before it runs: else the same command, come again, would end the next run too. */
+  async #write(id: string): Promise<void> {
+    const ids = [...this.#answers.keys(), id].slice(-rememberedAnswers);
+    if (await this.storage.writeState(stateName, stateFormat, ids)) return;
+    const what = 'That this command has come cannot be kept, so it could run again and again.';
+    throw new Fault('state_unwritable', what, 'Give the data folder room and rights.');
+  }
+
+  /** Of older answers only that they were given. */
+  #thin(id: string): void {
+    this.#results.push(id);
+    const old = this.#results.length > rememberedResults ? this.#results.shift() : undefined;
+    if (old !== undefined && this.#answers.has(old)) this.#answers.set(old, Promise.resolve({ id: old, ok: true }));
   }
 
   #keep(id: string, answer: Promise<Answer>): void {

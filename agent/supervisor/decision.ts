@@ -48,6 +48,9 @@ export interface Refusal extends Complaint {
 /** Of a name or an address of whoever wrote it. */
 const byMax = 256;
 
+/** Twice as many as there are settings: each name may become a problem, and all of them must fit into one message. */
+const namesMax = 300;
+
 /** The document in `value`, or what is wrong with its form. */
 export function readDocument(value: unknown): Document | Refusal {
   const malformed = (path: string, allowed: string): Refusal => ({
@@ -61,6 +64,8 @@ export function readDocument(value: unknown): Document | Refusal {
   const { version, config, by, base } = value;
   if (!isVersion(version, 1)) return malformed('version', 'a whole number above 0');
   if (!isMap(config)) return { ...malformed('config', 'a map of sections'), version };
+  if (countNames(config) > namesMax)
+    return { ...malformed('config', `at most ${namesMax} names of sections and settings`), version };
   if (by !== undefined && (typeof by !== 'string' || by.length > byMax))
     return { ...malformed('by', `text of at most ${byMax} characters`), version };
   if (base !== undefined && !isVersion(base, 0)) return { ...malformed('base', 'a whole number'), version };
@@ -88,6 +93,28 @@ export function weigh(
   if (base !== undefined && base !== lastVersion)
     return refusal('base_conflict', `It builds on version ${base}, and the last one is ${lastVersion}.`);
   return 'decide';
+}
+
+/** Of all maps in `value`, however deep. */
+function countNames(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  const below = Object.values(value).reduce<number>((sum, each) => sum + countNames(each), 0);
+  return below + (Array.isArray(value) ? 0 : Object.keys(value).length);
+}
+
+/** What is decided first of a document: that it will be tried. */
+export function decisionOf(document: Document, release: string): Decision {
+  const { version, by } = document;
+  const hash = hashOf(document);
+  return { version, hash, release, status: 'pending', proved: false, ...(by === undefined ? {} : { by }), errors: [] };
+}
+
+export function rejected(decision: Decision, errors: readonly Complaint[]): Decision {
+  return {
+    ...decision,
+    status: 'rejected',
+    errors: errors.map(({ path, code, message }) => ({ path, code, message })),
+  };
 }
 
 /** The same for equal content, however its maps are ordered. */

@@ -1,6 +1,7 @@
 /** What of the steering from afar is kept on the card: the layers in force, what was decided, and what is on probation. */
 import type { FaultReport } from '../errors.js';
 import type { Decision, Document } from './decision.js';
+import { isFollowed } from './layering.js';
 
 /** In force, or to be in force again. */
 export interface Kept {
@@ -63,6 +64,13 @@ export function settledBy(state: Remembered, live: boolean): Remembered {
     return [layer, stands ? { ...decision, status: 'applied', proved: decision.proved || live } : decision];
   });
   return { ...state, decisions: Object.fromEntries(marked) };
+}
+
+/** Without what came from groups that were left, and what was pending: who joins again begins anew. */
+export function pruned({ kept, decisions }: Remembered, groups: readonly string[]): Remembered {
+  const of = <T>(layers: Readonly<Record<string, T>>): Record<string, T> =>
+    Object.fromEntries(Object.entries(layers).filter(([name]) => isFollowed(name, groups)));
+  return { kept: { ...kept, documents: of(kept.documents) }, decisions: of(decisions) };
 }
 
 type Tree = Readonly<Record<string, unknown>>;

@@ -1,10 +1,12 @@
 /** What each command does. */
 import { outputName, rowOf } from '../config/merge.js';
+import { isSecret } from '../config/remote.js';
 import { OUTPUT_NAME } from '../config/settings.js';
 import { Fault } from '../errors.js';
 import type { Led } from '../machine/led.js';
 import type { Broadcast } from './broadcast.js';
 import type { Runs } from './commands.js';
+import type { Status } from './status.js';
 import type { Steering } from './steering.js';
 
 /** Long enough to walk along a shelf. */
@@ -21,6 +23,7 @@ export interface Caretaker {
 export function runs({
   broadcast,
   steering,
+  status,
   version,
   restart,
   led,
@@ -28,6 +31,8 @@ export function runs({
 }: {
   readonly broadcast: Broadcast;
   readonly steering: Steering;
+  /** The whole document, what every interface has to say in it included. */
+  readonly status: () => Status;
   readonly version: string;
   readonly led: Pick<Led, 'blink'>;
   readonly caretaker: Caretaker;
@@ -38,7 +43,12 @@ export function runs({
     start: () => broadcast.startBroadcast(),
     stop: () => broadcast.stopBroadcast(),
     'on-air': ({ on }) => (on ? broadcast.startBroadcast() : broadcast.stopBroadcast()),
-    adjust: ({ path, value }) => steering.adjust(path, value),
+    async adjust({ path, value }) {
+      const row = rowOf(path);
+      if (row && isSecret(row, value))
+        throw new Fault('setting_secret', 'Secrets are not set by this command.', 'Use set-secret.');
+      await steering.adjust(path, value);
+    },
     'restart-media': async () => mustBeOn(await broadcast.restartMedia()),
     async 'retry-output'({ output }) {
       const { outputs } = broadcast.status();
@@ -76,7 +86,7 @@ export function runs({
         node: process.version,
         architecture: process.arch,
         memoryMb: Math.round(process.memoryUsage.rss() / 1e6),
-        status: broadcast.status(),
+        status: status(),
         steering: steering.report(),
       }),
   };

@@ -96,8 +96,7 @@ function linesOf({ name, goals }: FaultKind, measured: readonly Measured[]): Lin
   });
 }
 
-export const lines = (measured: readonly Measured[]): Line[] =>
-  faults.flatMap((fault) => linesOf(fault, measured));
+export const lines = (measured: readonly Measured[]): Line[] => faults.flatMap((fault) => linesOf(fault, measured));
 
 /** What `figure` is of each of the others. */
 const versus = ({ of }: Line, figure: 'median' | 'worst'): Row['versus'] =>

@@ -9,9 +9,13 @@ export interface Abroad extends AsyncDisposable {
   readonly agent: Agent;
 }
 
-/** Starts all three; the agent streams as `k`. Disposing of it ends them, the agent first. */
-export async function startAbroad(env: Environment): Promise<Abroad> {
+/** Starts all three, the agent after `prepare`; it streams as `k`. Disposing of it ends them, the agent first. */
+export async function startAbroad(
+  env: Environment,
+  prepare: (namespace: Namespace) => Promise<void> = () => Promise.resolve(),
+): Promise<Abroad> {
   const namespace = await makeNamespace(1);
+  await prepare(namespace);
   const server = await startRtmpServer({}, '0.0.0.0');
   const url = `rtmp://${namespace.links[0]!.host}:${server.port}/live`;
   const agent = await startAgent({ STREAM_URL: url, STREAM_KEY: 'k', ...env }, { prefix: namespace.prefix });

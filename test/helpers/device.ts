@@ -20,6 +20,8 @@ export class Stand {
   actual: ActualState = 'live';
   /** What it comes to when these settings are applied. */
   react: (settings: Settings) => ActualState = () => this.actual;
+  /** What other interfaces have to add to the status document. */
+  more: Partial<Status> = {};
   readonly applied: Change[][] = [];
   readonly asked: string[] = [];
   #settings: Settings | undefined;
@@ -52,6 +54,7 @@ export class Stand {
       uptimeSeconds: 1,
       problems: [],
       outputs: idle ? {} : { main: { ...figures, state, url: 'rtmp://h/live' } },
+      ...this.more,
     };
   }
 
@@ -151,6 +154,7 @@ export class Device implements AsyncDisposable {
       runs({
         broadcast,
         steering: this.steering,
+        status: () => this.stand.status(),
         version: '1.0.0',
         restart: () => this.stand.asked.push('restart'),
         led: this.stand,

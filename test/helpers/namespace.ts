@@ -41,7 +41,10 @@ export class Namespace implements AsyncDisposable {
     await run('ip', ['netns', 'exec', this.name, ...words]);
   }
 
-  /** Lets at most `kbps` kbit/s out of the namespace over a link, with a queue of at most `latencyMs`; undefined takes the limit away. */
+  /**
+   * Lets at most `kbps` kbit/s out of the namespace over a link, with a queue of at most `latencyMs`; undefined takes the limit away,
+   * or what {@link impair} does.
+   */
   async throttle(kbps: number | undefined, { link = 0, latencyMs = 400 } = {}): Promise<void> {
     const device = this.links[link]!.insideDevice;
     if (kbps === undefined) await this.#inside('tc', 'qdisc', 'del', 'dev', device, 'root');
@@ -61,6 +64,13 @@ export class Namespace implements AsyncDisposable {
         'latency',
         `${latencyMs}ms`,
       );
+  }
+
+  /** Delays what leaves the namespace over a link by so much, and loses so much of it; needs a kernel with netem (`sch_netem`). */
+  async impair(delayMs: number, lossPercent: number, link = 0): Promise<void> {
+    const device = this.links[link]!.insideDevice;
+    const netem = ['netem', 'delay', `${delayMs}ms`, 'loss', `${lossPercent}%`];
+    await this.#inside('tc', 'qdisc', 'replace', 'dev', device, 'root', ...netem);
   }
 
   /**

@@ -7,7 +7,9 @@ import { Device, type DeviceOptions } from '../helpers/device.js';
 import { run, temporaryFolder } from '../helpers/command.js';
 import { until } from '../helpers/feed.js';
 import { misfits } from '../helpers/schema.js';
+import { maxBytes } from '../../agent/interfaces/mqtt/payload.js';
 import { topics } from '../../agent/interfaces/mqtt/topics.js';
+import { Storage } from '../../agent/machine/storage.js';
 import { startMosquitto, type Mosquitto, type Operator } from '../helpers/mosquitto.js';
 
 /** Not what a test has put on the device's own topics. */
@@ -72,6 +74,19 @@ test('desired is applied and proved; rejected whole with every problem; undone; 
   await operator.send('config/desired', { version: 2, config: {} });
   const stale = await operator.on('config/reported', ({ refused }) => refused !== undefined);
   assert.deepEqual([stale['version'], (stale['refused'] as { code: string }).code], [3, 'stale']);
+});
+
+test('an update that waits while on the air is published, and when it will interrupt the broadcast', async (t) => {
+  const { operator, device } = await place(t);
+  const first = await operator.on('state');
+  assert.deepEqual([first['state'], first['update']], ['live', undefined]);
+  const letInAt = '2026-11-28T03:00:00.000Z';
+  device.stand.more = { balena: { update: 'update_pending', letInAt, lock: 'held', lockReason: 'onAir' } };
+  const waits = await operator.on('state', ({ update }) => update === 'update_pending');
+  assert.deepEqual([waits['state'], waits['updateAt']], ['live', letInAt]);
+  const from = operator.heard.items.length;
+  device.stand.more = { balena: { update: 'none', lock: 'held', lockReason: 'onAir' } };
+  assert.equal((await operator.on('state', () => true, from))['update'], undefined);
 });
 
 test('what is no JSON, no text or too long is refused with that reason', async (t) => {
@@ -329,4 +344,65 @@ test('two devices of one id push each other out, and notice', async (t) => {
     30_000,
     'duplicate_id',
   );
+});
+
+test('what ends the program does not run where its id cannot be kept', async (t) => {
+  const { folder, remove } = await temporaryFolder();
+  t.after(remove);
+  await writeFile(path.join(folder, 'file'), '');
+  const storage = new Storage(path.join(folder, 'file'), () => undefined);
+  const { operator, device } = await place(t, { storage });
+  for (const name of ['reboot', 'restart', 'update']) {
+    const answer = await operator.command(name);
+    assert.deepEqual([answer['ok'], (answer['error'] as { code: string }).code], [false, 'state_unwritable'], name);
+  }
+  assert.deepEqual(device.stand.asked, []);
+});
+
+test('a document of more problems than fit into a message: the decision is heard all the same', async (t) => {
+  const groups = [...'abcdefghijkl'];
+  const { operator, device } = await place(t, { env: { MQTT_GROUPS: groups.join() } });
+  const config = Object.fromEntries(Array.from({ length: 290 }, (_, i) => [`name${i}${'x'.repeat(50)}`, 1]));
+  for (const group of groups) {
+    const topic = `makercast/v1/_group/${group}/config/desired`;
+    await operator.send('', { version: 1, config }, { topic });
+  }
+  await until(() => Object.keys(device.steering.report().decisions).length === groups.length, 5000, 'groups');
+  const reported = await operator.desire(1, { ...config, audio: { mute: true } });
+  assert.deepEqual(
+    [reported['status'], (reported['errors'] as object[]).length, reported['config']],
+    ['rejected', 20, undefined],
+  );
+  const sizes = operator.heard.items.map(({ text }) => Buffer.byteLength(text));
+  assert.ok(Math.max(...sizes) <= maxBytes, `${Math.max(...sizes)} bytes`);
+  const more = { ...config, ...Object.fromEntries(Object.keys(config).map((name) => [`${name}y`, 1])) };
+  const from = operator.heard.items.length;
+  await operator.send('config/desired', { version: 2, config: more });
+  const { refused } = await operator.on('config/reported', (value) => value['refused'] !== undefined, from);
+  assert.match((refused as { message: string }).message, /at most 300 names/);
+  assert.deepEqual(device.stand.applied, []);
+});
+
+test('a text of any length under a wrong name is refused like any other, and no log is spoilt by what was refused', async (t) => {
+  const { operator, device } = await place(t);
+  for (const [i, length] of [300, 5000, 20_000, 100_000].entries()) {
+    const text = 'y'.repeat(length);
+    const reported = await operator.desire(i + 1, { hologram: { text }, outputs: { main: { key: text } } });
+    assert.deepEqual(
+      (reported['errors'] as { code: string }[]).map(({ code }) => code),
+      ['setting_unknown', 'setting_secret', 'setting_url'].slice(0, (reported['errors'] as unknown[]).length),
+    );
+  }
+  assert.deepEqual(device.stand.applied, []);
+});
+
+test('of answers with much in them only the last ones are kept whole', async (t) => {
+  const { operator } = await place(t);
+  const ask = async (id: string): Promise<unknown> => {
+    const from = operator.heard.items.length;
+    await operator.send('cmd/snapshot', { id });
+    return (await operator.on('cmd/snapshot/ack', (value) => value['id'] === id, from))['result'];
+  };
+  for (const id of ['1', '2', '3', '4', '5', '6']) assert.ok(await ask(id), id);
+  assert.deepEqual([await ask('1'), (await ask('6')) !== undefined], [undefined, true]);
 });

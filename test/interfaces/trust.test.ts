@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { createServer } from 'node:tls';
 import { connectAsync, type IClientOptions, type MqttClient } from 'mqtt';
+import { resolve } from '../../agent/config/resolve.js';
 import { temporaryFolder } from '../helpers/command.js';
 import { Device } from '../helpers/device.js';
 import { Feed, until } from '../helpers/feed.js';
@@ -38,6 +39,7 @@ describe('the example configuration of Mosquitto', () => {
     authority = await makeAuthority(folder);
     broker = await startExampleMosquitto(authority);
     operator = await broker.operator('kitchen', await credentials('operator'));
+    await operator.client.subscribeAsync('homeassistant/#', { qos: 1 });
   });
   after(async () => {
     for (const client of clients) await client.endAsync(true);
@@ -90,6 +92,7 @@ describe('the example configuration of Mosquitto', () => {
     const kitchen = await as('kitchen');
     for (const topic of ['state', 'info', 'config/reported', 'cmd/stop/ack', 'telemetry', 'event'])
       assert.ok(await isWritten(kitchen, 'kitchen', `makercast/v1/kitchen/${topic}`), topic);
+    assert.ok(await isWritten(kitchen, 'kitchen', 'homeassistant/device/kitchen/config'), 'Home Assistant');
   });
 
   test('a device writes nothing else: no desired, no command, nothing of another device or a group', async () => {
@@ -134,6 +137,11 @@ describe('the example configuration of Mosquitto', () => {
     await operator.send('cmd/mark', { mark: 'after' });
     await operator.heard.waitFor(({ value }) => value?.['mark'] === 'after', 10_000, from);
     assert.ok(!operator.heard.items.slice(from).some(({ topic }) => topic.includes('_group')));
+    const { problems } = resolve({ env: { MQTT_ID: '_group' } });
+    assert.deepEqual(
+      problems.map(({ path, code }) => `${path} ${code}`),
+      ['mqtt.id setting_range'],
+    );
   });
 
   test('without a certificate, with one of another authority, or without TLS, nobody comes in', async () => {

@@ -82,26 +82,32 @@ test('it is tried again: soon once plugged in anew, later where nothing changed,
   assert.deepEqual(inputs.problems, []);
 });
 
-test('one that flaps has to hold still ever longer; the same plan is counted once', () => {
-  const { inputs, wait, plan: made } = studio();
-  const waits: number[] = [];
-  for (let flap = 0; flap < 6; flap++) {
+for (const [part, kind] of [
+  ['picture', 'video'],
+  ['sound', 'audio'],
+] as const) {
+  test(`one that flaps has to hold still ever longer; the same plan is counted once: ${part}`, () => {
+    const { inputs, wait, plan: made } = studio();
+    const waits: number[] = [];
+    for (let flap = 0; flap < 6; flap++) {
+      const on = made();
+      assert.match(on[kind].source, /C920/);
+      inputs.playing(on, facts);
+      wait(1000);
+      assert.ok(inputs.failed(part, fault, on, facts));
+      assert.ok(!inputs.failed(part, fault, on, facts), 'its device vanished, and then its driver said so');
+      assert.doesNotMatch(made()[kind].source, /C920/);
+      inputs.devicesChanged();
+      waits.push(inputs.nextMs!);
+      wait(inputs.nextMs! + 1);
+    }
+    assert.deepEqual(waits, [300, 2000, 5000, 10_000, 30_000, 30_000]);
+    wait(200_000);
     const on = made();
-    assert.match(on.video.source, /C920/);
-    inputs.playing(on, facts);
-    wait(1000);
-    assert.ok(inputs.failed('picture', fault, on, facts));
-    assert.ok(!inputs.failed('picture', fault, on, facts), 'its device vanished, and then its driver said so');
-    inputs.devicesChanged();
-    waits.push(inputs.nextMs!);
-    wait(inputs.nextMs! + 1);
-  }
-  assert.deepEqual(waits, [300, 2000, 5000, 10_000, 30_000, 30_000]);
-  wait(200_000);
-  const on = made();
-  inputs.failed('picture', fault, on, facts);
-  assert.equal(inputs.nextMs, 2000, 'what lies long back counts no more');
-});
+    inputs.failed(part, fault, on, facts);
+    assert.equal(inputs.nextMs, 2000, 'what lies long back counts no more');
+  });
+}
 
 test('a camera is known again under another node by where it is plugged in', () => {
   const { inputs, plan: made } = studio();

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import { runAgent, startAgent, type Environment } from '../helpers/agent.js';
 import { temporaryFolder } from '../helpers/command.js';
 import { until } from '../helpers/feed.js';
@@ -25,6 +25,10 @@ const small: Environment = {
   VIDEO_HEIGHT: '180',
   VIDEO_FPS: '10',
 };
+
+/** What one makercast has found out of the encoders, the next knows: each of them would try them anew. */
+const data = await temporaryFolder();
+after(data.remove);
 
 const to = (nginx: Nginx): Environment => ({ STREAM_URL: nginx.url(), STREAM_KEY: 'cam' });
 
@@ -53,12 +57,10 @@ test('it is chosen by itself, gets level, profile, keyframe period and bitrate, 
     ['6', 60],
   ] as const) {
     await codec.forget();
-    await using agent = await startAgent({
-      ...small,
-      ...to(nginx),
-      VIDEO_BITRATE_KBPS: '810',
-      VIDEO_KEYFRAME_SECONDS: keyframeSeconds,
-    });
+    await using agent = await startAgent(
+      { ...small, ...to(nginx), VIDEO_BITRATE_KBPS: '810', VIDEO_KEYFRAME_SECONDS: keyframeSeconds },
+      { dataFolder: data.folder },
+    );
     await nginx.waitForCall('publish', { name: 'cam', from: nginx.calls.items.length });
     const session = await codec.encoding('320x180');
     // The stride of I420 is a multiple of 64, which 320 is.
@@ -71,10 +73,13 @@ test('it is chosen by itself, gets level, profile, keyframe period and bitrate, 
     assert.equal(valueOf(session, 'repeat_sequence_header'), 1);
     if (period === 20) {
       const file = await recording(agent, nginx, 70);
-      const { video, decodeErrors } = await analyse(file);
       // SMPTE bars: yellow is the second, blue the last.
       const bar = { y: 0.1, width: 0.08, height: 0.2 };
-      const [yellow, blue] = [await colour(file, { ...bar, x: 1.3 / 7 }), await colour(file, { ...bar, x: 6.3 / 7 })];
+      const [{ video, decodeErrors }, yellow, blue] = await Promise.all([
+        analyse(file),
+        colour(file, { ...bar, x: 1.3 / 7 }),
+        colour(file, { ...bar, x: 6.3 / 7 }),
+      ]);
       assert.deepEqual(decodeErrors, []);
       assert.deepEqual([video!.profile, video!.level, video!.width, video!.height], ['High', 30, 320, 180]);
       for (const interval of video!.keyframeIntervals) assert.ok(Math.abs(interval - 2) < 0.11, `${interval} s`);
@@ -89,14 +94,20 @@ test('it is chosen by itself, gets level, profile, keyframe period and bitrate, 
 test('a picture whose width is no multiple of the stride comes out straight', async () => {
   await using codec = await Codec.load();
   await using nginx = await startNginx({ record: true });
-  await using agent = await startAgent({ ...small, ...to(nginx), VIDEO_WIDTH: '360', VIDEO_HEIGHT: '202' });
+  await using agent = await startAgent(
+    { ...small, ...to(nginx), VIDEO_WIDTH: '360', VIDEO_HEIGHT: '202' },
+    { dataFolder: data.folder },
+  );
   await nginx.waitForCall('publish', { name: 'cam' });
   assert.equal((await codec.encoding('360x202')).started, '360x202 stride 384 rate 10/1');
   const file = await recording(agent, nginx, 20);
-  const { video } = await analyse(file);
   // A picture that is sheared by a wrong stride has every colour everywhere.
   const bar = { y: 0.05, width: 0.08, height: 0.5 };
-  const [yellow, blue] = [await colour(file, { ...bar, x: 1.3 / 7 }), await colour(file, { ...bar, x: 6.3 / 7 })];
+  const [{ video }, yellow, blue] = await Promise.all([
+    analyse(file),
+    colour(file, { ...bar, x: 1.3 / 7 }),
+    colour(file, { ...bar, x: 6.3 / 7 }),
+  ]);
   assert.deepEqual([video!.width, video!.height], [360, 202]);
   assert.ok(yellow[0] > 120 && yellow[1] > 120 && yellow[2] < 80, `yellow is ${yellow}`);
   assert.ok(blue[2] > 120 && blue[0] < 80 && blue[1] < 80, `blue is ${blue}`);
@@ -109,7 +120,7 @@ test('a new bitrate in the settings file reaches the driver on the air: same pro
   const file = path.join(folder, 'makercast.yml');
   const settings = (bitrateKbps: number): string => JSON.stringify({ video: { bitrateKbps } });
   await writeFile(file, settings(800));
-  await using agent = await startAgent({ ...small, ...to(nginx) }, { cwd: folder });
+  await using agent = await startAgent({ ...small, ...to(nginx) }, { cwd: folder, dataFolder: data.folder });
   await agent.event('playing', 60_000);
   await codec.encoding('320x180');
   const capture = await agent.descendant('makercast-capture');

@@ -1,13 +1,13 @@
 /** A simulated GPIO chip as a Pi's is: its lines do not begin at 0, buttons make edges, lamps can be lit; makercast's own button and tally light. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
-import { test } from 'node:test';
-import { startAgent } from '../helpers/agent.js';
+import { after, before, describe, test } from 'node:test';
+import { startAgent, type Agent } from '../helpers/agent.js';
 import { ended, mortal, run } from '../helpers/command.js';
 import { until, within } from '../helpers/feed.js';
-import { startNginx } from '../helpers/nginx.js';
+import { startNginx, type Nginx } from '../helpers/nginx.js';
 import { GpioChip, sysfsBase } from './devices/gpio.js';
 import { mustBeGuest, small } from './guest.js';
 
@@ -16,6 +16,10 @@ mustBeGuest();
 /** The first lines of a Pi's header that have no second function. */
 const button = 17;
 const lamp = 27;
+
+/** gpiomon has the button's line. */
+const isWatched = async (chip: GpioChip): Promise<boolean> =>
+  /line +17:.*"gpiomon"/.test((await run('gpioinfo', [chip.name])).stdout.toString());
 
 test('the chip is found by its label, and its first line has not the number 0', async () => {
   await using chip = await GpioChip.start();
@@ -55,11 +59,7 @@ test('each press and release of a button is an edge', async () => {
   let seen = '';
   watcher.stdout.setEncoding('utf8').on('data', (chunk: string) => (seen += chunk));
   const end = ended(watcher);
-  await until(
-    async () => /line +17:.*"gpiomon"/.test((await run('gpioinfo', [chip.name])).stdout.toString()),
-    10_000,
-    'gpiomon at the line',
-  );
+  await until(() => isWatched(chip), 10_000, 'gpiomon at the line');
   for (const to of ['up', 'down', 'up', 'down'] as const) {
     await chip.pull(button, to);
     await until(async () => (await chip.value(button)) === Number(to === 'up'), 5000, `the line ${to}`);
@@ -81,86 +81,86 @@ async function press(chip: GpioChip): Promise<void> {
 
 const isLit = async (chip: GpioChip): Promise<boolean> => (await chip.value(lamp)) === 1;
 
-test('makercast: lit on the air, dark after a long press, and a press starts it again', async () => {
-  await using chip = await GpioChip.start();
-  const base = await sysfsBase(chip.label);
-  await chip.pull(button, 'down');
-  await using nginx = await startNginx();
-  await using agent = await startAgent({
-    ...small,
-    VIDEO_SOURCE: 'test',
-    AUDIO_SOURCE: 'test',
-    STREAM_URL: nginx.url(),
-    STREAM_KEY: 'onair',
-    GPIO_BUTTON: String(button),
-    GPIO_LED: String(lamp),
+describe('makercast with a button and a tally light', () => {
+  let chip: GpioChip;
+  let base: number;
+  let nginx: Nginx;
+  let agent: Agent;
+  let holder: ChildProcess;
+  let released: Promise<unknown>;
+  before(async () => {
+    chip = await GpioChip.start();
+    base = await sysfsBase(chip.label);
+    await chip.pull(button, 'down');
+    holder = spawn(...mortal('gpiomon', [chip.name, String(button)]), { stdio: 'ignore' });
+    released = ended(holder);
+    await until(() => isWatched(chip), 10_000, 'gpiomon at the line');
+    nginx = await startNginx();
+    await nginx.kill();
+    agent = await startAgent({
+      ...small,
+      VIDEO_SOURCE: 'test',
+      AUDIO_SOURCE: 'test',
+      STREAM_URL: nginx.url(),
+      STREAM_KEY: 'onair',
+      GPIO_BUTTON: String(button),
+      GPIO_LED: String(lamp),
+    });
   });
-  await agent.status(({ actual }) => actual === 'live', 60_000);
-  await until(() => isLit(chip), 10_000, 'the light on the air');
-
-  // It counts while the button is still held.
-  let from = agent.log.items.length;
-  await chip.pull(button, 'up');
-  await agent.status(({ wanted, actual }) => wanted === 'idle' && actual === 'idle', 20_000, from);
-  await chip.pull(button, 'down');
-  await until(async () => !(await isLit(chip)), 10_000, 'the light off');
-
-  // On a machine that stands still in between, both edges may be seen at once, as nothing: who presses presses again.
-  from = agent.log.items.length;
-  await until(
-    async () => {
-      await press(chip);
-      return agent.log.items.slice(from).some(({ event, message }) => event === 'button' && /start/.test(message));
-    },
-    60_000,
-    'a press that is heard',
-  );
-  await agent.status(({ actual }) => actual === 'live', 60_000, from);
-  await until(() => isLit(chip), 10_000, 'the light on the air again');
-  assert.equal((await agent.stop()).code, 0);
-  assert.equal(await chip.value(lamp), 0);
-  for (const line of [button, lamp])
-    assert.ok(!existsSync(`/sys/class/gpio/gpio${base + line}`), `${line} is given back`);
-});
-
-test('makercast: the light blinks while no server can be reached', async () => {
-  await using chip = await GpioChip.start();
-  await using agent = await startAgent({
-    ...small,
-    VIDEO_SOURCE: 'test',
-    AUDIO_SOURCE: 'test',
-    STREAM_URL: 'rtmp://127.0.0.1:1/live',
-    STREAM_KEY: 'onair',
-    GPIO_LED: String(lamp),
+  after(async () => {
+    holder.kill();
+    await agent[Symbol.asyncDispose]();
+    await nginx.stop();
+    await chip[Symbol.asyncDispose]();
   });
-  await agent.status(({ actual }) => actual === 'degraded', 60_000);
-  for (const lit of [true, false, true, false]) {
-    await until(async () => (await isLit(chip)) === lit, 10_000, lit ? 'the light' : 'the dark');
-  }
-  assert.equal((await agent.stop()).code, 0);
-});
 
-test('makercast: a line that another program has is a problem, which goes with it; the broadcast goes on', async () => {
-  await using chip = await GpioChip.start();
-  const holder = spawn(...mortal('gpiomon', [chip.name, String(button)]), { stdio: 'ignore' });
-  const gone = ended(holder);
-  const holds = async (): Promise<boolean> =>
-    /line +17:.*"gpiomon"/.test((await run('gpioinfo', [chip.name])).stdout.toString());
-  await until(holds, 10_000, 'gpiomon at the line');
-  await using nginx = await startNginx();
-  await using agent = await startAgent({
-    ...small,
-    VIDEO_SOURCE: 'test',
-    AUDIO_SOURCE: 'test',
-    STREAM_URL: nginx.url(),
-    STREAM_KEY: 'onair',
-    GPIO_BUTTON: String(button),
+  test('the light blinks while no server can be reached', async () => {
+    await agent.status(({ actual }) => actual === 'degraded', 60_000);
+    for (const lit of [true, false, true, false]) {
+      await until(async () => (await isLit(chip)) === lit, 10_000, lit ? 'the light' : 'the dark');
+    }
   });
-  const status = await agent.status(({ actual }) => actual === 'live', 60_000);
-  assert.match(status.problems.map(({ what }) => what).join(), /GPIO 17 cannot be used: something else/);
-  holder.kill();
-  await gone;
-  const from = agent.log.items.length;
-  await agent.status(({ problems }) => problems.length === 0, 60_000, from);
-  assert.equal((await agent.stop()).code, 0);
+
+  test('a line that another program has is a problem, which goes with it; the broadcast goes on', async () => {
+    await nginx.restart();
+    const { problems } = await agent.status(({ actual }) => actual === 'live', 60_000, agent.log.items.length);
+    assert.match(problems.map(({ what }) => what).join(), /GPIO 17 cannot be used: something else/);
+    holder.kill();
+    await released;
+    await agent.status(
+      (status) => status.actual === 'live' && status.problems.length === 0,
+      60_000,
+      agent.log.items.length,
+    );
+  });
+
+  test('the light is on on the air, off after a long press, and a press starts it again', async () => {
+    await until(() => isLit(chip), 10_000, 'the light on the air');
+    // It counts while the button is still held.
+    let from = agent.log.items.length;
+    await chip.pull(button, 'up');
+    await agent.status(({ wanted, actual }) => wanted === 'idle' && actual === 'idle', 20_000, from);
+    await chip.pull(button, 'down');
+    await until(async () => !(await isLit(chip)), 10_000, 'the light off');
+
+    // On a machine that stands still in between, both edges may be seen at once, as nothing: who presses presses again.
+    from = agent.log.items.length;
+    await until(
+      async () => {
+        await press(chip);
+        return agent.log.items.slice(from).some(({ event, message }) => event === 'button' && /start/.test(message));
+      },
+      60_000,
+      'a press that is heard',
+    );
+    await agent.status(({ actual }) => actual === 'live', 60_000, from);
+    await until(() => isLit(chip), 10_000, 'the light on the air again');
+  });
+
+  test('at the end the light is off, and the lines are given back', async () => {
+    assert.equal((await agent.stop()).code, 0);
+    assert.equal(await chip.value(lamp), 0);
+    for (const line of [button, lamp])
+      assert.ok(!existsSync(`/sys/class/gpio/gpio${base + line}`), `${line} is given back`);
+  });
 });

@@ -1,7 +1,8 @@
 /** A sound card (snd-aloop) with an odd rate, and one whose clock is wrong: the stream has the rate that is wanted, and stays with the picture. */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import { runAgent, startAgent } from '../helpers/agent.js';
+import { temporaryFolder } from '../helpers/command.js';
 import { beeps } from '../helpers/lipsync.js';
 import { startNginx, type Nginx } from '../helpers/nginx.js';
 import { decodeSound, toneShare } from '../helpers/sound.js';
@@ -19,17 +20,24 @@ interface Probe {
   readonly microphones: readonly { id: string; device: number; rates: unknown; channels: readonly number[] }[];
 }
 
+/** What one makercast has found out of the encoders, the next knows: each of them would try them anew. */
+const data = await temporaryFolder();
+after(data.remove);
+
 /** Streams the card's sound with a small picture until so many pictures have come, and answers with the recording. */
 async function heard(card: Loopback, nginx: Nginx, rate: number, pictures: number): Promise<string> {
-  await using agent = await startAgent({
-    ...small,
-    STREAM_URL: nginx.url(),
-    STREAM_KEY: 'onair',
-    VIDEO_SOURCE: 'test',
-    VIDEO_TEST_PATTERN: 'ball',
-    AUDIO_SOURCE: card.id,
-    AUDIO_RATE: String(rate),
-  });
+  await using agent = await startAgent(
+    {
+      ...small,
+      STREAM_URL: nginx.url(),
+      STREAM_KEY: 'onair',
+      VIDEO_SOURCE: 'test',
+      VIDEO_TEST_PATTERN: 'ball',
+      AUDIO_SOURCE: card.id,
+      AUDIO_RATE: String(rate),
+    },
+    { dataFolder: data.folder },
+  );
   return await recording(agent, nginx, pictures);
 }
 
@@ -44,11 +52,11 @@ test('a card of 22050 Hz, mono, in a broadcast of 48000 Hz, stereo', async () =>
 
   await using nginx = await startNginx({ record: true });
   const file = await heard(card, nginx, 48_000, 60);
-  const { audio } = await analyse(file);
+  const [{ audio }, sound] = await Promise.all([analyse(file), decodeSound(file)]);
   assert.deepEqual([audio!.codec, audio!.rate, audio!.channels], ['aac', 48_000, 2]);
   assert.ok(audio!.monotonic);
   // The tone is all that is to be heard; a moment may be lost where the processor is emulated.
-  const share = toneShare(await decodeSound(file), hertz);
+  const share = toneShare(sound, hertz);
   assert.ok(share > 0.4, `the tone is in ${(100 * share).toFixed(0)} % of the sound`);
 });
 

@@ -1,8 +1,9 @@
 /** A USB camera with a microphone: a gadget that enumerates as a Logitech C920, then as a C270. */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import { runAgent, startAgent, type Environment } from '../helpers/agent.js';
 import { startNginx } from '../helpers/nginx.js';
+import { temporaryFolder } from '../helpers/command.js';
 import { decodeSound, toneShare } from '../helpers/sound.js';
 import { analyse, colour } from '../helpers/stream.js';
 import { c270, c920, tone, UsbCamera, type Format } from './devices/usb-camera.js';
@@ -33,6 +34,10 @@ const small: Environment = {
   VIDEO_BITRATE_KBPS: '500',
 };
 
+/** What one makercast has found out of the encoders, the next knows: each of them would try them anew. */
+const data = await temporaryFolder();
+after(data.remove);
+
 async function probe(): Promise<Found> {
   const { stdout } = await runAgent(['probe', '--json'], {}, { deadlineMs: 120_000 });
   return JSON.parse(stdout) as Found;
@@ -41,16 +46,23 @@ async function probe(): Promise<Found> {
 /** Streams whatever makercast chooses by itself, and judges picture and sound at the receiver. */
 async function judge(camera: UsbCamera): Promise<void> {
   await using nginx = await startNginx({ record: true });
-  await using agent = await startAgent({ ...small, STREAM_URL: nginx.url(), STREAM_KEY: 'onair' });
+  await using agent = await startAgent(
+    { ...small, STREAM_URL: nginx.url(), STREAM_KEY: 'onair' },
+    { dataFolder: data.folder },
+  );
   await agent.event('playing', 60_000);
   const file = await recording(agent, nginx, 30);
   const said = agent.log.items.flatMap(({ time, event, message }) => (event === 'status' ? [] : `${time} ${message}`));
-  const { video, audio, decodeErrors } = await analyse(file);
   // From top to bottom: one row in thirty is white, another one in each picture.
   const area = { y: 0, width: 0.2, height: 1 };
-  const left = await colour(file, { ...area, x: 0.1 }, 1);
-  const right = await colour(file, { ...area, x: 0.7 }, 1);
-  const share = toneShare(await decodeSound(file), tone);
+  // At once: each program of ffmpeg's takes seconds to start where the processor is emulated.
+  const [{ video, audio, decodeErrors }, left, right, sound] = await Promise.all([
+    analyse(file),
+    colour(file, { ...area, x: 0.1 }, 1),
+    colour(file, { ...area, x: 0.7 }, 1),
+    decodeSound(file),
+  ]);
+  const share = toneShare(sound, tone);
   assert.deepEqual(decodeErrors, [], said.join('\n'));
   assert.equal(`${video!.codec} ${video!.width}x${video!.height}`, 'h264 320x240');
   assert.ok(Math.abs(video!.fps - 5) < 0.5, `${video!.fps} frames a second\n${said.join('\n')}`);

@@ -16,7 +16,7 @@ import { Events } from './events.js';
 import { announcement } from './discovery.js';
 import { parse } from './payload.js';
 import { reported } from './reported.js';
-import { topics, type Payload } from './topics.js';
+import { topics, updates, type Payload } from './topics.js';
 
 /** What it needs of the program around it. */
 export interface MqttSurroundings {
@@ -303,8 +303,15 @@ export class Mqtt implements Interface {
   /** `state`: what it is about to be, where the status does not say so yet. */
   #sayState(state?: 'stopped', connection = this.#connection): void {
     if (!connection) return;
-    const { actual, wanted } = this.around.control.status();
-    const payload: Payload<'state'> = { state: state ?? actual, wanted, boot: this.#boot };
+    const { actual, wanted, balena } = this.around.control.status();
+    const update = updates.find((word) => word === balena?.update);
+    const payload: Payload<'state'> = {
+      state: state ?? actual,
+      wanted,
+      ...(update && { update }),
+      ...(update && balena?.letInAt !== undefined && { updateAt: balena.letInAt }),
+      boot: this.#boot,
+    };
     const text = JSON.stringify(payload);
     if (text === this.#state) return;
     if (!this.#publish(this.#topic('state'), topics.state, payload, connection)) return;

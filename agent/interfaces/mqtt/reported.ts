@@ -1,18 +1,42 @@
 /** The document `config/reported`: what became of what was wanted, in its form on the broker. */
+import { maxBytes } from './payload.js';
 import type { SteeringReport } from '../../supervisor/steering.js';
 import type { Payload } from './topics.js';
 
 type Layer = Payload<'reported'>['groups'][string];
 
+/** What of each list is left where all would be longer than a broker takes. */
+const briefly = 20;
+
+/** The whole, or without what is not a decision where that would be too long: a document that a broker drops says nothing. */
 export function reported(report: SteeringReport): Payload<'reported'> {
+  const whole = all(report);
+  if (Buffer.byteLength(JSON.stringify(whole)) <= maxBytes) return whole;
+  const decisions = Object.entries(report.decisions).map(([name, decision]) => [
+    name,
+    { ...decision, errors: decision.errors.slice(0, briefly) },
+  ]);
+  const short: SteeringReport = {
+    ...report,
+    decisions: Object.fromEntries(decisions) as SteeringReport['decisions'],
+    ignored: report.ignored.slice(0, briefly),
+  };
+  return decisionsOf(short);
+}
+
+const all = (report: SteeringReport): Payload<'reported'> => ({
+  ...decisionsOf(report),
+  config: { ...report.settings },
+  origin: report.origin,
+});
+
+function decisionsOf(report: SteeringReport): Payload<'reported'> {
   const names = [...new Set([...Object.keys(report.decisions), ...Object.keys(report.refusals)])];
   const groups = names.filter((name) => name.startsWith('group '));
   return {
     ...layer(report, 'device'),
     groups: Object.fromEntries(groups.map((name) => [name.slice('group '.length), layer(report, name)])),
     ...(names.includes('page') ? { page: layer(report, 'page') } : {}),
-    config: { ...report.settings },
-    origin: report.origin,
     ignored: report.ignored,
   };
 }

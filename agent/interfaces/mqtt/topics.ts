@@ -30,6 +30,9 @@ export interface Topic<T = unknown> {
 /** Those of the status document. */
 const states = ['idle', 'starting', 'live', 'degraded', 'ended', 'stopping', 'updating'] as const;
 
+/** Those of the status document that are worth a message. */
+export const updates = ['downloading', 'update_pending', 'applying'] as const;
+
 const topic = <T>(entry: Topic<T>): Topic<T> => entry;
 
 const fault = object({
@@ -61,7 +64,9 @@ const decision = {
       {
         version: optional(whole()),
         path: text(),
-        code: text('`stale`, `version_conflict`, `base_conflict`, `document_malformed` or `state_unwritable`.'),
+        code: text(
+          '`stale`, `version_conflict`, `base_conflict`, `document_malformed`, `state_unwritable` or `internal`.',
+        ),
         message: text(),
       },
       'A later document that was not decided at all, and why.',
@@ -71,7 +76,7 @@ const decision = {
 
 const desired = object({
   version: whole('Above that of the last document.', 1),
-  config: any('The whole layer, as in docs/settings.schema.json, without secrets. `{}` clears it.'),
+  config: any('The whole layer, as in docs/settings.schema.json, without secrets; at most 300 names. `{}` clears it.'),
   by: optional(text('Who wants it, for people.', { maxLength: 256 })),
   base: optional(whole('Only where this is the last version decided: for two controllers.')),
 });
@@ -88,6 +93,15 @@ export const topics = {
         '`lost` comes from the broker, when the device is gone without a word.',
       ),
       wanted: optional(oneOf(['on air', 'idle'])),
+      update: optional(
+        oneOf(
+          updates,
+          'What balena has for this device. update_pending: an update waits until it may interrupt the broadcast.',
+        ),
+      ),
+      updateAt: optional(
+        text('When an update that waits will interrupt the broadcast (RFC 3339), where that is known.'),
+      ),
       boot: text('Another one with each start of the program.'),
     }),
     doc: 'How it is, at every change.',
@@ -135,8 +149,10 @@ export const topics = {
       ...decision,
       groups: map(object(decision), 'The same of each group.'),
       page: optional(object(decision, 'The same of what was adjusted one by one.')),
-      config: any('All settings that are in force, without secrets.'),
-      origin: map(text(), 'Which layer gave each setting.'),
+      config: optional(
+        any('All settings that are in force, without secrets; left out where all would be longer than 256 KB.'),
+      ),
+      origin: optional(map(text(), 'Which layer gave each setting; left out with `config`.')),
       ignored: list(object({ layer: text(), path: text() }), 'What layers say that this release does not know.'),
     }),
     doc: 'What became of `desired`, and what is in force.',

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { ended, mortal, run, temporaryFolder } from '../../helpers/command.js';
 import { Feed, until } from '../../helpers/feed.js';
+import { wallClock } from '../../helpers/flv.js';
 import { load } from '../guest.js';
 
 export interface Model {
@@ -226,15 +227,17 @@ export class UsbCamera implements AsyncDisposable {
     );
   }
 
-  /** Waits until everything of it is there, udev's names included. */
-  async #whole(): Promise<void> {
+  /** Waits until everything of it is there, udev's names included. Resolves to when its node was, by the wall clock. */
+  async #whole(): Promise<number> {
     await this.node();
+    const at = wallClock();
     await this.card();
     await run('udevadm', ['settle']);
+    return at;
   }
 
-  /** The plug goes in (again). */
-  async push(): Promise<void> {
+  /** The plug goes in (again); resolves as {@link bind} does. */
+  async push(): Promise<number> {
     const folder = `/sys/devices/platform/${controller}/gadget.0/video4linux`;
     const own = await until(async () => (await exists(folder)) && (await readdir(folder))[0], 5000, 'the gadget');
     const frames = this.formats.flatMap((format) => sizes[format].map((size) => `${format}:${size}`));
@@ -242,7 +245,7 @@ export class UsbCamera implements AsyncDisposable {
     createInterface({ input: child.stdout! }).on('line', (line) => this.seen.push(line));
     child.stderr!.setEncoding('utf8').on('data', (text: string) => this.seen.push(text.trim()));
     this.#responder = { child, gone: ended(child) };
-    await this.#whole();
+    return this.#whole();
   }
 
   /** The plug comes out, whatever is going on. */
@@ -255,11 +258,15 @@ export class UsbCamera implements AsyncDisposable {
     await until(async () => (await this.device()) === undefined, 10_000, 'the end of the USB device');
   }
 
-  /** The kernel forbids the device, which takes its drivers off; or allows it again. */
-  async authorise(allowed: boolean): Promise<void> {
-    const device = await this.device();
-    await put(path.join(device!, 'authorized'), allowed ? '1' : '0');
-    if (allowed) await this.#whole();
+  /** The kernel forbids the device, which takes its drivers off. */
+  async forbid(): Promise<void> {
+    await put(path.join((await this.device())!, 'authorized'), '0');
+  }
+
+  /** Allows it again; resolves as {@link bind} does. */
+  async authorise(): Promise<number> {
+    await put(path.join((await this.device())!, 'authorized'), '1');
+    return this.#whole();
   }
 
   /** Takes the camera's driver off; the microphone stays. */
@@ -274,9 +281,10 @@ export class UsbCamera implements AsyncDisposable {
     });
   }
 
-  async bind(): Promise<void> {
+  /** Puts it back; resolves to when its node was there, in ms of the wall clock. */
+  async bind(): Promise<number> {
     await put('/sys/bus/usb/drivers/uvcvideo/bind', `${await this.usbPath()}:1.0`);
-    await this.#whole();
+    return this.#whole();
   }
 
   /** It hangs: it is there, and neither answers nor sends anything, without any error. */

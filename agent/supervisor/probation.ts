@@ -1,0 +1,59 @@
+/** What changes that nothing has proved yet are judged by: what was live before them, and what else they must not break. */
+import type { Change } from '../config/cost.js';
+import { Fault, type FaultReport } from '../errors.js';
+import { hadStream, isBack, mark, type Mark } from './proof.js';
+import type { Status } from './status.js';
+
+export class Probation {
+  #mark: Mark | undefined;
+  #end: NodeJS.Timeout | undefined;
+  /** By the paths that it is about: whether a change there has worked. */
+  readonly #provers = new Map<readonly string[], () => boolean>();
+  /** Paths that were changed since the last good settings. */
+  readonly #touched = new Set<string>();
+
+  /** A change of one of these settings is only proved where `worked` says so at the end. */
+  provedBy(paths: readonly string[], worked: () => boolean): void {
+    this.#provers.set(paths, worked);
+  }
+
+  /** A change is about to be applied; `continues`: after another that nothing has proved. Not over before `endIn`. */
+  begin(status: Status, continues: boolean): void {
+    this.#mark = continues && this.#mark ? this.#mark : mark(status);
+    clearTimeout(this.#end);
+  }
+
+  touch(changed: readonly Change[]): void {
+    for (const { path } of changed) this.#touched.add(path);
+  }
+
+  /** Calls `end` once, unless another change begins before. */
+  endIn(ms: number, end: () => void): void {
+    clearTimeout(this.#end);
+    this.#end = setTimeout(end, ms);
+  }
+
+  /** Nothing is on probation any more. */
+  settle(): void {
+    clearTimeout(this.#end);
+    this.#mark = undefined;
+    this.#touched.clear();
+  }
+
+  /** What was done to the stream or to the way to whoever steers within `seconds`, if anything. */
+  harm(status: Status, seconds: number): FaultReport | undefined {
+    const mend = 'The last good settings are back.';
+    const undoes = (what: string): FaultReport => new Fault('change_undone', what, mend).report();
+    if (this.#mark && hadStream(this.#mark) && !isBack(this.#mark, status)) {
+      const problem = status.problems[0] ?? Object.values(status.outputs).find(({ fault }) => fault)?.fault;
+      const why = problem ? ` (${problem.code}: ${problem.what})` : '';
+      return undoes(`The stream was live, and was not live again within ${seconds} s${why}.`);
+    }
+    for (const [paths, worked] of this.#provers) {
+      const touched = paths.filter((path) => this.#touched.has(path));
+      if (touched.length > 0 && !worked())
+        return undoes(`A change of ${touched.join(', ')} has not worked within ${seconds} s.`);
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,194 @@
+/** A valid change on its way: kept on the card as pending, applied, confirmed by the media processes, then proved or undone. */
+import type { Change } from '../config/cost.js';
+import type { Resolved } from '../config/resolve.js';
+import { Fault } from '../errors.js';
+import type { Log } from '../log.js';
+import type { Storage } from '../machine/storage.js';
+import type { Broadcast } from './broadcast.js';
+import type { Decision } from './decision.js';
+import type { Layering } from './layering.js';
+import { Probation } from './probation.js';
+import { isRemembered, nothingKept, pruned, settledBy, undone, type Kept, type Remembered } from './remembered.js';
+
+/** What the program around it gives. */
+export interface Helm {
+  readonly log: Log;
+  readonly broadcast: Pick<Broadcast, 'apply' | 'settled' | 'status'>;
+}
+
+/** A change that was handed to the broadcast. */
+export interface Applied {
+  /** Resolves once the media processes have confirmed it, or the probation is over. A newer change does not wait for it. */
+  readonly confirmed: Promise<void>;
+}
+
+const stateName = 'steering';
+/** Not to be raised, since a file of another format is set aside, and a downgrade would lose the layers: fields may only be added. */
+const stateFormat = 1;
+/** How often it is looked whether what was never proved has become live. */
+const lookMs = 1000;
+
+/** How the trial reaches whoever steers. */
+export interface TrialEvents {
+  /** Everything that changes the state goes one after the other. */
+  inTurn<T>(work: () => Promise<T>): Promise<T>;
+  /** After every decision and every change of the settings. */
+  tell(changed: readonly Change[]): void;
+}
+
+export class Trial {
+  readonly probation = new Probation();
+  #state: Remembered = nothingKept;
+  #resolved!: Resolved;
+  #helm: Helm | undefined;
+  #looking: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly storage: Storage,
+    private readonly layering: Layering,
+    private readonly events: TrialEvents,
+  ) {}
+
+  /** What the card holds. A change that was still on probation when the power went is undone. */
+  async open(): Promise<void> {
+    this.#state = (await this.storage.readState(stateName, stateFormat, isRemembered)) ?? nothingKept;
+    if (!this.#state.pending) return;
+    const what = 'The program or the machine was cut off while a change was on probation.';
+    await this.remember(undone(this.#state, new Fault('change_undone', what).report()));
+  }
+
+  attach(helm: Helm): void {
+    this.#helm = helm;
+    this.#look();
+  }
+
+  get state(): Remembered {
+    return this.#state;
+  }
+
+  /** The settings in force. */
+  get resolved(): Resolved {
+    return this.#resolved;
+  }
+
+  /** What is kept, with file and environment as they are now, is in force from here on. */
+  begin(): void {
+    this.#resolved = this.layering.resolve(this.#state.kept);
+  }
+
+  remember(state: Remembered): Promise<boolean> {
+    this.#state = state;
+    return this.storage.writeState(stateName, stateFormat, state);
+  }
+
+  /** Takes a valid change: on the card as pending, then applied, then on probation. */
+  async change(layer: string, kept: Kept, decision: Decision, resolved: Resolved): Promise<Applied> {
+    const helm = this.#helm;
+    if (!helm) throw new Fault('internal', 'A change came before the broadcast was there.');
+    const state = this.#state;
+    const { pending } = state;
+    // The last good settings are those before the first of several changes that nothing has proved yet.
+    const before = pending?.before ?? state.kept;
+    const layers = [...new Set([...(pending?.layers ?? []), layer])];
+    const decisions = { ...state.decisions, [layer]: decision };
+    if (!(await this.remember({ kept, decisions, pending: { before, layers } }))) {
+      this.#state = state;
+      throw new Fault('state_unwritable', 'The change could not be kept, and was not applied.');
+    }
+    this.probation.begin(helm.broadcast.status(), pending !== undefined);
+    this.events.tell([]);
+    const changed = await this.#apply(resolved);
+    this.probation.touch(changed);
+    const deadlineMs = resolved.settings.config.probationSeconds * 1000;
+    this.probation.endIn(deadlineMs, () => void this.events.inTurn(() => this.#judge()));
+    const late = new Promise((done) => setTimeout(done, deadlineMs).unref());
+    const settled = Promise.race([helm.broadcast.settled(), late]);
+    return { confirmed: settled.then(() => this.events.inTurn(() => this.#confirm(layer, decision, changed))) };
+  }
+
+  /** The media processes have done it. Nothing is left to say where it was undone, or a newer change has taken its place. */
+  async #confirm(layer: string, decision: Decision, changed: readonly Change[]): Promise<void> {
+    const { decisions, pending, kept } = this.#state;
+    if (decisions[layer] !== decision) return;
+    // What changes nothing has nothing to prove, unless something else has.
+    const proves = changed.length === 0 && pending?.layers.length === 1;
+    const applied: Decision = { ...decision, status: 'applied', proved: proves };
+    const state = { kept, decisions: { ...decisions, [layer]: applied } };
+    await this.remember(proves || !pending ? this.#pruned(state) : { ...state, pending });
+    if (proves) this.probation.settle();
+    const list = changed.map(({ path }) => path).join(', ');
+    if (changed.length > 0)
+      this.#helm?.log.info('settings_applied', `Settings applied from afar: ${list}.`, { changed });
+    this.events.tell(changed);
+  }
+
+  /** Without what came from groups that were left. */
+  #pruned(state: Remembered): Remembered {
+    return pruned(state, this.#resolved.settings.mqtt.groups);
+  }
+
+  /** File or environment have changed. */
+  async reload(): Promise<Change[]> {
+    const changed = await this.#apply(this.layering.resolve(this.#state.kept));
+    this.events.tell([]);
+    if (!this.#state.pending) await this.remember(this.#pruned(this.#state));
+    return changed;
+  }
+
+  /** A change that has taken the stream away is undone; any other stays, not yet proved. */
+  async close(): Promise<void> {
+    clearInterval(this.#looking);
+    const { pending, ...rest } = this.#state;
+    if (!pending || !this.#helm) return;
+    const reason = this.#harm(this.#helm.broadcast.status());
+    this.probation.settle();
+    await this.remember(reason ? undone(this.#state, reason) : settledBy(rest, false));
+  }
+
+  async #apply(resolved: Resolved): Promise<Change[]> {
+    this.#helm?.log.redactor.add(resolved.secrets);
+    this.#resolved = resolved;
+    const changed = (await this.#helm?.broadcast.apply(resolved.settings)) ?? [];
+    if (changed.length > 0) this.events.tell(changed);
+    return changed;
+  }
+
+  /** The end of the probation. */
+  async #judge(): Promise<void> {
+    const { pending, ...rest } = this.#state;
+    if (!pending || !this.#helm) return;
+    const status = this.#helm.broadcast.status();
+    const reason = this.#harm(status);
+    this.probation.settle();
+    if (!reason) {
+      await this.remember(this.#pruned(settledBy(rest, status.actual === 'live')));
+      return this.events.tell([]);
+    }
+    const before = undone(this.#state, reason);
+    await this.storage.writeState(stateName, stateFormat, before);
+    this.#state = before;
+    const back = this.#apply(this.layering.resolve(before.kept));
+    this.#helm.log.warn('change_undone', `[change_undone] ${reason.what} ${reason.mend}`, { code: 'change_undone' });
+    await back;
+    this.events.tell([]);
+  }
+
+  #harm(status: ReturnType<Broadcast['status']>): ReturnType<Probation['harm']> {
+    return this.probation.harm(status, this.#resolved.settings.config.probationSeconds);
+  }
+
+  /** What was applied while nothing was on the air is proved once it is live. */
+  #look(): void {
+    this.#looking = setInterval(() => {
+      const { pending, decisions } = this.#state;
+      const open = Object.values(decisions).some(({ status, proved: done }) => status === 'applied' && !done);
+      if (pending || !open || this.#helm?.broadcast.status().actual !== 'live') return;
+      void this.events.inTurn(async () => {
+        if (this.#state.pending) return;
+        await this.remember(settledBy(this.#state, true));
+        this.events.tell([]);
+      });
+    }, lookMs);
+    this.#looking.unref();
+  }
+}
