@@ -7,7 +7,7 @@ import { available } from '../test/helpers/namespace.js';
 import { holdings } from '../test/helpers/processes.js';
 import { median, writeResults, type Row } from './report.js';
 import { kinds, type FaultKind } from './soak/faults.js';
-import { measures, slope, type Measure, type Sample } from './soak/leaks.js';
+import { measures, slope, type Sample } from './soak/leaks.js';
 import { recorded } from './soak/recordings.js';
 import { startScene, type Scene } from './soak/scene.js';
 import { chanceOf, schedule } from './soak/schedule.js';
@@ -28,11 +28,6 @@ const warmUpSeconds = isLong ? 60 : 20;
 const mayGrowMb = isLong ? 12 : 25;
 const mayGrow = { rssMb: mayGrowMb, pssMb: mayGrowMb, handles: 4, threads: 4 } as const;
 const roles = ['agent', 'capture', 'delivery', 'soak'] as const;
-/**
- * `rtmp2sink` of GStreamer 1.22 keeps a socket and an eventfd of each try that failed between TCP and `publish`, for as long as the
- * process lives, whatever becomes of the pipeline.
- */
-const handlesOfFailure = 2;
 /** A fragment that was not complete, and what was in the socket: what is lost with a delivery process besides the time it is away. */
 const fragmentSeconds = 3;
 const toleranceSeconds = 2;
@@ -120,17 +115,13 @@ const number = (value: number | null): string => (value === null ? '-' : value.t
 
 const samplesOf = (role: string): Sample[] => samples.filter((sample) => sample.role === role);
 
-/** What a measure of a role may grow by, after so many tries that a server has refused. */
-const mostGrowth = (role: string, measure: Measure, failedTries: number): number =>
-  mayGrow[measure] + (role === 'delivery' && measure === 'handles' ? handlesOfFailure * failedTries : 0);
-
-function judgeGrowth(failedTries: number): void {
+function judgeGrowth(): void {
   say('\nwhat was held                 most   an hour   over the run   samples');
   for (const role of roles) {
     const own = samplesOf(role);
     for (const measure of measures) {
       const { perHour, grown, samples: count, most: highest } = slope(own, measure, warmUpSeconds);
-      const most = mostGrowth(role, measure, failedTries);
+      const most = mayGrow[measure];
       const columns = [
         highest.toFixed(0).padStart(9),
         number(perHour).padStart(9),
@@ -153,7 +144,7 @@ const recoveries = (kind: FaultKind): number[] =>
   outcomes.filter((outcome) => outcome.kind === kind).map(({ seconds }) => seconds);
 
 /** The rows of bench/results/soak.json: what each fault took, what was left behind. */
-function rows(usable: readonly FaultKind[], failedTries: number): Row[] {
+function rows(usable: readonly FaultKind[]): Row[] {
   const row = (measure: string, unit: string, value: number | null, goal: number | null): Row => ({
     measure,
     unit,
@@ -168,7 +159,7 @@ function rows(usable: readonly FaultKind[], failedTries: number): Row[] {
       measures.map((measure) => {
         const unit = measure.endsWith('Mb') ? 'MB' : 'number';
         const { grown } = slope(samplesOf(role), measure, warmUpSeconds);
-        return row(`${role}, ${measure}: grown over the run`, unit, grown, mostGrowth(role, measure, failedTries));
+        return row(`${role}, ${measure}: grown over the run`, unit, grown, mayGrow[measure]);
       }),
     );
   const recovered = usable
@@ -222,10 +213,10 @@ try {
 } catch (error) {
   failures.push((error as Error).message);
 }
-judgeGrowth(scene.failedTries);
+judgeGrowth();
 showFaults(usable);
 // A short run says whether something broke; its figures are not worth keeping.
-if (isLong) await writeResults('soak', { minutes, seed, rows: rows(usable, scene.failedTries) });
+if (isLong) await writeResults('soak', { minutes, seed, rows: rows(usable) });
 say(
   failures.length === 0
     ? `\nnothing failed (seed ${seed})`

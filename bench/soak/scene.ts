@@ -53,8 +53,6 @@ export class Scene implements AsyncDisposable {
   readonly violations: string[] = [];
   /** Of the log, without status. */
   readonly lines: LogLine[] = [];
-  /** Connections that the scripted server did not let come to a session. */
-  failedTries = 0;
   lastStatus: StatusDocument | undefined;
   /** Since when every status document has said `live`. */
   #liveAt: number | undefined;
