@@ -11,6 +11,8 @@ const SHORTEST = 3;
 const PART_SHORTEST = 8;
 /** With a key apart, the last path segment still counts from this length: `_definst_` is none, a pasted key is. */
 const SEGMENT_SHORTEST = 12;
+/** A secret is looked for in pieces of so many characters: some 4000 are more than the stack allows to compile. */
+const PATTERN_MAX = 1024;
 /** So many characters of secrets that are in no setting: each takes some 4 kB of memory, and a Zero W milliseconds. */
 const PASSING_MAX = 512;
 
@@ -141,9 +143,13 @@ export class Redactor {
 /** All that is looked for: each secret as it is, and in what may be left of it. */
 function* formsOf(secrets: Iterable<string>): Iterable<string> {
   for (const whole of secrets) {
-    // No setting takes more, and a regular expression of 20,000 characters cannot be compiled.
     const secret = whole.slice(0, TEXT_MAX);
-    for (const form of [secret, secret.trim(), decoded(secret), ...lines(secret)]) if (form !== '') yield form;
+    for (const form of [secret, secret.trim(), decoded(secret), ...lines(secret)]) {
+      // Of equal length: a short rest would count as a word.
+      const characters = [...form];
+      const size = Math.ceil(characters.length / Math.ceil(characters.length / PATTERN_MAX));
+      for (let at = 0; at < characters.length; at += size) yield characters.slice(at, at + size).join('');
+    }
   }
 }
 
@@ -177,34 +183,61 @@ const SHORT_ESCAPES: Readonly<Record<string, string>> = {
  * encoder has its own set of characters that it leaves alone.
  */
 function pattern(secret: string): RegExp {
-  const source = (secret.match(/\\+|./gsu) ?? []).map(spellings).join('');
+  const units = secret.match(/\\+[^\\]?|[^\\]/gsu) ?? [];
+  const source = units.map((unit) => spellings(...split(unit))).join('');
   return secret.length < SHORTEST ? new RegExp(`^${source}$`, 'gu') : new RegExp(source, 'gu');
 }
 
-function spellings(character: string): string {
-  // A run of backslashes is one unit: each spelled "one to four of them" would divide a run in exponentially many ways.
-  if (character.startsWith('\\')) {
-    const count = character.length;
-    return `(?:\\\\{${count},${4 * count}}|(?:%(?:25)*5[cC]|\\\\{1,4}(?:134|x5[cC]|u005[cC])){${count}})`;
-  }
-  const bytes = [...new TextEncoder().encode(character)];
+/** How many backslashes a unit begins with, and the character after them, if there is one. */
+function split(unit: string): [run: number, character: string] {
+  const run = unit.search(/[^\\]|$/);
+  return [run, unit.slice(run)];
+}
+
+/**
+ * A run of backslashes and the character after it are one unit: as two, or with "one to four" for each of a run, the backslashes of a
+ * text could be divided among them in ways that multiply from unit to unit, and a text that matches but for its end would take for ever.
+ */
+function spellings(run: number, character: string): string {
+  if (run === 0) return `(?:${[...escaped(character, 0), ...direct(character)].join('|')})`;
+  const plain = `\\\\{${run},${4 * run}}`;
+  const coded = `(?:%(?:25)*5[cC]|\\\\{1,4}(?:134|x5[cC]|u005[cC])){${run}}`;
+  if (character === '') return `(?:${plain}|${coded})`;
+  const afterPlain = direct(character).map((each) => plain + each);
+  return `(?:${[...afterPlain, ...escaped(character, run), coded + spellings(0, character)].join('|')})`;
+}
+
+const hexadecimal = (value: number, width: number): string =>
+  value
+    .toString(16)
+    .padStart(width, '0')
+    .replace(/[a-f]/g, (digit) => `[${digit}${digit.toUpperCase()}]`);
+
+const bytesOf = (character: string): number[] => [...new TextEncoder().encode(character)];
+
+/** Spellings that hold no backslash. */
+function direct(character: string): string[] {
+  const percent = bytesOf(character)
+    .map((byte) => `%(?:25)*${hexadecimal(byte, 2)}`)
+    .join('');
+  return [percent, ...(character === ' ' ? ['\\+'] : [])];
+}
+
+/** Spellings that may begin with backslashes, with those of a run of so many before them. */
+function escaped(character: string, run: number): string[] {
+  const slashes = (least: number): string => `\\\\{${run + least},${4 * run + 4}}`;
+  const each = (values: readonly number[], code: (value: number) => string): string =>
+    values.map((value, index) => (index === 0 ? slashes(1) : '\\\\{1,4}') + code(value)).join('');
   const units = character.split('').map((unit) => unit.charCodeAt(0));
-  const hex = (value: number, width: number): string =>
-    value
-      .toString(16)
-      .padStart(width, '0')
-      .replace(/[a-f]/g, (digit) => `[${digit}${digit.toUpperCase()}]`);
   const short = SHORT_ESCAPES[character];
-  const all = [
-    /[\p{L}\p{N}]/u.test(character) ? character : `\\\\{0,4}${literal(character)}`,
-    bytes.map((byte) => `%(?:25)*${hex(byte, 2)}`).join(''),
-    bytes.map((byte) => `\\\\{1,4}${byte.toString(8).padStart(3, '0')}`).join(''),
-    bytes.map((byte) => `\\\\{1,4}x${hex(byte, 2)}`).join(''),
-    units.map((unit) => `\\\\{1,4}u${hex(unit, 4)}`).join(''),
-    ...(short === undefined ? [] : [`\\\\{1,4}${short}`]),
-    ...(character === ' ' ? ['\\+'] : []),
+  const itself = /[\p{L}\p{N}]/u.test(character) && run === 0 ? character : `${slashes(0)}${literal(character)}`;
+  return [
+    itself,
+    each(bytesOf(character), (byte) => byte.toString(8).padStart(3, '0')),
+    each(bytesOf(character), (byte) => `x${hexadecimal(byte, 2)}`),
+    each(units, (unit) => `u${hexadecimal(unit, 4)}`),
+    ...(short === undefined ? [] : [`${slashes(1)}${short}`]),
   ];
-  return `(?:${all.join('|')})`;
 }
 
 function literal(character: string): string {

@@ -109,11 +109,24 @@ test('what holds no secret stays as it is', () => {
 });
 
 test('secrets that are hard for a regular expression end in time', () => {
-  const secrets = ['\\'.repeat(400), '"'.repeat(400), '%25'.repeat(130), ' \\'.repeat(200), '\\\n'.repeat(200)];
+  const secrets = [
+    '\\'.repeat(400),
+    '"'.repeat(400),
+    '%25'.repeat(130),
+    ' \\'.repeat(200),
+    '\\\n'.repeat(200),
+    '\\134'.repeat(100),
+    '\\\\n'.repeat(150),
+  ];
   const made = redactor(...secrets);
   for (const text of secrets) {
     assert.ok(!made.redact(`${text.slice(0, -1)}x${JSON.stringify(text)}`).includes(text));
     made.redact(text.slice(1).repeat(3));
+    // As a log cuts it: all but its end matches, in spellings of which some are also the beginning of another.
+    for (const spelled of [JSON.stringify(text), JSON.stringify(JSON.stringify(text)), encodeURIComponent(text)]) {
+      assert.ok(!made.redact(spelled).includes(spelled));
+      for (const cut of [2, 3, 4, 5]) made.redact(spelled.slice(0, -cut));
+    }
   }
 });
 
@@ -130,6 +143,9 @@ test('a text that is longer than any secret ends in time, and throws nothing', (
   const made = redactor('x'.repeat(200_000));
   made.addPassing(['y'.repeat(200_000)]);
   assert.equal(made.redact('as it was'), 'as it was');
+  assert.equal(made.redact(`a ${'x'.repeat(4096)} b`), 'a ************ b');
+  const wide = `x${'🎥'.repeat(1500)}`;
+  assert.equal(redactor(wide).redact(`a ${wide} b`), 'a ****** b');
 });
 
 test('URLs of unknown origin lose user, stream and query', () => {
