@@ -141,7 +141,9 @@ function goalText(unit: Line['unit'], goal: Goal | null): string {
 /** The table of docs/performance.md, in Markdown: seconds, median / worst, and how many rounds of each contender stand behind them. */
 export function table(all: readonly Line[]): string {
   const cells = all.map(({ fault, measure, unit, goal, met: kept, of }, index) => {
-    const tried = contenders.map((contender) => of[contender]?.rounds ?? 0).join(', ');
+    // Not every measure is known of everybody.
+    const ofFault = all.filter((line) => line.fault === fault);
+    const tried = contenders.map((each) => Math.max(...ofFault.map((line) => line.of[each]?.rounds ?? 0))).join(', ');
     return [
       fault === all[index - 1]?.fault ? '' : `${fault} (${tried} rounds)`,
       measure,
