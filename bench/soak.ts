@@ -7,7 +7,7 @@ import { available } from '../test/helpers/namespace.js';
 import { holdings } from '../test/helpers/processes.js';
 import { median, writeResults, type Row } from './report.js';
 import { kinds, type FaultKind } from './soak/faults.js';
-import { measures, slope, type Sample } from './soak/leaks.js';
+import { measures, slope, type Measure, type Sample } from './soak/leaks.js';
 import { recorded } from './soak/recordings.js';
 import { startScene, type Scene } from './soak/scene.js';
 import { chanceOf, schedule } from './soak/schedule.js';
@@ -22,8 +22,8 @@ if (!(minutes > 0) || !Number.isInteger(seed)) {
 
 /** Every kind of fault must be made at least once in a run of so many minutes; in a shorter one, what fits. */
 const isLong = minutes >= 10;
-/** Heaps, pools and caches fill at first: in a run of ten minutes delivery grew for 180 s and the agent for 270, and both stood still then. */
-const warmUpSeconds = isLong ? 300 : 20;
+/** Seconds of each process that are not judged. Heaps, pools and caches fill at first: in ten minutes delivery grew for 180 s, the agent for 270; then both stood still. */
+const warmUp = (measure: Measure): number => (!isLong ? 20 : measure.endsWith('Mb') ? 300 : 60);
 /** What a measure may grow by over the run without that being a leak. In a short one, a heap that fills looks like one that leaks. */
 const mayGrowMb = isLong ? 12 : 25;
 const mayGrow = { rssMb: mayGrowMb, pssMb: mayGrowMb, handles: 4, threads: 4 } as const;
@@ -120,7 +120,7 @@ function judgeGrowth(): void {
   for (const role of roles) {
     const own = samplesOf(role);
     for (const measure of measures) {
-      const { perHour, grown, samples: count, most: highest } = slope(own, measure, warmUpSeconds);
+      const { perHour, grown, samples: count, most: highest } = slope(own, measure, warmUp(measure));
       const most = mayGrow[measure];
       const columns = [
         highest.toFixed(0).padStart(9),
@@ -158,7 +158,7 @@ function rows(usable: readonly FaultKind[]): Row[] {
     .flatMap((role) =>
       measures.map((measure) => {
         const unit = measure.endsWith('Mb') ? 'MB' : 'number';
-        const { grown } = slope(samplesOf(role), measure, warmUpSeconds);
+        const { grown } = slope(samplesOf(role), measure, warmUp(measure));
         return row(`${role}, ${measure}: grown over the run`, unit, grown, mayGrow[measure]);
       }),
     );
