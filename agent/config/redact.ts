@@ -141,7 +141,7 @@ export class Redactor {
 }
 
 /** All that is looked for: each secret as it is, and in what may be left of it. */
-function* formsOf(secrets: Iterable<string>): Iterable<string> {
+export function* formsOf(secrets: Iterable<string>): Iterable<string> {
   for (const whole of secrets) {
     const secret = whole.slice(0, TEXT_MAX);
     for (const form of [secret, secret.trim(), decoded(secret), ...lines(secret)]) {

@@ -5,7 +5,7 @@ import { ENVIRONMENT, nameOfToday, readEnvironment, type Environment } from './e
 import { readTree, type Entry, type Layer, type Reading } from './layer.js';
 import { build, entrySecrets, merge, outputName, rowOf } from './merge.js';
 import { HIDDEN, label, problem, show, type Origin, type Problem } from './problem.js';
-import { destinationSecrets, Redactor } from './redact.js';
+import { destinationSecrets, formsOf, Redactor } from './redact.js';
 import { allowed, forOutput, settled, type Form, type Row } from './row.js';
 import { get, isOutputRow, OUTPUTS_MAX, rows, type Settings } from './settings.js';
 import { validate } from './validate.js';
@@ -271,9 +271,9 @@ class Resolution {
   #redacted(settings: Settings): Omit<Resolved, 'ignored'> {
     const secrets = [...new Set(this.#secrets)].filter((secret) => secret !== '');
     const redactor = new Redactor();
-    // What is longer than all that is quoted stands in none of it, and takes long to look for.
+    // What is longer than all that is quoted stands in none of it, and takes long to look for; a form of it may be shorter.
     const longest = Math.max(...this.#problems.map(({ given }) => (given === HIDDEN ? 0 : given.length)));
-    redactor.add(secrets.filter((secret) => secret.length <= longest));
+    redactor.add([...formsOf(secrets)].filter((form) => form.length <= longest));
     const clean = (item: Problem): Problem => {
       const given = item.given === HIDDEN ? HIDDEN : redactor.redact(item.given);
       return { ...item, given, message: item.message.replace(`given: ${item.given};`, () => `given: ${given};`) };

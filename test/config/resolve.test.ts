@@ -372,3 +372,10 @@ test('the environment gives the same keys as the file, unchanged', () => {
     }),
   );
 });
+
+test('a key that was pasted decoded into the wrong setting is not quoted, though it is shorter there', () => {
+  const env = { STREAM_URL: 'rtmp://h/app', STREAM_KEY: '%61bcd%65fgh%69jkl', VIDEO_FPS: 'abcdefghijkl' };
+  const [problem] = resolve({ env }).problems;
+  assert.equal(problem?.path, 'video.fps');
+  assert.equal(problem.given, '"***"');
+});
