@@ -25,7 +25,12 @@ export async function releaseOfDevices(
   signal: AbortSignal,
 ): Promise<number> {
   const change = {
-    ...{ devices, slug: fleet.slug, what: { release: named(release) }, dryRun, json, again },
+    devices,
+    slug: fleet.slug,
+    what: { release: named(release) },
+    dryRun,
+    json,
+    again,
     would: (some: string) =>
       release ? `pin ${some} to ${releaseName(release)}` : `unpin ${some}, to follow their fleet`,
     work: (device: CloudDevice) => cloud.pinDevice(device, release),

@@ -33,7 +33,13 @@ export async function setOnDevices(
   signal: AbortSignal,
 ): Promise<number> {
   const change = {
-    ...{ devices, slug: fleet.slug, what: { variables: variables(assignments) }, effect: EFFECT, dryRun, json, again },
+    devices,
+    slug: fleet.slug,
+    what: { variables: variables(assignments) },
+    effect: EFFECT,
+    dryRun,
+    json,
+    again,
     would: (some: string) => `set ${shown(assignments)} on ${some}`,
     work: async (device: CloudDevice) => {
       for (const { name, text } of assignments) await cloud.setOnDevice(device, name, text);
