@@ -221,6 +221,7 @@ export class Delivery {
 
   #died(fault: Fault): void {
     this.#hub = undefined;
+    this.#outputs.lost();
     this.#recording.forget();
     this.#troubles.add('delivery', fault);
     this.#backoff.again(() => this.#begin());

@@ -39,7 +39,10 @@ export class Programme {
   readonly #stage: Stage;
   readonly #planner: Planner;
   readonly #service: Service;
+  /** For plans that failed. */
   readonly #backoff: Backoff;
+  /** For the process: a plan that fails while none runs must not take its start away. */
+  readonly #restart: Backoff;
   readonly #looks: Backoff;
   readonly #troubles: Troubles<'plan' | 'capture' | 'slate'>;
   #plan: Plan | undefined;
@@ -64,6 +67,7 @@ export class Programme {
     this.#service = new Service(log, clock);
     this.#troubles = new Troubles(log);
     this.#backoff = new Backoff(clock);
+    this.#restart = new Backoff(clock);
     this.#looks = new Backoff(clock, lookMs);
     this.#planner = new Planner(
       (wish) => this.#gather(wish),
@@ -93,6 +97,7 @@ export class Programme {
   async stop(): Promise<void> {
     this.#on = false;
     this.#backoff.cancel();
+    this.#restart.cancel();
     this.#looks.reset();
     clearTimeout(this.#retry);
     await this.#stage.stop();
@@ -293,7 +298,7 @@ export class Programme {
     }
     if (this.#service.failed(plan, part, told)) return this.#standIn();
     this.#troubles.add('capture', told);
-    this.#failedAgain(plan, told);
+    this.#failedAgain(plan, told, this.#backoff);
     if (!this.isPlaying) this.#backoff.again(() => void this.replan());
   }
 
@@ -304,8 +309,8 @@ export class Programme {
     // A process that hangs does so in a driver; one that ends may have been unlucky.
     const hangs = fault.code === 'child_hung' && plan?.devices.camera !== undefined;
     if (hangs) this.#service.failed(plan, 'picture', fault);
-    this.#failedAgain(hangs ? undefined : plan, fault);
-    this.#backoff.again(() => {
+    this.#failedAgain(hangs ? undefined : plan, fault, this.#restart);
+    this.#restart.again(() => {
       this.#stage.start(this.#socket);
       this.#plan = undefined;
       this.#playAnother();
@@ -313,8 +318,8 @@ export class Programme {
   }
 
   /** What comes in place of a plan that failed once too often has not failed yet, and is not to wait for what has. */
-  #failedAgain(plan: Plan | undefined, fault: Fault): void {
-    if (this.#service.failedAgain(plan, fault)) this.#backoff.reset();
+  #failedAgain(plan: Plan | undefined, fault: Fault, backoff: Backoff): void {
+    if (this.#service.failedAgain(plan, fault)) backoff.reset();
     this.#retryLater();
   }
 
@@ -333,7 +338,8 @@ export class Programme {
   #beat(): void {
     if (!this.isPlaying) return;
     this.#backoff.progress();
-    if (this.#backoff.isSteady) this.#service.steady();
+    this.#restart.progress();
+    if (this.#backoff.isSteady && this.#restart.isSteady) this.#service.steady();
   }
 }
 
