@@ -25,6 +25,7 @@ process.title = 'makercast-delivery';
 const hub = new Hub(systemClock.now);
 const sockets = new Sockets(tcpSockets);
 const outputs = new Map<string, Output>();
+const left = new Map<string, number>();
 let capture: Socket | undefined;
 let door: { readonly server: Server; readonly socket: string } | undefined;
 let recorder: Recorder | undefined;
@@ -113,20 +114,22 @@ async function setOutputs(wanted: readonly WantedOutput[]): Promise<void> {
     return !next || !output.take(next);
   });
   for (const [name] of closing) outputs.delete(name);
-  const closed = new Map(closing.map(([name, output]) => [name, output.close()]));
+  const closed = closing.map(([name, output]) => ({ name, session: output.session, done: output.close() }));
   for (const each of wanted) {
     if (outputs.has(each.name)) continue;
-    const output = new Output(each, hub, sockets, systemClock, {
+    const tell = {
       status: () => peer.send({ type: 'output', name: each.name, status: output.status() }),
       keyframe: () => peer.send({ type: 'keyframe' }),
-    });
+    };
+    const output: Output = new Output(each, hub, sockets, systemClock, tell, left);
     outputs.set(each.name, output);
-    // The server may still hold the session that is being closed.
-    void (closed.get(each.name) ?? Promise.resolve()).then(() => {
+    // The server may still hold the session that is being closed, whatever its output was called.
+    const before = closed.filter(({ name, session }) => name === each.name || session === output.session);
+    void Promise.all(before.map(({ done }) => done)).then(() => {
       if (outputs.get(each.name) === output) output.start();
     });
   }
-  await Promise.all(closed.values());
+  await Promise.all(closed.map(({ done }) => done));
 }
 
 function recording(): { recording?: RecordingStatus } {
