@@ -60,6 +60,8 @@ export class Broadcast {
     this.#troubles = new Troubles(log);
     this.#adaptation = new Adaptation(clock);
     this.#programme = new Programme(settings, around, {
+      newFormat: () => this.#delivery.hold(),
+      sameFormat: () => this.#delivery.refresh(),
       playing: () => this.#delivery.release(),
       // Not before delivery has taken what is still in the socket: its next beat comes after that.
       ended: () => (this.#state = 'ended'),

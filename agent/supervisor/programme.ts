@@ -10,7 +10,7 @@ import { Fault, type FaultReport } from '../errors.js';
 import type { Log } from '../log.js';
 import type { InputPart } from '../media/messages.js';
 import { Backoff } from './backoff.js';
-import { faultOf, Planner } from './planner.js';
+import { faultOf, Planner, type Made } from './planner.js';
 import { Service } from './service.js';
 import { Stage } from './stage.js';
 import { Troubles } from './troubles.js';
@@ -52,16 +52,21 @@ export class Programme {
   #said = '';
   /** Plans are made one after the other; a request during one is served by the next. */
   #planning: Promise<void> | undefined;
-  #planAgain: { readonly abrupt: boolean } | undefined;
+  #planAgain = false;
   /** The slate stands at the end of the playlist. */
   #filesPlayed = false;
   #retry: NodeJS.Timeout | undefined;
+  /** Another format is wanted, and no plan of it was made yet. */
+  #formatChanges = false;
 
-  /** `playing`: pictures have begun to come. `ended`: the files were played. */
+  /**
+   * `newFormat`: the pictures that come next have another format. `sameFormat`: they do not, though that was wanted. `playing`:
+   * pictures have begun to come. `ended`: the files were played.
+   */
   constructor(
     private settings: Settings,
     private readonly studio: Studio,
-    private readonly events: { playing(): void; ended(): void },
+    private readonly events: { newFormat(): void; sameFormat(): void; playing(): void; ended(): void },
   ) {
     const { environment, log, clock } = studio;
     this.#service = new Service(log, clock);
@@ -105,6 +110,7 @@ export class Programme {
     this.#planner.forgetFormat();
     this.#service.forget();
     this.#filesPlayed = false;
+    this.#formatChanges = false;
     this.#troubles.clear();
     this.#said = '';
   }
@@ -130,9 +136,12 @@ export class Programme {
     const isOther = JSON.stringify(programmeOf(video)) !== JSON.stringify(programmeOf(settings.video));
     if (isOther) this.#filesPlayed = false;
     if (isOther || audio.source !== settings.audio.source) this.#service.forgetInputs();
-    if (how === 'restart') this.#planner.forgetFormat();
+    if (how === 'restart') {
+      this.#planner.forgetFormat();
+      this.#formatChanges = true;
+    }
     if (how === 'live') await this.#adjust();
-    else await this.replan(how === 'rebuild', how === 'restart');
+    else await this.replan(how === 'rebuild');
   }
 
   /** The machine has changed: plan anew, and play that if it is another plan. */
@@ -169,29 +178,32 @@ export class Programme {
   }
 
   /** Plans from new facts and plays the plan; with `onlyIfOther`, not where the same is on already. */
-  replan(onlyIfOther = false, abrupt = false): Promise<void> {
+  replan(onlyIfOther = false): Promise<void> {
     if (this.#planning) {
-      this.#planAgain = { abrupt: abrupt || (this.#planAgain?.abrupt ?? false) };
+      this.#planAgain = true;
       return this.#planning;
     }
-    this.#planning = this.#replan(onlyIfOther, abrupt).finally(() => {
+    this.#planning = this.#replan(onlyIfOther).finally(() => {
       const again = this.#planAgain;
       this.#planning = undefined;
-      this.#planAgain = undefined;
-      return again && this.replan(true, again.abrupt);
+      this.#planAgain = false;
+      return again ? this.replan(true) : undefined;
     });
     return this.#planning;
   }
 
-  async #replan(onlyIfOther: boolean, abrupt: boolean): Promise<void> {
+  async #replan(onlyIfOther: boolean): Promise<void> {
     const before = this.#plan;
+    const { settings } = this;
+    // Another format has been asked for in the meantime: that is planned next, and this is no plan of it.
+    const isLate = (): boolean => this.#formatChanges && settings !== this.settings;
     try {
-      const { plan, facts } = await this.#planner.make(this.settings);
-      if (!this.#on) return;
+      const { plan, facts } = await this.#planner.make(settings);
+      if (!this.#on || isLate()) return;
       if (before && this.#service.unplugged(before, facts)) return this.#standIn();
-      this.#put(plan, facts, onlyIfOther, abrupt);
+      this.#put(plan, facts, onlyIfOther);
     } catch (error) {
-      if (this.#on) this.#noPlan(error);
+      if (this.#on && !isLate()) this.#noPlan(error);
     }
   }
 
@@ -213,7 +225,7 @@ export class Programme {
   #playAnother(): void {
     try {
       const made = this.#planner.again(this.settings);
-      if (made) this.#put(made.plan, made.facts, true, false);
+      if (made) this.#put(made.plan, made.facts, true);
     } catch (error) {
       this.#noPlan(error);
     }
@@ -224,7 +236,7 @@ export class Programme {
     return { ...this.#service.usable(facts), filesPlayed: this.#filesPlayed };
   }
 
-  #put(plan: Plan, facts: Facts, onlyIfOther: boolean, abrupt: boolean): void {
+  #put(plan: Plan, facts: Facts, onlyIfOther: boolean): void {
     // What failed on the air has been said, and better.
     if (plan.missed && this.#service.problems.length === 0) this.#troubles.add('plan', faultOf(plan.missed));
     else this.#troubles.mended('plan');
@@ -239,7 +251,10 @@ export class Programme {
     this.#batchMs = batchMs;
     this.#adopt(plan, facts);
     this.#retryLater();
-    if (onlyIfOther && same && this.#stage.wanted) return;
+    const abrupt = this.#formatChanges;
+    this.#formatChanges = false;
+    if (abrupt) this.events.newFormat();
+    else if (onlyIfOther && same && this.#stage.wanted) return;
     this.#stage.play(plan, batchMs, abrupt);
   }
 
@@ -253,6 +268,7 @@ export class Programme {
 
   #noPlan(error: unknown): void {
     this.#troubles.add('plan', Fault.from(error));
+    if (this.#formatChanges) this.events.sameFormat();
     // What is on stays on: it is better than nothing. Else the device may yet be plugged in, or the file appear.
     if (this.isPlaying) this.#lookAgain();
     else this.#backoff.again(() => void this.replan());
@@ -261,7 +277,14 @@ export class Programme {
   /** Takes a live change over into the pipeline that runs, and into the plan that says what runs. */
   async #adjust(): Promise<void> {
     const running = this.#stage.wanted;
-    const made = running && this.#planner.again(this.settings);
+    if (!running) return;
+    let made: Made | undefined;
+    try {
+      made = this.#planner.again(this.settings);
+    } catch (error) {
+      // What was wanted before this change cannot be had: what runs is something else, and stays.
+      return this.#noPlan(error);
+    }
     if (!made) return;
     const properties = liveChanges(running, made.plan);
     if (!properties) return this.replan();

@@ -111,6 +111,37 @@ test('settings that cannot be followed come while the capture process is away: i
   assert.equal(server.publishes.items.length, 1);
 });
 
+test('another size and an encoder that is not there: what is on stays on, whatever comes then; and the size when it can be had', async (t) => {
+  await using server = await startRtmpServer();
+  const settings = smallTo(server.url());
+  const { broadcast } = broadcastIn(t, await folderFor(t), settings);
+  await broadcast.start();
+  await live(broadcast);
+  const video = { ...settings.video, width: 320, height: 180 };
+  const unfit = { ...settings, video: { ...video, encoder: 'v4l2h264enc' as const } };
+  await broadcast.apply(unfit);
+  assert.deepEqual(
+    broadcast.status().problems.map(({ code }) => code),
+    ['encoder_missing'],
+  );
+  await broadcast.apply({ ...unfit, audio: { ...unfit.audio, gainDb: 3 } });
+  await broadcast.settled();
+  const [first] = server.publishes.items;
+  const seen = first!.tags.items.length;
+  await first!.tags.waitFor(isPicture, 10_000, seen);
+  assert.equal(server.publishes.items.length, 1);
+
+  // The second comes while the machine is looked at for the first.
+  const changes = [
+    { ...settings, slate: { ...settings.slate, text: 'another' } },
+    { ...settings, video },
+  ];
+  await Promise.all(changes.map((each) => broadcast.apply(each)));
+  await server.published('k', { from: 1 });
+  await live(broadcast);
+  assert.deepEqual([broadcast.status().video?.width, broadcast.status().video?.height], [320, 180]);
+});
+
 test(
   'a card hangs in mid-recording, and delivery dies: what the kernel does not let go of is left behind',
   { skip: noCuttableDisk },
@@ -121,8 +152,9 @@ test(
     await using agent = await startAgent({ ...to(server), ...recording });
     await agent.event('recording', 30_000);
     await disk.freeze();
+    // More than one fragment of 2 s: by then the write of the first has begun, and does not return.
     const waiting = ({ recording }: StatusDocument): boolean =>
-      Number((recording as { waitingBytes?: number } | undefined)?.waitingBytes) > 0;
+      Number((recording as { waitingBytes?: number } | undefined)?.waitingBytes) > 400_000;
     await agent.status(waiting, 20_000, agent.log.items.length);
     process.kill((await agent.descendant('makercast-delivery')).pid, 'SIGKILL');
     const next = await server.published('k', { from: 1, deadlineMs: 30_000 });
