@@ -86,8 +86,8 @@ describe('800 kbit/s for a stream of 2.5 Mbit/s', { skip }, () => {
     await using on = await startAbroad(film);
     const { namespace, agent } = on;
     await agent.status(({ actual }) => actual === 'live', 60_000);
-    await namespace.throttle(150);
-    await agent.status((status) => output(status).queuedMs > 3000, 60_000);
+    const lagging = agent.status((status) => output(status).queuedMs > 3000, 60_000, agent.log.items.length);
+    await Promise.all([lagging, namespace.throttle(150)]);
     await namespace.throttle(undefined);
     const from = agent.log.items.length;
     const status = await agent.status(

@@ -11,7 +11,7 @@ export type OutputState = (typeof outputStates)[number];
 
 export const states: Readonly<Record<OutputState, State>> = {
   idle: {
-    doc: 'It is switched on and not begun yet, or closed for good: the server may still hold the session before.',
+    doc: 'It is switched on and not begun yet (or not begun anew, after the delivery process was lost), or closed for good: the server may still hold the session before.',
     next: ['connecting', 'stopping'],
   },
   connecting: {
