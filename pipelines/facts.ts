@@ -126,6 +126,8 @@ export interface Facts {
   readonly slateImage?: SlateImage;
   /** The wanted files were played to their end, and are not to be played again. */
   readonly filesPlayed?: boolean;
+  /** The format that files have given the broadcast by passing through; absent where something else was on the air since. */
+  readonly filesOnAir?: Pick<Plan, 'video' | 'audio'>;
   /** Why the wanted files cannot be played, where they cannot. */
   readonly filesFault?: NonNullable<Plan['missed']>;
   /** What the probe of each wanted media file said; empty unless `video.source` is `file`. */

@@ -8,7 +8,7 @@ import type { Piece, Plan } from './plan.js';
 import { fileH264, fileRaw, findFiles, secondsOf } from './sources/file.js';
 import { playlistUnfit } from './sources/fit.js';
 import type { Picture } from './sources/picture.js';
-import type { EncoderName, Wanted, WantedAudio, Way } from './wanted.js';
+import type { EncoderName, Wanted, WantedAudio, WantedVideo, Way } from './wanted.js';
 
 export function filePlan(way: Way, wanted: Wanted, facts: Facts): Plan {
   const { video, audio } = wanted;
@@ -31,20 +31,35 @@ export function filePlan(way: Way, wanted: Wanted, facts: Facts): Plan {
 }
 
 /**
- * What is wanted of a slate that stands in for files: no microphone, which was never meant to be heard, and once they were
- * played the format that they had on the air, which is their own where they pass through.
+ * What is wanted of a slate that stands in for files: no microphone, which was never meant to be heard, and the format that they
+ * had on the air, which is their own where they pass through.
  */
 export function inFormatOfFiles(wanted: Wanted, facts: Facts): Wanted {
   const { video, audio } = wanted;
   const muted = { ...wanted, audio: { ...audio, source: audio.source === 'test' ? 'test' : 'none' } };
+  const { filesOnAir } = facts;
+  if (filesOnAir) return inFormat(muted, filesOnAir.video, filesOnAir.audio);
   if (!facts.filesPlayed) return muted;
   const files = video.files.flatMap((path) => facts.files.find((file) => file.path === path) ?? []);
   const [first] = files;
   const passes = video.encoder === 'auto' || video.encoder === 'passthrough';
   if (!passes || !first?.video || files.length < video.files.length || playlistUnfit(files) !== undefined) return muted;
-  const { width, height, fps } = first.video;
-  const sound = keepsAudio(first, audio) ? { rate: first.audio!.rate, channels: first.audio!.channels } : {};
-  return { ...muted, video: { ...video, width, height, fps }, audio: { ...muted.audio, ...sound } };
+  return inFormat(muted, first.video, keepsAudio(first, audio) ? first.audio! : audio);
+}
+
+/** What a file may have and no encoder makes, is made nearly so: odd sizes, a rate that is not told, more channels than two. */
+function inFormat(
+  wanted: Wanted,
+  { width, height, fps }: Pick<WantedVideo, 'width' | 'height' | 'fps'>,
+  { rate, channels }: Pick<WantedAudio, 'rate' | 'channels'>,
+): Wanted {
+  const video = {
+    ...wanted.video,
+    width: width - (width % 2),
+    height: height - (height % 2),
+    fps: fps || wanted.video.fps,
+  };
+  return { ...wanted, video, audio: { ...wanted.audio, rate, channels: Math.min(2, channels) } };
 }
 
 /** Whether the sound of `file` is its own. */

@@ -55,6 +55,8 @@ export class Programme {
   #planAgain = false;
   /** The slate stands at the end of the playlist. */
   #filesPlayed = false;
+  /** Files that pass through, for as long as what is on has their format: they, or the slate that stands in for them. */
+  #filesOnAir: Plan | undefined;
   #retry: NodeJS.Timeout | undefined;
   /** Another format is wanted, and no plan of it was made yet. */
   #formatChanges = false;
@@ -110,6 +112,7 @@ export class Programme {
     this.#planner.forgetFormat();
     this.#service.forget();
     this.#filesPlayed = false;
+    this.#filesOnAir = undefined;
     this.#formatChanges = false;
     this.#troubles.clear();
     this.#said = '';
@@ -138,6 +141,7 @@ export class Programme {
     if (isOther || audio.source !== settings.audio.source) this.#service.forgetInputs();
     if (how === 'restart') {
       this.#planner.forgetFormat();
+      this.#filesOnAir = undefined;
       this.#formatChanges = true;
     }
     if (how === 'live') await this.#adjust();
@@ -233,7 +237,8 @@ export class Programme {
 
   /** What of the machine is in service, and what of the files is to be played. */
   #usable(facts: Facts): Facts {
-    return { ...this.#service.usable(facts), filesPlayed: this.#filesPlayed };
+    const filesOnAir = this.#filesOnAir;
+    return { ...this.#service.usable(facts), filesPlayed: this.#filesPlayed, ...(filesOnAir ? { filesOnAir } : {}) };
   }
 
   #put(plan: Plan, facts: Facts, onlyIfOther: boolean): void {
@@ -298,6 +303,8 @@ export class Programme {
   #playing(plan: Plan, afterMs: number): void {
     this.#troubles.mended('capture');
     this.#service.playing(plan);
+    if (plan.video.source !== slateName)
+      this.#filesOnAir = !plan.live && plan.video.encoder === 'passthrough' ? plan : undefined;
     const text = describe(plan);
     if (text !== this.#said) this.studio.log.info('playing', `Picture and sound: ${text}.`, { afterMs });
     this.#said = text;

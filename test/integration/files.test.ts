@@ -180,7 +180,9 @@ describe('a file that fits passes through', () => {
     await rename(film, `${film}.away`);
     const isAway = (status: StatusDocument): boolean =>
       source(status) === 'slate' && status.problems.some(({ code }) => /^(file_unreadable|source_)/.test(code));
-    await agent.status(isAway, 30_000);
+    const away = await agent.status(isAway, 30_000);
+    const { width, height } = away['video'] as Record<string, number>;
+    assert.deepEqual([width, height], [320, 180], 'the slate has the size that the film had');
     await rename(`${film}.away`, film);
     const line = agent.log.items.length;
     await agent.status((status) => status.actual === 'live' && source(status) === 'file', 60_000, line);

@@ -40,7 +40,7 @@ test('no reason repeats what the server or GStreamer said, which may hold the ke
   }
 });
 
-const plan = { video: { source: 'C920' }, audio: { source: 'USB Audio' } } as Plan;
+const plan = { live: true, video: { source: 'C920' }, audio: { source: 'USB Audio' } } as Plan;
 
 /** Messages of v4l2src, alsasrc and the decoders, as seen on real drivers in a virtual machine. */
 const faults: [string, string, string][] = [
@@ -59,5 +59,17 @@ test('what a source says is told apart, and the right device is named', () => {
     assert.equal(fault.code, code, message);
     const audio = element === 'audio-source';
     assert.ok(fault.what.includes(audio ? 'USB Audio' : 'C920'), fault.what);
+  }
+});
+
+test('a file that is gone or shut is no device to be plugged in', () => {
+  const film = { ...plan, live: false, video: { source: 'file' } } as Plan;
+  for (const message of [
+    'Resource not found. No such file "film.mp4"',
+    'Could not open file "film.mp4": Permission denied',
+  ]) {
+    const fault = sourceFault({ type: 'error', _src_element_name: 'video-source', message }, film);
+    assert.equal(fault.code, 'file_unreadable', message);
+    assert.ok(!fault.message.includes('film.mp4') && !fault.message.includes('lug'));
   }
 });

@@ -82,7 +82,9 @@ export class Player {
           new Fault(
             'source_silent',
             `${this.plan.video.source} gives no pictures.`,
-            'Unplug it and plug it in again, or choose another video.source.',
+            this.plan.live
+              ? 'Unplug it and plug it in again, or choose another video.source.'
+              : 'Check the files and their disk.',
           ),
           'picture',
         ),
@@ -138,7 +140,9 @@ export class Player {
       for (const part of ['picture', 'sound'] as const) {
         if (inVain[part] <= looksInVain) continue;
         const source = part === 'sound' ? this.plan.audio.source : this.plan.video.source;
-        const mend = `Check its cable and power, or choose another ${part === 'sound' ? 'audio' : 'video'}.source.`;
+        const mend = this.plan.live
+          ? `Check its cable and power, or choose another ${part === 'sound' ? 'audio' : 'video'}.source.`
+          : 'Check the files and their disk.';
         return this.#fail(new Fault('source_silent', `${source} gives nothing any more.`, mend), part);
       }
     }, lookMs);

@@ -34,6 +34,13 @@ export function sourceFault(message: BusMessage, plan: Plan): Fault {
       `Stop that program, or choose another ${setting}.`,
     );
   }
+  if (!plan.live && has(/No such file|Permission denied|not permitted/i)) {
+    return new Fault(
+      'file_unreadable',
+      `${source}: a file cannot be opened any more.`,
+      'Put it back, and let it be read.',
+    );
+  }
   if (has(/No such (file|device)|Cannot identify device|no such device/i)) {
     return new Fault(
       'source_not_found',
