@@ -311,3 +311,21 @@ test('an RTMP destination is properties, whatever its key holds', () => {
     'tls-validation-flags': 'no-flags',
   });
 });
+
+test('the slate that stands in for files has their format, as near as an encoder makes it', () => {
+  const wanted = want({ source: 'file', files: [movie.path] });
+  const filesFault = { code: 'file_unreadable', what: 'It is gone.', mend: 'Put it back.' };
+  const film = plan(wanted, { ...pc, files: [movie] });
+  const surround = {
+    video: { ...film.video, width: 1365, height: 767, fps: 0 },
+    audio: { ...film.audio, channels: 6 },
+  };
+  for (const [filesOnAir, format] of [
+    [film, [film.video.width, film.video.height, film.video.fps, film.audio.rate, film.audio.channels]],
+    [surround, [1364, 766, wanted.video.fps, film.audio.rate, 2]],
+  ] as const) {
+    const { video, audio } = plan(wanted, { ...pc, filesFault, filesOnAir });
+    assert.equal(video.source, 'slate');
+    assert.deepEqual([video.width, video.height, video.fps, audio.rate, audio.channels], format);
+  }
+});
