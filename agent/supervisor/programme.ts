@@ -50,6 +50,8 @@ export class Programme {
   /** Plans are made one after the other; a request during one is served by the next. */
   #planning: Promise<void> | undefined;
   #planAgain: { readonly abrupt: boolean } | undefined;
+  /** The broadcast is to have another format, of which nothing has been asked to play yet. */
+  #reformats = false;
   /** The slate stands at the end of the playlist. */
   #filesPlayed = false;
   #retry: NodeJS.Timeout | undefined;
@@ -99,6 +101,7 @@ export class Programme {
     this.#plan = undefined;
     this.#planner.forgetFormat();
     this.#service.forget();
+    this.#reformats = false;
     this.#filesPlayed = false;
     this.#troubles.clear();
     this.#said = '';
@@ -125,7 +128,10 @@ export class Programme {
     const isOther = JSON.stringify(programmeOf(video)) !== JSON.stringify(programmeOf(settings.video));
     if (isOther) this.#filesPlayed = false;
     if (isOther || audio.source !== settings.audio.source) this.#service.forgetInputs();
-    if (how === 'restart') this.#planner.forgetFormat();
+    if (how === 'restart') {
+      this.#planner.forgetFormat();
+      this.#reformats = true;
+    }
     if (how === 'live') await this.#adjust();
     else await this.replan(how === 'rebuild', how === 'restart');
   }
@@ -179,10 +185,14 @@ export class Programme {
   }
 
   async #replan(onlyIfOther: boolean, abrupt: boolean): Promise<void> {
+    const { settings } = this;
     const before = this.#plan;
     try {
-      const { plan, facts } = await this.#planner.make(this.settings);
-      if (!this.#on) return;
+      const made = await this.#planner.make(settings);
+      const isOutdated = settings !== this.settings;
+      // Settings that take another look are the next plan's; the others change none of the facts.
+      if (!this.#on || (isOutdated && this.#planAgain)) return;
+      const { plan, facts } = isOutdated ? (this.#planner.again(this.settings) ?? made) : made;
       if (before && this.#service.unplugged(before, facts)) return this.#standIn();
       this.#put(plan, facts, onlyIfOther, abrupt);
     } catch (error) {
@@ -234,7 +244,8 @@ export class Programme {
     this.#batchMs = batchMs;
     this.#adopt(plan, facts);
     this.#retryLater();
-    if (onlyIfOther && same && this.#stage.wanted) return;
+    if (onlyIfOther && same && !this.#reformats && this.#stage.wanted) return;
+    this.#reformats = false;
     this.#stage.play(plan, batchMs, abrupt);
   }
 
@@ -273,7 +284,8 @@ export class Programme {
     const text = describe(plan);
     if (text !== this.#said) this.studio.log.info('playing', `Picture and sound: ${text}.`, { afterMs });
     this.#said = text;
-    this.events.playing();
+    // What was on its way already may still have the format before.
+    if (!this.#reformats) this.events.playing();
   }
 
   #ended(): void {
