@@ -48,6 +48,27 @@ test('the last version decided counts: repeated, stale, conflicting and built on
   assert.deepEqual([decided(device).status, refusedAs(device), mute(device)], ['applied', undefined, false]);
 });
 
+test('what comes at the same moment: the newest is decided, whatever stale, conflicting or malformed comes right behind it', async (t) => {
+  const device = await begun(t);
+  const { steering } = device;
+  const at = (...documents: object[]): Promise<unknown> =>
+    Promise.all(documents.map((each) => steering.propose('device', each)));
+  const told = (): unknown[] => [decided(device).version, decided(device).status, refusedAs(device)];
+  await at({ version: 3, config: {} }, { version: 4, config: muted }, { version: 'x' });
+  assert.deepEqual([decided(device).version, mute(device)], [4, true]);
+  await at({ version: 5, config: {} }, { version: 2, config: {} });
+  assert.deepEqual(told(), [5, 'applied', 'stale']);
+  await at({ version: 6, config: muted }, { version: 6, config: {} });
+  assert.deepEqual([...told(), mute(device)], [6, 'applied', 'version_conflict', true]);
+  await at(
+    { version: 7, config: {} },
+    { version: 3, config: {} },
+    { version: 8, config: muted },
+    { version: 1, config: {} },
+  );
+  assert.deepEqual([...told(), mute(device)], [8, 'applied', 'stale', true]);
+});
+
 test('what is malformed is refused and changes nothing', async (t) => {
   const device = await begun(t);
   const bad: unknown[] = [
