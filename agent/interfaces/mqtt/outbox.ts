@@ -13,6 +13,10 @@ import { topics, updates, type Payload } from './topics.js';
 const { min, max } = rowOf('video.bitrateKbps')?.form as { readonly min: number; readonly max: number };
 const bitrateRange = { min, max };
 
+const stateName = 'announced';
+const stateFormat = 1;
+const isTopic = (value: unknown): value is string => typeof value === 'string';
+
 export class Outbox {
   /** Everything goes over it; without one nothing does. */
   #connection: Connection | undefined;
@@ -22,7 +26,7 @@ export class Outbox {
   /** What stands at the broker. */
   #state = '';
   #reported = '';
-  /** Topic of the announcement that stands. */
+  /** Topic of the announcement that stands, on the card too: what is switched off by a restart must still be taken away. */
   #announced = '';
   #protocol: Protocol = '5';
   #measuring: NodeJS.Timeout | undefined;
@@ -35,6 +39,11 @@ export class Outbox {
     private readonly stateSaid: () => void,
   ) {
     this.#events = new Events((event) => this.#say('event', event));
+  }
+
+  /** What the card holds. */
+  async open(): Promise<void> {
+    this.#announced = (await this.around.storage.readState(stateName, stateFormat, isTopic)) ?? '';
   }
 
   /** A topic of this device. */
@@ -101,14 +110,19 @@ export class Outbox {
   #announce(board: string | undefined): void {
     const { discovery, discoveryPrefix, telemetrySeconds } = this.around.steering.resolved.settings.mqtt;
     const topic = `${discoveryPrefix}/device/${this.#id}/config`;
-    if (!discovery) {
-      if (this.#announced === topic) this.#connection?.publish(topic, '', { qos: 1, retain: true });
-      this.#announced = '';
-      return;
+    if (this.#announced !== '' && (!discovery || this.#announced !== topic)) {
+      if (!this.#connection?.publish(this.#announced, '', { qos: 1, retain: true })) return;
+      this.#stands('');
     }
+    if (!discovery) return;
     const [id, prefix, release] = [this.#id, this.topic(''), this.around.version];
     const payload = announcement({ id, prefix, release, board, bitrate: bitrateRange, telemetrySeconds });
-    if (this.#publish(topic, { qos: 1, retain: true }, payload)) this.#announced = topic;
+    if (this.#publish(topic, { qos: 1, retain: true }, payload)) this.#stands(topic);
+  }
+
+  #stands(topic: string): void {
+    this.#announced = topic;
+    void this.around.storage.writeState(stateName, stateFormat, topic);
   }
 
   /** `state`: what it is about to be, where the status does not say so yet. */
@@ -128,6 +142,12 @@ export class Outbox {
     if (!this.#publish(this.topic('state'), topics.state, payload)) return;
     this.#state = text;
     this.stateSaid();
+  }
+
+  /** Something else stands at the broker in its place. */
+  sayStateAgain(): void {
+    this.#state = '';
+    this.sayState();
   }
 
   sayReported(): void {
