@@ -1,6 +1,6 @@
 /** The MQTT interface at a real Mosquitto, over a stand-in for the broadcast. */
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -210,6 +210,18 @@ test('commands run once, in time, and are answered', async (t) => {
   assert.equal(await code('stop', { id: 'd', expires: '2999-01-01T00:00:00Z' }), undefined);
 });
 
+test('figures come at the new pace at once, however long the old one was, and Home Assistant hears of it', async (t) => {
+  const { operator } = await place(t, { env: { MQTT_TELEMETRY_SECONDS: '3600', MQTT_DISCOVERY: 'yes' } });
+  await operator.client.subscribeAsync('homeassistant/#', { qos: 1 });
+  await operator.on('telemetry');
+  const from = operator.heard.items.length;
+  await operator.desire(1, { mqtt: { telemetrySeconds: 1 } });
+  await operator.on('telemetry', () => true, from);
+  const isNew = ({ topic, text }: { topic: string; text: string }): boolean =>
+    topic.startsWith('homeassistant/') && text.includes('"expire_after":60,');
+  await operator.heard.waitFor(isNew, 5000, from);
+});
+
 test('an id that another command had is refused, and nothing is said to be done that was not', async (t) => {
   const { operator, device } = await place(t);
   const ask = async (name: string): Promise<unknown> => {
@@ -297,6 +309,12 @@ test('Home Assistant: no announcement is left behind, whatever was changed while
     await using device = new Device(folder, { env: { ...env, MQTT_ID: 'cellar' } });
     await device.start();
     assert.deepEqual(await announced(from), ['hall/device/cellar/config gone']);
+    const kept = path.join(folder, 'announced.json');
+    await until(
+      async () => (await readFile(kept, 'utf8')).includes('"value": ""'),
+      5000,
+      'that nothing stands any more',
+    );
   }
   from = operator.heard.items.length;
   await using device = new Device(folder, { env });

@@ -1,6 +1,6 @@
 /** Documents from afar: decided once, kept on the card, proved or undone, and what a crash, an upgrade or a downgrade leaves of them. */
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { Device, type DeviceOptions } from '../helpers/device.js';
@@ -318,6 +318,28 @@ test('a change that cannot be kept is not applied', async (t) => {
   const device = await begun(t, {}, path.join(folder, 'file'));
   await device.steering.propose('device', { version: 1, config: muted });
   assert.deepEqual([refusedAs(device), mute(device), device.stand.applied], ['state_unwritable', false, []]);
+});
+
+test('what could not be kept at the end of a probation is kept once there is room again', async (t) => {
+  const folder = await folderFor(t);
+  const device = await begun(t, {}, folder);
+  const proposed = device.steering.propose('device', { version: 1, config: muted });
+  const file = path.join(folder, 'steering.json');
+  await until(
+    async () => (await readFile(file, 'utf8').catch(() => '')).includes('"pending"'),
+    5000,
+    'pending on the card',
+  );
+  // In the way of every write, as a full card is.
+  await mkdir(path.join(folder, 'steering.json.new'));
+  await proposed;
+  await until(() => decided(device).proved, 5000, 'proof');
+  assert.match(await readFile(file, 'utf8'), /"pending": \{/, 'not kept');
+  assert.equal(device.faults.filter(({ code }) => code === 'state_unwritable').length > 0, true);
+  await rmdir(path.join(folder, 'steering.json.new'));
+  await until(async () => !(await readFile(file, 'utf8')).includes('"pending": {'), 40_000, 'kept after all');
+  const again = await begun(t, {}, folder);
+  assert.deepEqual([decided(again).status, mute(again)], ['applied', true]);
 });
 
 test('the settings of a device whose broker may be changed come back where the new broker is not reached', async (t) => {

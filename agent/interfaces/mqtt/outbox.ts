@@ -28,6 +28,8 @@ export class Outbox {
   #reported = '';
   /** Topic of the announcement that stands, on the card too: what is switched off by a restart must still be taken away. */
   #announced = '';
+  /** One after the other. */
+  #announcing: Promise<void> = Promise.resolve();
   #protocol: Protocol = '5';
   #measuring: NodeJS.Timeout | undefined;
   readonly #events: Events<Payload<'event'>>;
@@ -70,7 +72,7 @@ export class Outbox {
     this.sayState();
     this.sayReported();
     this.#events.flush();
-    this.#measure();
+    this.measure();
   }
 
   stop(): void {
@@ -102,27 +104,29 @@ export class Outbox {
         groups: this.around.steering.resolved.settings.mqtt.groups,
         commands: commandNames,
       });
-      this.#announce(board);
+      this.#announcing = this.#announcing.then(() => this.#announce(board));
     });
   }
 
-  /** Under the user's own name, as the example's rules have it; taken away again where it is switched off. */
-  #announce(board: string | undefined): void {
+  /** Under the user's own name, as the example's rules have it; taken away again where it is switched off, or stands elsewhere now. */
+  async #announce(board: string | undefined): Promise<void> {
     const { discovery, discoveryPrefix, telemetrySeconds } = this.around.steering.resolved.settings.mqtt;
-    const topic = `${discoveryPrefix}/device/${this.#id}/config`;
-    if (this.#announced !== '' && (!discovery || this.#announced !== topic)) {
+    const topic = discovery ? `${discoveryPrefix}/device/${this.#id}/config` : '';
+    if (this.#announced !== '' && this.#announced !== topic) {
       if (!this.#connection?.publish(this.#announced, '', { qos: 1, retain: true })) return;
-      this.#stands('');
+      await this.#keep('');
     }
-    if (!discovery) return;
+    if (topic === '') return;
+    // On the card before it is there: what nobody knows of any more would stay for ever.
+    await this.#keep(topic);
     const [id, prefix, release] = [this.#id, this.topic(''), this.around.version];
     const payload = announcement({ id, prefix, release, board, bitrate: bitrateRange, telemetrySeconds });
-    if (this.#publish(topic, { qos: 1, retain: true }, payload)) this.#stands(topic);
+    this.#publish(topic, { qos: 1, retain: true }, payload);
   }
 
-  #stands(topic: string): void {
-    this.#announced = topic;
-    void this.around.storage.writeState(stateName, stateFormat, topic);
+  async #keep(announced: string): Promise<void> {
+    this.#announced = announced;
+    await this.around.storage.writeState(stateName, stateFormat, announced);
   }
 
   /** `state`: what it is about to be, where the status does not say so yet. */
@@ -156,10 +160,11 @@ export class Outbox {
     if (text !== this.#reported && this.#say('reported', payload)) this.#reported = text;
   }
 
-  #measure(): void {
+  /** Figures now, and from now on at their pace. */
+  measure(): void {
     clearTimeout(this.#measuring);
     const { telemetrySeconds } = this.around.steering.resolved.settings.mqtt;
-    this.#measuring = setTimeout(() => this.#measure(), telemetrySeconds * 1000);
+    this.#measuring = setTimeout(() => this.measure(), telemetrySeconds * 1000);
     this.#measuring.unref();
     if (!this.#connection?.isConnected) return;
     void temperature().then((degrees) => this.#say('telemetry', this.#figures(degrees)));
