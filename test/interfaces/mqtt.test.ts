@@ -442,6 +442,24 @@ test('a secret that happens to stand in our boot id makes no clone of us', async
   assert.equal(device.mqtt.tells().mqtt?.fault, undefined);
 });
 
+test('a key that is a word of ours, or our id, hides nothing that has to be known', async (t) => {
+  for (const key of ['live', 'applied', 'kitchen']) {
+    const { operator } = await place(t, {
+      env: { STREAM_URL: 'rtmp://h/app', STREAM_KEY: key, MQTT_DISCOVERY: 'yes' },
+    });
+    await operator.client.subscribeAsync('homeassistant/#', { qos: 1 });
+    assert.equal((await operator.on('state'))['state'], 'live');
+    assert.equal((await operator.on('info'))['id'], 'kitchen');
+    assert.equal((await operator.desire(1, { audio: { mute: true } }, { by: `${key}!` }))['status'], 'applied');
+    const { value } = await operator.heard.waitFor(({ topic }) => topic.startsWith('homeassistant/'), 5000);
+    const { state } = value['cmps'] as Record<string, { state_topic: string }>;
+    assert.equal(state!.state_topic, 'makercast/v1/kitchen/state');
+    const { by, config } = await operator.on('config/reported', ({ version }) => version === 1);
+    assert.equal(by, '***!');
+    assert.doesNotMatch(JSON.stringify((config as { outputs: object }).outputs), new RegExp(key));
+  }
+});
+
 test('another boot id on our own state is a clone: said, and stepped back from', async (t) => {
   const { operator, device } = await place(t);
   await operator.on('state', ({ state }) => state === 'live');

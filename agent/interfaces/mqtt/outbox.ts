@@ -121,7 +121,8 @@ export class Outbox {
     await this.#keep(topic);
     const [id, prefix, release] = [this.#id, this.topic(''), this.around.version];
     const payload = announcement({ id, prefix, release, board, bitrate: bitrateRange, telemetrySeconds });
-    this.#publish(topic, { qos: 1, retain: true }, payload);
+    // Of nothing but the id, the release and the board: what were hidden in there would be a part of its topics.
+    this.#connection?.publish(topic, JSON.stringify(payload), { qos: 1, retain: true });
   }
 
   async #keep(announced: string): Promise<void> {
@@ -211,11 +212,17 @@ export class Outbox {
   ): boolean {
     const { redactor } = this.around.log;
     const text = JSON.stringify(payload, (name, value: unknown) =>
-      typeof value === 'string' && !arbitrary.has(name) ? redactor.redact(value) : value,
+      typeof value === 'string' && value !== this.#id && !known.has(name) ? redactor.redact(value) : value,
     );
     return this.#connection?.publish(topic, text, { qos, retain }) ?? false;
   }
 }
 
-/** In what is made of chance a short secret would be found that is none. */
-const arbitrary = new Set(['jpeg', 'boot', 'hash']);
+/**
+ * In what is made of chance a short secret would be found that is none, and a word out of a fixed few says nothing about a key that
+ * happens to be the same: a device whose stream key is "live" must still be able to say that it is. Our id stands in every topic.
+ */
+const known = new Set([
+  ...['jpeg', 'boot', 'hash'],
+  ...['state', 'wanted', 'update', 'status', 'protocol', 'level', 'event', 'code'],
+]);
