@@ -11,6 +11,7 @@ import { Aedes } from 'aedes';
 import { connectAsync } from 'mqtt';
 import { temporaryFolder } from '../helpers/command.js';
 import { Device } from '../helpers/device.js';
+import { until } from '../helpers/feed.js';
 import { Operator } from '../helpers/mosquitto.js';
 import { makeAuthority } from '../helpers/tls.js';
 
@@ -117,4 +118,26 @@ test('aedes: the device falls back to MQTT 3.1.1, and all works as with 5', asyn
   await new Promise<void>((resolve) => broker.close(() => resolve()));
   await new Promise((resolve) => server.close(resolve));
   await remove();
+});
+
+test('a cloned card: over 3.1.1 nobody is told that its place was taken, and it is noticed all the same', async (t) => {
+  const broker = await Aedes.createBroker();
+  const server = createServer((socket) => broker.handle(socket));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `mqtt://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const devices: Device[] = [];
+  for (const _ of ['card', 'clone']) {
+    const { folder, remove } = await temporaryFolder();
+    t.after(remove);
+    const device = new Device(folder, { env: { MQTT_URL: url, MQTT_ID: 'kitchen' } });
+    devices.push(await device.start());
+  }
+  await until(
+    () => devices.some(({ lines }) => lines.items.some(({ event }) => event === 'duplicate_id')),
+    30_000,
+    'duplicate_id',
+  );
+  for (const device of devices) await device.stop();
+  await new Promise<void>((resolve) => broker.close(() => resolve()));
+  await new Promise((resolve) => server.close(resolve));
 });
