@@ -12,11 +12,11 @@ export class Clones {
   #saidEarlier = false;
   #takeovers: number[] = [];
 
-  /** `found`: another device goes by our id. */
+  /** `found`: another device goes by our id. `buried`: `lost` stands at the broker in place of our state. */
   constructor(
     private readonly boot: string,
     private readonly clock: Clock,
-    private readonly found: () => void,
+    private readonly events: { readonly found: () => void; readonly buried: () => void },
   ) {}
 
   /** Another broker, where nothing of ours is. */
@@ -41,20 +41,21 @@ export class Clones {
 
   /**
    * Another boot id on our own topic is another device. What was retained there at the first connection is of an earlier life, and a
-   * `lost` that comes late is the last word of one.
+   * `lost` that comes late is the last word of one, or of a connection before this one: it must not stand.
    */
   stateHeard(payload: Buffer, retained: boolean): void {
     if (payload.length === 0 || (retained && !this.#saidEarlier)) return;
     const parsed = parse(payload);
     const said = 'value' in parsed ? (parsed.value as { boot?: unknown; state?: unknown } | null) : null;
-    if (typeof said?.boot !== 'string' || said.boot === this.boot) return;
-    if (retained || said.state !== 'lost') this.#find();
+    if (typeof said?.boot !== 'string') return;
+    if (said.state === 'lost' && !retained) return this.events.buried();
+    if (said.boot !== this.boot) this.#find();
   }
 
   #find(): void {
     this.#takeovers = [];
     this.#said = false;
     this.#saidEarlier = false;
-    this.found();
+    this.events.found();
   }
 }

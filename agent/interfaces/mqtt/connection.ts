@@ -165,7 +165,9 @@ export class Connection {
     const wasConnected = this.#connected;
     const code = (error as { code?: unknown } | undefined)?.code;
     const unspoken = !wasConnected && (error === undefined || badVersions.includes(code));
+    // What was in the way of 5 once (a broker that had just started) need not be there for ever.
     if (unspoken) this.#protocol = this.#protocol === '5' ? '3.1.1' : '5';
+    else if (wasConnected) this.#protocol = '5';
     this.#drop();
     if (this.#stopped) return;
     if (unspoken && this.#protocol === '3.1.1') return void this.#open();

@@ -33,7 +33,10 @@ export class Mqtt implements Interface {
   readonly #outbox: Outbox;
 
   constructor(private readonly around: MqttSurroundings) {
-    this.#clones = new Clones(this.#boot, around.clock, () => this.#duplicate());
+    this.#clones = new Clones(this.#boot, around.clock, {
+      found: () => this.#duplicate(),
+      buried: () => !this.#ending && this.#outbox.sayStateAgain(),
+    });
     this.#outbox = new Outbox(around, this.#boot, () => this.#clones.stateSaid());
     this.#inbox = new Inbox(around, {
       id: () => this.#own,
@@ -58,6 +61,7 @@ export class Mqtt implements Interface {
       this.#look();
       this.#ending = true;
     });
+    await this.#outbox.open();
     this.#id = await this.around.identity();
     this.#changed();
   }
@@ -90,7 +94,8 @@ export class Mqtt implements Interface {
       const [was, is] = [groupTopics(before), groupTopics(mqtt)];
       this.#connection?.unsubscribe(was.filter((topic) => !is.includes(topic)));
       this.#connection?.subscribe(is.filter((topic) => !was.includes(topic)));
-      if (was.join() !== is.join() || !same('discovery', 'discoveryPrefix')) this.#outbox.inform();
+      if (was.join() !== is.join() || !same('discovery', 'discoveryPrefix', 'telemetrySeconds')) this.#outbox.inform();
+      if (!same('telemetrySeconds')) this.#outbox.measure();
     }
     this.#outbox.sayReported();
   }
