@@ -90,6 +90,7 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
     gather,
     holderOf,
     networkFault,
+    data: storage.folder,
     recordings: path.join(storage.folder, 'recordings'),
     intent: new Intent(storage),
     demo: !supervised,

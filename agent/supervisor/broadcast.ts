@@ -25,6 +25,8 @@ const ofBroadcast = /^(video|audio|outputs|recording)\./;
 /** What a broadcast needs of the machine and of the program around it. */
 export interface Surroundings extends Studio, Outlet {
   readonly version: string;
+  /** Where states are kept. */
+  readonly data: string;
   /** What was commanded last, on the card. */
   readonly intent: Intent;
   /** A demonstration server stands in where no output is configured. */
@@ -62,6 +64,8 @@ export class Broadcast {
     this.#troubles = new Troubles(log);
     this.#adaptation = new Adaptation(clock);
     this.#programme = new Programme(settings, around, {
+      newFormat: () => this.#delivery.hold(),
+      sameFormat: () => this.#delivery.refresh(),
       playing: () => this.#delivery.release(),
       // Not before delivery has taken what is still in the socket: its next beat comes after that.
       ended: () => (this.#state = 'ended'),
@@ -70,12 +74,14 @@ export class Broadcast {
       keyframe: () => this.#programme.keyframe(),
       beat: (outputs) => this.#beat(outputs),
     });
-    this.#demo = new Demo(environment, (fault) => this.#troubles.add('demo', fault));
+    this.#demo = new Demo(environment, (fault) =>
+      fault ? this.#troubles.add('demo', fault) : this.#troubles.mended('demo'),
+    );
   }
 
   /** On the air, if that was wanted last and there is anywhere to stream to; else idle, which it says. */
   async start(): Promise<void> {
-    this.#folder = await runFolder();
+    this.#folder = await runFolder(this.around.data);
     this.#wanted = await this.around.intent.load();
     this.#begun = true;
     await this.#inTurn(() => this.#goOn());

@@ -53,6 +53,14 @@ export class Outputs {
     this.log.warn('output_failed', `Output ${name} [${code}]: ${triedAgain(status.fault)}`, { output: name, code });
   }
 
+  /** The process that had them open is gone: none of them is what it was, until the next one says so. */
+  lost(): void {
+    for (const [name, status] of this.#statuses) {
+      const { frames, droppedFrames, connects } = status;
+      this.#statuses.set(name, { state: 'idle', deliveredKbps: 0, queuedMs: 0, frames, droppedFrames, connects });
+    }
+  }
+
   /** Nothing is known any more: delivery has ended. */
   forget(): void {
     this.#statuses.clear();

@@ -36,6 +36,7 @@ export function broadcastIn(
     gather: (wish) => factsFor(wish, storage, () => undefined),
     holderOf: () => Promise.resolve(undefined),
     networkFault: () => undefined,
+    data: folder,
     recordings: path.join(folder, 'recordings'),
     intent: new Intent(storage),
     demo: false,
