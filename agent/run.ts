@@ -106,7 +106,7 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
     settings: () => steering.resolved.settings,
     startBroadcast: () => broadcast.startBroadcast(),
     stopBroadcast: () => broadcast.stopBroadcast(),
-    retry: (output) => broadcast.retry(output),
+    retry: () => broadcast.retry(),
   };
   const balena = new Balena(control, {
     env,

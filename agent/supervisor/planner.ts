@@ -25,8 +25,10 @@ export interface Made {
 export class Planner {
   /** What the last plan was made of. */
   #facts: Facts | undefined;
-  /** Size and rate of the broadcast: settled when it begins, and kept whatever is plugged in or out. Another object for each broadcast. */
-  #kept: { format?: Format } = {};
+  /** Size and rate of the broadcast: settled when it begins, and kept whatever is plugged in or out. */
+  #format: Format | undefined;
+  /** How often it was forgotten: a look at the machine that began before settles none. */
+  #formats = 0;
   #fullKbps = 0;
   #limitKbps: number | undefined;
 
@@ -43,11 +45,10 @@ export class Planner {
   /** A plan of new facts. Throws a Fault where there is none. */
   async make(settings: Settings): Promise<Made> {
     const wish = wantedMedia(settings, this.folder);
-    // Another broadcast may have begun by the time that the machine has answered.
-    const kept = this.#kept;
+    const formats = this.#formats;
     const facts = await this.gather(wish);
     this.#facts = facts;
-    kept.format ??= formatOf(settle(wish, this.usable(facts)));
+    if (formats === this.#formats) this.#format ??= formatOf(settle(wish, this.usable(facts)));
     return { plan: this.#composed(settings, facts), facts };
   }
 
@@ -69,7 +70,8 @@ export class Planner {
 
   /** A new broadcast may have another format. */
   forgetFormat(): void {
-    this.#kept = {};
+    this.#format = undefined;
+    this.#formats += 1;
   }
 
   /** All that there is to choose from. Throws the fault of a machine that cannot be looked at. */
@@ -82,7 +84,7 @@ export class Planner {
 
   #composed(settings: Settings, facts: Facts): Plan {
     const usable = this.usable(facts);
-    const { video, ...rest } = settle(wantedMedia(settings, this.folder), usable, this.#kept.format);
+    const { video, ...rest } = settle(wantedMedia(settings, this.folder), usable, this.#format);
     this.#fullKbps = video.bitrateKbps;
     const bitrateKbps = Math.min(video.bitrateKbps, this.#limitKbps ?? Infinity);
     try {

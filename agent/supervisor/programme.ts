@@ -195,12 +195,12 @@ export class Programme {
   async #replan(onlyIfOther: boolean): Promise<void> {
     const before = this.#plan;
     const { settings } = this;
-    // Settings that take another look have come in the meantime: they are planned next, and this is no plan of them.
+    /** Settings that take another look have come meanwhile: that is planned next, and this is no plan of it. */
     const isLate = (): boolean => settings !== this.settings && this.#planAgain;
     try {
       const made = await this.#planner.make(settings);
       if (!this.#on || isLate()) return;
-      // A live change that came in the meantime changes none of the facts.
+      // Those that take none change none of the facts.
       const { plan, facts } = settings === this.settings ? made : (this.#planner.again(this.settings) ?? made);
       if (before && this.#service.unplugged(before, facts)) return this.#standIn();
       this.#put(plan, facts, onlyIfOther);
