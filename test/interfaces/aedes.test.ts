@@ -134,7 +134,7 @@ test('a cloned card: over 3.1.1 nobody is told that its place was taken, and it 
   }
   await until(
     () => devices.some(({ lines }) => lines.items.some(({ event }) => event === 'duplicate_id')),
-    30_000,
+    60_000,
     'duplicate_id',
   );
   for (const device of devices) await device.stop();
