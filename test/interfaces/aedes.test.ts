@@ -126,7 +126,7 @@ test('a cloned card: over 3.1.1 nobody is told that its place was taken, and it 
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `mqtt://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const devices: Device[] = [];
-  for (const _ of ['card', 'clone']) {
+  for (let i = 0; i < 2; i++) {
     const { folder, remove } = await temporaryFolder();
     t.after(remove);
     const device = new Device(folder, { env: { MQTT_URL: url, MQTT_ID: 'kitchen' } });
