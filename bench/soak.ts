@@ -26,7 +26,12 @@ const isLong = minutes >= 10;
 const warmUp = (measure: Measure): number => (!isLong ? 20 : measure.endsWith('Mb') ? 300 : 60);
 /** What a measure may grow by over the run without that being a leak. In a short one, a heap that fills looks like one that leaks. */
 const mayGrowMb = isLong ? 12 : 25;
-const mayGrow = { rssMb: mayGrowMb, pssMb: mayGrowMb, handles: 4, threads: 4 } as const;
+const mayGrow = (role: string, measure: Measure): number => {
+  if (measure.endsWith('Mb')) return mayGrowMb;
+  // The binding keeps the main contexts of the last two connections of each of three outputs, an eventfd each, from when it has lost
+  // one: six more. A line through a step in the middle rises by one and a half of it.
+  return role === 'delivery' && measure === 'handles' ? 10 : 4;
+};
 const roles = ['agent', 'capture', 'delivery', 'soak'] as const;
 /** A fragment that was not complete, and what was in the socket: what is lost with a delivery process besides the time it is away. */
 const fragmentSeconds = 3;
@@ -121,7 +126,7 @@ function judgeGrowth(): void {
     const own = samplesOf(role);
     for (const measure of measures) {
       const { perHour, grown, samples: count, most: highest } = slope(own, measure, warmUp(measure));
-      const most = mayGrow[measure];
+      const most = mayGrow(role, measure);
       const columns = [
         highest.toFixed(0).padStart(9),
         number(perHour).padStart(9),
@@ -159,7 +164,7 @@ function rows(usable: readonly FaultKind[]): Row[] {
       measures.map((measure) => {
         const unit = measure.endsWith('Mb') ? 'MB' : 'number';
         const { grown } = slope(samplesOf(role), measure, warmUp(measure));
-        return row(`${role}, ${measure}: grown over the run`, unit, grown, mayGrow[measure]);
+        return row(`${role}, ${measure}: grown over the run`, unit, grown, mayGrow(role, measure));
       }),
     );
   const recovered = usable
