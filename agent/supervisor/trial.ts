@@ -187,7 +187,11 @@ export class Trial {
     this.#state = before;
     const back = this.#apply(this.layering.resolve(before.kept));
     this.#helm?.log.warn('change_undone', `[change_undone] ${reason.what} ${reason.mend}`, { code: 'change_undone' });
-    await back;
+    await back.catch((error: unknown) => {
+      // They are what is wanted from here on all the same.
+      const { code, message } = Fault.from(error);
+      this.#helm?.log.error(code, `[${code}] ${message}`, { code });
+    });
     this.events.tell([]);
   }
 

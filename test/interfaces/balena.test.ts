@@ -379,6 +379,18 @@ test('an update by command waits; by force it comes at once', async (t) => {
   assert.equal(b.balena.tells(idle).actual, 'updating');
 });
 
+test('a forced update off the air interrupts nothing, and comes in spite of a lock that is always held', async (t) => {
+  const b = await bench(t);
+  b.env = { UPDATE_LOCK: 'always' };
+  b.server.updateStatus = 'downloaded';
+  await b.after(0);
+  assert.equal(b.says().lock, 'held');
+  await b.balena.update(true);
+  await b.server.applied.waitFor(({ force }) => force, 5000);
+  assert.deepEqual([b.asked, b.says().lock], [[], 'free']);
+  assert.equal(b.balena.tells({ ...idle, actual: 'stopping' }).actual, 'updating');
+});
+
 test('a forced update that does not come interrupts nothing, or not for long', async (t) => {
   const b = await bench(t);
   b.status = live;

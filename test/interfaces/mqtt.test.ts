@@ -478,6 +478,38 @@ test('a last word that comes late does not stand: who is there says so again', a
   }
 });
 
+test('a broker that was cut off and has forgotten what was said last makes no clone of us', async (t) => {
+  const { folder, remove } = await temporaryFolder();
+  t.after(remove);
+  const broker = await startMosquitto([
+    ...['allow_anonymous true', 'persistence true', `persistence_location ${folder}/`, 'autosave_interval 3600'],
+  ]);
+  t.after(() => broker[Symbol.asyncDispose]());
+  const env = { MQTT_URL: broker.url, MQTT_ID: 'kitchen' };
+  await using operator = await broker.operator('kitchen');
+  {
+    await using before = new Device(folder, { env });
+    await before.start();
+    await operator.on('state');
+    // It keeps what it knows when it ends in order, and loses what comes after that.
+    await broker.kill('SIGTERM');
+    await broker.start();
+    const from = operator.heard.items.length;
+    await operator.on('info', () => true, from);
+  }
+  await using device = new Device(folder, { env });
+  let from = operator.heard.items.length;
+  await device.start();
+  const { boot } = await operator.on('state', ({ state }) => state === 'live', from);
+  await broker.kill('SIGKILL');
+  from = operator.heard.items.length;
+  await broker.start();
+  await operator.on('state', (value) => value['boot'] !== boot, from);
+  await operator.on('state', (value) => value['boot'] === boot && value['state'] === 'live', from);
+  await operator.on('telemetry', (value) => value['boot'] === boot, from);
+  assert.ok(device.lines.items.every(({ event }) => event !== 'duplicate_id'));
+});
+
 test('two devices of one id push each other out, and notice', async (t) => {
   const { broker, device } = await place(t);
   const { folder, remove } = await temporaryFolder();

@@ -314,6 +314,22 @@ test('a change that the broadcast fails at is undone at once, with the reason', 
   assert.deepEqual([decided(device).status, refusedAs(device)], ['applied', undefined]);
 });
 
+test('a roll-back that the broadcast fails at ends nothing: it is said, and the next change is taken', async (t) => {
+  const device = await begun(t, { react: ({ audio }) => (audio.mute ? 'degraded' : 'live') });
+  await device.steering.propose('device', { version: 1, config: muted });
+  const { stand } = device;
+  const apply = stand.apply.bind(stand);
+  stand.apply = async (settings) => {
+    stand.apply = apply;
+    await apply(settings);
+    throw new Error('no more descriptors');
+  };
+  await device.lines.waitFor(({ event, message }) => event === 'internal' && /descriptors/.test(message), 5000);
+  await until(() => decided(device).status === 'rolled_back', 5000, 'roll-back');
+  await device.steering.propose('device', { version: 2, config: { audio: { gainDb: 3 } } });
+  assert.deepEqual([decided(device).status, device.steering.resolved.settings.audio.gainDb], ['applied', 3]);
+});
+
 test('a change that cannot be kept is not applied', async (t) => {
   const folder = await folderFor(t);
   await writeFile(path.join(folder, 'file'), '');
