@@ -1,6 +1,6 @@
 /** Outputs that come back: servers that hang, die, refuse or fall silent, and networks that swallow, break or change. */
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
+import { describe, test, type TestContext } from 'node:test';
 import { startAbroad } from '../helpers/abroad.js';
 import { startAgent, type Agent, type Environment, type StatusDocument } from '../helpers/agent.js';
 import { until } from '../helpers/feed.js';
@@ -38,265 +38,271 @@ const noticedMs = 9500;
 const noChildSuffered = (agent: Agent): void =>
   assert.ok(!agent.log.items.some(({ event }) => event === 'child_hung' || event === 'child_died'), agent.output);
 
-describe('a real nginx-rtmp', () => {
-  test('killed and started again', async () => {
-    await using nginx = await startNginx();
-    await using agent = await startAgent({ ...small, STREAM_URL: nginx.url(), STREAM_KEY: 'k' });
-    await live(agent);
-    await nginx.kill();
-    await agent.status(({ outputs }) => outputs['main']?.state === 'waiting');
-    const calls = nginx.calls.items.length;
-    await nginx.restart();
-    await nginx.waitForCall('publish', { name: 'k', from: calls, deadlineMs: 30_000 });
-    await using viewer = await subscribe(`${nginx.url()}/k`);
-    await viewer.keyframe();
-    noChildSuffered(agent);
-    await agent.stop();
-  });
-
-  test('whose application is taken away, and given back: said to be looked at there, and back by itself', async () => {
-    await using nginx = await startNginx();
-    await using agent = await startAgent({ ...small, STREAM_URL: nginx.url(), STREAM_KEY: 'k' });
-    await live(agent);
-    await nginx.restart(['another']);
-    // It closes the connection without a word.
-    const isSaid = ({ outputs }: StatusDocument): boolean => {
-      const fault = outputs['main']?.['fault'] as { code: string } | undefined;
-      return outputs['main']?.state === 'waiting' && fault?.code === 'output_closed_connecting';
-    };
-    const status = await agent.status(isSaid, 30_000);
-    assert.equal(status.actual, 'degraded');
-    assert.match(JSON.stringify(status.outputs['main']!['fault']), /check application and key/);
-    const calls = nginx.calls.items.length;
-    await nginx.restart(['live']);
-    await nginx.waitForCall('publish', { name: 'k', from: calls, deadlineMs: 30_000 });
-    await live(agent);
-    await using viewer = await subscribe(`${nginx.url()}/k`);
-    await viewer.keyframe();
-    noChildSuffered(agent);
-    await agent.stop();
-  });
-
-  test('stopped (SIGSTOP) and continued: found by what nobody reads any more, and nothing waits for it', async (t) => {
-    await using nginx = await startNginx();
-    await using agent = await startAgent({ ...small, STREAM_URL: nginx.url(), STREAM_KEY: 'k' });
-    // Its kernel would take 5 s of this stream, and acknowledge all of it.
-    await agent.status(({ actual, uptimeSeconds }) => actual === 'live' && Number(uptimeSeconds) > 8, 30_000);
-    const [from, stopped] = [agent.log.items.length, performance.now()];
-    await nginx.kill('SIGSTOP');
-    const failed = await agent.waitFor(({ event }) => event === 'output_failed', noticedMs);
-    assert.equal(failed['code'], 'output_stalled');
-    t.diagnostic(`noticed ${Math.round(performance.now() - stopped)} ms after the stop`);
-    assert.ok(statesOf(agent, 'main', from).includes('stalled'));
-    const calls = nginx.calls.items.length;
-    await nginx.kill('SIGCONT');
-    await nginx.waitForCall('publish', { name: 'k', from: calls, deadlineMs: 60_000 });
-    await live(agent);
-    await using viewer = await subscribe(`${nginx.url()}/k`);
-    await viewer.keyframe();
-    noChildSuffered(agent);
-    await agent.stop();
-  });
-
-  test('stopped for good: the program still ends in time', async () => {
-    await using nginx = await startNginx();
-    await using agent = await startAgent({ ...small, STREAM_URL: nginx.url(), STREAM_KEY: 'k' });
-    await live(agent);
-    await nginx.kill('SIGSTOP');
-    await agent.status(({ outputs }) => outputs['main']?.state === 'stalled', 60_000);
-    assert.equal((await agent.stop()).code, 0);
-    await agent.gone();
-    noChildSuffered(agent);
-  });
-});
-
-describe('a scripted server', () => {
-  test('that stops reading: a new connection; another output to the same port is not disturbed', async () => {
-    await using server = await startRtmpServer((nth) => (nth === 1 ? { stopReadingAfterMs: 1500 } : {}));
-    await using both = await startAgent({
-      ...small,
-      OUTPUT_ONE_URL: server.url(),
-      OUTPUT_ONE_KEY: 'key-1',
-      OUTPUT_TWO_URL: server.url(),
-      OUTPUT_TWO_KEY: 'key-2',
-    });
-    const stuck = await server.connection(1);
-    const name = await until(() => stuck.name, 15_000, 'the name of the stream');
-    const [which, other] = name === 'key-1' ? ['one', 'two'] : ['two', 'one'];
-    const failed = await both.waitFor(({ event }) => event === 'output_failed', 60_000);
-    assert.equal(failed['output'], which);
-    assert.equal(failed['code'], 'output_stalled');
-    const again = await server.published(name, { from: 2, deadlineMs: 30_000 });
-    await again.tags.waitFor(isVideoKey, 30_000);
-    const status = await both.status(({ outputs }) => outputs[which]?.state === 'live');
-    assert.equal(status.outputs[other]!['connects'], 1);
-    assert.ok(!statesOf(both, other).includes('stalled'));
-    await both.stop();
-  });
-
-  test('that accepts and then says nothing, whatever it is asked: given up in time, and tried until it speaks', async () => {
-    const scripts: Script[] = [{ handshake: 'mute' }, { connect: 'mute' }, { publish: 'mute' }];
-    const servers = await Promise.all(scripts.map((script) => startRtmpServer(script)));
-    try {
-      const env = servers.flatMap((server, i): [string, string][] => [
-        [`OUTPUT_O${i}_URL`, server.url()],
-        [`OUTPUT_O${i}_KEY`, `k${i}`],
-      ]);
-      await using agent = await startAgent({ ...small, ...Object.fromEntries(env) });
-      await Promise.all(servers.map((server) => server.connection()));
-      await Promise.all(
-        servers.map((_, i) =>
-          agent.waitFor(({ output, code }) => output === `o${i}` && code === 'output_timeout', noticedMs),
-        ),
-      );
-      for (const server of servers) server.script = {};
-      await agent.status(({ outputs }) => Object.values(outputs).every(({ state }) => state === 'live'), 30_000);
-      noChildSuffered(agent);
-      await agent.stop();
-    } finally {
-      await Promise.all(servers.map((server) => server.stop()));
-    }
-  });
-
-  test('that never acknowledges by RTMP is left in peace: TCP says enough', async () => {
-    await using server = await startRtmpServer({ acknowledge: false });
-    await using tls = await startTlsProxy(server.port);
-    await using agent = await startAgent({
-      ...small,
-      STREAM_URL: server.url(),
-      STREAM_KEY: 'k',
-      OUTPUT_TLS_URL: `rtmps://127.0.0.1:${tls.port}/live`,
-      OUTPUT_TLS_KEY: 'k-tls',
-      OUTPUT_TLS_TLS_VERIFY: 'no',
-    });
-    const connection = await server.published('k-tls');
-    // 20 s of media are twice the time in which a silent one is given up.
-    await connection.tags.waitFor(({ timestamp }) => timestamp > 20_000, 60_000);
-    assert.equal(server.publishes.items.length, 2);
-    for (const name of ['main', 'tls']) {
-      assert.ok(
-        statesOf(agent, name).every((state) => state !== 'stalled' && state !== 'waiting'),
-        name,
-      );
-    }
-    await agent.stop();
-  });
-
-  test('that drops each connection, or answers with garbage in mid-stream: tried until it behaves', async () => {
-    await using server = await startRtmpServer((nth) =>
-      nth === 0 ? { garbageAfterMs: 300, dropAfterMs: 1500 } : nth < 4 ? { dropAfterMs: 300 } : {},
-    );
-    await using agent = await startAgent({ ...small, STREAM_URL: server.url(), STREAM_KEY: 'k' });
-    const connection = await server.publishes.waitFor(() => server.publishes.items.length === 5, 60_000);
-    await connection.tags.waitFor(({ timestamp }) => timestamp > 3000, 30_000);
-    assert.equal(server.publishes.items.length, 5);
-    noChildSuffered(agent);
-    await agent.stop();
-  });
-
-  test('that says "already publishing" right after it dropped us: tried again fast', async () => {
-    const ghost = { publish: { status: 'NetStream.Publish.BadName', description: 'Already publishing' } };
-    await using server = await startRtmpServer((nth) => (nth === 0 ? { dropAfterMs: 1500 } : nth < 3 ? ghost : {}));
-    await using agent = await startAgent({ ...small, STREAM_URL: server.url(), STREAM_KEY: 'k' });
-    await publishedAgain(server, 1, 20_000);
-    assert.ok(!statesOf(agent).includes('refused'));
-    await agent.stop();
-  });
-
-  test('that refuses the key: said to be the operator’s, and tried slowly', async () => {
-    await using server = await startRtmpServer({ publish: { status: 'NetStream.Publish.Denied' } });
-    await using agent = await startAgent({ ...small, STREAM_URL: server.url(), STREAM_KEY: 'k' });
-    const status = await agent.status(({ outputs }) => outputs['main']?.state === 'refused');
-    assert.equal((status.outputs['main']!['fault'] as { code: string }).code, 'output_denied');
-    assert.equal(status.actual, 'degraded');
-    await agent.stop();
-  });
-});
-
 /** The goal is 5 s; the rest is for a busy machine. */
 const backMs = 10_000;
-/** 120 s of it are for who asks: LINK_DOWN_SECONDS=120. */
-const downSeconds = [5, 30, ...(process.env['LINK_DOWN_SECONDS'] ?? '').split(' ').filter(Boolean).map(Number)];
 
-// Each in a network of its own: most of their time is waiting.
-describe('a network', { skip, concurrency: true }, () => {
-  test('that swallows everything, then not any more', async () => {
-    await using abroad = await startAbroad(small);
-    const { namespace, server, agent } = abroad;
-    await live(agent);
-    await namespace.blackHole();
-    const failed = await agent.waitFor(({ event }) => event === 'output_failed', noticedMs);
-    assert.equal(failed['code'], 'output_stalled');
-    await namespace.heal();
-    await publishedAgain(server, 1);
-    noChildSuffered(agent);
-    await agent.stop();
+/** Media within {@link backMs} after a link was down for so long. */
+async function cutFor(seconds: number, t: TestContext): Promise<void> {
+  await using abroad = await startAbroad(small);
+  const { namespace, server, agent } = abroad;
+  await live(agent);
+  const before = server.publishes.items[0]!;
+  await namespace.cut();
+  await agent.elapse(seconds * 1000);
+  const [sent, from] = [before.tags.items.length, performance.now()];
+  await namespace.mend();
+  // After a short one TCP may go on where it was; after a long one the connection is another.
+  await Promise.race([publishedAgain(server, 1, backMs), before.tags.waitFor(isVideoKey, backMs, sent)]);
+  t.diagnostic(`media ${Math.round(performance.now() - from)} ms after the link`);
+  await live(agent);
+  noChildSuffered(agent);
+  await agent.stop();
+}
+
+// Of two minutes without a link nearly all is waiting: the rest runs meanwhile, one suite after the other.
+describe('outputs come back', { concurrency: 2 }, () => {
+  test('a network that is cut for 120 s: media soon after it is back', { skip }, (t) => cutFor(120, t));
+
+  describe('a real nginx-rtmp', () => {
+    test('killed and started again', async () => {
+      await using nginx = await startNginx();
+      await using agent = await startAgent({ ...small, STREAM_URL: nginx.url(), STREAM_KEY: 'k' });
+      await live(agent);
+      await nginx.kill();
+      await agent.status(({ outputs }) => outputs['main']?.state === 'waiting');
+      const calls = nginx.calls.items.length;
+      await nginx.restart();
+      await nginx.waitForCall('publish', { name: 'k', from: calls, deadlineMs: 30_000 });
+      await using viewer = await subscribe(`${nginx.url()}/k`);
+      await viewer.keyframe();
+      noChildSuffered(agent);
+      await agent.stop();
+    });
+
+    test('whose application is taken away, and given back: said to be looked at there, and back by itself', async () => {
+      await using nginx = await startNginx();
+      await using agent = await startAgent({ ...small, STREAM_URL: nginx.url(), STREAM_KEY: 'k' });
+      await live(agent);
+      await nginx.restart(['another']);
+      // It closes the connection without a word.
+      const isSaid = ({ outputs }: StatusDocument): boolean => {
+        const fault = outputs['main']?.['fault'] as { code: string } | undefined;
+        return outputs['main']?.state === 'waiting' && fault?.code === 'output_closed_connecting';
+      };
+      const status = await agent.status(isSaid, 30_000);
+      assert.equal(status.actual, 'degraded');
+      assert.match(JSON.stringify(status.outputs['main']!['fault']), /check application and key/);
+      const calls = nginx.calls.items.length;
+      await nginx.restart(['live']);
+      await nginx.waitForCall('publish', { name: 'k', from: calls, deadlineMs: 30_000 });
+      await live(agent);
+      await using viewer = await subscribe(`${nginx.url()}/k`);
+      await viewer.keyframe();
+      noChildSuffered(agent);
+      await agent.stop();
+    });
+
+    test('stopped (SIGSTOP) and continued: found by what nobody reads any more, and nothing waits for it', async (t) => {
+      await using nginx = await startNginx();
+      await using agent = await startAgent({ ...small, STREAM_URL: nginx.url(), STREAM_KEY: 'k' });
+      // Its kernel would take 5 s of this stream, and acknowledge all of it.
+      await agent.status(({ actual, uptimeSeconds }) => actual === 'live' && Number(uptimeSeconds) > 8, 30_000);
+      const [from, stopped] = [agent.log.items.length, performance.now()];
+      await nginx.kill('SIGSTOP');
+      const failed = await agent.waitFor(({ event }) => event === 'output_failed', noticedMs);
+      assert.equal(failed['code'], 'output_stalled');
+      t.diagnostic(`noticed ${Math.round(performance.now() - stopped)} ms after the stop`);
+      assert.ok(statesOf(agent, 'main', from).includes('stalled'));
+      const calls = nginx.calls.items.length;
+      await nginx.kill('SIGCONT');
+      await nginx.waitForCall('publish', { name: 'k', from: calls, deadlineMs: 60_000 });
+      await live(agent);
+      await using viewer = await subscribe(`${nginx.url()}/k`);
+      await viewer.keyframe();
+      noChildSuffered(agent);
+      await agent.stop();
+    });
+
+    test('stopped for good: the program still ends in time', async () => {
+      await using nginx = await startNginx();
+      await using agent = await startAgent({ ...small, STREAM_URL: nginx.url(), STREAM_KEY: 'k' });
+      await live(agent);
+      await nginx.kill('SIGSTOP');
+      await agent.status(({ outputs }) => outputs['main']?.state === 'stalled', 60_000);
+      assert.equal((await agent.stop()).code, 0);
+      await agent.gone();
+      noChildSuffered(agent);
+    });
   });
 
-  test('that rejects everything, then not any more: it says so, and so does the status', async () => {
-    await using abroad = await startAbroad(small);
-    const { namespace, server, agent } = abroad;
-    await live(agent);
-    await namespace.reject();
-    const isSaid = ({ outputs }: StatusDocument): boolean => {
-      const fault = outputs['main']?.['fault'] as { code: string } | undefined;
-      return outputs['main']?.state === 'waiting' && fault?.code === 'output_unreachable';
-    };
-    await agent.status(isSaid, 60_000);
-    await namespace.permit();
-    await publishedAgain(server, 1);
-    noChildSuffered(agent);
-    await agent.stop();
+  describe('a scripted server', () => {
+    test('that stops reading: a new connection; another output to the same port is not disturbed', async () => {
+      await using server = await startRtmpServer((nth) => (nth === 1 ? { stopReadingAfterMs: 1500 } : {}));
+      await using both = await startAgent({
+        ...small,
+        OUTPUT_ONE_URL: server.url(),
+        OUTPUT_ONE_KEY: 'key-1',
+        OUTPUT_TWO_URL: server.url(),
+        OUTPUT_TWO_KEY: 'key-2',
+      });
+      const stuck = await server.connection(1);
+      const name = await until(() => stuck.name, 15_000, 'the name of the stream');
+      const [which, other] = name === 'key-1' ? ['one', 'two'] : ['two', 'one'];
+      const failed = await both.waitFor(({ event }) => event === 'output_failed', 60_000);
+      assert.equal(failed['output'], which);
+      assert.equal(failed['code'], 'output_stalled');
+      const again = await server.published(name, { from: 2, deadlineMs: 30_000 });
+      await again.tags.waitFor(isVideoKey, 30_000);
+      const status = await both.status(({ outputs }) => outputs[which]?.state === 'live');
+      assert.equal(status.outputs[other]!['connects'], 1);
+      assert.ok(!statesOf(both, other).includes('stalled'));
+      await both.stop();
+    });
+
+    test('that accepts and then says nothing, whatever it is asked: given up in time, and tried until it speaks', async () => {
+      const scripts: Script[] = [{ handshake: 'mute' }, { connect: 'mute' }, { publish: 'mute' }];
+      const servers = await Promise.all(scripts.map((script) => startRtmpServer(script)));
+      try {
+        const env = servers.flatMap((server, i): [string, string][] => [
+          [`OUTPUT_O${i}_URL`, server.url()],
+          [`OUTPUT_O${i}_KEY`, `k${i}`],
+        ]);
+        await using agent = await startAgent({ ...small, ...Object.fromEntries(env) });
+        await Promise.all(servers.map((server) => server.connection()));
+        await Promise.all(
+          servers.map((_, i) =>
+            agent.waitFor(({ output, code }) => output === `o${i}` && code === 'output_timeout', noticedMs),
+          ),
+        );
+        for (const server of servers) server.script = {};
+        await agent.status(({ outputs }) => Object.values(outputs).every(({ state }) => state === 'live'), 30_000);
+        noChildSuffered(agent);
+        await agent.stop();
+      } finally {
+        await Promise.all(servers.map((server) => server.stop()));
+      }
+    });
+
+    test('that never acknowledges by RTMP is left in peace: TCP says enough', async () => {
+      await using server = await startRtmpServer({ acknowledge: false });
+      await using tls = await startTlsProxy(server.port);
+      await using agent = await startAgent({
+        ...small,
+        STREAM_URL: server.url(),
+        STREAM_KEY: 'k',
+        OUTPUT_TLS_URL: `rtmps://127.0.0.1:${tls.port}/live`,
+        OUTPUT_TLS_KEY: 'k-tls',
+        OUTPUT_TLS_TLS_VERIFY: 'no',
+      });
+      const connection = await server.published('k-tls');
+      // 20 s of media are twice the time in which a silent one is given up.
+      await connection.tags.waitFor(({ timestamp }) => timestamp > 20_000, 60_000);
+      assert.equal(server.publishes.items.length, 2);
+      for (const name of ['main', 'tls']) {
+        assert.ok(
+          statesOf(agent, name).every((state) => state !== 'stalled' && state !== 'waiting'),
+          name,
+        );
+      }
+      await agent.stop();
+    });
+
+    test('that drops each connection, or answers with garbage in mid-stream: tried until it behaves', async () => {
+      await using server = await startRtmpServer((nth) =>
+        nth === 0 ? { garbageAfterMs: 300, dropAfterMs: 1500 } : nth < 4 ? { dropAfterMs: 300 } : {},
+      );
+      await using agent = await startAgent({ ...small, STREAM_URL: server.url(), STREAM_KEY: 'k' });
+      const connection = await server.publishes.waitFor(() => server.publishes.items.length === 5, 60_000);
+      await connection.tags.waitFor(({ timestamp }) => timestamp > 3000, 30_000);
+      assert.equal(server.publishes.items.length, 5);
+      noChildSuffered(agent);
+      await agent.stop();
+    });
+
+    test('that says "already publishing" right after it dropped us: tried again fast', async () => {
+      const ghost = { publish: { status: 'NetStream.Publish.BadName', description: 'Already publishing' } };
+      await using server = await startRtmpServer((nth) => (nth === 0 ? { dropAfterMs: 1500 } : nth < 3 ? ghost : {}));
+      await using agent = await startAgent({ ...small, STREAM_URL: server.url(), STREAM_KEY: 'k' });
+      await publishedAgain(server, 1, 20_000);
+      assert.ok(!statesOf(agent).includes('refused'));
+      await agent.stop();
+    });
+
+    test('that refuses the key: said to be the operator’s, and tried slowly', async () => {
+      await using server = await startRtmpServer({ publish: { status: 'NetStream.Publish.Denied' } });
+      await using agent = await startAgent({ ...small, STREAM_URL: server.url(), STREAM_KEY: 'k' });
+      const status = await agent.status(({ outputs }) => outputs['main']?.state === 'refused');
+      assert.equal((status.outputs['main']!['fault'] as { code: string }).code, 'output_denied');
+      assert.equal(status.actual, 'degraded');
+      await agent.stop();
+    });
   });
 
-  test('that is cut while it stays live: the link is back before it is given up, or a new connection is made', async () => {
-    await using abroad = await startAbroad(small);
-    const { namespace, server, agent } = abroad;
-    await live(agent);
-    await namespace.cut();
-    await agent.status(({ outputs }) => outputs['main']?.state === 'stalled', 30_000);
-    const before = server.publishes.items.at(-1)!;
-    const sent = before.tags.items.length;
-    await namespace.mend();
-    // By the change of address it is known at once that a new connection is worth a try.
-    const first = await Promise.race([
-      publishedAgain(server, 1).then(() => 'again'),
-      before.tags.waitFor((tag) => before.tags.items.indexOf(tag) > sent + 20, 60_000).then(() => 'on'),
-    ]);
-    assert.ok(['again', 'on'].includes(first));
-    await live(agent);
-    await agent.stop();
-  });
-
-  test('that is away for long: tried at once when it is back, however seldom it was tried before', async () => {
-    await using abroad = await startAbroad(small);
-    const { namespace, server, agent } = abroad;
-    await live(agent);
-    await namespace.cut();
-    const cut = agent.log.items.length;
-    await agent.waitFor(({ event }) => event === 'output_failed', 60_000);
-    await agent.status(({ outputs }) => outputs['main']?.state === 'waiting', 30_000, cut);
-    await namespace.mend();
-    await publishedAgain(server, 1);
-    await agent.stop();
-  });
-
-  for (const seconds of downSeconds) {
-    test(`that is cut for ${seconds} s: media soon after it is back`, async (t) => {
+  // Each in a network of its own: most of their time is waiting.
+  describe('a network', { skip, concurrency: true }, () => {
+    test('that swallows everything, then not any more', async () => {
       await using abroad = await startAbroad(small);
       const { namespace, server, agent } = abroad;
       await live(agent);
-      const before = server.publishes.items[0]!;
-      await namespace.cut();
-      await agent.elapse(seconds * 1000);
-      const [sent, from] = [before.tags.items.length, performance.now()];
-      await namespace.mend();
-      // After a short one TCP may go on where it was; after a long one the connection is another.
-      await Promise.race([publishedAgain(server, 1, backMs), before.tags.waitFor(isVideoKey, backMs, sent)]);
-      t.diagnostic(`media ${Math.round(performance.now() - from)} ms after the link`);
-      await live(agent);
+      await namespace.blackHole();
+      const failed = await agent.waitFor(({ event }) => event === 'output_failed', noticedMs);
+      assert.equal(failed['code'], 'output_stalled');
+      await namespace.heal();
+      await publishedAgain(server, 1);
       noChildSuffered(agent);
       await agent.stop();
     });
-  }
+
+    test('that rejects everything, then not any more: it says so, and so does the status', async () => {
+      await using abroad = await startAbroad(small);
+      const { namespace, server, agent } = abroad;
+      await live(agent);
+      await namespace.reject();
+      const isSaid = ({ outputs }: StatusDocument): boolean => {
+        const fault = outputs['main']?.['fault'] as { code: string } | undefined;
+        return outputs['main']?.state === 'waiting' && fault?.code === 'output_unreachable';
+      };
+      await agent.status(isSaid, 60_000);
+      await namespace.permit();
+      await publishedAgain(server, 1);
+      noChildSuffered(agent);
+      await agent.stop();
+    });
+
+    test('that is cut while it stays live: the link is back before it is given up, or a new connection is made', async () => {
+      await using abroad = await startAbroad(small);
+      const { namespace, server, agent } = abroad;
+      await live(agent);
+      await namespace.cut();
+      await agent.status(({ outputs }) => outputs['main']?.state === 'stalled', 30_000);
+      const before = server.publishes.items.at(-1)!;
+      const sent = before.tags.items.length;
+      await namespace.mend();
+      // By the change of address it is known at once that a new connection is worth a try.
+      const first = await Promise.race([
+        publishedAgain(server, 1).then(() => 'again'),
+        before.tags.waitFor((tag) => before.tags.items.indexOf(tag) > sent + 20, 60_000).then(() => 'on'),
+      ]);
+      assert.ok(['again', 'on'].includes(first));
+      await live(agent);
+      await agent.stop();
+    });
+
+    test('that is away for long: tried at once when it is back, however seldom it was tried before', async () => {
+      await using abroad = await startAbroad(small);
+      const { namespace, server, agent } = abroad;
+      await live(agent);
+      await namespace.cut();
+      const cut = agent.log.items.length;
+      await agent.waitFor(({ event }) => event === 'output_failed', 60_000);
+      await agent.status(({ outputs }) => outputs['main']?.state === 'waiting', 30_000, cut);
+      await namespace.mend();
+      await publishedAgain(server, 1);
+      await agent.stop();
+    });
+
+    for (const seconds of [5, 30]) {
+      test(`that is cut for ${seconds} s: media soon after it is back`, (t) => cutFor(seconds, t));
+    }
+  });
 });

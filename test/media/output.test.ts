@@ -165,9 +165,11 @@ describe('the queue', () => {
     // Two pictures and what belongs to them are in the source, some 10 kB in the socket: ten pictures and their sound.
     queue.settle(4, 10_000);
     assert.ok(queue.aheadMs >= 360 && queue.aheadMs <= 480, String(queue.aheadMs));
+    assert.ok(queue.aheadBytes >= 10_000 && queue.aheadBytes <= 13_000, String(queue.aheadBytes));
     assert.equal(queue.behindMs(11_700), 700);
     queue.settle(0, 0);
     assert.ok(queue.isEmpty);
+    assert.equal(queue.aheadBytes, 0);
     assert.equal(queue.behindMs(99_999), 0);
   });
 

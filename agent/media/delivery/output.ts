@@ -18,6 +18,8 @@ import type { Placed } from './timeline.js';
 
 /** What was given to the connection cannot be dropped any more. Enough for a round trip of 0.3 s more than twice over. */
 const maxAheadMs = 800;
+/** Where the server takes less than that in that time, it is given what it takes in it, but always so many bytes: a rate that is low because little was sent must not stay low. */
+const leastAheadBytes = 64 * 1024;
 /** A server that lags is given nothing until it lags no more than this. */
 const resumeAheadMs = 300;
 /** It then goes on from a keyframe that is not older, if the encoder gives one within the second time. */
@@ -252,14 +254,21 @@ export class Output implements Subscriber {
     }
     if (this.#withholding && !this.#mayResume()) return;
     for (;;) {
-      if (this.#queue.aheadMs >= maxAheadMs) this.#settle();
-      if (this.#queue.aheadMs >= maxAheadMs) return;
+      if (this.#isAhead) this.#settle();
+      if (this.#isAhead) return;
       const next = this.#queue.take();
       if (!next) return;
       stamp(next.tag, next.atMs - this.#baseMs);
       this.#pipeline.push('tags', next.tag);
       if (isPicture(next.tag)) this.#frames += 1;
     }
+  }
+
+  /** Whether the connection was given as much as it may be. */
+  get #isAhead(): boolean {
+    // Nothing is known of its rate at first.
+    const carries = this.#deliveredKbps === 0 ? Infinity : (this.#deliveredKbps / 8) * maxAheadMs;
+    return this.#queue.aheadMs >= maxAheadMs || this.#queue.aheadBytes >= Math.max(leastAheadBytes, carries);
   }
 
   /** Gives up whole groups of pictures for as long as the server lags; true once it does no more, and there is a keyframe to go on with. */

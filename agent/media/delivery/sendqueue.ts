@@ -20,6 +20,7 @@ export class SendQueue {
   #waiting: Waiting[] = [];
   /** Oldest first. */
   #given: Given[] = [];
+  #givenBytes = 0;
 
   /** `tags` came at `now`, in ms of any steady clock. */
   add(tags: readonly Placed[], now: number): void {
@@ -29,12 +30,15 @@ export class SendQueue {
   clear(): void {
     this.#waiting = [];
     this.#given = [];
+    this.#givenBytes = 0;
   }
 
   /** The next tag for the connection. */
   take(): Placed | undefined {
     const next = this.#waiting.shift();
-    if (next) this.#given.push({ atMs: next.atMs, bytes: next.tag.length, since: next.since });
+    if (!next) return undefined;
+    this.#given.push({ atMs: next.atMs, bytes: next.tag.length, since: next.since });
+    this.#givenBytes += next.tag.length;
     return next;
   }
 
@@ -42,7 +46,7 @@ export class SendQueue {
   settle(tags: number, bytes: number): void {
     let first = Math.max(0, this.#given.length - tags);
     for (let rest = bytes; rest > 0 && first > 0; first -= 1) rest -= this.#given[first - 1]!.bytes;
-    if (first > 0) this.#given.splice(0, first);
+    for (const { bytes: gone } of this.#given.splice(0, first)) this.#givenBytes -= gone;
   }
 
   /** Gives up all that waits before the newest keyframe, and puts `headers` before that; how many pictures that were. */
@@ -68,6 +72,11 @@ export class SendQueue {
   /** Milliseconds of media that were given and are not acknowledged. */
   get aheadMs(): number {
     return span(this.#given);
+  }
+
+  /** Bytes of it. */
+  get aheadBytes(): number {
+    return this.#givenBytes;
   }
 
   /** Milliseconds of media that were not given. */
