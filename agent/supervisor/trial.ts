@@ -154,7 +154,10 @@ export class Trial {
     clearInterval(this.#looking);
     const { pending, ...rest } = this.#state;
     if (!pending || !this.#helm) return;
-    const reason = this.#harm(this.#helm.broadcast.status());
+    const status = this.#helm.broadcast.status();
+    // Too late to be judged by what is on the air.
+    if (status.actual === 'stopping') return;
+    const reason = this.#harm(status);
     this.probation.settle();
     await this.remember(reason ? undone(this.#state, reason) : settledBy(rest, false));
   }

@@ -1,5 +1,7 @@
 /** What is asked for while the machine is being looked at, which takes a small board seconds: nothing of it is lost or mixed up. */
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { Facts } from '../../pipelines/facts.js';
 import type { Wish } from '../../pipelines/wanted.js';
@@ -8,7 +10,7 @@ import type { Settings } from '../../agent/config/settings.js';
 import { factsFor } from '../../agent/machine/facts.js';
 import { Storage } from '../../agent/machine/storage.js';
 import { decodeAmf } from '../helpers/amf.js';
-import { small } from '../helpers/agent.js';
+import { small, startAgent } from '../helpers/agent.js';
 import { broadcastIn, live } from '../helpers/broadcast.js';
 import { folderFor } from '../helpers/command.js';
 import { Feed, until } from '../helpers/feed.js';
@@ -149,4 +151,23 @@ test('what another broadcast was looked at for is not played in the next one', a
   await live(broadcast);
   await hdArrives(server);
   assert.deepEqual(widths(server), [[320], [1280]]);
+});
+
+test('told to end in the middle of a look that a changed setting has asked for, it closes its outputs in order', async (t) => {
+  const folder = await folderFor(t);
+  const slow = path.join(folder, 'slow');
+  const look = `#!/bin/sh\nif [ -e '${slow}' ]; then sleep 61; fi\nPATH=$(echo "$PATH" | cut -d: -f2-) exec gst-inspect-1.0 "$@"\n`;
+  await writeFile(path.join(folder, 'gst-inspect-1.0'), look, { mode: 0o755 });
+  const show = (testPattern: string): Promise<void> =>
+    writeFile(path.join(folder, 'makercast.yml'), JSON.stringify({ video: { testPattern } }));
+  await show('bars');
+  await using server = await startRtmpServer();
+  const env = { ...small, STREAM_URL: server.url(), STREAM_KEY: 'k', PATH: `${folder}:${process.env['PATH']}` };
+  await using agent = await startAgent(env, { cwd: folder });
+  await agent.status(({ actual }) => actual === 'live');
+  await writeFile(slow, '');
+  await show('ball');
+  await agent.descendant('sleep 61');
+  assert.equal((await agent.stop()).code, 0);
+  assert.ok((await server.published('k')).history.items.includes('deleteStream'), 'the server saw the stream end');
 });
