@@ -166,7 +166,11 @@ const kinds = {
     doc: 'The clock of this machine stands before the day on which the program was built.',
   },
   mqtt_unreachable: { actor: 'network', retryable: true, doc: 'The MQTT broker cannot be reached.' },
-  mqtt_refused: { actor: 'operator', retryable: true, doc: 'The MQTT broker refuses user, password or certificate.' },
+  mqtt_refused: {
+    actor: 'operator',
+    retryable: true,
+    doc: 'The MQTT broker refuses user, password or certificate, or does not let this device read a topic.',
+  },
   mqtt_tls: {
     actor: 'operator',
     retryable: true,
@@ -235,7 +239,6 @@ export interface FaultReport {
 /** The one error class: `what` happened (and where), and what to do (`mend`). Its message is one line. */
 export class Fault extends Error {
   readonly actor: Actor;
-  readonly retryable: boolean;
 
   constructor(
     readonly code: FaultCode,
@@ -245,7 +248,6 @@ export class Fault extends Error {
     super(mend ? `${what} ${mend}` : what);
     this.name = 'Fault';
     this.actor = kinds[code].actor;
-    this.retryable = kinds[code].retryable;
   }
 
   /** The fault without its stack, for IPC, the log and the status document. */

@@ -121,7 +121,8 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
       this.events.message(message as Out);
     });
     for (const stream of [child.stdout, child.stderr]) {
-      createInterface({ input: stream! }).on('line', (line) => this.events.said(line));
+      // There are none where no more files can be opened; an `error` follows.
+      if (stream) createInterface({ input: stream }).on('line', (line) => this.events.said(line));
     }
     this.#gone = new Promise((resolve) => {
       const end = (how: string): void => {

@@ -19,6 +19,9 @@ import { isWanted } from './wants.js';
 /** A fifth: with sound and what TCP adds, 2500 kbit/s then fit through 800. Three tenths, which users of OBS ask for, do not. */
 const floorShare = 0.2;
 
+/** Settings of what is on the air, and of where it goes to. */
+const ofBroadcast = /^(video|audio|outputs|recording)\./;
+
 /** What a broadcast needs of the machine and of the program around it. */
 export interface Surroundings extends Studio, Outlet {
   readonly version: string;
@@ -45,7 +48,8 @@ export class Broadcast {
   #state: 'idle' | 'on' | 'ended' | 'stopping' = 'idle';
   /** `start` has come: what is asked for before waits for it. */
   #begun = false;
-  #finishing = false;
+  /** What was played to its end is closed. */
+  #finished = false;
   #wanted: Wanted = 'on';
   /** Off the air for a moment though it is wanted: an update is about to end this program. */
   #paused = false;
@@ -142,8 +146,11 @@ export class Broadcast {
   /** The last keyframe as a JPEG. Throws a Fault where there is none, or it cannot be decoded. */
   async snapshot(): Promise<Buffer> {
     const flv = this.#state === 'on' ? await this.#delivery.picture() : undefined;
-    if (flv === undefined)
-      throw new Fault('command_failed', 'There is no picture on the air.', 'Start the broadcast first.');
+    if (flv === undefined) {
+      const mend =
+        this.#state === 'on' ? 'It is on its way there: ask again in a moment.' : 'Start the broadcast first.';
+      throw new Fault('command_failed', 'There is no picture on the air.', mend);
+    }
     return jpegOf(Buffer.from(flv, 'base64'), this.#folder);
   }
 
@@ -165,7 +172,9 @@ export class Broadcast {
     this.settings = settings;
     if (!this.#begun) return changed;
     if (this.#state !== 'on') {
-      if (changed.length > 0) await this.#goOn();
+      // What was played to its end is not played again because of the log's level.
+      const begins = this.#state !== 'ended' || changed.some((change) => ofBroadcast.test(change.path));
+      if (changed.length > 0 && begins) await this.#goOn();
       return changed;
     }
     if (!isWanted(settings) && !this.#demoOutput) {
@@ -252,10 +261,12 @@ export class Broadcast {
       this.#demoOutput ??= await this.#demo.start(this.settings.demo.port, this.#folder);
       if (!this.#demoOutput) return this.#sayIdle();
     }
-    // A stop may have come while the demonstration server started.
+    // At the very end of the files the sessions may still be open, and the children with them.
+    if (this.#state === 'ended' && !this.#finished) await this.#end();
+    // A stop may have come meanwhile.
     if (this.#state === 'stopping') return;
     this.#state = 'on';
-    this.#finishing = false;
+    this.#finished = false;
     const socket = path.join(this.#folder, 'hub.sock');
     this.#delivery.start(this.settings, socket, this.#demoOutput);
     await this.#programme.start(this.settings, socket);
@@ -291,7 +302,7 @@ export class Broadcast {
     this.#programme.recycle(isQuiet);
     if (isQuiet && hasGrown)
       void this.#inTurn(() => (this.#state === 'on' ? this.#delivery.recycle() : Promise.resolve()));
-    if (this.#state === 'ended') void this.#finish();
+    if (this.#state === 'ended') void this.#inTurn(() => this.#finish());
   }
 
   /** The encoder is asked for what the slowest of the connections carries that it follows. */
@@ -315,9 +326,9 @@ export class Broadcast {
   }
 
   async #finish(): Promise<void> {
-    if (this.#finishing) return;
-    this.#finishing = true;
+    if (this.#state !== 'ended' || this.#finished) return;
     await this.#end();
+    this.#finished = true;
     this.around.log.always('info', 'ended', 'The last file was played to its end; the broadcast is over.');
     this.around.ended();
   }

@@ -199,11 +199,13 @@ export class Programme {
   async #replan(onlyIfOther: boolean): Promise<void> {
     const before = this.#plan;
     const { settings } = this;
-    // Another format has been asked for in the meantime: that is planned next, and this is no plan of it.
-    const isLate = (): boolean => this.#formatChanges && settings !== this.settings;
+    /** Settings that take another look have come meanwhile: that is planned next, and this is no plan of it. */
+    const isLate = (): boolean => settings !== this.settings && this.#planAgain;
     try {
-      const { plan, facts } = await this.#planner.make(settings);
+      const made = await this.#planner.make(settings);
       if (!this.#on || isLate()) return;
+      // Those that take none change none of the facts.
+      const { plan, facts } = settings === this.settings ? made : (this.#planner.again(this.settings) ?? made);
       if (before && this.#service.unplugged(before, facts)) return this.#standIn();
       this.#put(plan, facts, onlyIfOther);
     } catch (error) {

@@ -23,7 +23,7 @@ export function broadcastIn(
   t: TestContext,
   folder: string,
   settings: Settings,
-  around: Pick<Surroundings, 'deliveryLimits'> = {},
+  around: Partial<Pick<Surroundings, 'deliveryLimits' | 'gather' | 'ended'>> = {},
 ): { broadcast: Broadcast; faults: Fault[] } {
   const faults: Fault[] = [];
   const storage = new Storage(folder, (fault) => faults.push(fault));
