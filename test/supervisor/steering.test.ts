@@ -258,6 +258,7 @@ test('an end in order keeps a change on probation, unless it has taken the strea
   await bad.stop();
   const badAgain = await begun(t, { env: long }, bad.folder);
   assert.deepEqual([decided(badAgain).status, mute(badAgain)], ['rolled_back', false]);
+  assert.match(decided(badAgain).reason!.what, /was not live again when the program was told to end/);
 });
 
 test('a downgrade sets aside what it does not know and keeps it for the release that does', async (t) => {
