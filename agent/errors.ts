@@ -239,7 +239,6 @@ export interface FaultReport {
 /** The one error class: `what` happened (and where), and what to do (`mend`). Its message is one line. */
 export class Fault extends Error {
   readonly actor: Actor;
-  readonly retryable: boolean;
 
   constructor(
     readonly code: FaultCode,
@@ -249,7 +248,6 @@ export class Fault extends Error {
     super(mend ? `${what} ${mend}` : what);
     this.name = 'Fault';
     this.actor = kinds[code].actor;
-    this.retryable = kinds[code].retryable;
   }
 
   /** The fault without its stack, for IPC, the log and the status document. */

@@ -72,6 +72,9 @@ function giveUp(error: unknown): never {
 
 process.title = 'makercast';
 process.on('uncaughtException', giveUp);
-// `makercast probe | head`: whoever read has read enough.
-process.stdout.on('error', () => process.exit(0));
+process.stdout.on('error', () => {
+  // `makercast probe | head`: whoever read has read enough. A broadcast goes on where nobody reads its log any more.
+  if (process.argv.length > 2) process.exit(0);
+});
+process.stderr.on('error', () => undefined);
 main(process.argv.slice(2), process.env, process.cwd()).then((code) => process.exit(code), giveUp);

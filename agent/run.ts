@@ -42,6 +42,8 @@ const builtAt = statSync(fileURLToPath(import.meta.url)).mtimeMs;
 const echoMs = 300;
 /** From the signal to the end at the most, whatever hangs: balena kills 10 s after SIGTERM, and its lock must be gone by then. */
 const endMs = 7000;
+/** A change that is just being applied may wait for a driver. It is not waited for any longer: the next start undoes it. */
+const settleMs = 1000;
 
 /** Runs until it is told to stop; resolves to the exit code. */
 export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<number> {
@@ -90,6 +92,7 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
     gather,
     holderOf,
     networkFault,
+    data: storage.folder,
     recordings: path.join(storage.folder, 'recordings'),
     intent: new Intent(storage),
     demo: !supervised,
@@ -105,7 +108,7 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
     settings: () => steering.resolved.settings,
     startBroadcast: () => broadcast.startBroadcast(),
     stopBroadcast: () => broadcast.stopBroadcast(),
-    retry: (output) => broadcast.retry(output),
+    retry: () => broadcast.retry(),
   };
   const balena = new Balena(control, {
     env,
@@ -194,7 +197,7 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
   const started = broadcast.start();
   const code = await Promise.race([ending, started.then(() => ending)]);
 
-  await steering.close();
+  await Promise.race([steering.close(), new Promise((done) => setTimeout(done, settleMs).unref())]);
   const closed = broadcast.stop();
   // For whoever watches the fleet; on a terminal it has just been said.
   if (supervised) sayStatus();

@@ -18,6 +18,8 @@ const isSettings = (value: unknown): value is Settings =>
 
 export class SettingsSource {
   readonly #path: ReturnType<typeof settingsPath>;
+  /** The file has set something in this run. */
+  #hasSet = false;
 
   /** `folder`: where `makercast.yml` is looked for. */
   constructor(
@@ -35,16 +37,23 @@ export class SettingsSource {
 
   /** File and environment as they are now. */
   async layers(lastGood?: Settings): Promise<Layers> {
-    return { ...(await this.#file()), env: this.env, ...(lastGood ? { lastGood } : {}) };
+    return { ...(await this.#file(lastGood !== undefined)), env: this.env, ...(lastGood ? { lastGood } : {}) };
   }
 
-  /** The file as a layer, or nothing where there is none and none need be. */
-  async #file(): Promise<{ file?: Layer }> {
+  /**
+   * The file as a layer, or nothing where there is none and none need be. That nothing is left of one is no wish to go off the air:
+   * a full card, an editor, a copy or a power cut leaves a file empty, or takes it away. `wasSet`: in a run before this one.
+   */
+  async #file(wasSet: boolean): Promise<{ file?: Layer }> {
+    const { name } = this.#path;
     try {
       const file = await readSettings(this.#path);
+      if (this.#hasSet && !file) throw gone(name, 'is gone');
+      if ((this.#hasSet || wasSet) && file?.isBlank) throw gone(name, 'is empty');
+      this.#hasSet = Object.keys(file?.values ?? {}).length > 0;
       return file ? { file } : {};
     } catch (error) {
-      return { file: { name: this.#path.name, values: undefined, unreadable: Fault.from(error).message } };
+      return { file: { name, values: undefined, unreadable: Fault.from(error).message } };
     }
   }
 
@@ -66,3 +75,10 @@ export class SettingsSource {
 export function problemReports({ problems }: Pick<Loaded, 'problems'>): FaultReport[] {
   return problems.map(({ code, message }) => ({ code, what: message, mend: '' }));
 }
+
+const gone = (name: string, how: string): Fault =>
+  new Fault(
+    'settings_unreadable',
+    `The settings file ${JSON.stringify(name)} ${how}; what it has set stays.`,
+    'Put it back, or write {} into it where nothing is to be set any more.',
+  );

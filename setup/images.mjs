@@ -150,7 +150,6 @@ async function one(name, context, mounts, built) {
   try {
     const config = JSON.parse(ask('inspect', '--type', 'image', `localhost/makercast-${name}`)).Docker.config;
     const facts = await rehearse({
-      name,
       inside: ask('mount', container),
       config,
       say: (line) => say(`${name}: ${line}`),

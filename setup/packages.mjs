@@ -91,7 +91,7 @@ export const programs = {
   runtime: ['gst-launch-1.0', 'gst-inspect-1.0'],
   build: ['c++', 'make', 'python3', 'pkg-config'],
   test: ['nginx', 'ffmpeg', 'ffprobe', 'openssl', 'ip', 'tc', 'tini', 'udevadm', 'mosquitto'],
-  bench: ['nginx', 'ffmpeg', 'strace', 'mosquitto'],
+  bench: ['nginx', 'ffmpeg', 'strace', 'ip', 'tc', 'mosquitto'],
   fresh: ['mmdebstrap', 'git', 'nginx', 'ffmpeg'],
   images: ['buildah', 'mmdebstrap', 'qemu-arm-static', 'git', 'nginx', 'ffmpeg'],
   vm: ['qemu-system-x86_64', 'mmdebstrap', 'mke2fs', 'busybox', 'cpio', 'depmod', 'cc', 'make', 'patch', 'xz'],

@@ -2,8 +2,6 @@
 import { costs, type Cost } from './row.js';
 import { get, isOutputRow, rows, type Settings } from './settings.js';
 
-export type { Cost } from './row.js';
-
 export interface Change {
   /** A setting, or `outputs.<name>` for an output that came or went. */
   readonly path: string;

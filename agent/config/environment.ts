@@ -1,6 +1,7 @@
 /** Reads the settings that environment variables give, under their names of today and of earlier releases. */
-import { emptyReading, secretsOf, type Reading } from './layer.js';
+import { secretsOf } from './layer.js';
 import { HIDDEN, problem } from './problem.js';
+import { emptyReading, type Reading } from './reading.js';
 import { fromText, type Row } from './row.js';
 import { isOutputRow, OUTPUT_NAME, rows } from './settings.js';
 import { nearest } from './spelling.js';

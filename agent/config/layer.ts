@@ -1,5 +1,6 @@
 /** Reads one layer of settings (a file, a message, a form) into entries, and lists what it does not know. */
 import { HIDDEN, problem, showName, type Problem } from './problem.js';
+import { emptyReading, type Reading } from './reading.js';
 import { streamSecrets, urlSecrets } from './redact.js';
 import { isLenient, restrict, type Remote } from './remote.js';
 import type { Row } from './row.js';
@@ -15,31 +16,6 @@ export interface Layer {
   readonly unreadable?: string;
   /** Where it comes from afar: what it must keep to. */
   readonly remote?: Remote;
-}
-
-/** One value for one setting; not yet validated. */
-export interface Entry {
-  readonly path: string;
-  readonly value: unknown;
-  readonly layer: string;
-  /** As the operator gave it: an environment variable, or the path. */
-  readonly name: string;
-}
-
-/** What a layer says, in order: entries that set, and paths below which it removes. */
-export interface Reading {
-  readonly steps: (Entry | { readonly remove: string })[];
-  /** Paths of what should be a map and is none, so that what the operator wanted below is unknown; '' is the whole. */
-  readonly broken: string[];
-  readonly problems: Problem[];
-  readonly warnings: string[];
-  readonly secrets: string[];
-  /** Paths that this release does not know, or not so, and that were set aside. */
-  readonly ignored: string[];
-}
-
-export function emptyReading(): Reading {
-  return { steps: [], broken: [], problems: [], warnings: [], secrets: [], ignored: [] };
 }
 
 /** Reads a tree. Whatever it holds, nothing is thrown and no prototype is touched: values go into a list, not an object. */

@@ -1,12 +1,7 @@
 /** Lays layers over each other, and makes the tree of settings of what results. */
-import { secretsOf, type Entry, type Reading } from './layer.js';
-import type { Row } from './row.js';
-import { rows, type Settings } from './settings.js';
-
-/** The second part of a path: in `outputs.main.url` the output's name. */
-export function outputName(path: string): string {
-  return path.split('.')[1] ?? '';
-}
+import { secretsOf } from './layer.js';
+import type { Entry, Reading } from './reading.js';
+import { outputName, rowOf, type Settings } from './settings.js';
 
 /** The secrets of all entries of all layers, those too that a higher layer covers. */
 export function entrySecrets(readings: readonly Reading[]): string[] {
@@ -16,12 +11,6 @@ export function entrySecrets(readings: readonly Reading[]): string[] {
     const row = rowOf(path);
     return row ? secretsOf(row, value, apart.has(outputName(path))) : [];
   });
-}
-
-/** The row of a path; all outputs share theirs. */
-export function rowOf(path: string): Row | undefined {
-  const general = path.replace(/^outputs\.[^.]+/, 'outputs.*');
-  return rows.find((row) => row.path === general);
 }
 
 /** Lays the layers over each other, field by field; what is removed takes everything below it along. */

@@ -1,10 +1,10 @@
 /** What a layer that comes from afar must keep to: no secrets, nothing that is locked, no file outside of the data folder. */
 import { isAbsolute, join, normalize } from 'node:path/posix';
 import type { FaultCode } from '../errors.js';
-import type { Entry, Reading } from './layer.js';
-import { rowOf } from './merge.js';
 import { HIDDEN, problem, show } from './problem.js';
+import type { Entry, Reading } from './reading.js';
 import { misfit, type Row } from './row.js';
+import { rowOf } from './settings.js';
 
 export interface Remote {
   /** Where it comes from: a document for a group or for this device, the page, or a secret that was handed over by itself. */

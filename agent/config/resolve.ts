@@ -2,12 +2,13 @@
 import { Fault, type FaultCode } from '../errors.js';
 import { parseDestination } from './destination.js';
 import { ENVIRONMENT, nameOfToday, readEnvironment, type Environment } from './environment.js';
-import { readTree, type Entry, type Layer, type Reading } from './layer.js';
-import { build, entrySecrets, merge, outputName, rowOf } from './merge.js';
+import { readTree, type Layer } from './layer.js';
+import { build, entrySecrets, merge } from './merge.js';
 import { HIDDEN, label, problem, show, type Origin, type Problem } from './problem.js';
+import type { Entry, Reading } from './reading.js';
 import { destinationSecrets, formsOf, Redactor } from './redact.js';
 import { allowed, forOutput, settled, type Form, type Row } from './row.js';
-import { get, isOutputRow, OUTPUTS_MAX, rows, type Settings } from './settings.js';
+import { get, isOutputRow, outputName, OUTPUTS_MAX, rowOf, rows, type Settings } from './settings.js';
 import { validate } from './validate.js';
 
 export type { Problem } from './problem.js';

@@ -12,7 +12,7 @@ export interface Control {
   startBroadcast(): Promise<void>;
   stopBroadcast(): Promise<void>;
   /** Outputs that wait for their next try are tried now. */
-  retry(output?: string): void;
+  retry(): void;
 }
 
 export interface Interface {

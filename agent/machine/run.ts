@@ -45,8 +45,10 @@ process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
 
 export const run: Runner = (program, args, { deadlineMs, fd3, onFd4, until }) =>
   new Promise((resolve) => {
-    const stdio: StdioOptions = ['ignore', 'pipe', 'pipe', fd3 ?? 'ignore', onFd4 ? 'pipe' : 'ignore'];
-    const child = spawn(program, args, { stdio, env: childEnvironment() });
+    const channels: StdioOptions = ['ignore', 'pipe', 'pipe', fd3 ?? 'ignore', onFd4 ? 'pipe' : 'ignore'];
+    const child = spawn(program, args, { stdio: channels, env: childEnvironment() });
+    // Undefined where no more files can be opened; an `error` follows.
+    const stdio = (child.stdio as ChildProcess['stdio'] | undefined) ?? [];
     running.add(child);
     let stdout = '';
     let stderr = '';
@@ -58,7 +60,7 @@ export const run: Runner = (program, args, { deadlineMs, fd3, onFd4, until }) =>
       running.delete(child);
       child.kill('SIGKILL');
       // A program that hangs in its driver survives even this; nobody waits for it, and it keeps nothing of ours open.
-      for (const stream of child.stdio) stream?.destroy();
+      for (const stream of stdio) stream?.destroy();
       child.unref();
       resolve({ code: end.code, stdout, stderr, missing: end.missing ?? false, late: end.late ?? false });
     };
@@ -72,7 +74,7 @@ export const run: Runner = (program, args, { deadlineMs, fd3, onFd4, until }) =>
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       if (stderr.length < maxTextBytes) stderr += text;
     });
-    const fd4 = child.stdio[4] as Readable | null | undefined;
+    const fd4 = stdio[4] as Readable | null | undefined;
     fd4?.on('error', () => undefined);
     fd4?.on('data', (chunk: Buffer) => {
       if (!done && onFd4?.(chunk)) finish({});

@@ -9,6 +9,8 @@ export interface SettingsFile {
   /** The file's path, for messages. */
   readonly name: string;
   readonly values: Readonly<Record<string, unknown>>;
+  /** Nothing at all is in it, not even a comment. */
+  readonly isBlank?: true;
 }
 
 /** Nobody writes this much by hand. */
@@ -61,7 +63,8 @@ export async function readSettings({
   } catch {
     throw fail('repeats its anchors without end');
   }
-  if (values === null || values === undefined) return { name, values: {} };
+  if (values === null || values === undefined)
+    return { name, values: {}, ...(text.trim() === '' && { isBlank: true }) };
   if (typeof values !== 'object' || Array.isArray(values)) throw fail('is not a map of settings (name: value)');
   return { name, values: values as Record<string, unknown> };
 }

@@ -10,6 +10,11 @@ import type { Sync, Synced } from './messages.js';
 
 /** SIGTERM, and after this SIGKILL. */
 const killMs = 3000;
+/**
+ * What SIGKILL has not ended by then waits in the kernel, for a driver or a card that hangs, and cannot be ended: it is left behind,
+ * with what it holds open. It dies by itself once the kernel lets it go.
+ */
+const clingMs = 1000;
 /** A child is looked at four times a second. */
 const lookMs = 250;
 /** Loading Node and GStreamer from a slow SD card takes its time. */
@@ -74,6 +79,8 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
   #lastSync = 0;
   #grown: string | undefined;
   #gone: Promise<void> = Promise.resolve();
+  #end: (how: string) => void = () => undefined;
+  #clinging: NodeJS.Timeout | undefined;
 
   /**
    * `entry`: path of the compiled main file, relative to this folder. `hungMs`: how long it may be silent between two beats.
@@ -104,6 +111,7 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
     this.#process = child;
     this.#watch();
     child.on('message', (message) => {
+      if (this.#process !== child) return;
       if (this.#usualMs === startMs) {
         this.#usualMs = Math.min(Math.max(this.hungMs, startsPatience * this.#silentMs), mostPatienceMs);
       }
@@ -113,13 +121,16 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
       this.events.message(message as Out);
     });
     for (const stream of [child.stdout, child.stderr]) {
-      createInterface({ input: stream! }).on('line', (line) => this.events.said(line));
+      // There are none where no more files can be opened; an `error` follows.
+      if (stream) createInterface({ input: stream }).on('line', (line) => this.events.said(line));
     }
     this.#gone = new Promise((resolve) => {
       const end = (how: string): void => {
         if (this.#process !== child) return;
         this.#process = undefined;
         clearInterval(this.#watchdog);
+        clearTimeout(this.#clinging);
+        this.#clinging = undefined;
         for (const id of [...this.#syncs.keys()]) this.#synced(id);
         resolve();
         if (!this.#stopping) {
@@ -129,6 +140,7 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
           );
         }
       };
+      this.#end = end;
       child.on('error', (error) => end(error.message));
       child.on('exit', (code, signal) => end(signal ?? `exit code ${code}`));
     });
@@ -167,7 +179,7 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
     // By signal as well as by message: a channel that is stuck must not make it wait.
     if (child.connected) child.send({ type: 'halt' }, () => undefined);
     else child.kill('SIGTERM');
-    const killer = setTimeout(() => child.kill('SIGKILL'), killMs);
+    const killer = setTimeout(() => this.#kill(), killMs);
     await this.#gone;
     clearTimeout(killer);
   }
@@ -208,6 +220,15 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
   #replace(code: 'child_hung' | 'child_grown', what: string): void {
     this.#why ??= new Fault(code, what, 'It is killed and started again.');
     // It has nothing to put in order, and would perhaps not hear of it.
-    this.#process?.kill('SIGKILL');
+    this.#kill();
+  }
+
+  #kill(): void {
+    const child = this.#process;
+    child?.kill('SIGKILL');
+    this.#clinging ??= setTimeout(() => {
+      child?.unref();
+      this.#end('it cannot be ended');
+    }, clingMs);
   }
 }

@@ -26,7 +26,6 @@ interface AppSrc extends Element {
 
 interface NativePipeline {
   play(): void;
-  pause(): void;
   /** To NULL; blocks for as long as the slowest element takes. */
   stop(): void;
   destroy(): void;
@@ -106,10 +105,6 @@ export class Pipeline {
 
   play(): void {
     this.#native.play();
-  }
-
-  pause(): void {
-    this.#native.pause();
   }
 
   stop(): void {

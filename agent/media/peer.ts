@@ -21,7 +21,11 @@ export function serve<In, Out>(child: {
   const send = (message: Out): void => {
     if (process.connected) process.send!(message);
   };
+  let ending = false;
   const end = (): void => {
+    // systemd and a shell's `kill 0` signal every process of a group: we are then told twice, by them and by the agent.
+    if (ending) return;
+    ending = true;
     // The answer to a stop must leave before the process does.
     child.halt().then(
       () => process.exit(0),
@@ -32,7 +36,7 @@ export function serve<In, Out>(child: {
   for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined);
   process.on('SIGTERM', end);
   process.on('disconnect', () => process.exit(0));
-  let working: Promise<unknown> = Promise.resolve();
+  let working: Promise<void> = Promise.resolve();
   process.on('message', (message) => {
     const { type } = message as { type: string };
     if (type === 'halt') return end();
@@ -41,7 +45,9 @@ export function serve<In, Out>(child: {
     const work = Promise.resolve()
       .then(() => child.handle(message as In))
       .catch(child.failed);
-    working = Promise.all([working, work]);
+    const before = working;
+    // Without a value: that of one would hold that of the one before it, and so all that there ever were.
+    working = before.then(() => work);
   });
   // The first at once: how long a child takes to come up tells how slow the machine is.
   send(child.beat());

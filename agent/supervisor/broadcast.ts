@@ -19,9 +19,14 @@ import { isWanted } from './wants.js';
 /** A fifth: with sound and what TCP adds, 2500 kbit/s then fit through 800. Three tenths, which users of OBS ask for, do not. */
 const floorShare = 0.2;
 
+/** Settings of what is on the air, and of where it goes to. */
+const ofBroadcast = /^(video|audio|outputs|recording)\./;
+
 /** What a broadcast needs of the machine and of the program around it. */
 export interface Surroundings extends Studio, Outlet {
   readonly version: string;
+  /** Where states are kept. */
+  readonly data: string;
   /** What was commanded last, on the card. */
   readonly intent: Intent;
   /** A demonstration server stands in where no output is configured. */
@@ -43,7 +48,8 @@ export class Broadcast {
   #state: 'idle' | 'on' | 'ended' | 'stopping' = 'idle';
   /** `start` has come: what is asked for before waits for it. */
   #begun = false;
-  #finishing = false;
+  /** What was played to its end is closed. */
+  #finished = false;
   #wanted: Wanted = 'on';
   /** Off the air for a moment though it is wanted: an update is about to end this program. */
   #paused = false;
@@ -58,6 +64,8 @@ export class Broadcast {
     this.#troubles = new Troubles(log);
     this.#adaptation = new Adaptation(clock);
     this.#programme = new Programme(settings, around, {
+      newFormat: () => this.#delivery.hold(),
+      sameFormat: () => this.#delivery.refresh(),
       playing: () => this.#delivery.release(),
       // Not before delivery has taken what is still in the socket: its next beat comes after that.
       ended: () => (this.#state = 'ended'),
@@ -66,12 +74,14 @@ export class Broadcast {
       keyframe: () => this.#programme.keyframe(),
       beat: (outputs) => this.#beat(outputs),
     });
-    this.#demo = new Demo(environment, (fault) => this.#troubles.add('demo', fault));
+    this.#demo = new Demo(environment, (fault) =>
+      fault ? this.#troubles.add('demo', fault) : this.#troubles.mended('demo'),
+    );
   }
 
   /** On the air, if that was wanted last and there is anywhere to stream to; else idle, which it says. */
   async start(): Promise<void> {
-    this.#folder = await runFolder();
+    this.#folder = await runFolder(this.around.data);
     this.#wanted = await this.around.intent.load();
     this.#begun = true;
     await this.#inTurn(() => this.#goOn());
@@ -162,7 +172,9 @@ export class Broadcast {
     this.settings = settings;
     if (!this.#begun) return changed;
     if (this.#state !== 'on') {
-      if (changed.length > 0) await this.#goOn();
+      // What was played to its end is not played again because of the log's level.
+      const begins = this.#state !== 'ended' || changed.some((change) => ofBroadcast.test(change.path));
+      if (changed.length > 0 && begins) await this.#goOn();
       return changed;
     }
     if (!isWanted(settings) && !this.#demoOutput) {
@@ -249,10 +261,12 @@ export class Broadcast {
       this.#demoOutput ??= await this.#demo.start(this.settings.demo.port, this.#folder);
       if (!this.#demoOutput) return this.#sayIdle();
     }
-    // A stop may have come while the demonstration server started.
+    // At the very end of the files the sessions may still be open, and the children with them.
+    if (this.#state === 'ended' && !this.#finished) await this.#end();
+    // A stop may have come meanwhile.
     if (this.#state === 'stopping') return;
     this.#state = 'on';
-    this.#finishing = false;
+    this.#finished = false;
     const socket = path.join(this.#folder, 'hub.sock');
     this.#delivery.start(this.settings, socket, this.#demoOutput);
     await this.#programme.start(this.settings, socket);
@@ -288,7 +302,7 @@ export class Broadcast {
     this.#programme.recycle(isQuiet);
     if (isQuiet && hasGrown)
       void this.#inTurn(() => (this.#state === 'on' ? this.#delivery.recycle() : Promise.resolve()));
-    if (this.#state === 'ended') void this.#finish();
+    if (this.#state === 'ended') void this.#inTurn(() => this.#finish());
   }
 
   /** The encoder is asked for what the slowest of the connections carries that it follows. */
@@ -312,9 +326,9 @@ export class Broadcast {
   }
 
   async #finish(): Promise<void> {
-    if (this.#finishing) return;
-    this.#finishing = true;
+    if (this.#state !== 'ended' || this.#finished) return;
     await this.#end();
+    this.#finished = true;
     this.around.log.always('info', 'ended', 'The last file was played to its end; the broadcast is over.');
     this.around.ended();
   }

@@ -60,7 +60,7 @@ export const commands = {
 export type CommandName = keyof typeof commands;
 export const commandNames = Object.keys(commands) as CommandName[];
 
-export const isCommand = (name: string): name is CommandName => Object.hasOwn(commands, name);
+const isCommand = (name: string): name is CommandName => Object.hasOwn(commands, name);
 
 /** What is done for each; the answer is a map for whoever asked. */
 export type Runs = {

@@ -75,7 +75,7 @@ export class Delivery {
     private readonly events: DeliveryEvents,
   ) {
     const { environment, log, clock, networkFault, deliveryLimits } = outlet;
-    this.#outputs = new Outputs(log, networkFault);
+    this.#outputs = new Outputs(log, networkFault, clock.now);
     this.#recording = new Recording(log);
     this.#troubles = new Troubles(log);
     this.#backoff = new Backoff(clock);
@@ -109,15 +109,26 @@ export class Delivery {
     this.#troubles.clear();
   }
 
-  /** New settings, of which these changed. `formatChanges`: no output is open until {@link release}. */
+  /** New settings, of which these changed. `formatChanges`: what becomes of the outputs is told by {@link hold} or {@link refresh}. */
   take(settings: Settings, changed: readonly Change[], formatChanges: boolean, demo: WantedOutput | undefined): void {
     this.settings = settings;
     this.#demo = demo;
-    this.#held ||= formatChanges;
     const has = (prefix: string): boolean => changed.some(({ path }) => path.startsWith(prefix));
     if (has('recording.')) this.#sendRecording();
-    if (formatChanges || has('outputs.') || has('output.maxQueueSeconds') || has('video.adaptive')) this.#sendOutputs();
+    const forOutputs = has('outputs.') || has('output.maxQueueSeconds') || has('video.adaptive');
+    if (forOutputs && !formatChanges) this.#sendOutputs();
     if (has('audio.delayMs')) this.#sendDelay();
+  }
+
+  /** Another format follows: no output is open until {@link release}. */
+  hold(): void {
+    this.#held = true;
+    this.#sendOutputs();
+  }
+
+  /** The outputs of the settings that were taken last. */
+  refresh(): void {
+    this.#sendOutputs();
   }
 
   /** Pictures of the new format come. */
@@ -210,7 +221,10 @@ export class Delivery {
       wanted.push({ output: this.#demo, url });
     }
     this.#outputs.want(wanted);
-    this.#child.send({ type: 'outputs', outputs: this.#held ? [] : wanted.map(({ output }) => output) });
+    this.#child.send({
+      type: 'outputs',
+      outputs: this.#held ? [] : wanted.map(({ output }) => this.#outputs.again(output)),
+    });
   }
 
   #sendRecording(): void {
@@ -221,6 +235,7 @@ export class Delivery {
 
   #died(fault: Fault): void {
     this.#hub = undefined;
+    this.#outputs.lost();
     this.#recording.forget();
     this.#troubles.add('delivery', fault);
     this.#backoff.again(() => this.#begin());

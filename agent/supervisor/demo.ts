@@ -5,19 +5,23 @@ import type { FromDemo, ToDemo, WantedOutput } from '../media/messages.js';
 
 /** It serves one viewer on this machine: nothing hangs on it. */
 const hungMs = 10_000;
+/** One that has ended is started again after this long. */
+const againMs = 1000;
 
 export class Demo {
   #child: Child<ToDemo, FromDemo> | undefined;
 
-  /** `report` hears what goes wrong. */
+  /** `report` hears what goes wrong, and nothing once that is mended. */
   constructor(
     private readonly environment: NodeJS.ProcessEnv,
-    private readonly report: (fault: Fault) => void,
+    private readonly report: (fault?: Fault) => void,
   ) {}
 
   /** Starts the server on `port` or, where that is taken, on one after it. Undefined where it cannot be had. */
   start(port: number, folder: string): Promise<WantedOutput | undefined> {
     return new Promise((resolve) => {
+      /** Where it listens: one that has died comes back there. */
+      let at = port;
       const child = new Child<ToDemo, FromDemo>('demonstration server', 'demo/main.js', hungMs, this.environment, {
         message: (message) => {
           if (message.type === 'missing') {
@@ -31,8 +35,10 @@ export class Demo {
             resolve(undefined);
           }
           if (message.type !== 'listening') return;
-          if (message.port !== port) {
-            const what = `Port ${port} of 127.0.0.1 is taken; the demonstration server listens on ${message.port}.`;
+          at = message.port;
+          if (at === port) this.report();
+          else {
+            const what = `Port ${port} of 127.0.0.1 is taken; the demonstration server listens on ${at}.`;
             this.report(
               new Fault('port_in_use', what, 'Stop the program that holds it, or set demo.port (DEMO_PORT).'),
             );
@@ -55,7 +61,11 @@ export class Demo {
         died: (fault) => {
           this.report(fault);
           resolve(undefined);
-          setTimeout(() => this.#child?.start(), 1000);
+          setTimeout(() => {
+            if (this.#child !== child) return;
+            child.start();
+            child.send({ type: 'listen', port: at, folder });
+          }, againMs);
         },
       });
       this.#child = child;

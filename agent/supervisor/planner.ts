@@ -27,6 +27,8 @@ export class Planner {
   #facts: Facts | undefined;
   /** Size and rate of the broadcast: settled when it begins, and kept whatever is plugged in or out. */
   #format: Format | undefined;
+  /** How often it was forgotten: a look at the machine that began before settles none. */
+  #formats = 0;
   #fullKbps = 0;
   #limitKbps: number | undefined;
 
@@ -43,9 +45,10 @@ export class Planner {
   /** A plan of new facts. Throws a Fault where there is none. */
   async make(settings: Settings): Promise<Made> {
     const wish = wantedMedia(settings, this.folder);
+    const formats = this.#formats;
     const facts = await this.gather(wish);
     this.#facts = facts;
-    this.#format ??= formatOf(settle(wish, this.usable(facts)));
+    if (formats === this.#formats) this.#format ??= formatOf(settle(wish, this.usable(facts)));
     return { plan: this.#composed(settings, facts), facts };
   }
 
@@ -68,6 +71,7 @@ export class Planner {
   /** A new broadcast may have another format. */
   forgetFormat(): void {
     this.#format = undefined;
+    this.#formats += 1;
   }
 
   /** All that there is to choose from. Throws the fault of a machine that cannot be looked at. */

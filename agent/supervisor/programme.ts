@@ -10,7 +10,7 @@ import { Fault, type FaultReport } from '../errors.js';
 import type { Log } from '../log.js';
 import type { InputPart } from '../media/messages.js';
 import { Backoff } from './backoff.js';
-import { faultOf, Planner } from './planner.js';
+import { faultOf, Planner, type Made } from './planner.js';
 import { Service } from './service.js';
 import { Stage } from './stage.js';
 import { Troubles } from './troubles.js';
@@ -39,7 +39,10 @@ export class Programme {
   readonly #stage: Stage;
   readonly #planner: Planner;
   readonly #service: Service;
+  /** For plans that failed. */
   readonly #backoff: Backoff;
+  /** For the process: a plan that fails while none runs must not take its start away. */
+  readonly #restart: Backoff;
   readonly #looks: Backoff;
   readonly #troubles: Troubles<'plan' | 'capture' | 'slate'>;
   #plan: Plan | undefined;
@@ -49,21 +52,27 @@ export class Programme {
   #said = '';
   /** Plans are made one after the other; a request during one is served by the next. */
   #planning: Promise<void> | undefined;
-  #planAgain: { readonly abrupt: boolean } | undefined;
+  #planAgain = false;
   /** The slate stands at the end of the playlist. */
   #filesPlayed = false;
   #retry: NodeJS.Timeout | undefined;
+  /** Another format is wanted, and no plan of it was made yet. */
+  #formatChanges = false;
 
-  /** `playing`: pictures have begun to come. `ended`: the files were played. */
+  /**
+   * `newFormat`: the pictures that come next have another format. `sameFormat`: they do not, though that was wanted. `playing`:
+   * pictures have begun to come. `ended`: the files were played.
+   */
   constructor(
     private settings: Settings,
     private readonly studio: Studio,
-    private readonly events: { playing(): void; ended(): void },
+    private readonly events: { newFormat(): void; sameFormat(): void; playing(): void; ended(): void },
   ) {
     const { environment, log, clock } = studio;
     this.#service = new Service(log, clock);
     this.#troubles = new Troubles(log);
     this.#backoff = new Backoff(clock);
+    this.#restart = new Backoff(clock);
     this.#looks = new Backoff(clock, lookMs);
     this.#planner = new Planner(
       (wish) => this.#gather(wish),
@@ -93,6 +102,7 @@ export class Programme {
   async stop(): Promise<void> {
     this.#on = false;
     this.#backoff.cancel();
+    this.#restart.cancel();
     this.#looks.reset();
     clearTimeout(this.#retry);
     await this.#stage.stop();
@@ -100,6 +110,7 @@ export class Programme {
     this.#planner.forgetFormat();
     this.#service.forget();
     this.#filesPlayed = false;
+    this.#formatChanges = false;
     this.#troubles.clear();
     this.#said = '';
   }
@@ -125,9 +136,12 @@ export class Programme {
     const isOther = JSON.stringify(programmeOf(video)) !== JSON.stringify(programmeOf(settings.video));
     if (isOther) this.#filesPlayed = false;
     if (isOther || audio.source !== settings.audio.source) this.#service.forgetInputs();
-    if (how === 'restart') this.#planner.forgetFormat();
+    if (how === 'restart') {
+      this.#planner.forgetFormat();
+      this.#formatChanges = true;
+    }
     if (how === 'live') await this.#adjust();
-    else await this.replan(how === 'rebuild', how === 'restart');
+    else await this.replan(how === 'rebuild');
   }
 
   /** The machine has changed: plan anew, and play that if it is another plan. */
@@ -164,29 +178,34 @@ export class Programme {
   }
 
   /** Plans from new facts and plays the plan; with `onlyIfOther`, not where the same is on already. */
-  replan(onlyIfOther = false, abrupt = false): Promise<void> {
+  replan(onlyIfOther = false): Promise<void> {
     if (this.#planning) {
-      this.#planAgain = { abrupt: abrupt || (this.#planAgain?.abrupt ?? false) };
+      this.#planAgain = true;
       return this.#planning;
     }
-    this.#planning = this.#replan(onlyIfOther, abrupt).finally(() => {
+    this.#planning = this.#replan(onlyIfOther).finally(() => {
       const again = this.#planAgain;
       this.#planning = undefined;
-      this.#planAgain = undefined;
-      return again && this.replan(true, again.abrupt);
+      this.#planAgain = false;
+      return again ? this.replan(true) : undefined;
     });
     return this.#planning;
   }
 
-  async #replan(onlyIfOther: boolean, abrupt: boolean): Promise<void> {
+  async #replan(onlyIfOther: boolean): Promise<void> {
     const before = this.#plan;
+    const { settings } = this;
+    /** Settings that take another look have come meanwhile: that is planned next, and this is no plan of it. */
+    const isLate = (): boolean => settings !== this.settings && this.#planAgain;
     try {
-      const { plan, facts } = await this.#planner.make(this.settings);
-      if (!this.#on) return;
+      const made = await this.#planner.make(settings);
+      if (!this.#on || isLate()) return;
+      // Those that take none change none of the facts.
+      const { plan, facts } = settings === this.settings ? made : (this.#planner.again(this.settings) ?? made);
       if (before && this.#service.unplugged(before, facts)) return this.#standIn();
-      this.#put(plan, facts, onlyIfOther, abrupt);
+      this.#put(plan, facts, onlyIfOther);
     } catch (error) {
-      if (this.#on) this.#noPlan(error);
+      if (this.#on && !isLate()) this.#noPlan(error);
     }
   }
 
@@ -208,7 +227,7 @@ export class Programme {
   #playAnother(): void {
     try {
       const made = this.#planner.again(this.settings);
-      if (made) this.#put(made.plan, made.facts, true, false);
+      if (made) this.#put(made.plan, made.facts, true);
     } catch (error) {
       this.#noPlan(error);
     }
@@ -219,7 +238,7 @@ export class Programme {
     return { ...this.#service.usable(facts), filesPlayed: this.#filesPlayed };
   }
 
-  #put(plan: Plan, facts: Facts, onlyIfOther: boolean, abrupt: boolean): void {
+  #put(plan: Plan, facts: Facts, onlyIfOther: boolean): void {
     // What failed on the air has been said, and better.
     if (plan.missed && this.#service.problems.length === 0) this.#troubles.add('plan', faultOf(plan.missed));
     else this.#troubles.mended('plan');
@@ -234,7 +253,10 @@ export class Programme {
     this.#batchMs = batchMs;
     this.#adopt(plan, facts);
     this.#retryLater();
-    if (onlyIfOther && same && this.#stage.wanted) return;
+    const abrupt = this.#formatChanges;
+    this.#formatChanges = false;
+    if (abrupt) this.events.newFormat();
+    else if (onlyIfOther && same && this.#stage.wanted) return;
     this.#stage.play(plan, batchMs, abrupt);
   }
 
@@ -248,6 +270,7 @@ export class Programme {
 
   #noPlan(error: unknown): void {
     this.#troubles.add('plan', Fault.from(error));
+    if (this.#formatChanges) this.events.sameFormat();
     // What is on stays on: it is better than nothing. Else the device may yet be plugged in, or the file appear.
     if (this.isPlaying) this.#lookAgain();
     else this.#backoff.again(() => void this.replan());
@@ -256,7 +279,14 @@ export class Programme {
   /** Takes a live change over into the pipeline that runs, and into the plan that says what runs. */
   async #adjust(): Promise<void> {
     const running = this.#stage.wanted;
-    const made = running && this.#planner.again(this.settings);
+    if (!running) return;
+    let made: Made | undefined;
+    try {
+      made = this.#planner.again(this.settings);
+    } catch (error) {
+      // What was wanted before this change cannot be had: what runs is something else, and stays.
+      return this.#noPlan(error);
+    }
     if (!made) return;
     const properties = liveChanges(running, made.plan);
     if (!properties) return this.replan();
@@ -293,7 +323,7 @@ export class Programme {
     }
     if (this.#service.failed(plan, part, told)) return this.#standIn();
     this.#troubles.add('capture', told);
-    this.#failedAgain(plan, told);
+    this.#failedAgain(plan, told, this.#backoff);
     if (!this.isPlaying) this.#backoff.again(() => void this.replan());
   }
 
@@ -304,8 +334,8 @@ export class Programme {
     // A process that hangs does so in a driver; one that ends may have been unlucky.
     const hangs = fault.code === 'child_hung' && plan?.devices.camera !== undefined;
     if (hangs) this.#service.failed(plan, 'picture', fault);
-    this.#failedAgain(hangs ? undefined : plan, fault);
-    this.#backoff.again(() => {
+    this.#failedAgain(hangs ? undefined : plan, fault, this.#restart);
+    this.#restart.again(() => {
       this.#stage.start(this.#socket);
       this.#plan = undefined;
       this.#playAnother();
@@ -313,8 +343,8 @@ export class Programme {
   }
 
   /** What comes in place of a plan that failed once too often has not failed yet, and is not to wait for what has. */
-  #failedAgain(plan: Plan | undefined, fault: Fault): void {
-    if (this.#service.failedAgain(plan, fault)) this.#backoff.reset();
+  #failedAgain(plan: Plan | undefined, fault: Fault, backoff: Backoff): void {
+    if (this.#service.failedAgain(plan, fault)) backoff.reset();
     this.#retryLater();
   }
 
@@ -333,7 +363,8 @@ export class Programme {
   #beat(): void {
     if (!this.isPlaying) return;
     this.#backoff.progress();
-    if (this.#backoff.isSteady) this.#service.steady();
+    this.#restart.progress();
+    if (this.#backoff.isSteady && this.#restart.isSteady) this.#service.steady();
   }
 }
 

@@ -1,7 +1,6 @@
 /** What each command does. */
-import { outputName, rowOf } from '../config/merge.js';
 import { isSecret } from '../config/remote.js';
-import { OUTPUT_NAME } from '../config/settings.js';
+import { OUTPUT_NAME, outputName, rowOf } from '../config/settings.js';
 import { Fault } from '../errors.js';
 import type { Led } from '../machine/led.js';
 import type { Broadcast } from './broadcast.js';

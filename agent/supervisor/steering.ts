@@ -1,10 +1,9 @@
 /** The one door for changes from afar: each is decided, validated whole, and tried (trial.ts), or refused with a reason. */
 import type { Change } from '../config/cost.js';
-import { rowOf } from '../config/merge.js';
 import type { Problem } from '../config/problem.js';
 import { redactSettings } from '../config/redact.js';
 import type { Layers, Resolved } from '../config/resolve.js';
-import type { Settings } from '../config/settings.js';
+import { rowOf, type Settings } from '../config/settings.js';
 import { Fault, type FaultReport } from '../errors.js';
 import type { Storage } from '../machine/storage.js';
 import {

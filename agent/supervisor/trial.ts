@@ -154,7 +154,10 @@ export class Trial {
     clearInterval(this.#looking);
     const { pending, ...rest } = this.#state;
     if (!pending || !this.#helm) return;
-    const reason = this.probation.harm(this.#helm.broadcast.status(), 'when the program was told to end');
+    const status = this.#helm.broadcast.status();
+    // Too late to be judged by what is on the air.
+    if (status.actual === 'stopping') return;
+    const reason = this.probation.harm(status, 'when the program was told to end');
     this.probation.settle();
     await this.remember(reason ? undone(this.#state, reason) : settledBy(rest, false));
   }

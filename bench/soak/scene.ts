@@ -19,7 +19,7 @@ const gapMs = 500;
 /** Pictures must have come for so long on end, with a status that says `live`, before it counts as recovered. */
 const steadyMs = 1000;
 /** The longest wait between two tries of an output is 30 s; the rest is for the try itself. */
-export const recoverMs = 60_000;
+const recoverMs = 60_000;
 const keptLines = 80;
 
 /** Settings of a file, as far as a soak changes them. */
@@ -86,17 +86,17 @@ export class Scene implements AsyncDisposable {
     return this.status(({ outputs }) => states.includes(outputs[name]?.state ?? ''), 40_000);
   }
 
-  /** The session of an output at the scripted server. */
-  session(name = 'second'): Connection {
-    const found = this.server.publishes.items.findLast((connection) => connection.name === keyOf(name));
-    if (!found) throw new Error(`${name} has no session at the scripted server`);
+  /** The session of the second output, at the scripted server. */
+  session(): Connection {
+    const found = this.server.publishes.items.findLast(({ name }) => name === keyOf('second'));
+    if (!found) throw new Error('the second output has no session at the scripted server');
     return found;
   }
 
   /** A new session of it there, other than `before`. */
-  async newSession(before: Connection, name = 'second'): Promise<Connection> {
-    const { acceptedAt } = before;
-    return this.server.publishes.waitFor((each) => each.name === keyOf(name) && each.acceptedAt > acceptedAt, 60_000);
+  async newSession({ acceptedAt }: Connection): Promise<Connection> {
+    const isNew = (each: Connection): boolean => each.name === keyOf('second') && each.acceptedAt > acceptedAt;
+    return this.server.publishes.waitFor(isNew, 60_000);
   }
 
   get source(): unknown {

@@ -23,7 +23,7 @@ export function broadcastIn(
   t: TestContext,
   folder: string,
   settings: Settings,
-  around: Pick<Surroundings, 'deliveryLimits'> = {},
+  around: Partial<Pick<Surroundings, 'deliveryLimits' | 'gather' | 'ended'>> = {},
 ): { broadcast: Broadcast; faults: Fault[] } {
   const faults: Fault[] = [];
   const storage = new Storage(folder, (fault) => faults.push(fault));
@@ -36,6 +36,7 @@ export function broadcastIn(
     gather: (wish) => factsFor(wish, storage, () => undefined),
     holderOf: () => Promise.resolve(undefined),
     networkFault: () => undefined,
+    data: folder,
     recordings: path.join(folder, 'recordings'),
     intent: new Intent(storage),
     demo: false,

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { until } from './feed.js';
 import { isVideoKey } from './flv.js';
 import { launch, gstPublisher } from './publisher.js';
-import { available, makeNamespace } from './namespace.js';
+import { noNamespaces, makeNamespace } from './namespace.js';
 import { startRtmpServer } from './rtmp-server.js';
 import { startTlsProxy } from './tls.js';
 
@@ -22,7 +22,7 @@ test('RTMPS: a client that does not check is let in, one that does is not', asyn
   assert.equal(trusting.child.exitCode, null);
 });
 
-const skip = available() ? false : 'needs root and network namespaces';
+const skip = noNamespaces();
 
 test('a namespace without links has a loopback and nothing else', { skip }, async () => {
   await using namespace = await makeNamespace();

@@ -77,3 +77,16 @@ test('a longer queue is taken over without a new connection; another key is anot
     ['one', 'other'],
   );
 });
+
+test('an output by another name to the same place: what the server still holds is our own ghost, and tried again fast', async () => {
+  const taken = { publish: { status: 'NetStream.Publish.BadName', description: 'Already publishing' } };
+  await using server = await startRtmpServer((nth) => (nth === 1 ? taken : {}));
+  await using delivery = await startDelivery();
+  const wanted = output('one', server.port);
+  delivery.send({ type: 'outputs', outputs: [wanted] });
+  await delivery.status('one', ({ state }) => state === 'live');
+  delivery.send({ type: 'outputs', outputs: [{ ...wanted, name: 'two' }] });
+  const { fault } = await delivery.status('two', ({ state }) => state === 'waiting' || state === 'refused');
+  assert.equal(fault?.code, 'output_already_published');
+  await delivery.status('two', ({ state }) => state === 'live', 0, 10_000);
+});

@@ -39,3 +39,17 @@ test('a port that is taken is named, and another one used', async () => {
   await agent.stop();
   holder.close();
 });
+
+test('a demonstration server that is killed comes back at its place, and the stream with it', async () => {
+  const [port] = await freePorts(1);
+  await using agent = await startAgent({ DEMO_PORT: String(port), VIDEO_SOURCE: 'test', VIDEO_WIDTH: '320' });
+  const url = await watchUrl(agent);
+  await agent.status(({ actual }) => actual === 'live');
+  process.kill((await agent.descendant('makercast-demo')).pid, 'SIGKILL');
+  const from = agent.log.items.length;
+  await agent.status(({ problems }) => problems.some(({ code }) => code === 'child_died'), 20_000, from);
+  await agent.status(({ actual, problems }) => actual === 'live' && problems.length === 0, 30_000, from);
+  await using viewer = await subscribe(url);
+  await viewer.keyframe();
+  await agent.stop();
+});

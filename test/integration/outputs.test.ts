@@ -5,7 +5,7 @@ import path from 'node:path';
 import { describe, test } from 'node:test';
 import { startAgent, type Agent, type Environment } from '../helpers/agent.js';
 import { freePorts } from '../helpers/command.js';
-import { available, makeNamespace } from '../helpers/namespace.js';
+import { noNamespaces, makeNamespace } from '../helpers/namespace.js';
 import { startNginx } from '../helpers/nginx.js';
 import { startRtmpServer, type Script } from '../helpers/rtmp-server.js';
 import { startTlsProxy } from '../helpers/tls.js';
@@ -114,7 +114,7 @@ describe('why an output fails', () => {
     await first.stop();
   });
 
-  test('no network but the loopback', { skip: !available() && 'network namespaces cannot be made here' }, async () => {
+  test('no network but the loopback', { skip: noNamespaces() }, async () => {
     await using namespace = await makeNamespace(0);
     // 192.0.2.0/24 is for documentation (RFC 5737); no packet leaves the namespace, which has no way out.
     await using agent = await startAgent(

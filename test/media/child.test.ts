@@ -1,9 +1,11 @@
 /** A child that grows, in memory or in files, is replaced before the kernel has to choose, and what it holds is measured as the kernel counts it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import type { Fault } from '../../agent/errors.js';
 import { Child } from '../../agent/media/child.js';
 import { heldBytes, memoryLimit } from '../../agent/media/memory.js';
+import { run } from '../helpers/command.js';
 import { Feed, until } from '../helpers/feed.js';
 
 const growing = '../../test/helpers/growing.js';
@@ -69,6 +71,14 @@ test('one that is below its limit is left alone', async () => {
   await beats.waitFor((beat) => (beat as { held: number }).held >= 10, 30_000);
   assert.deepEqual(died.items, []);
   await child.stop();
+});
+
+test('where no more files can be opened, neither a child nor a program can be started, and the agent goes on', async () => {
+  const crowded = fileURLToPath(new URL('../helpers/crowded.js', import.meta.url));
+  const { stdout } = await run('prlimit', ['--nofile=64', process.execPath, crowded]);
+  const { message, ...rest } = JSON.parse(stdout.toString()) as { message: string };
+  assert.match(message, /^The crowded process ended by itself \(.*EMFILE\)\. It is started again\.$/);
+  assert.deepEqual(rest, { ran: false, missing: false });
 });
 
 test('what a process holds, and what it may hold', async () => {

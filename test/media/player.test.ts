@@ -79,6 +79,21 @@ for (const part of ['picture', 'sound'] as const) {
   });
 }
 
+test(
+  'a file that gives nothing any more, and no error, is found too, if later: films stand still',
+  { timeout: 60_000 },
+  async () => {
+    const film = (): Plan => ({ ...valved(), live: false });
+    await using on = await playing(film());
+    on.player.start();
+    await on.keyframe;
+    on.player.adjust(film(), [{ element: 'picture', property: 'drop', value: true }]);
+    on.player.adjust(film(), [{ element: 'sound', property: 'drop', value: true }]);
+    const { fault, part } = await on.failed;
+    assert.deepEqual([fault.code, part], ['source_silent', 'picture']);
+  },
+);
+
 test('sound alone does not begin a programme: a picture that never comes is found', { timeout: 30_000 }, async () => {
   const made = valved();
   const piece = made.pieces[0]!;

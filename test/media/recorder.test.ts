@@ -274,6 +274,19 @@ describe('faults', () => {
     await studio.recorder.close();
   });
 
+  test('one that is deleted while it is being written is followed by another at once', async (t) => {
+    const folder = await folderFor(t);
+    const studio = await Studio.open(t, { folder });
+    await studio.record(2);
+    await rm(folder, { recursive: true });
+    await mkdir(folder);
+    await studio.record(4);
+    await studio.recorder.close();
+    const [name, ...more] = await recordings(folder);
+    assert.deepEqual(more, []);
+    await assertPlays(path.join(folder, name!));
+  });
+
   test(
     'a card that hangs: the hub goes on, what waits is bounded and whole groups are left out',
     { skip: noCuttableDisk },

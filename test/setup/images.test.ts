@@ -8,7 +8,7 @@ import { pathToFileURL } from 'node:url';
 import { parse } from 'yaml';
 import { folderFor, freePorts, run } from '../helpers/command.js';
 import { until } from '../helpers/feed.js';
-import { available } from '../helpers/namespace.js';
+import { noNamespaces } from '../helpers/namespace.js';
 import { processInfo, type ProcessInfo } from '../helpers/processes.js';
 import { root } from '../helpers/root.js';
 import { balenaProblems } from './compose.js';
@@ -252,7 +252,7 @@ test('every element of a pipeline is in a plugin that stays in the image', async
   }
 });
 
-describe('the entrypoint', { skip: !available() && 'namespaces can be made by root only' }, () => {
+describe('the entrypoint', { skip: noNamespaces() }, () => {
   const field = (pid: number, name: string): string =>
     new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]!.trim();
 

@@ -18,7 +18,7 @@ async function laterRelease(folder: string): Promise<AnyDevice> {
   await mkdir(path.join(folder, 'patches'), { recursive: true });
   await symlink(path.join(root, 'node_modules'), path.join(folder, 'node_modules'));
   await cp(path.join(root, 'package.json'), path.join(folder, 'package.json'));
-  const file = path.join(folder, 'dist/agent/config/settings.js');
+  const file = path.join(folder, 'dist/agent/config/settings/audio.js');
   const before = await readFile(file, 'utf8');
   const reverb =
     "{ path: 'audio.reverb', env: 'AUDIO_REVERB', form: { type: 'integer', min: 0, max: 9 }, default: 0, cost: 'live', doc: '' },";

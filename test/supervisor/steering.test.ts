@@ -405,7 +405,12 @@ test('what could not be kept at the end of a probation is kept once there is roo
     'pending on the card',
   );
   // In the way of every write, as a full card is.
-  await mkdir(path.join(folder, 'steering.json.new'));
+  const inTheWay = (): Promise<boolean> =>
+    mkdir(path.join(folder, 'steering.json.new')).then(
+      () => true,
+      () => false,
+    );
+  await until(inTheWay, 5000, 'the end of the write before');
   await proposed;
   await until(() => decided(device).proved, 5000, 'proof');
   assert.match(await readFile(file, 'utf8'), /"pending": \{/, 'not kept');

@@ -39,7 +39,7 @@ type Options = Readonly<Record<string, unknown>>;
 
 /**
  * Methods of balena-sdk 22.4.9, written down by hand: its own declarations weigh megabytes and are not there where it is not
- * installed. That they are as they are written is what test/commands/fleet.test.ts shows, which runs the real one.
+ * installed. That they are as they are written is what test/commands/fleet/ shows, which runs the real one.
  */
 export interface Sdk {
   readonly auth: {

@@ -1,5 +1,5 @@
 /** What goes out: state, info, what became of documents, figures, events and answers; no secret in any of it. */
-import { rowOf } from '../../config/merge.js';
+import { rowOf } from '../../config/settings.js';
 import type { Line } from '../../log.js';
 import { temperature } from '../../machine/health.js';
 import { commandNames, type Answer } from '../../supervisor/commands.js';

@@ -31,7 +31,10 @@ const peer = serve<ToCapture, FromCapture>({
     }
   },
   beatMs: 400,
-  beat: () => ({ type: 'beat' }),
+  beat() {
+    uplink?.look();
+    return { type: 'beat' };
+  },
   halt() {
     next?.stop();
     player?.stop();

@@ -14,6 +14,8 @@ const openingMs = 5000;
 /** So often it is seen whether pictures and sound still come; so many looks in vain make a second, after which they are away. */
 const lookMs = 250;
 const looksInVain = 4;
+/** A film may stand still, and a disk may have to spin up: 10 s in which neither picture nor sound come out of a file. */
+const fileLooksInVain = 40;
 /** The reason why a stream ended comes on the bus, which is read apart from the stream. */
 const lastWordMs = 500;
 /** How much longer than a batch sound may wait for a picture to go with: two pictures at 25 a second. */
@@ -111,7 +113,7 @@ export class Player {
       this.uplink.begin(formatOf(this.plan));
       this.uplink.send(Buffer.concat(waiting));
       waiting = undefined;
-      if (this.plan.live) this.#look();
+      this.#look();
     }
   }
 
@@ -122,13 +124,19 @@ export class Player {
     }
   }
 
-  /** A driver may go on without an error and give nothing: frozen cameras do, and `alsasrc` does where its card is gone. */
+  /**
+   * A driver may go on without an error and give nothing: frozen cameras do, and `alsasrc` does where its card is gone. So does a
+   * file on a disk or a server that hangs.
+   */
   #look(): void {
     clearInterval(this.#looking);
     this.#looking = setInterval(() => {
+      const inVain = this.#inVain;
+      inVain.picture += 1;
+      inVain.sound += 1;
+      if (!this.plan.live && Math.min(inVain.picture, inVain.sound) <= fileLooksInVain) return;
       for (const part of ['picture', 'sound'] as const) {
-        this.#inVain[part] += 1;
-        if (this.#inVain[part] <= looksInVain) continue;
+        if (inVain[part] <= looksInVain) continue;
         const source = part === 'sound' ? this.plan.audio.source : this.plan.video.source;
         const mend = `Check its cable and power, or choose another ${part === 'sound' ? 'audio' : 'video'}.source.`;
         return this.#fail(new Fault('source_silent', `${source} gives nothing any more.`, mend), part);
@@ -153,6 +161,7 @@ export class Player {
       this.#opening = setTimeout(stopped, lastWordMs);
       return;
     }
+    clearInterval(this.#looking);
     this.#pipeline?.destroy();
     this.#pipeline = undefined;
     this.#piece += 1;

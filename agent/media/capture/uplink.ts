@@ -1,4 +1,5 @@
 /** Capture's end of the socket to the hub: connects again when delivery was replaced, and tells a new hub what it missed. */
+import { statSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { formatTag, type StreamFormat } from '../../flv/metadata.js';
 import { isAacHeader, isAvcHeader, TagCutter, type Tag } from '../../flv/tag.js';
@@ -12,6 +13,8 @@ const retryMs = 20;
 
 export class Uplink {
   #socket: Socket | undefined;
+  /** Which of the sockets that were at this path one after the other it is connected to. */
+  #which: string | undefined;
   #format: StreamFormat | undefined;
   /** Sequence headers of the stream that is on, for a hub that was not there when they passed. */
   #headers: { video?: Tag; audio?: Tag } = {};
@@ -37,6 +40,15 @@ export class Uplink {
     this.#write(tags);
   }
 
+  /**
+   * Another hub listens in the place of the one that it is connected to: that has been left behind, by a kill that could not end it
+   * (a card hangs in which it writes), and its connection lasts for as long.
+   */
+  look(): void {
+    const which = identity(this.path);
+    if (which !== undefined && this.#which !== undefined && which !== this.#which) this.#socket?.destroy();
+  }
+
   close(): void {
     this.#socket?.removeAllListeners('close').destroy();
   }
@@ -59,7 +71,9 @@ export class Uplink {
   #connect(): void {
     const socket = connect(this.path);
     this.#socket = socket;
+    this.#which = undefined;
     socket.on('connect', () => {
+      this.#which = identity(this.path);
       if (!this.#format) return;
       this.#write(formatTag(this.#format));
       this.#write(beginning);
@@ -69,4 +83,10 @@ export class Uplink {
     socket.on('error', () => undefined); // 'close' follows, and tries again.
     socket.on('close', () => setTimeout(() => this.#connect(), retryMs));
   }
+}
+
+/** Numbers of files are used again; with the time at which it was made they tell two apart. Undefined where there is none. */
+function identity(path: string): string | undefined {
+  const file = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return file && `${file.ino} ${file.ctimeNs}`;
 }

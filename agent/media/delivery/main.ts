@@ -1,6 +1,7 @@
 /** The delivery process: takes FLV tags from capture over a socket, and hands them to every output. */
-import { rmSync } from 'node:fs';
-import { createServer, type Socket } from 'node:net';
+import { existsSync, lstatSync, mkdirSync, rmSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import path from 'node:path';
 import { systemClock } from '../../clock.js';
 import { Fault } from '../../errors.js';
 import { TagCutter } from '../../flv/tag.js';
@@ -24,7 +25,9 @@ process.title = 'makercast-delivery';
 const hub = new Hub(systemClock.now);
 const sockets = new Sockets(tcpSockets);
 const outputs = new Map<string, Output>();
+const left = new Map<string, number>();
 let capture: Socket | undefined;
+let door: { readonly server: Server; readonly socket: string } | undefined;
 let recorder: Recorder | undefined;
 
 const peer = serve<ToDelivery, FromDelivery>({
@@ -55,6 +58,8 @@ const peer = serve<ToDelivery, FromDelivery>({
   beatMs: 1000,
   beat() {
     recorder?.measure();
+    // Somebody has swept /tmp: the next capture process would not find us.
+    if (door && !existsSync(door.socket)) void open(door.socket).catch(() => undefined);
     const statuses = [...outputs].map(([name, output]): [string, OutputStatus] => [name, output.status()]);
     return { type: 'beat', hub: hub.status(), outputs: Object.fromEntries(statuses), ...recording() };
   },
@@ -67,8 +72,13 @@ const peer = serve<ToDelivery, FromDelivery>({
   },
 });
 
+async function listen(socket: string): Promise<void> {
+  await open(socket);
+  peer.send({ type: 'ready' });
+}
+
 /** Only one capture process feeds the hub: a new connection takes the place of the one before. */
-function listen(socket: string): Promise<void> {
+async function open(socket: string): Promise<void> {
   const server = createServer((connection) => {
     capture?.destroy();
     capture = connection;
@@ -77,17 +87,24 @@ function listen(socket: string): Promise<void> {
     // A capture process that was killed in mid-write: the next one begins a stream of its own.
     connection.on('error', () => connection.destroy());
   });
+  // Its path goes with it, so not after the next one has taken that.
+  door?.server.close();
+  makePrivate(path.dirname(socket));
   // One that was killed leaves its socket behind.
   rmSync(socket, { force: true });
-  return new Promise((resolve, reject) => {
+  await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(socket, () => {
-      peer.send({ type: 'ready' });
-      resolve();
-    });
+    server.listen(socket, resolve);
   });
+  door = { server, socket };
 }
 
+/** The folder is there, and nobody else's: had it been swept away, another user could have made one of that name. */
+function makePrivate(folder: string): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  if (lstatSync(folder).uid === process.getuid?.()) return;
+  throw new Fault('internal', `The folder ${folder} belongs to somebody else.`, 'Restart makercast.');
+}
 /** Opens what is new, closes what is gone, opens anew what has changed, and leaves the rest alone. */
 async function setOutputs(wanted: readonly WantedOutput[]): Promise<void> {
   peer.send({ type: 'busy' });
@@ -97,20 +114,24 @@ async function setOutputs(wanted: readonly WantedOutput[]): Promise<void> {
     return !next || !output.take(next);
   });
   for (const [name] of closing) outputs.delete(name);
-  const closed = new Map(closing.map(([name, output]) => [name, output.close()]));
+  const closed = closing.map(([name, output]) => ({ name, session: output.session, done: output.close() }));
   for (const each of wanted) {
     if (outputs.has(each.name)) continue;
-    const output = new Output(each, hub, sockets, systemClock, {
+    const tell = {
       status: () => peer.send({ type: 'output', name: each.name, status: output.status() }),
       keyframe: () => peer.send({ type: 'keyframe' }),
-    });
+    };
+    const output: Output = new Output(each, hub, sockets, systemClock, tell, left);
     outputs.set(each.name, output);
-    // The server may still hold the session that is being closed.
-    void (closed.get(each.name) ?? Promise.resolve()).then(() => {
+    if (each.liveAgoMs !== undefined && !left.has(output.session))
+      left.set(output.session, systemClock.now() - each.liveAgoMs);
+    // The server may still hold the session that is being closed, whatever its output was called.
+    const before = closed.filter(({ name, session }) => name === each.name || session === output.session);
+    void Promise.all(before.map(({ done }) => done)).then(() => {
       if (outputs.get(each.name) === output) output.start();
     });
   }
-  await Promise.all(closed.values());
+  await Promise.all(closed.map(({ done }) => done));
 }
 
 function recording(): { recording?: RecordingStatus } {

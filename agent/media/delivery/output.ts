@@ -61,7 +61,6 @@ export class Output implements Subscriber {
   #droppedFrames = 0;
   #connects = 0;
   #connectingSince = 0;
-  #liveUntil = -Infinity;
   #deliveredKbps = 0;
   readonly #rate: Rate;
   readonly #liveness = new Liveness();
@@ -76,6 +75,8 @@ export class Output implements Subscriber {
     private readonly sockets: Sockets,
     private readonly clock: Clock,
     private readonly tell: { status(): void; keyframe(): void },
+    /** When each destination was last left while it was live, by whatever output: the server may not know of it yet. */
+    private readonly left: Map<string, number> = new Map(),
   ) {
     this.#rate = new Rate(clock.now, rateMs);
     this.#retry = new Retry(clock);
@@ -90,9 +91,14 @@ export class Output implements Subscriber {
     this.#connect();
   }
 
+  /** What the server tells one session from another by, and how it is reached. */
+  get session(): string {
+    return sessionOf(this.wanted);
+  }
+
   /** Takes `wanted` over while it runs; false where that is another destination, which takes another output. */
   take(wanted: WantedOutput): boolean {
-    if (JSON.stringify(wanted.destination) !== JSON.stringify(this.wanted.destination)) return false;
+    if (sessionOf(wanted) !== this.session) return false;
     this.wanted = wanted;
     return true;
   }
@@ -111,6 +117,7 @@ export class Output implements Subscriber {
   async close(): Promise<void> {
     clearTimeout(this.#timer);
     const wasLive = this.#state === 'live';
+    if (this.#isConnected) this.left.set(this.session, this.clock.now());
     this.#enter('stopping');
     this.#leave();
     if (wasLive) {
@@ -239,7 +246,7 @@ export class Output implements Subscriber {
   #feed(): void {
     if (!this.#isConnected || this.#baseMs === undefined) return;
     const { maxQueueMs, adaptive } = this.wanted;
-    const mayWaitMs = adaptive ? Math.min(adaptiveQueueMs, maxQueueMs) : maxQueueMs;
+    const mayWaitMs = adaptive && this.hub.isEncoded ? Math.min(adaptiveQueueMs, maxQueueMs) : maxQueueMs;
     const now = this.clock.now();
     if (!this.#withholding && this.#queue.behindMs(now) > mayWaitMs) {
       this.#settle();
@@ -294,11 +301,12 @@ export class Output implements Subscriber {
   #fail(fault: Fault): void {
     clearTimeout(this.#timer);
     const now = this.clock.now();
-    if (this.#isConnected) this.#liveUntil = now;
+    if (this.#isConnected) this.left.set(this.session, now);
     this.#fault = fault;
     this.#leave();
     this.#pipeline.stop();
-    const ownGhost = fault.code === 'output_already_published' && now - this.#liveUntil < ghostMs;
+    const ownGhost =
+      fault.code === 'output_already_published' && now - (this.left.get(this.session) ?? -Infinity) < ghostMs;
     const refused = isForOperator(fault) && !ownGhost && !this.#isConnected;
     this.#timer = setTimeout(() => this.#connect(), this.#retry.waitMs(refused));
     this.#enter(refused ? 'refused' : 'waiting');
@@ -315,3 +323,5 @@ export class Output implements Subscriber {
     this.tell.status();
   }
 }
+
+const sessionOf = ({ destination }: WantedOutput): string => JSON.stringify(destination);

@@ -40,6 +40,11 @@ export class RecordingFile {
     if (at === 0) await syncFolder(path.dirname(this.path));
   }
 
+  /** Somebody has deleted it: what is written to it is lost. */
+  async isDeleted(): Promise<boolean> {
+    return (await this.handle.stat()).nlink === 0;
+  }
+
   /** Ends it after its last complete fragment; one without any is removed. Never throws: what could be kept is on the card already. */
   async close(): Promise<void> {
     await this.handle.truncate(this.#complete).catch(() => undefined);

@@ -155,7 +155,8 @@ export class Recorder implements Subscriber {
     await this.#shelf.makeRoom(fragment.bytes.length);
     await this.#file!.append(fragment);
     const limit = Math.min(maxFileBytes, this.wanted.quotaBytes / filesInQuota);
-    if (this.#file!.bytes + fragment.bytes.length > limit) this.#muxer.split(fragment.file);
+    const isLong = this.#file!.bytes + fragment.bytes.length > limit;
+    if (isLong || (await this.#file!.isDeleted())) this.#muxer.split(fragment.file);
   }
 
   #fail(fault: Fault): void {

@@ -1,0 +1,18 @@
+/** The update lock. */
+import type { Row } from '../row.js';
+
+export interface BalenaSettings {
+  readonly lock: 'onAir' | 'always' | 'never';
+}
+
+export const balena: readonly Row[] = [
+  {
+    path: 'balena.lock',
+    // Names that begin with BALENA are balena's own: a fleet cannot set them.
+    env: 'UPDATE_LOCK',
+    form: { type: 'choice', choices: ['onAir', 'always', 'never'] },
+    default: 'onAir',
+    cost: 'live',
+    doc: 'When balena may not update, restart or reboot: while something is delivered (`onAir`), `always`, or `never` (docs/fleet.md).',
+  },
+];

@@ -1,0 +1,84 @@
+/** The camera's knobs. */
+import type { Row } from '../row.js';
+
+export interface CameraSettings {
+  readonly horizontalFlip: boolean;
+  readonly verticalFlip: boolean;
+  readonly rotation: 0 | 90 | 180 | 270;
+  readonly exposureMs: number | 'auto' | 'driver';
+  readonly whiteBalance: number | 'auto' | 'driver';
+  readonly focus: number | 'auto' | 'driver';
+  readonly zoom: number | 'driver';
+  readonly powerLineHz: 50 | 60 | 'auto' | 'off' | 'driver';
+}
+
+export const camera: readonly Row[] = [
+  {
+    path: 'camera.horizontalFlip',
+    env: 'CAMERA_HORIZONTAL_FLIP',
+    form: { type: 'boolean' },
+    default: false,
+    cost: 'live',
+    doc: 'Mirrors the picture, where the camera can.',
+  },
+  {
+    path: 'camera.verticalFlip',
+    env: 'CAMERA_VERTICAL_FLIP',
+    form: { type: 'boolean' },
+    default: false,
+    cost: 'live',
+    doc: 'Puts the picture upside down, where the camera can.',
+  },
+  {
+    path: 'camera.rotation',
+    env: 'CAMERA_ROTATION',
+    form: { type: 'choice', choices: [0, 90, 180, 270] },
+    default: 0,
+    unit: 'degrees clockwise',
+    cost: 'live',
+    doc: 'Turns the picture, where the camera can; 180 also by both flips.',
+  },
+  {
+    path: 'camera.exposureMs',
+    env: 'CAMERA_EXPOSURE_MS',
+    form: { type: 'number', min: 0.1, max: 1000, words: ['driver', 'auto'] },
+    default: 'driver',
+    unit: 'ms',
+    cost: 'live',
+    doc: 'How long each picture is exposed. `driver`: as the driver has it.',
+  },
+  {
+    path: 'camera.whiteBalance',
+    env: 'CAMERA_WHITE_BALANCE',
+    form: { type: 'integer', min: 1000, max: 12_000, words: ['driver', 'auto'] },
+    default: 'driver',
+    unit: 'kelvin',
+    cost: 'live',
+    doc: 'Colour temperature of the light. `driver`: as the driver has it.',
+  },
+  {
+    path: 'camera.focus',
+    env: 'CAMERA_FOCUS',
+    form: { type: 'integer', min: 0, max: 1023, words: ['driver', 'auto'] },
+    default: 'driver',
+    cost: 'live',
+    doc: 'Focus, in steps of the camera (`makercast probe` lists them). `driver`: as the driver has it.',
+  },
+  {
+    path: 'camera.zoom',
+    env: 'CAMERA_ZOOM',
+    form: { type: 'integer', min: 0, max: 10_000, words: ['driver'] },
+    default: 'driver',
+    cost: 'live',
+    doc: 'Zoom, in steps of the camera (`makercast probe` lists them; 100 is none on a C920). `driver`: as the driver has it.',
+  },
+  {
+    path: 'camera.powerLineHz',
+    env: 'CAMERA_POWER_LINE_HZ',
+    form: { type: 'choice', choices: ['driver', 50, 60, 'auto', 'off'] },
+    default: 'driver',
+    unit: 'Hz',
+    cost: 'live',
+    doc: 'Frequency of the mains, against lamps that flicker: 50 in most of the world, 60 in the Americas. `driver`: as the driver has it.',
+  },
+];

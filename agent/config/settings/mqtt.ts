@@ -1,0 +1,158 @@
+/** The broker over which a device is steered. */
+import type { Row } from '../row.js';
+
+export interface MqttSettings {
+  /** Empty: no broker. */
+  readonly url: string;
+  readonly username: string;
+  readonly password: string;
+  /** Paths of PEM files; empty where there is none. */
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+  readonly baseTopic: string;
+  /** Empty: found by looking at the machine. */
+  readonly id: string;
+  /** Later ones win. */
+  readonly groups: readonly string[];
+  readonly allowPlainSecrets: boolean;
+  readonly telemetrySeconds: number;
+  readonly discovery: boolean;
+  readonly discoveryPrefix: string;
+}
+
+export const mqtt: readonly Row[] = [
+  {
+    path: 'mqtt.url',
+    env: 'MQTT_URL',
+    form: {
+      type: 'word',
+      words: 'mqtt://host, mqtts://host, ws://host/path or wss://host/path, with a port where it is not the usual one',
+      pattern: /^$|^(mqtts?|wss?):\/\/[^\s/@?#]+(\/[^\s@?#]*)?$/,
+    },
+    default: '',
+    cost: 'live',
+    doc: 'The MQTT broker (docs/mqtt.md); without it there is none, and everything else works.',
+  },
+  {
+    path: 'mqtt.username',
+    env: 'MQTT_USERNAME',
+    form: { type: 'word', words: 'text', pattern: /^[^\p{Cc}\p{Cs}]*$/u },
+    default: '',
+    cost: 'live',
+    doc: 'User at the broker.',
+  },
+  {
+    path: 'mqtt.password',
+    env: 'MQTT_PASSWORD',
+    form: { type: 'key' },
+    default: '',
+    secret: true,
+    cost: 'live',
+    doc: 'Password at the broker.',
+  },
+  {
+    path: 'mqtt.ca',
+    env: 'MQTT_CA',
+    form: { type: 'text', words: 'path of a file (PEM)', lines: true },
+    default: '',
+    file: true,
+    cost: 'live',
+    doc: "Certificate of the authority that signed the broker's; without it, those that the machine trusts.",
+  },
+  {
+    path: 'mqtt.cert',
+    env: 'MQTT_CERT',
+    form: { type: 'text', words: 'path of a file (PEM)', lines: true },
+    default: '',
+    file: true,
+    cost: 'live',
+    doc: 'Client certificate of this device.',
+  },
+  {
+    path: 'mqtt.key',
+    env: 'MQTT_KEY',
+    form: { type: 'text', words: 'path of a file (PEM)', lines: true },
+    default: '',
+    file: true,
+    cost: 'live',
+    doc: 'Private key of the client certificate.',
+  },
+  {
+    path: 'mqtt.baseTopic',
+    env: 'MQTT_BASE_TOPIC',
+    form: {
+      type: 'word',
+      words: 'levels of letters, digits, ., _ and -, with / between them',
+      pattern: /^[A-Za-z0-9._-]{1,64}(\/[A-Za-z0-9._-]{1,64}){0,7}$/,
+    },
+    default: 'makercast',
+    remote: 'never',
+    cost: 'live',
+    doc: 'What all topics begin with.',
+  },
+  {
+    path: 'mqtt.id',
+    env: 'MQTT_ID',
+    form: {
+      type: 'word',
+      words: 'a letter or digit, then at most 63 letters, digits, _ and -',
+      pattern: /^$|^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/,
+    },
+    default: '',
+    remote: 'never',
+    cost: 'live',
+    doc: "This device in topics; without it BALENA_DEVICE_UUID, else what goes by the board's serial number.",
+  },
+  {
+    path: 'mqtt.groups',
+    env: 'MQTT_GROUPS',
+    form: {
+      type: 'words',
+      words: 'names of letters, digits, _ and - (in a variable with commas between them)',
+      pattern: /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/,
+    },
+    default: [],
+    remote: 'device',
+    cost: 'live',
+    doc: 'Groups whose settings this device follows, the later ones over the earlier ones.',
+  },
+  {
+    path: 'mqtt.allowPlainSecrets',
+    env: 'MQTT_ALLOW_PLAIN_SECRETS',
+    form: { type: 'boolean' },
+    default: false,
+    remote: 'never',
+    cost: 'live',
+    doc: 'Take secrets (`set-secret`) over a connection without TLS too.',
+  },
+  {
+    path: 'mqtt.telemetrySeconds',
+    env: 'MQTT_TELEMETRY_SECONDS',
+    form: { type: 'integer', min: 1, max: 3600 },
+    default: 10,
+    unit: 's',
+    cost: 'live',
+    doc: 'How often figures are published.',
+  },
+  {
+    path: 'mqtt.discovery',
+    env: 'MQTT_DISCOVERY',
+    form: { type: 'boolean' },
+    default: false,
+    cost: 'live',
+    doc: 'Announce this device to Home Assistant.',
+  },
+  {
+    path: 'mqtt.discoveryPrefix',
+    env: 'MQTT_DISCOVERY_PREFIX',
+    form: {
+      type: 'word',
+      words: 'levels of letters, digits, ., _ and -, with / between them',
+      pattern: /^[A-Za-z0-9._-]{1,64}(\/[A-Za-z0-9._-]{1,64}){0,7}$/,
+    },
+    default: 'homeassistant',
+    cost: 'live',
+    doc: "Home Assistant's discovery prefix.",
+  },
+];

@@ -1,0 +1,60 @@
+/** The destinations, each with fields of its own. */
+import type { Row } from '../row.js';
+
+export interface OutputSettings {
+  /** Always one that `parseDestination` takes together with `key`. May hold secrets of its own. */
+  readonly url: string;
+  /** Empty where the URL holds the key. */
+  readonly key: string;
+  readonly enabled: boolean;
+  readonly adaptive: boolean;
+  readonly tlsVerify: boolean;
+}
+
+export const outputs: readonly Row[] = [
+  {
+    path: 'outputs.*.url',
+    env: 'OUTPUT_*_URL',
+    alias: { env: 'STREAM_URL', output: 'main' },
+    form: { type: 'url' },
+    default: '',
+    cost: 'live',
+    doc: 'Where to stream to, `rtmp://` or `rtmps://`: host and application, and the key unless it stands apart.',
+    renamed: [{ env: 'AV_STREAM_URL', output: 'main' }],
+  },
+  {
+    path: 'outputs.*.key',
+    env: 'OUTPUT_*_KEY',
+    alias: { env: 'STREAM_KEY', output: 'main' },
+    form: { type: 'key' },
+    default: '',
+    secret: true,
+    cost: 'live',
+    doc: 'Stream key, sent exactly as it is written; any character may stand in it.',
+    renamed: [{ env: 'AV_STREAM_KEY', output: 'main' }],
+  },
+  {
+    path: 'outputs.*.enabled',
+    env: 'OUTPUT_*_ENABLED',
+    form: { type: 'boolean' },
+    default: true,
+    cost: 'live',
+    doc: 'Switches this output on or off; the others go on undisturbed.',
+  },
+  {
+    path: 'outputs.*.adaptive',
+    env: 'OUTPUT_*_ADAPTIVE',
+    form: { type: 'boolean' },
+    default: true,
+    cost: 'live',
+    doc: 'Whether the bitrate follows what this output takes; all outputs get the same. Without it, it loses groups of pictures instead.',
+  },
+  {
+    path: 'outputs.*.tlsVerify',
+    env: 'OUTPUT_*_TLS_VERIFY',
+    form: { type: 'boolean' },
+    default: true,
+    cost: 'live',
+    doc: 'Check the certificate of an `rtmps://` server. Switch it off only for a server of your own.',
+  },
+];

@@ -1,0 +1,57 @@
+/** What is kept on the card. */
+import type { Row } from '../row.js';
+
+export interface RecordingSettings {
+  readonly enabled: boolean;
+  readonly folder: string;
+  readonly splitMinutes: number;
+  readonly quotaGb: number;
+  readonly minFreeGb: number;
+}
+
+export const recording: readonly Row[] = [
+  {
+    path: 'recording.enabled',
+    env: 'RECORDING_ENABLED',
+    form: { type: 'boolean' },
+    default: false,
+    cost: 'live',
+    doc: 'Records what is on the air, also while no server can be reached, and where none is configured (docs/recording.md).',
+  },
+  {
+    path: 'recording.folder',
+    env: 'RECORDING_FOLDER',
+    form: { type: 'text', words: 'path of a folder', lines: true },
+    default: '',
+    cost: 'live',
+    file: true,
+    doc: 'Where recordings go to; without it `recordings` in the data folder.',
+  },
+  {
+    path: 'recording.splitMinutes',
+    env: 'RECORDING_SPLIT_MINUTES',
+    form: { type: 'number', min: 0.1, max: 1440 },
+    default: 10,
+    unit: 'minutes',
+    cost: 'live',
+    doc: 'Length of one file. A new one is also begun when the format changes, and at a quarter of the quota.',
+  },
+  {
+    path: 'recording.quotaGb',
+    env: 'RECORDING_QUOTA_GB',
+    form: { type: 'number', min: 0.01, max: 100_000 },
+    default: 8,
+    unit: 'GB',
+    cost: 'live',
+    doc: 'All recordings together; the oldest are deleted to stay below it.',
+  },
+  {
+    path: 'recording.minFreeGb',
+    env: 'RECORDING_MIN_FREE_GB',
+    form: { type: 'number', min: 0.01, max: 100_000 },
+    default: 1,
+    unit: 'GB',
+    cost: 'live',
+    doc: 'What stays free on the card; the oldest recordings are deleted for it.',
+  },
+];

@@ -1,0 +1,48 @@
+/** When an update may interrupt the broadcast. */
+import type { Row } from '../row.js';
+
+/** When a release, a restart or a reboot that the Supervisor wants may end the broadcast. */
+export interface UpdateSettings {
+  readonly onAir: 'wait' | 'window';
+  /** Hours of the day, as `hours.ts` reads them. */
+  readonly window: string;
+  readonly timezone: string;
+  /** 0: no end. */
+  readonly maxWaitDays: number;
+}
+
+export const updates: readonly Row[] = [
+  {
+    path: 'updates.onAir',
+    env: 'UPDATES_ON_AIR',
+    form: { type: 'choice', choices: ['wait', 'window'] },
+    default: 'wait',
+    cost: 'live',
+    doc: 'What an update does that comes during a broadcast: it waits for the end (`wait`), or for the hours of `updates.window`, in which the broadcast is interrupted for it.',
+  },
+  {
+    path: 'updates.window',
+    env: 'UPDATES_WINDOW',
+    form: { type: 'hours' },
+    default: '03:00-04:00',
+    cost: 'live',
+    doc: 'Hours of the day in which a broadcast may be interrupted for an update, with `updates.onAir: window`.',
+  },
+  {
+    path: 'updates.timezone',
+    env: 'UPDATES_TIMEZONE',
+    form: { type: 'zone' },
+    default: 'UTC',
+    cost: 'live',
+    doc: 'Whose clock `updates.window` goes by.',
+  },
+  {
+    path: 'updates.maxWaitDays',
+    env: 'UPDATES_MAX_WAIT_DAYS',
+    form: { type: 'number', min: 0, max: 365 },
+    default: 7,
+    unit: 'days',
+    cost: 'live',
+    doc: 'With `updates.onAir: wait` an update that has waited so long interrupts the broadcast, with warnings a day and an hour before; 0: never.',
+  },
+];

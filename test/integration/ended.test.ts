@@ -1,0 +1,46 @@
+/** A broadcast that has played its files to their end, and what begins it anew. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { resolve } from '../../agent/config/resolve.js';
+import type { Settings } from '../../agent/config/settings.js';
+import { broadcastIn, live } from '../helpers/broadcast.js';
+import { folderFor } from '../helpers/command.js';
+import { Feed, until } from '../helpers/feed.js';
+import { isPicture } from '../helpers/flv.js';
+import { sample } from '../helpers/media.js';
+import { startRtmpServer } from '../helpers/rtmp-server.js';
+
+const seconds = 6;
+
+test('started again at the moment of its end, it is another whole broadcast', async (t) => {
+  await using server = await startRtmpServer();
+  const env = { VIDEO_SOURCE: 'file', VIDEO_FILES: await sample('h264-bframes.mp4'), VIDEO_LOOP: 'no' };
+  const settings = resolve({ env: { ...env, STREAM_URL: server.url(), STREAM_KEY: 'k' } }).settings;
+  const { broadcast } = broadcastIn(t, await folderFor(t), settings);
+  await broadcast.start();
+  await live(broadcast);
+  await until(() => broadcast.status().actual === 'ended', 20_000, 'the end of the file');
+  await broadcast.startBroadcast();
+  await live(broadcast);
+  await until(() => broadcast.status().actual === 'ended', 20_000, 'the end of the file once more');
+  const [first, second] = server.publishes.items;
+  assert.equal(server.publishes.items.length, 2);
+  assert.ok(first!.history.items.includes('deleteStream'), 'the first session was closed in order');
+  const pictures = second!.tags.items.filter(isPicture);
+  assert.ok(pictures.length > (seconds - 1) * 30, `${pictures.length} pictures`);
+});
+
+test('only what it plays, and where to, begins it anew: another setting does not', async (t) => {
+  await using server = await startRtmpServer();
+  const env = { VIDEO_SOURCE: 'file', VIDEO_FILES: await sample('h264-bframes.mp4'), VIDEO_LOOP: 'no' };
+  const given = (more: Readonly<Record<string, string>>): Settings =>
+    resolve({ env: { ...env, STREAM_URL: server.url(), STREAM_KEY: 'k', ...more } }).settings;
+  const ends = new Feed<number>('ends');
+  const { broadcast } = broadcastIn(t, await folderFor(t), given({}), { ended: () => ends.push(ends.items.length) });
+  await broadcast.start();
+  await ends.waitFor(() => true, 30_000);
+  await broadcast.apply(given({ LOG_LEVEL: 'debug', MQTT_TELEMETRY_SECONDS: '60' }));
+  assert.equal(broadcast.status().actual, 'ended');
+  await broadcast.apply(given({ VIDEO_FILES: await sample('h264-bframes-2.mp4') }));
+  await live(broadcast);
+});
