@@ -7,13 +7,13 @@ import type { Status } from './status.js';
 export class Probation {
   #mark: Mark | undefined;
   #end: NodeJS.Timeout | undefined;
-  /** By the paths that it is about: whether a change there has worked. */
-  readonly #provers = new Map<readonly string[], () => boolean>();
+  /** By the paths that it is about: whether a change there has worked, or what is in its way where that is known. */
+  readonly #provers = new Map<readonly string[], () => boolean | FaultReport>();
   /** Paths that were changed since the last good settings. */
   readonly #touched = new Set<string>();
 
-  /** A change of one of these settings is only proved where `worked` says so at the end. */
-  provedBy(paths: readonly string[], worked: () => boolean): void {
+  /** A change of one of these settings is only proved where `worked` says so at the end, and not what is in its way. */
+  provedBy(paths: readonly string[], worked: () => boolean | FaultReport): void {
     this.#provers.set(paths, worked);
   }
 
@@ -40,20 +40,23 @@ export class Probation {
     this.#touched.clear();
   }
 
-  /** What was done to the stream or to the way to whoever steers within `seconds`, if anything. */
-  harm(status: Status, seconds: number): FaultReport | undefined {
+  /** What was done to the stream or to the way to whoever steers by now, if anything; `by`: what now is, such as `within 20 s`. */
+  harm(status: Status, by: string): FaultReport | undefined {
     const mend = 'The last good settings are back.';
     const undoes = (what: string): FaultReport => new Fault('change_undone', what, mend).report();
     if (this.#mark && hadStream(this.#mark) && !isBack(this.#mark, status)) {
       const problem = status.problems[0] ?? Object.values(status.outputs).find(({ fault }) => fault)?.fault;
-      const why = problem ? ` (${problem.code}: ${problem.what})` : '';
-      return undoes(`The stream was live, and was not live again within ${seconds} s${why}.`);
+      return undoes(`The stream was live, and was not live again ${by}${because(problem)}.`);
     }
     for (const [paths, worked] of this.#provers) {
       const touched = paths.filter((path) => this.#touched.has(path));
-      if (touched.length > 0 && !worked())
-        return undoes(`A change of ${touched.join(', ')} has not worked within ${seconds} s.`);
+      if (touched.length === 0) continue;
+      const answer = worked();
+      if (answer !== true)
+        return undoes(`A change of ${touched.join(', ')} has not worked ${by}${because(answer || undefined)}.`);
     }
     return undefined;
   }
 }
+
+const because = (problem: FaultReport | undefined): string => (problem ? ` (${problem.code}: ${problem.what})` : '');

@@ -4,7 +4,7 @@ import type { Problem } from '../config/problem.js';
 import { redactSettings } from '../config/redact.js';
 import type { Layers, Resolved } from '../config/resolve.js';
 import { rowOf, type Settings } from '../config/settings.js';
-import { Fault } from '../errors.js';
+import { Fault, type FaultReport } from '../errors.js';
 import type { Storage } from '../machine/storage.js';
 import {
   decisionOf,
@@ -108,8 +108,8 @@ export class Steering {
     this.#listeners.add(listener);
   }
 
-  /** A change of one of these settings is only proved where `worked` says so at the end of the probation. */
-  provedBy(paths: readonly string[], worked: () => boolean): void {
+  /** A change of one of these settings is only proved where `worked` says so at the end of the probation, and not what is in its way. */
+  provedBy(paths: readonly string[], worked: () => boolean | FaultReport): void {
     this.#trial.probation.provedBy(paths, worked);
   }
 

@@ -157,7 +157,7 @@ export class Trial {
     const status = this.#helm.broadcast.status();
     // Too late to be judged by what is on the air.
     if (status.actual === 'stopping') return;
-    const reason = this.#harm(status);
+    const reason = this.probation.harm(status, 'when the program was told to end');
     this.probation.settle();
     await this.remember(reason ? undone(this.#state, reason) : settledBy(rest, false));
   }
@@ -175,7 +175,8 @@ export class Trial {
     const { pending, ...rest } = this.#state;
     if (!pending || !this.#helm) return;
     const status = this.#helm.broadcast.status();
-    const reason = this.#harm(status);
+    const { probationSeconds } = this.#resolved.settings.config;
+    const reason = this.probation.harm(status, `within ${probationSeconds} s`);
     if (reason) return this.#undo(reason);
     this.probation.settle();
     await this.remember(this.#pruned(settledBy(rest, status.actual === 'live')));
@@ -196,10 +197,6 @@ export class Trial {
       this.#helm?.log.error(code, `[${code}] ${message}`, { code });
     });
     this.events.tell([]);
-  }
-
-  #harm(status: ReturnType<Broadcast['status']>): FaultReport | undefined {
-    return this.probation.harm(status, this.#resolved.settings.config.probationSeconds);
   }
 
   /** What was applied while nothing was on the air is proved once it is live. */

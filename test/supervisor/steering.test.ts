@@ -258,6 +258,7 @@ test('an end in order keeps a change on probation, unless it has taken the strea
   await bad.stop();
   const badAgain = await begun(t, { env: long }, bad.folder);
   assert.deepEqual([decided(badAgain).status, mute(badAgain)], ['rolled_back', false]);
+  assert.match(decided(badAgain).reason!.what, /was not live again when the program was told to end/);
 });
 
 test('a downgrade sets aside what it does not know and keeps it for the release that does', async (t) => {
@@ -404,7 +405,12 @@ test('what could not be kept at the end of a probation is kept once there is roo
     'pending on the card',
   );
   // In the way of every write, as a full card is.
-  await mkdir(path.join(folder, 'steering.json.new'));
+  const inTheWay = (): Promise<boolean> =>
+    mkdir(path.join(folder, 'steering.json.new')).then(
+      () => true,
+      () => false,
+    );
+  await until(inTheWay, 5000, 'the end of the write before');
   await proposed;
   await until(() => decided(device).proved, 5000, 'proof');
   assert.match(await readFile(file, 'utf8'), /"pending": \{/, 'not kept');

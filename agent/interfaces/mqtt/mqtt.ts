@@ -51,7 +51,7 @@ export class Mqtt implements Interface {
     around.log.onLine((line) => this.#outbox.event(line));
     around.steering.provedBy(
       own.map((name) => `mqtt.${name}`),
-      () => this.#connection?.isConnected ?? false,
+      () => this.#connection?.isConnected || (this.#fault ?? false),
     );
     around.steering.onChange(() => this.#changed());
   }

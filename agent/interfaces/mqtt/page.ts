@@ -65,5 +65,5 @@ seconds, not at once.
 ## Home Assistant
 
 With \`mqtt.discovery\` the device announces itself below \`mqtt.discoveryPrefix\`: a switch for being on the air, a number for the bitrate,
-and sensors for state, frame rate, delivered bitrate and temperature.
+and sensors for state, frame rate, media rate and temperature. Switched off, or called otherwise, it takes its announcement away again.
 `;
