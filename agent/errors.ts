@@ -166,7 +166,11 @@ const kinds = {
     doc: 'The clock of this machine stands before the day on which the program was built.',
   },
   mqtt_unreachable: { actor: 'network', retryable: true, doc: 'The MQTT broker cannot be reached.' },
-  mqtt_refused: { actor: 'operator', retryable: true, doc: 'The MQTT broker refuses user, password or certificate.' },
+  mqtt_refused: {
+    actor: 'operator',
+    retryable: true,
+    doc: 'The MQTT broker refuses user, password or certificate, or does not let this device read a topic.',
+  },
   mqtt_tls: {
     actor: 'operator',
     retryable: true,

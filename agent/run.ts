@@ -130,7 +130,7 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
     balena,
     new Gpio(control, { log, clock: systemClock }),
     new Mqtt({
-      ...{ log, clock: systemClock, wallMs: Date.now, steering, control, desk, version },
+      ...{ log, clock: systemClock, wallMs: Date.now, storage, steering, control, desk, version },
       identity: () => identity(env),
       board: model,
     }),

@@ -44,6 +44,8 @@ defaults, the settings file, environment variables (on balena: device and fleet 
 - **Variables**: an empty one counts as unset. Yes and no may be written true/false, 1/0, yes/no or on/off.
 - **Invalid settings**: on a terminal they end the program with exit code 2. Under a supervisor (balena, or
   \`MAKERCAST_SUPERVISED=1\`) the setting falls back to its last good or default value, and status says so.
+- **A file that is emptied or taken away** while the program runs changes nothing, and status says so. Under a supervisor the last
+  good settings also hold where the file is empty at the start. \`{}\` in it means that nothing is to be set.
 - \`npx makercast check\` prints everything that is wrong, at once.
 - **What a change takes**: *live*, nothing is seen on the air; *rebuild*, a new pipeline, the stream goes on;
   *restart*, a new broadcast.

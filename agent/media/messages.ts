@@ -59,6 +59,8 @@ export interface WantedOutput {
   readonly maxQueueMs: number;
   /** The bitrate follows it. */
   readonly adaptive: boolean;
+  /** So many milliseconds ago it was live, by a process that is gone: the server may still hold that session. */
+  readonly liveAgoMs?: number;
 }
 
 /** Where recordings go to, and how much of them there may be. */

@@ -146,8 +146,11 @@ export class Broadcast {
   /** The last keyframe as a JPEG. Throws a Fault where there is none, or it cannot be decoded. */
   async snapshot(): Promise<Buffer> {
     const flv = this.#state === 'on' ? await this.#delivery.picture() : undefined;
-    if (flv === undefined)
-      throw new Fault('command_failed', 'There is no picture on the air.', 'Start the broadcast first.');
+    if (flv === undefined) {
+      const mend =
+        this.#state === 'on' ? 'It is on its way there: ask again in a moment.' : 'Start the broadcast first.';
+      throw new Fault('command_failed', 'There is no picture on the air.', mend);
+    }
     return jpegOf(Buffer.from(flv, 'base64'), this.#folder);
   }
 

@@ -72,7 +72,7 @@ export type Runs = {
 /** The form of a command as it comes in. */
 export const request = object({
   id: text('Of the choice of whoever asks; the same id twice runs once.', { maxLength: 128, pattern: '^[^\\p{Cc}]+$' }),
-  expires: optional(text('Time (RFC 3339) after which it is not run any more.', { maxLength: 64 })),
+  expires: optional(text('Time with its zone (RFC 3339) after which it is not run any more.', { maxLength: 64 })),
   args: optional({ schema: { type: 'object', description: 'What the command takes.' } }),
 });
 
@@ -94,7 +94,8 @@ const stateName = 'commands';
 const stateFormat = 1;
 
 export class Desk {
-  readonly #answers = new Map<string, Promise<Answer>>();
+  /** By id; `name`: of the command, where it was asked for in this run. */
+  readonly #answers = new Map<string, { readonly name?: string; readonly answer: Promise<Answer> }>();
   /** Ids of answers that hold a result, oldest first. */
   readonly #results: string[] = [];
   #running = 0;
@@ -109,7 +110,7 @@ export class Desk {
   /** The ids that were on the card when a command ended the process that ran it. */
   async open(): Promise<void> {
     const ids = (await this.storage.readState(stateName, stateFormat, isIds)) ?? [];
-    for (const id of ids) this.#keep(id, Promise.resolve({ id, ok: true }));
+    for (const id of ids) this.#keep(id, { answer: Promise.resolve({ id, ok: true }) });
   }
 
   /** Whether the machine's clock can be true. */
@@ -125,21 +126,24 @@ export class Desk {
       return refused(id, new Fault('command_malformed', `A command was not understood: ${wrong}.`));
     const { expires, args = {} } = given as Of<typeof request>;
     const known = this.#answers.get(id);
-    if (known && !(isCommand(name) && 'repeatable' in commands[name])) return known;
+    if (known && !(isCommand(name) && 'repeatable' in commands[name]))
+      return known.name === undefined || known.name === name ? known.answer : refused(id, taken(known.name));
     const fault = this.#refusal(name, expires, args);
     if (fault || !isCommand(name)) return refused(id, fault ?? unknown());
     if (this.#running >= mostAtOnce)
       return refused(id, new Fault('command_failed', 'Too many commands at once.', 'Ask again later.'));
     const answer = this.#run(id, name, args as never);
-    this.#keep(id, answer);
+    this.#keep(id, { name, answer });
     return answer;
   }
 
   #refusal(name: string, expires: string | undefined, args: unknown): Fault | undefined {
     if (!isCommand(name)) return unknown();
     if (expires !== undefined) {
-      const end = /^\d{4}-\d\d-\d\dT/.test(expires) ? Date.parse(expires) : NaN;
-      if (Number.isNaN(end)) return new Fault('command_malformed', 'expires is no time, such as 2026-01-31T12:00:00Z.');
+      // Without its zone it would be the time of whatever zone this machine is in.
+      const end = /^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)$/.test(expires) ? Date.parse(expires) : NaN;
+      if (Number.isNaN(end))
+        return new Fault('command_malformed', 'expires is no time with its zone, such as 2026-01-31T12:00:00Z.');
       if (!this.clockIsSet)
         return new Fault(
           'clock_not_set',
@@ -179,10 +183,11 @@ export class Desk {
   #thin(id: string): void {
     this.#results.push(id);
     const old = this.#results.length > rememberedResults ? this.#results.shift() : undefined;
-    if (old !== undefined && this.#answers.has(old)) this.#answers.set(old, Promise.resolve({ id: old, ok: true }));
+    const kept = old === undefined ? undefined : this.#answers.get(old);
+    if (old !== undefined && kept) this.#answers.set(old, { ...kept, answer: Promise.resolve({ id: old, ok: true }) });
   }
 
-  #keep(id: string, answer: Promise<Answer>): void {
+  #keep(id: string, answer: { readonly name?: string; readonly answer: Promise<Answer> }): void {
     this.#answers.set(id, answer);
     const [oldest] = this.#answers.keys();
     if (this.#answers.size > rememberedAnswers && oldest !== undefined) this.#answers.delete(oldest);
@@ -193,6 +198,10 @@ export const refused = (id: string, fault: Fault): Answer => ({ id, ok: false, e
 
 const unknown = (): Fault =>
   new Fault('command_unknown', 'There is no such command.', `There are: ${commandNames.join(', ')}.`);
+
+/** What another command has answered says nothing about this one. */
+const taken = (name: string): Fault =>
+  new Fault('command_malformed', `The id was that of another command, ${name}.`, 'Give each command an id of its own.');
 
 /** The id of a request that may be malformed. */
 export function idOf(given: unknown): string {

@@ -75,7 +75,7 @@ export class Delivery {
     private readonly events: DeliveryEvents,
   ) {
     const { environment, log, clock, networkFault, deliveryLimits } = outlet;
-    this.#outputs = new Outputs(log, networkFault);
+    this.#outputs = new Outputs(log, networkFault, clock.now);
     this.#recording = new Recording(log);
     this.#troubles = new Troubles(log);
     this.#backoff = new Backoff(clock);
@@ -221,7 +221,10 @@ export class Delivery {
       wanted.push({ output: this.#demo, url });
     }
     this.#outputs.want(wanted);
-    this.#child.send({ type: 'outputs', outputs: this.#held ? [] : wanted.map(({ output }) => output) });
+    this.#child.send({
+      type: 'outputs',
+      outputs: this.#held ? [] : wanted.map(({ output }) => this.#outputs.again(output)),
+    });
   }
 
   #sendRecording(): void {

@@ -17,11 +17,14 @@ const loopback = /^(localhost|127\.|::1$)/;
 export class Outputs {
   #wanted = new Map<string, Shown>();
   readonly #statuses = new Map<string, OutputStatus>();
+  /** When each session that was live was lost with the process that had it open, by its destination. */
+  readonly #lostAt = new Map<string, number>();
 
   /** `networkFault`: the fault of a machine without a network, if it is one. */
   constructor(
     private readonly log: Log,
     private readonly networkFault: () => Fault | undefined,
+    private readonly now: () => number,
   ) {}
 
   /** From now on these are wanted, and no others. */
@@ -56,13 +59,22 @@ export class Outputs {
   /** The process that had them open is gone: none of them is what it was, until the next one says so. */
   lost(): void {
     for (const [name, status] of this.#statuses) {
-      const { frames, droppedFrames, connects } = status;
+      const { state, frames, droppedFrames, connects } = status;
+      const wanted = this.#wanted.get(name);
+      if (wanted && (state === 'live' || state === 'stalled')) this.#lostAt.set(placeOf(wanted.output), this.now());
       this.#statuses.set(name, { state: 'idle', deliveredKbps: 0, queuedMs: 0, frames, droppedFrames, connects });
     }
   }
 
+  /** For another process: `output`, and when it was live last, if that ended without an order. */
+  again(output: WantedOutput): WantedOutput {
+    const at = this.#lostAt.get(placeOf(output));
+    return at === undefined ? output : { ...output, liveAgoMs: Math.round(this.now() - at) };
+  }
+
   /** Nothing is known any more: delivery has ended. */
   forget(): void {
+    this.#lostAt.clear();
     this.#statuses.clear();
   }
 
@@ -86,3 +98,5 @@ export class Outputs {
     return fault ? { ...status, fault: fault.report() } : status;
   }
 }
+
+const placeOf = ({ destination }: WantedOutput): string => JSON.stringify(destination);

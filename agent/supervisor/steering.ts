@@ -6,7 +6,16 @@ import type { Layers, Resolved } from '../config/resolve.js';
 import { rowOf, type Settings } from '../config/settings.js';
 import { Fault } from '../errors.js';
 import type { Storage } from '../machine/storage.js';
-import { decisionOf, hashOf, readDocument, rejected, weigh, type Decision, type Refusal } from './decision.js';
+import {
+  decisionOf,
+  hashOf,
+  readDocument,
+  rejected,
+  weigh,
+  type Decision,
+  type Document,
+  type Refusal,
+} from './decision.js';
 import { isFollowed, layerTitle, Layering } from './layering.js';
 import { withValue } from './remembered.js';
 import { Trial, type Applied, type Helm } from './trial.js';
@@ -26,14 +35,20 @@ export interface SteeringReport {
   readonly ignored: Resolved['ignored'];
 }
 
+interface Waiting {
+  readonly newest: Document;
+  /** Came after it, and is not above it. */
+  readonly last?: Document;
+}
+
 export class Steering {
   readonly #layering: Layering;
   readonly #trial: Trial;
   #helm: Helm | undefined;
   /** Everything that changes the state goes one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
-  /** The latest document of each layer that is not looked at yet. */
-  readonly #waiting = new Map<string, unknown>();
+  /** Documents of each layer that are not looked at yet. */
+  readonly #waiting = new Map<string, Waiting>();
   readonly #refusals = new Map<string, Refusal>();
   readonly #listeners = new Set<(changed: readonly Change[]) => void>();
 
@@ -100,19 +115,29 @@ export class Steering {
 
   /** A whole layer, as it came. Resolves once it is applied, rejected or refused; what has become of it is in the report. */
   async propose(layer: LayerName, given: unknown): Promise<void> {
-    // Of several that wait only the last is looked at.
-    const waits = this.#waiting.has(layer);
-    this.#waiting.set(layer, given);
-    if (waits) return;
-    const change = await this.#inTurn(() => {
-      const latest = this.#waiting.get(layer);
+    if (!isFollowed(layer, this.resolved.settings.mqtt.groups)) return;
+    const document = readDocument(given);
+    if ('code' in document) return this.refuse(layer, clean(document, this.#helm));
+    // Of several that wait only the newest is decided, and the last one is told why it is not.
+    const waiting = this.#waiting.get(layer);
+    const isNewest = !waiting || document.version > waiting.newest.version;
+    this.#waiting.set(layer, isNewest ? { newest: document } : { ...waiting, last: document });
+    if (waiting) return;
+    const change = await this.#inTurn(async () => {
+      const { newest, last } = this.#waiting.get(layer)!;
       this.#waiting.delete(layer);
-      return this.#propose(layer, latest).catch((error: unknown) => {
-        const { code, message } = Fault.from(error);
-        return this.refuse(layer, { path: '', code, message });
-      });
+      const made = await this.#tried(layer, newest);
+      return (last && (await this.#tried(layer, last))) ?? made;
     });
     await change?.confirmed;
+  }
+
+  #tried(layer: LayerName, document: Document): Promise<Applied | undefined> {
+    return this.#propose(layer, document).catch((error: unknown) => {
+      const { code, message } = Fault.from(error);
+      this.refuse(layer, { path: '', code, message });
+      return undefined;
+    });
   }
 
   /** What came for `layer` is no document at all. */
@@ -130,7 +155,8 @@ export class Steering {
       // What another release has put there can still be taken out.
       const takesOut = value === undefined && hashOf({ version, config: before }) !== hashOf({ version, config });
       if (!rowOf(path) && !takesOut) throw new Fault('setting_unknown', 'There is no setting of that path.');
-      const document = { version, config };
+      const document = readDocument({ version, config });
+      if ('code' in document) throw new Fault(document.code, document.message);
       const made = await this.#propose('page', document, path);
       const refusal = this.#refusals.get('page') ?? this.#trial.state.decisions['page']?.errors[0];
       if (refusal) throw new Fault(refusal.code, refusal.message);
@@ -170,11 +196,10 @@ export class Steering {
   }
 
   /** `about`: the one setting that is new in it, of a layer that is otherwise as it was. */
-  async #propose(layer: LayerName, given: unknown, about?: string): Promise<Applied | undefined> {
+  async #propose(layer: LayerName, document: Document, about?: string): Promise<Applied | undefined> {
     if (!isFollowed(layer, this.resolved.settings.mqtt.groups)) return undefined;
-    const document = readDocument(given);
-    const answer = 'code' in document ? document : weigh(document, this.#trial.state.decisions[layer], this.release);
-    if (answer !== 'decide' || 'code' in document) {
+    const answer = weigh(document, this.#trial.state.decisions[layer], this.release);
+    if (answer !== 'decide') {
       if (typeof answer === 'object') this.#refusals.set(layer, clean(answer, this.#helm));
       else this.#refusals.delete(layer);
       this.#tell([]);

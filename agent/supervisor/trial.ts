@@ -27,6 +27,8 @@ const stateName = 'steering';
 const stateFormat = 1;
 /** How often it is looked whether what was never proved has become live. */
 const lookMs = 1000;
+/** What could not be kept is tried again at each so many looks: it is said each time that it fails. */
+const keepLooks = 10;
 
 /** How the trial reaches whoever steers. */
 export interface TrialEvents {
@@ -42,6 +44,9 @@ export class Trial {
   #resolved!: Resolved;
   #helm: Helm | undefined;
   #looking: NodeJS.Timeout | undefined;
+  #looks = 0;
+  /** The card holds another state than this. */
+  #unkept = false;
 
   constructor(
     private readonly storage: Storage,
@@ -76,9 +81,12 @@ export class Trial {
     this.#resolved = this.layering.resolve(this.#state.kept);
   }
 
-  remember(state: Remembered): Promise<boolean> {
+  /** False where it could not be kept; it is tried again, or what was proved would be undone by the next power cut. */
+  async remember(state: Remembered): Promise<boolean> {
     this.#state = state;
-    return this.storage.writeState(stateName, stateFormat, state);
+    const kept = await this.storage.writeState(stateName, stateFormat, state);
+    this.#unkept = !kept;
+    return kept;
   }
 
   /** Takes a valid change: on the card as pending, then applied, then on probation. */
@@ -182,7 +190,11 @@ export class Trial {
     this.#state = before;
     const back = this.#apply(this.layering.resolve(before.kept));
     this.#helm?.log.warn('change_undone', `[change_undone] ${reason.what} ${reason.mend}`, { code: 'change_undone' });
-    await back;
+    await back.catch((error: unknown) => {
+      // They are what is wanted from here on all the same.
+      const { code, message } = Fault.from(error);
+      this.#helm?.log.error(code, `[${code}] ${message}`, { code });
+    });
     this.events.tell([]);
   }
 
@@ -193,6 +205,8 @@ export class Trial {
   /** What was applied while nothing was on the air is proved once it is live. */
   #look(): void {
     this.#looking = setInterval(() => {
+      this.#looks += 1;
+      if (this.#unkept && this.#looks % keepLooks === 0) void this.events.inTurn(() => this.remember(this.#state));
       const { pending, decisions } = this.#state;
       const open = Object.values(decisions).some(({ status, proved: done }) => status === 'applied' && !done);
       if (pending || !open || this.#helm?.broadcast.status().actual !== 'live') return;

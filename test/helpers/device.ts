@@ -134,6 +134,7 @@ export class Device implements AsyncDisposable {
   mqtt!: Mqtt;
   log!: Log;
   own: Resolved['problems'] = [];
+  readonly #storage: Storage;
   readonly #ending = new AbortController();
 
   constructor(
@@ -142,6 +143,7 @@ export class Device implements AsyncDisposable {
     private readonly options: DeviceOptions = {},
   ) {
     const storage = options.storage ?? new Storage(folder, (fault) => this.faults.push(fault));
+    this.#storage = storage;
     const read = (): Promise<Layers> =>
       Promise.resolve({
         ...(options.file === undefined ? {} : { file: { name: '/etc/makercast.yml', values: options.file } }),
@@ -178,6 +180,7 @@ export class Device implements AsyncDisposable {
     await this.desk.open();
     this.mqtt = new Mqtt({
       ...{ log: this.log, clock: systemClock, steering: this.steering, desk: this.desk, version: '1.0.0' },
+      storage: this.#storage,
       wallMs: this.options.wallMs ?? Date.now,
       control: this.stand,
       identity: () => Promise.resolve('device-of-test'),

@@ -130,6 +130,50 @@ test('an update that waits on the air is said, also at the end; no key anywhere'
   }
 });
 
+test('the order at the end: said to be updating, the stream closed in order, then the lock let go', async (t) => {
+  const { supervisor, server, env } = await service(t);
+  await using broker = await startMosquitto();
+  await using operator = await broker.operator(env['BALENA_DEVICE_UUID'] ?? '');
+  supervisor.updateStatus = 'downloaded';
+  await using agent = await startAgent({ ...env, MQTT_URL: broker.url });
+  await operator.on('state', ({ state, update }) => state === 'live' && update === 'update_pending');
+  await agent.status((status) => balenaOf(status)['lock'] === 'held');
+  const connection = await server.published('q1w2e3r4t5');
+  const delivery = await agent.descendant('delivery');
+  // What closes the stream does not come to it until it is let.
+  process.kill(delivery.pid, 'SIGSTOP');
+  const end = agent.stop();
+  await operator.on('state', ({ state }) => state === 'updating');
+  assert.ok(existsSync(supervisor.lockPath), 'locked while the stream is still there');
+  assert.ok(!connection.history.items.includes('deleteStream'));
+  process.kill(delivery.pid, 'SIGCONT');
+  await connection.history.waitFor((item) => item === 'deleteStream', 5000);
+  assert.ok(existsSync(supervisor.lockPath), 'locked until the stream is closed');
+  const { code, tookMs } = await end;
+  assert.equal(code, 0);
+  assert.ok(tookMs < endMs, `${tookMs} ms`);
+  assert.ok(!existsSync(supervisor.lockPath));
+  await operator.on('state', ({ state }) => state === 'stopped');
+});
+
+test('a broker that hangs, and a Supervisor too: the stream is closed in order, the lock let go, in time', async (t) => {
+  const { supervisor, server, env } = await service(t);
+  await using broker = await startMosquitto();
+  await using operator = await broker.operator(env['BALENA_DEVICE_UUID'] ?? '');
+  await using agent = await startAgent({ ...env, MQTT_URL: broker.url });
+  await operator.on('state', ({ state }) => state === 'live');
+  await agent.status((status) => balenaOf(status)['lock'] === 'held');
+  const connection = await server.published('q1w2e3r4t5');
+  supervisor.hangs = true;
+  await broker.kill('SIGSTOP');
+  const { code, tookMs } = await agent.stop();
+  assert.equal(code, 0);
+  assert.ok(tookMs < endMs, `${tookMs} ms`);
+  assert.ok(connection.history.items.includes('deleteStream'));
+  assert.ok(!existsSync(supervisor.lockPath));
+  await agent.gone();
+});
+
 test('a Supervisor that hangs: on the air, locked, and out in time', async (t) => {
   const { supervisor, env } = await service(t);
   supervisor.hangs = true;

@@ -97,6 +97,43 @@ describe('documents', () => {
   });
 });
 
+describe('without a broker', () => {
+  test('it streams as it was steered last, and connects when the broker is there again', async () => {
+    await using nginx = await startNginx();
+    await using broker = await startMosquitto();
+    const { folder, remove } = await temporaryFolder();
+    const env = { ...on(nginx, broker), CONFIG_PROBATION_SECONDS: '1', MQTT_ALLOW_PLAIN_SECRETS: 'yes' };
+    {
+      await using operator = await broker.operator('kitchen');
+      await using agent = await startAgent(env, { dataFolder: folder });
+      await operator.on('state', ({ state }) => state === 'live');
+      await operator.command('set-secret', { path: 'outputs.main.key', value: 'schluessel-0816' });
+      await operator.desire(1, { audio: { mute: true }, video: { testPattern: 'ball', bitrateKbps: 300 } });
+      await operator.on('config/reported', ({ version, proved }) => version === 1 && proved === true);
+      await agent.stop();
+    }
+    await broker.kill();
+    const from = nginx.calls.items.length;
+    await using agent = await startAgent(env, { dataFolder: folder });
+    const status = await agent.status((each) => each.actual === 'live');
+    assert.equal((status['mqtt'] as { state: string }).state, 'waiting');
+    assert.equal((status.video as { bitrateKbps: number }).bitrateKbps, 300);
+    await nginx.waitForCall('publish', { name: 'schluessel-0816', from });
+    // Empty-handed: what it says is what it kept, not what the broker has kept.
+    await broker.start();
+    await using operator = await broker.operator('kitchen');
+    await operator.on('state', ({ state }) => state === 'live');
+    const reported = await operator.on('config/reported');
+    assert.deepEqual([reported['version'], reported['status'], reported['proved']], [1, 'applied', true]);
+    const { audio, video } = reported['config'] as { audio: { mute: boolean }; video: { testPattern: string } };
+    assert.deepEqual([audio.mute, video.testPattern], [true, 'ball']);
+    assert.equal(nginx.calls.items.slice(from).filter(({ call }) => call === 'publish').length, 1);
+    assert.equal((await operator.desire(2, {}))['status'], 'applied');
+    await agent.stop();
+    await remove();
+  });
+});
+
 describe('commands', () => {
   test('off the air and on, a snapshot, a new pipeline, diagnostics; no secret in anything that was ever said', async () => {
     await using nginx = await startNginx();

@@ -109,11 +109,11 @@ describe('killed alone', () => {
       /^test picture \(bars\) is left out, since this has happened 3 times: .*ended by itself/,
     );
     const isPlaying = (source: string) => (line: LogLine) => line.event === 'playing' && line.message.includes(source);
-    await agent.waitFor(isPlaying('slate'), 30_000, from);
+    const slate = await agent.waitFor(isPlaying('slate'), 30_000, from);
     const sent = tags.items.length;
     await tags.waitFor(isVideoKey, 15_000, sent);
     // It is tried again, since it did not fail for good.
-    await agent.waitFor(isPlaying('test picture'), 30_000, agent.log.items.length);
+    await agent.waitFor(isPlaying('test picture'), 30_000, agent.log.items.indexOf(slate));
     assert.equal(server.publishes.items.length, 1);
     await agent.stop();
   });

@@ -62,6 +62,17 @@ describe('the folder of the run', () => {
   });
 });
 
+test('delivery is killed, and the server still holds its session: that is our own ghost, and tried again fast', async () => {
+  const taken = { publish: { status: 'NetStream.Publish.BadName', description: 'Already publishing' } };
+  await using server = await startRtmpServer((nth) => (nth === 1 || nth === 2 ? taken : {}));
+  await using agent = await startAgent(to(server));
+  await onAir(agent);
+  process.kill((await agent.descendant('makercast-delivery')).pid, 'SIGKILL');
+  // What is refused for good is tried again after 20 s at the soonest.
+  await server.published('k', { from: 1, deadlineMs: 10_000 });
+  await agent.stop();
+});
+
 test('nothing is left of the settings file, in mid-broadcast and after a power cut: what it had set stays', async (t) => {
   const cwd = await folderFor(t);
   const file = path.join(cwd, 'makercast.yml');

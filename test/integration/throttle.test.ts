@@ -76,4 +76,27 @@ describe('800 kbit/s for a stream of 2.5 Mbit/s', { skip }, () => {
     assert.ok(!agent.log.items.some(({ event }) => event === 'bitrate_lowered'));
     await agent.stop();
   });
+
+  test('a picture that passes through, whose bitrate follows nothing: nothing is left out before output.maxQueueSeconds', async () => {
+    const film = {
+      VIDEO_SOURCE: 'file',
+      VIDEO_FILES: await sample('h264-bframes.mp4'),
+      OUTPUT_MAX_QUEUE_SECONDS: '15',
+    };
+    await using on = await startAbroad(film);
+    const { namespace, agent } = on;
+    await agent.status(({ actual }) => actual === 'live', 60_000);
+    await namespace.throttle(150);
+    await agent.status((status) => output(status).queuedMs > 3000, 60_000);
+    await namespace.throttle(undefined);
+    const from = agent.log.items.length;
+    const status = await agent.status(
+      (each) => output(each).state === 'live' && output(each).queuedMs < 1000,
+      30_000,
+      from,
+    );
+    assert.match((await agent.event('playing')).message, /as it comes/);
+    assert.deepEqual([status.outputs['main']!['droppedFrames'], output(status).connects], [0, 1]);
+    await agent.stop();
+  });
 });

@@ -1,6 +1,8 @@
 /** Another broker, which speaks 3.1.1 only: over TCP and over WebSockets. */
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
 import { createRequire } from 'node:module';
 import { createServer, type AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -9,7 +11,9 @@ import { Aedes } from 'aedes';
 import { connectAsync } from 'mqtt';
 import { temporaryFolder } from '../helpers/command.js';
 import { Device } from '../helpers/device.js';
+import { until } from '../helpers/feed.js';
 import { Operator } from '../helpers/mosquitto.js';
+import { makeAuthority } from '../helpers/tls.js';
 
 /** The package over which mqtt.js speaks WebSockets; it has no types of its own. */
 const { WebSocketServer, createWebSocketStream } = createRequire(createRequire(import.meta.url).resolve('mqtt'))(
@@ -41,6 +45,44 @@ test('over WebSockets', async () => {
   server.closeAllConnections();
   await new Promise((resolve) => server.close(resolve));
   await remove();
+});
+
+test('over WebSockets with TLS: documents, commands and secrets; by a certificate that it does not trust it says nothing', async (t) => {
+  const { folder, remove } = await temporaryFolder();
+  t.after(remove);
+  const authority = await makeAuthority(folder);
+  const { cert, key } = await authority.sign('localhost');
+  const [ca, ...own] = await Promise.all([authority.ca, cert, key].map((file) => readFile(file)));
+  const broker = await Aedes.createBroker();
+  const server = createHttpsServer({ cert: own[0], key: own[1] });
+  new WebSocketServer({ server }).on('connection', (socket) => broker.handle(createWebSocketStream(socket)));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(async () => {
+    await new Promise<void>((resolve) => broker.close(() => resolve()));
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
+  const url = `wss://localhost:${(server.address() as AddressInfo).port}/mqtt`;
+  await using operator = new Operator(await connectAsync(url, { ca: ca! }), 'makercast/v1/kitchen');
+  await operator.client.subscribeAsync('makercast/v1/#', { qos: 1 });
+  {
+    await using stranger = new Device(folder, { env: { MQTT_URL: url, MQTT_ID: 'kitchen' } });
+    await stranger.start();
+    await stranger.lines.waitFor(({ event }) => event === 'mqtt_tls', 10_000);
+    assert.deepEqual(operator.heard.items, []);
+  }
+  await using device = new Device(folder, {
+    env: { MQTT_URL: url, MQTT_ID: 'kitchen', MQTT_CA: authority.ca, STREAM_URL: 'rtmp://h/live' },
+  });
+  await device.start();
+  assert.equal((await operator.on('info'))['protocol'], '3.1.1');
+  assert.equal((await operator.desire(1, { audio: { mute: true } }))['status'], 'applied');
+  const secret = { path: 'outputs.main.key', value: 'geheim-4711' };
+  assert.equal((await operator.command('set-secret', secret))['ok'], true);
+  assert.equal(device.steering.resolved.settings.outputs['main']?.key, secret.value);
+  const from = operator.heard.items.length;
+  await device.stop();
+  await operator.on('state', ({ state }) => state === 'stopped', from);
 });
 
 test('aedes: the device falls back to MQTT 3.1.1, and all works as with 5', async () => {
@@ -76,4 +118,51 @@ test('aedes: the device falls back to MQTT 3.1.1, and all works as with 5', asyn
   await new Promise<void>((resolve) => broker.close(() => resolve()));
   await new Promise((resolve) => server.close(resolve));
   await remove();
+});
+
+test('a broker that does not let it read a group: said, with the topic, and the rest works', async (t) => {
+  const { folder, remove } = await temporaryFolder();
+  t.after(remove);
+  const broker = await Aedes.createBroker();
+  broker.authorizeSubscribe = (_, subscription, done) =>
+    done(null, subscription.topic.includes('cellar') ? null : subscription);
+  const server = createServer((socket) => broker.handle(socket));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(async () => {
+    await new Promise<void>((resolve) => broker.close(() => resolve()));
+    await new Promise((resolve) => server.close(resolve));
+  });
+  const url = `mqtt://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  await using operator = new Operator(await connectAsync(url), 'makercast/v1/kitchen');
+  await operator.client.subscribeAsync('makercast/v1/kitchen/#', { qos: 1 });
+  const env = { MQTT_URL: url, MQTT_ID: 'kitchen', MQTT_GROUPS: 'studio,cellar' };
+  await using device = new Device(folder, { env });
+  await device.start();
+  const { message } = await operator.on('event', ({ event }) => event === 'mqtt_refused');
+  assert.match(String(message), /does not let this device read makercast\/v1\/_group\/cellar\/config\/desired\./);
+  assert.equal(device.mqtt.tells().mqtt?.fault?.code, 'mqtt_refused');
+  assert.equal((await operator.desire(1, { mqtt: { groups: ['studio'] } }))['status'], 'applied');
+  assert.equal(device.mqtt.tells().mqtt?.fault, undefined);
+});
+
+test('a cloned card: over 3.1.1 nobody is told that its place was taken, and it is noticed all the same', async (t) => {
+  const broker = await Aedes.createBroker();
+  const server = createServer((socket) => broker.handle(socket));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `mqtt://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const devices: Device[] = [];
+  for (let i = 0; i < 2; i++) {
+    const { folder, remove } = await temporaryFolder();
+    t.after(remove);
+    const device = new Device(folder, { env: { MQTT_URL: url, MQTT_ID: 'kitchen' } });
+    devices.push(await device.start());
+  }
+  await until(
+    () => devices.some(({ lines }) => lines.items.some(({ event }) => event === 'duplicate_id')),
+    60_000,
+    'duplicate_id',
+  );
+  for (const device of devices) await device.stop();
+  await new Promise<void>((resolve) => broker.close(() => resolve()));
+  await new Promise((resolve) => server.close(resolve));
 });

@@ -14,7 +14,7 @@ import type { Status } from '../../agent/supervisor/status.js';
 import { until } from '../helpers/feed.js';
 import { SupervisorServer, supervisorUid, type SupervisorOptions } from '../helpers/supervisor.js';
 import { temporaryFolder } from '../helpers/command.js';
-import { lockAttempt } from '../helpers/update-lock.js';
+import { holdLock, lockAttempt } from '../helpers/update-lock.js';
 
 const minute = 60_000;
 const hour = 60 * minute;
@@ -379,6 +379,18 @@ test('an update by command waits; by force it comes at once', async (t) => {
   assert.equal(b.balena.tells(idle).actual, 'updating');
 });
 
+test('a forced update off the air interrupts nothing, and comes in spite of a lock that is always held', async (t) => {
+  const b = await bench(t);
+  b.env = { UPDATE_LOCK: 'always' };
+  b.server.updateStatus = 'downloaded';
+  await b.after(0);
+  assert.equal(b.says().lock, 'held');
+  await b.balena.update(true);
+  await b.server.applied.waitFor(({ force }) => force, 5000);
+  assert.deepEqual([b.asked, b.says().lock], [[], 'free']);
+  assert.equal(b.balena.tells({ ...idle, actual: 'stopping' }).actual, 'updating');
+});
+
 test('a forced update that does not come interrupts nothing, or not for long', async (t) => {
   const b = await bench(t);
   b.status = live;
@@ -430,6 +442,32 @@ test('locked by command, off the air too, until it is unlocked', async (t) => {
   assert.deepEqual([b.says().lock, b.says().lockReason], ['held', 'command']);
   await b.balena.unlock();
   assert.equal(b.says().lock, 'free');
+});
+
+test('locked by command: said to be so only where it is', async (t) => {
+  const b = await bench(t);
+  b.env = { UPDATE_LOCK: 'never' };
+  await assert.rejects(b.balena.lock(), { code: 'command_failed', message: /balena\.lock is never/ });
+  b.env = {};
+  await b.balena.look();
+  assert.equal(b.says().lock, 'free', 'what was refused is not done later');
+  // Right after an update was asked for, which opens it.
+  b.status = live;
+  await b.after(0);
+  await b.balena.update(true);
+  await b.balena.lock();
+  assert.deepEqual([b.says().lock, b.says().lockReason], ['held', 'command']);
+
+  const c = await bench(t);
+  await using other = await holdLock(c.server.lockPath);
+  await assert.rejects(c.balena.lock(), { code: 'update_lock_failed', message: /Another process/ });
+  await other.stop();
+  await c.after(minute);
+  assert.equal(c.says().lock, 'held', 'it is tried again');
+
+  const plain = Object.fromEntries(Object.keys(b.server.environment).map((name) => [name, '']));
+  const d = await bench(t, { env: plain });
+  await assert.rejects(d.balena.lock(), { code: 'command_failed', message: /no update lock/ });
 });
 
 test('a wrong key, a Supervisor that is gone: said once, without the key, and the lock works all the same', async (t) => {

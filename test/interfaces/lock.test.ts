@@ -18,7 +18,7 @@ import { test, type TestContext } from 'node:test';
 import { UpdateLock } from '../../agent/interfaces/balena/lock.js';
 import type { Runner } from '../../agent/machine/run.js';
 import { mortal, temporaryFolder } from '../helpers/command.js';
-import { lockAttempt } from '../helpers/update-lock.js';
+import { holdLock, lockAttempt } from '../helpers/update-lock.js';
 
 const root = process.getuid?.() === 0;
 
@@ -69,14 +69,10 @@ test('what was left behind is taken over, whoever it belongs to', async (t) => {
 
 test('what another process of ours holds is not a leftover', async (t) => {
   const lock = await lockIn(t);
-  const holder = spawn(...mortal('flock', ['-x', lock.path, 'sh', '-c', 'echo held; cat']), {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  await once(holder.stdout, 'data');
+  await using holder = await holdLock(lock.path);
   assert.equal(await lock.take(), 'other');
   assert.ok(!lock.isHeld && existsSync(lock.path));
-  holder.stdin.end();
-  await once(holder, 'close');
+  await holder.stop();
   assert.equal(await lock.take(), 'held');
 });
 

@@ -1,6 +1,7 @@
 /** The MQTT interface at a real Mosquitto, over a stand-in for the broadcast. */
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { Device, type DeviceOptions } from '../helpers/device.js';
@@ -199,8 +200,40 @@ test('commands run once, in time, and are answered', async (t) => {
   assert.equal(await code('stop', { id: 'b', expires: 'tomorrow' }), 'command_malformed');
   assert.equal(await code('stop', { id: 'b', args: { fast: true } }), 'command_malformed');
   assert.equal(await code('stop', {}), 'command_malformed');
+  for (const expires of ['2999-01-01T00:00:00', '2999-01-01T00:00:00+25:99', '2999-01-01', '2999-01-01T00:00:00 (Z)'])
+    assert.equal(await code('stop', { id: 'b', expires }), 'command_malformed', expires);
+  const local = (minutes: number, zone: string): string =>
+    new Date(Date.now() + minutes * 60_000).toISOString().replace('Z', zone);
+  assert.equal(await code('stop', { id: 'b', expires: local(90, '+02:00') }), 'command_expired');
+  assert.equal(await code('stop', { id: 'z', expires: local(-90, '-02:00') }), undefined);
   assert.equal(await code('explode', { id: 'c' }), 'command_unknown');
   assert.equal(await code('stop', { id: 'd', expires: '2999-01-01T00:00:00Z' }), undefined);
+});
+
+test('figures come at the new pace at once, however long the old one was, and Home Assistant hears of it', async (t) => {
+  const { operator } = await place(t, { env: { MQTT_TELEMETRY_SECONDS: '3600', MQTT_DISCOVERY: 'yes' } });
+  await operator.client.subscribeAsync('homeassistant/#', { qos: 1 });
+  await operator.on('telemetry');
+  const from = operator.heard.items.length;
+  await operator.desire(1, { mqtt: { telemetrySeconds: 1 } });
+  await operator.on('telemetry', () => true, from);
+  const isNew = ({ topic, text }: { topic: string; text: string }): boolean =>
+    topic.startsWith('homeassistant/') && text.includes('"expire_after":60,');
+  await operator.heard.waitFor(isNew, 5000, from);
+});
+
+test('an id that another command had is refused, and nothing is said to be done that was not', async (t) => {
+  const { operator, device } = await place(t);
+  const ask = async (name: string): Promise<unknown> => {
+    const from = operator.heard.items.length;
+    await operator.send(`cmd/${name}`, { id: '1' });
+    const answer = await operator.on(`cmd/${name}/ack`, () => true, from);
+    return answer['ok'] === true ? (answer['result'] ?? 'done') : (answer['error'] as { code: string }).code;
+  };
+  assert.equal(await ask('stop'), 'done');
+  assert.equal(await ask('snapshot'), 'command_malformed');
+  assert.equal(await ask('stop'), 'done');
+  assert.deepEqual(device.stand.asked, ['stop']);
 });
 
 test('Home Assistant: announced while that is switched on; its switch and its number work as often as they are used', async (t) => {
@@ -233,6 +266,64 @@ test('Home Assistant: announced while that is switched on; its switch and its nu
   const from = operator.heard.items.length;
   await operator.desire(1, { mqtt: { discovery: false } });
   await operator.heard.waitFor((message) => message.topic === topic && message.text === '', 5000, from);
+});
+
+test('Home Assistant: no announcement is left behind, whatever was changed while nobody could hear of it', async (t) => {
+  const { folder, remove } = await temporaryFolder();
+  t.after(remove);
+  await using broker = await startMosquitto();
+  await using operator = await broker.operator('kitchen');
+  await operator.client.subscribeAsync(['homeassistant/#', 'hall/#'], { qos: 1 });
+  const announced = (from: number): Promise<string[]> =>
+    until(
+      () => {
+        const found = operator.heard.items.slice(from).filter(({ topic }) => topic.endsWith('/config'));
+        return found.length > 0 && found.map(({ topic, text }) => `${topic} ${text === '' ? 'gone' : 'there'}`);
+      },
+      5000,
+      'announcement',
+    );
+  const env = { MQTT_URL: broker.url, MQTT_ID: 'kitchen', CONFIG_PROBATION_SECONDS: '1' };
+  {
+    await using device = new Device(folder, { env: { ...env, MQTT_DISCOVERY: 'yes' } });
+    await device.start();
+    assert.deepEqual(await announced(0), ['homeassistant/device/kitchen/config there']);
+    const from = operator.heard.items.length;
+    await operator.desire(1, { mqtt: { discoveryPrefix: 'hall' } });
+    await operator.heard.waitFor(({ topic }) => topic === 'hall/device/kitchen/config', 5000, from);
+    assert.deepEqual(await announced(from), [
+      'homeassistant/device/kitchen/config gone',
+      'hall/device/kitchen/config there',
+    ]);
+  }
+  // A variable of balena is changed by a restart.
+  let from = operator.heard.items.length;
+  {
+    await using device = new Device(folder, { env: { ...env, MQTT_ID: 'cellar', MQTT_DISCOVERY: 'yes' } });
+    await device.start();
+    await operator.heard.waitFor(({ topic, text }) => /cellar.config$/.test(topic) && text !== '', 5000, from);
+    assert.deepEqual(await announced(from), ['hall/device/kitchen/config gone', 'hall/device/cellar/config there']);
+  }
+  from = operator.heard.items.length;
+  {
+    await using device = new Device(folder, { env: { ...env, MQTT_ID: 'cellar' } });
+    await device.start();
+    assert.deepEqual(await announced(from), ['hall/device/cellar/config gone']);
+    const kept = path.join(folder, 'announced.json');
+    await until(
+      async () => (await readFile(kept, 'utf8')).includes('"value": ""'),
+      5000,
+      'that nothing stands any more',
+    );
+  }
+  from = operator.heard.items.length;
+  await using device = new Device(folder, { env });
+  await device.start();
+  await operator.on('telemetry', () => true, from);
+  assert.ok(
+    operator.heard.items.slice(from).every(({ topic }) => !topic.endsWith('/config')),
+    'nothing where nothing is',
+  );
 });
 
 test('a command that is retained is refused at the next connection', async (t) => {
@@ -311,6 +402,35 @@ test('the broker goes away and comes back: events waited, figures did not, and w
   assert.equal((await operator.desire(1, { audio: { mute: true } }))['status'], 'applied');
 });
 
+test('one connection that was closed without a word costs MQTT 5 only until the next', async (t) => {
+  const { folder, remove } = await temporaryFolder();
+  await using broker = await startMosquitto();
+  await using operator = await broker.operator('kitchen');
+  const sockets = new Set<Socket>();
+  let connections = 0;
+  // As something in front of a broker does that is not there yet.
+  const before = createServer((socket) => {
+    connections += 1;
+    if (connections === 1) return void socket.destroy();
+    const there = connect(broker.port, '127.0.0.1');
+    for (const each of [socket, there]) sockets.add(each.on('error', () => undefined));
+    socket.pipe(there).pipe(socket);
+  });
+  await new Promise<void>((resolve) => before.listen(0, '127.0.0.1', resolve));
+  t.after(async () => {
+    for (const socket of sockets) socket.destroy();
+    before.close();
+    await remove();
+  });
+  const { port } = before.address() as AddressInfo;
+  await using device = new Device(folder, { env: { MQTT_URL: `mqtt://127.0.0.1:${port}`, MQTT_ID: 'kitchen' } });
+  await device.start();
+  assert.equal((await operator.on('info'))['protocol'], '3.1.1');
+  const from = operator.heard.items.length;
+  for (const socket of sockets) socket.destroy();
+  assert.equal((await operator.on('info', () => true, from))['protocol'], '5');
+});
+
 test('a secret that happens to stand in our boot id makes no clone of us', async (t) => {
   const { operator, device } = await place(t, { env: { MQTT_ALLOW_PLAIN_SECRETS: '1' } });
   const { boot } = await operator.on('state', ({ state }) => state === 'live');
@@ -322,12 +442,72 @@ test('a secret that happens to stand in our boot id makes no clone of us', async
   assert.equal(device.mqtt.tells().mqtt?.fault, undefined);
 });
 
+test('a key that is a word of ours, or our id, hides nothing that has to be known', async (t) => {
+  for (const key of ['live', 'applied', 'kitchen']) {
+    const { operator } = await place(t, {
+      env: { STREAM_URL: 'rtmp://h/app', STREAM_KEY: key, MQTT_DISCOVERY: 'yes' },
+    });
+    await operator.client.subscribeAsync('homeassistant/#', { qos: 1 });
+    assert.equal((await operator.on('state'))['state'], 'live');
+    assert.equal((await operator.on('info'))['id'], 'kitchen');
+    assert.equal((await operator.desire(1, { audio: { mute: true } }, { by: `${key}!` }))['status'], 'applied');
+    const { value } = await operator.heard.waitFor(({ topic }) => topic.startsWith('homeassistant/'), 5000);
+    const { state } = value['cmps'] as Record<string, { state_topic: string }>;
+    assert.equal(state!.state_topic, 'makercast/v1/kitchen/state');
+    const { by, config } = await operator.on('config/reported', ({ version }) => version === 1);
+    assert.equal(by, '***!');
+    assert.doesNotMatch(JSON.stringify((config as { outputs: object }).outputs), new RegExp(key));
+  }
+});
+
 test('another boot id on our own state is a clone: said, and stepped back from', async (t) => {
   const { operator, device } = await place(t);
   await operator.on('state', ({ state }) => state === 'live');
   await operator.send('state', { state: 'live', boot: 'of-another' }, { retain: true });
   await device.lines.waitFor(({ event }) => event === 'duplicate_id', 10_000);
   assert.equal(device.mqtt.tells().mqtt?.fault?.code, 'duplicate_id');
+});
+
+test('a last word that comes late does not stand: who is there says so again', async (t) => {
+  const { operator } = await place(t);
+  const { boot } = await operator.on('state');
+  for (const of of ['of-another', boot]) {
+    const from = operator.heard.items.length;
+    await operator.send('state', { state: 'lost', boot: of }, { retain: true });
+    await operator.on('state', ({ state }) => state === 'live', from);
+  }
+});
+
+test('a broker that was cut off and has forgotten what was said last makes no clone of us', async (t) => {
+  const { folder, remove } = await temporaryFolder();
+  t.after(remove);
+  const broker = await startMosquitto([
+    ...['allow_anonymous true', 'persistence true', `persistence_location ${folder}/`, 'autosave_interval 3600'],
+  ]);
+  t.after(() => broker[Symbol.asyncDispose]());
+  const env = { MQTT_URL: broker.url, MQTT_ID: 'kitchen' };
+  await using operator = await broker.operator('kitchen');
+  {
+    await using before = new Device(folder, { env });
+    await before.start();
+    await operator.on('state');
+    // It keeps what it knows when it ends in order, and loses what comes after that.
+    await broker.kill('SIGTERM');
+    await broker.start();
+    const from = operator.heard.items.length;
+    await operator.on('info', () => true, from);
+  }
+  await using device = new Device(folder, { env });
+  let from = operator.heard.items.length;
+  await device.start();
+  const { boot } = await operator.on('state', ({ state }) => state === 'live', from);
+  await broker.kill('SIGKILL');
+  from = operator.heard.items.length;
+  await broker.start();
+  await operator.on('state', (value) => value['boot'] !== boot, from);
+  await operator.on('state', (value) => value['boot'] === boot && value['state'] === 'live', from);
+  await operator.on('telemetry', (value) => value['boot'] === boot, from);
+  assert.ok(device.lines.items.every(({ event }) => event !== 'duplicate_id'));
 });
 
 test('two devices of one id push each other out, and notice', async (t) => {

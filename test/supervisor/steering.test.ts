@@ -1,11 +1,13 @@
 /** Documents from afar: decided once, kept on the card, proved or undone, and what a crash, an upgrade or a downgrade leaves of them. */
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { Device, type DeviceOptions } from '../helpers/device.js';
 import { temporaryFolder } from '../helpers/command.js';
 import { until } from '../helpers/feed.js';
+import { startMosquitto } from '../helpers/mosquitto.js';
+import { Storage } from '../../agent/machine/storage.js';
 import type { Decision } from '../../agent/supervisor/decision.js';
 
 const soon = { CONFIG_PROBATION_SECONDS: '1' };
@@ -46,6 +48,27 @@ test('the last version decided counts: repeated, stale, conflicting and built on
   assert.ok(mute(device));
   await steering.propose('device', { version: 7, config: {}, base: 5 });
   assert.deepEqual([decided(device).status, refusedAs(device), mute(device)], ['applied', undefined, false]);
+});
+
+test('what comes at the same moment: the newest is decided, whatever stale, conflicting or malformed comes right behind it', async (t) => {
+  const device = await begun(t);
+  const { steering } = device;
+  const at = (...documents: object[]): Promise<unknown> =>
+    Promise.all(documents.map((each) => steering.propose('device', each)));
+  const told = (): unknown[] => [decided(device).version, decided(device).status, refusedAs(device)];
+  await at({ version: 3, config: {} }, { version: 4, config: muted }, { version: 'x' });
+  assert.deepEqual([decided(device).version, mute(device)], [4, true]);
+  await at({ version: 5, config: {} }, { version: 2, config: {} });
+  assert.deepEqual(told(), [5, 'applied', 'stale']);
+  await at({ version: 6, config: muted }, { version: 6, config: {} });
+  assert.deepEqual([...told(), mute(device)], [6, 'applied', 'version_conflict', true]);
+  await at(
+    { version: 7, config: {} },
+    { version: 3, config: {} },
+    { version: 8, config: muted },
+    { version: 1, config: {} },
+  );
+  assert.deepEqual([...told(), mute(device)], [8, 'applied', 'stale', true]);
 });
 
 test('what is malformed is refused and changes nothing', async (t) => {
@@ -291,12 +314,105 @@ test('a change that the broadcast fails at is undone at once, with the reason', 
   assert.deepEqual([decided(device).status, refusedAs(device)], ['applied', undefined]);
 });
 
+test('a roll-back that the broadcast fails at ends nothing: it is said, and the next change is taken', async (t) => {
+  const device = await begun(t, { react: ({ audio }) => (audio.mute ? 'degraded' : 'live') });
+  await device.steering.propose('device', { version: 1, config: muted });
+  const { stand } = device;
+  const apply = stand.apply.bind(stand);
+  stand.apply = async (settings) => {
+    stand.apply = apply;
+    await apply(settings);
+    throw new Error('no more descriptors');
+  };
+  await device.lines.waitFor(({ event, message }) => event === 'internal' && /descriptors/.test(message), 5000);
+  await until(() => decided(device).status === 'rolled_back', 5000, 'roll-back');
+  await device.steering.propose('device', { version: 2, config: { audio: { gainDb: 3 } } });
+  assert.deepEqual([decided(device).status, device.steering.resolved.settings.audio.gainDb], ['applied', 3]);
+});
+
 test('a change that cannot be kept is not applied', async (t) => {
   const folder = await folderFor(t);
   await writeFile(path.join(folder, 'file'), '');
   const device = await begun(t, {}, path.join(folder, 'file'));
   await device.steering.propose('device', { version: 1, config: muted });
   assert.deepEqual([refusedAs(device), mute(device), device.stand.applied], ['state_unwritable', false, []]);
+});
+
+test('cut off at any write: the change stands, proved, or is undone, and is not tried again', async (t) => {
+  const folder = await folderFor(t);
+  const written: string[] = [];
+  class Copying extends Storage {
+    override async writeState(name: string, format: number, value: unknown): Promise<boolean> {
+      const good = await super.writeState(name, format, value);
+      if (name === 'steering') written.push(await readFile(path.join(folder, 'steering.json'), 'utf8'));
+      return good;
+    }
+  }
+  const broken = { audio: { mute: true, gainDb: 3 } };
+  const react: DeviceOptions['react'] = ({ audio }) => (audio.gainDb === 3 ? 'degraded' : 'live');
+  const device = await begun(t, { storage: new Copying(folder, () => undefined), react });
+  await device.steering.propose('device', { version: 1, config: muted });
+  await until(() => decided(device).proved, 5000, 'proof');
+  await device.steering.propose('device', { version: 2, config: broken });
+  await until(() => decided(device).status === 'rolled_back', 5000, 'roll-back');
+  const all = [...new Set(written)];
+  assert.ok(all.length >= 5, `${all.length} states of the card`);
+  const seen: string[] = [];
+  for (const text of all) {
+    const cut = await folderFor(t);
+    await writeFile(path.join(cut, 'steering.json'), text);
+    const again = await begun(t, { react }, cut);
+    const { version, status, proved } = decided(again);
+    seen.push(`${version} ${status} ${proved} ${mute(again)}`);
+    // The broker has it retained, and says it again.
+    await again.steering.propose('device', { version, config: version === 1 ? muted : broken });
+    assert.deepEqual([again.stand.applied, refusedAs(again)], [[], undefined]);
+  }
+  assert.deepEqual(
+    [...new Set(seen)],
+    ['1 rolled_back false false', '1 applied true true', '2 rolled_back false true'],
+  );
+});
+
+test('moved to a broker that is gone for good: once the address is locked, file and environment count again', async (t) => {
+  const folder = await folderFor(t);
+  const broker = await startMosquitto();
+  {
+    await using device = new Device(folder, { env: soon });
+    await device.start();
+    await device.steering.propose('device', { version: 1, config: { mqtt: { url: broker.url }, ...muted } });
+    await until(() => decided(device).proved, 5000, 'proof');
+  }
+  await broker[Symbol.asyncDispose]();
+  const env = { ...soon, MQTT_URL: 'mqtt://127.0.0.1:2' };
+  const stuck = await begun(t, { env }, folder);
+  assert.equal(stuck.steering.resolved.settings.mqtt.url, broker.url);
+  await stuck.stop();
+  const freed = await begun(t, { env: { ...env, CONFIG_LOCKED: 'mqtt' } }, folder);
+  assert.equal(freed.steering.resolved.settings.mqtt.url, 'mqtt://127.0.0.1:2');
+  assert.ok(mute(freed), 'and nothing else is lost');
+});
+
+test('what could not be kept at the end of a probation is kept once there is room again', async (t) => {
+  const folder = await folderFor(t);
+  const device = await begun(t, {}, folder);
+  const proposed = device.steering.propose('device', { version: 1, config: muted });
+  const file = path.join(folder, 'steering.json');
+  await until(
+    async () => (await readFile(file, 'utf8').catch(() => '')).includes('"pending"'),
+    5000,
+    'pending on the card',
+  );
+  // In the way of every write, as a full card is.
+  await mkdir(path.join(folder, 'steering.json.new'));
+  await proposed;
+  await until(() => decided(device).proved, 5000, 'proof');
+  assert.match(await readFile(file, 'utf8'), /"pending": \{/, 'not kept');
+  assert.equal(device.faults.filter(({ code }) => code === 'state_unwritable').length > 0, true);
+  await rmdir(path.join(folder, 'steering.json.new'));
+  await until(async () => !(await readFile(file, 'utf8')).includes('"pending": {'), 40_000, 'kept after all');
+  const again = await begun(t, {}, folder);
+  assert.deepEqual([decided(again).status, mute(again)], ['applied', true]);
 });
 
 test('the settings of a device whose broker may be changed come back where the new broker is not reached', async (t) => {

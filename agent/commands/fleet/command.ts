@@ -17,7 +17,7 @@ import { select } from './targets.js';
 
 const BALENA_CLOUD = 'https://api.balena-cloud.com/';
 
-/** The command `args`; resolves to the exit code: 0, 1 where some devices failed, 2 where nothing could be begun. */
+/** The command `args`; resolves to the exit code: 0, 1 where some devices failed, 2 where what was asked for is wrong. */
 export async function fleet(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   const request = readRequest(args);
   const console = new Console(process.stdin, process.stdout, process.stderr);

@@ -80,6 +80,8 @@ export async function live(
         states.set(id, { ...(isFigures && states.get(id)), ...words(said, ['state', 'update', 'updateAt']) });
         look();
       },
+      // What is not heard is said in the end.
+      denied: () => undefined,
       lost: (fault) => end(fault),
       takenOver: () => undefined,
     },

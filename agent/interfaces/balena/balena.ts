@@ -135,10 +135,19 @@ export class Balena implements Interface {
     return { balena, ...(updating && { actual: 'updating' as const }) };
   }
 
-  /** By command: nothing is let in, until `unlock` or the end of this run. */
+  /** By command: nothing is let in, until `unlock` or the end of this run. Throws where it is not locked then. */
   async lock(): Promise<void> {
+    const lock = this.#lock;
+    if (!lock) throw new Fault('command_failed', 'This machine has no update lock of balena.');
+    if (this.control.settings().balena.lock === 'never')
+      throw new Fault('command_failed', 'Nothing is locked: balena.lock is never.', 'Set it to onAir or always.');
     this.#locked = true;
+    this.#openUntil = -Infinity;
+    this.#takeAgainAt = -Infinity;
     await this.look();
+    if (lock.isHeld) return;
+    const why = 'The update lock is not ours yet: an update is being let in at this moment.';
+    throw this.#faults.get('lock') ?? new Fault('command_failed', why, 'It is taken when it is free.');
   }
 
   async unlock(): Promise<void> {

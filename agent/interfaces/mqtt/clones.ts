@@ -2,21 +2,22 @@
 import type { Clock } from '../../clock.js';
 import { parse } from './payload.js';
 
-/** Taken over so often within a minute: two devices push each other out. */
-const mostTakeovers = 2;
-const takeoverMs = 60_000;
+/** So many signs within a minute: two devices push each other out. One alone may be a broker that has forgotten what was said last. */
+const mostSigns = 2;
+const signsMs = 60_000;
 
 export class Clones {
   /** Our state was published over this connection; over one before it. */
   #said = false;
   #saidEarlier = false;
-  #takeovers: number[] = [];
+  /** When our place was taken, or another's state was found in the place of ours. */
+  #signs: number[] = [];
 
-  /** `found`: another device goes by our id. */
+  /** `found`: another device goes by our id. `buried`: `lost` stands at the broker in place of our state. */
   constructor(
     private readonly boot: string,
     private readonly clock: Clock,
-    private readonly found: () => void,
+    private readonly events: { readonly found: () => void; readonly buried: () => void },
   ) {}
 
   /** Another broker, where nothing of ours is. */
@@ -33,28 +34,37 @@ export class Clones {
     this.#said = true;
   }
 
+  /** Our place at the broker was given away. */
   takenOver(): void {
-    const now = this.clock.now();
-    this.#takeovers = [...this.#takeovers.filter((at) => now - at < takeoverMs), now];
-    if (this.#takeovers.length >= mostTakeovers) this.#find();
+    this.#sign();
   }
 
   /**
-   * Another boot id on our own topic is another device. What was retained there at the first connection is of an earlier life, and a
-   * `lost` that comes late is the last word of one.
+   * Another boot id on our own topic is another device. What was retained there at the first connection is of an earlier life; at a later
+   * one it is a sign only, since a broker that was cut off knows what it knew when it last saved. A `lost` that comes late is the last word
+   * of an earlier life, or of a connection before this one: it must not stand.
    */
   stateHeard(payload: Buffer, retained: boolean): void {
     if (payload.length === 0 || (retained && !this.#saidEarlier)) return;
     const parsed = parse(payload);
     const said = 'value' in parsed ? (parsed.value as { boot?: unknown; state?: unknown } | null) : null;
-    if (typeof said?.boot !== 'string' || said.boot === this.boot) return;
-    if (retained || said.state !== 'lost') this.#find();
+    if (typeof said?.boot !== 'string') return;
+    if (said.state === 'lost' && !retained) return this.events.buried();
+    if (said.boot === this.boot) return;
+    if (retained) this.#sign();
+    else this.#find();
+  }
+
+  #sign(): void {
+    const now = this.clock.now();
+    this.#signs = [...this.#signs.filter((at) => now - at < signsMs), now];
+    if (this.#signs.length >= mostSigns) this.#find();
   }
 
   #find(): void {
-    this.#takeovers = [];
+    this.#signs = [];
     this.#said = false;
     this.#saidEarlier = false;
-    this.found();
+    this.events.found();
   }
 }

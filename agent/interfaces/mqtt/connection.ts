@@ -21,6 +21,8 @@ export interface ConnectionEvents {
   topics(): readonly string[];
   connected(protocol: Protocol): void;
   message(message: Message): void;
+  /** The broker lets us subscribe to none of these. */
+  denied(topics: readonly string[]): void;
   /** It could not be made, or was lost, and is tried again. */
   lost(fault: Fault): void;
   /** The broker has given this client's place to another of the same name. */
@@ -87,7 +89,13 @@ export class Connection {
   }
 
   subscribe(topics: readonly string[]): void {
-    if (topics.length > 0) this.#client?.subscribe([...topics], { qos: 1 }, () => undefined);
+    const client = this.#client;
+    if (topics.length === 0 || !client) return;
+    client.subscribe([...topics], { qos: 1 }, (_error, _topics, packet) => {
+      const { granted = [] } = (packet ?? {}) as { readonly granted?: readonly number[] };
+      const denied = topics.filter((_, i) => (granted[i] ?? 0) >= notGranted);
+      if (denied.length > 0 && this.#client === client) this.events.denied(denied);
+    });
   }
 
   unsubscribe(topics: readonly string[]): void {
@@ -165,7 +173,9 @@ export class Connection {
     const wasConnected = this.#connected;
     const code = (error as { code?: unknown } | undefined)?.code;
     const unspoken = !wasConnected && (error === undefined || badVersions.includes(code));
+    // What was in the way of 5 once (a broker that had just started) need not be there for ever.
     if (unspoken) this.#protocol = this.#protocol === '5' ? '3.1.1' : '5';
+    else if (wasConnected) this.#protocol = '5';
     this.#drop();
     if (this.#stopped) return;
     if (unspoken && this.#protocol === '3.1.1') return void this.#open();
@@ -227,6 +237,8 @@ async function pem(path: string): Promise<Buffer> {
 /** Reason codes of CONNACK: `unacceptable protocol version` of 3.1.1, `unsupported protocol version` and `protocol error` of 5. */
 const badVersions: readonly unknown[] = [1, 0x84, 0x82];
 const sessionTakenOver = 0x8e;
+/** SUBACK: from here on a topic was not granted; of 3.1.1 and of 5. */
+const notGranted = 0x80;
 /** CONNACK: bad user or password, not authorized, banned; of 3.1.1 and of 5. */
 const refusals: readonly unknown[] = [2, 4, 5, 0x85, 0x86, 0x87, 0x8a];
 

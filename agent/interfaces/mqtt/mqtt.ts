@@ -27,13 +27,18 @@ export class Mqtt implements Interface {
   #connection: Connection | undefined;
   #looking: NodeJS.Timeout | undefined;
   #fault: FaultReport | undefined;
+  /** Topics that the broker does not let us read. */
+  #unread: readonly string[] = [];
   #ending = false;
   readonly #clones: Clones;
   readonly #inbox: Inbox;
   readonly #outbox: Outbox;
 
   constructor(private readonly around: MqttSurroundings) {
-    this.#clones = new Clones(this.#boot, around.clock, () => this.#duplicate());
+    this.#clones = new Clones(this.#boot, around.clock, {
+      found: () => this.#duplicate(),
+      buried: () => !this.#ending && this.#outbox.sayStateAgain(),
+    });
     this.#outbox = new Outbox(around, this.#boot, () => this.#clones.stateSaid());
     this.#inbox = new Inbox(around, {
       id: () => this.#own,
@@ -58,6 +63,7 @@ export class Mqtt implements Interface {
       this.#look();
       this.#ending = true;
     });
+    await this.#outbox.open();
     this.#id = await this.around.identity();
     this.#changed();
   }
@@ -90,7 +96,9 @@ export class Mqtt implements Interface {
       const [was, is] = [groupTopics(before), groupTopics(mqtt)];
       this.#connection?.unsubscribe(was.filter((topic) => !is.includes(topic)));
       this.#connection?.subscribe(is.filter((topic) => !was.includes(topic)));
-      if (was.join() !== is.join() || !same('discovery', 'discoveryPrefix')) this.#outbox.inform();
+      this.#left(was.filter((topic) => !is.includes(topic)));
+      if (was.join() !== is.join() || !same('discovery', 'discoveryPrefix', 'telemetrySeconds')) this.#outbox.inform();
+      if (!same('telemetrySeconds')) this.#outbox.measure();
     }
     this.#outbox.sayReported();
   }
@@ -121,6 +129,7 @@ export class Mqtt implements Interface {
           if (message.topic === own(topics.state.topic)) this.#clones.stateHeard(message.payload, message.retained);
           else this.#inbox.heard(message);
         },
+        denied: (refused) => this.#denied(refused),
         lost: (fault) => this.#lost(fault),
         takenOver: () => this.#clones.takenOver(),
       },
@@ -142,6 +151,7 @@ export class Mqtt implements Interface {
   #connected(protocol: Protocol): void {
     if (this.#fault) this.around.log.info('mqtt_connected', 'Connected to the MQTT broker.');
     this.#fault = undefined;
+    this.#unread = [];
     this.#clones.connected();
     this.#outbox.connected(protocol);
   }
@@ -150,6 +160,22 @@ export class Mqtt implements Interface {
     const news = this.#fault?.code !== fault.code || this.#fault.what !== fault.what;
     this.#fault = fault.report();
     if (news) this.around.log.warn(fault.code, `[${fault.code}] ${fault.message}`, { code: fault.code });
+  }
+
+  /** It goes on without them: what is not said here is missing without a word. */
+  #denied(topics: readonly string[]): void {
+    this.#unread = [...this.#unread, ...topics];
+    const what = `The broker does not let this device read ${this.#unread.join(', ')}.`;
+    this.#lost(
+      new Fault('mqtt_refused', what, "Add it to the broker's rules (docs/mosquitto/acl), or leave the group."),
+    );
+  }
+
+  /** What need not be read any more is missed no more. */
+  #left(topics: readonly string[]): void {
+    const still = this.#unread.filter((topic) => !topics.includes(topic));
+    if (this.#unread.length > 0 && still.length === 0) this.#fault = undefined;
+    this.#unread = still;
   }
 
   #duplicate(): void {

@@ -13,6 +13,10 @@ import { topics, updates, type Payload } from './topics.js';
 const { min, max } = rowOf('video.bitrateKbps')?.form as { readonly min: number; readonly max: number };
 const bitrateRange = { min, max };
 
+const stateName = 'announced';
+const stateFormat = 1;
+const isTopic = (value: unknown): value is string => typeof value === 'string';
+
 export class Outbox {
   /** Everything goes over it; without one nothing does. */
   #connection: Connection | undefined;
@@ -22,8 +26,10 @@ export class Outbox {
   /** What stands at the broker. */
   #state = '';
   #reported = '';
-  /** Topic of the announcement that stands. */
+  /** Topic of the announcement that stands, on the card too: what is switched off by a restart must still be taken away. */
   #announced = '';
+  /** One after the other. */
+  #announcing: Promise<void> = Promise.resolve();
   #protocol: Protocol = '5';
   #measuring: NodeJS.Timeout | undefined;
   readonly #events: Events<Payload<'event'>>;
@@ -35,6 +41,11 @@ export class Outbox {
     private readonly stateSaid: () => void,
   ) {
     this.#events = new Events((event) => this.#say('event', event));
+  }
+
+  /** What the card holds. */
+  async open(): Promise<void> {
+    this.#announced = (await this.around.storage.readState(stateName, stateFormat, isTopic)) ?? '';
   }
 
   /** A topic of this device. */
@@ -61,7 +72,7 @@ export class Outbox {
     this.sayState();
     this.sayReported();
     this.#events.flush();
-    this.#measure();
+    this.measure();
   }
 
   stop(): void {
@@ -93,22 +104,30 @@ export class Outbox {
         groups: this.around.steering.resolved.settings.mqtt.groups,
         commands: commandNames,
       });
-      this.#announce(board);
+      this.#announcing = this.#announcing.then(() => this.#announce(board));
     });
   }
 
-  /** Under the user's own name, as the example's rules have it; taken away again where it is switched off. */
-  #announce(board: string | undefined): void {
+  /** Under the user's own name, as the example's rules have it; taken away again where it is switched off, or stands elsewhere now. */
+  async #announce(board: string | undefined): Promise<void> {
     const { discovery, discoveryPrefix, telemetrySeconds } = this.around.steering.resolved.settings.mqtt;
-    const topic = `${discoveryPrefix}/device/${this.#id}/config`;
-    if (!discovery) {
-      if (this.#announced === topic) this.#connection?.publish(topic, '', { qos: 1, retain: true });
-      this.#announced = '';
-      return;
+    const topic = discovery ? `${discoveryPrefix}/device/${this.#id}/config` : '';
+    if (this.#announced !== '' && this.#announced !== topic) {
+      if (!this.#connection?.publish(this.#announced, '', { qos: 1, retain: true })) return;
+      await this.#keep('');
     }
+    if (topic === '') return;
+    // On the card before it is there: what nobody knows of any more would stay for ever.
+    await this.#keep(topic);
     const [id, prefix, release] = [this.#id, this.topic(''), this.around.version];
     const payload = announcement({ id, prefix, release, board, bitrate: bitrateRange, telemetrySeconds });
-    if (this.#publish(topic, { qos: 1, retain: true }, payload)) this.#announced = topic;
+    // Of nothing but the id, the release and the board: what were hidden in there would be a part of its topics.
+    this.#connection?.publish(topic, JSON.stringify(payload), { qos: 1, retain: true });
+  }
+
+  async #keep(announced: string): Promise<void> {
+    this.#announced = announced;
+    await this.around.storage.writeState(stateName, stateFormat, announced);
   }
 
   /** `state`: what it is about to be, where the status does not say so yet. */
@@ -130,16 +149,23 @@ export class Outbox {
     this.stateSaid();
   }
 
+  /** Something else stands at the broker in its place. */
+  sayStateAgain(): void {
+    this.#state = '';
+    this.sayState();
+  }
+
   sayReported(): void {
     const payload = reported(this.around.steering.report());
     const text = JSON.stringify(payload);
     if (text !== this.#reported && this.#say('reported', payload)) this.#reported = text;
   }
 
-  #measure(): void {
+  /** Figures now, and from now on at their pace. */
+  measure(): void {
     clearTimeout(this.#measuring);
     const { telemetrySeconds } = this.around.steering.resolved.settings.mqtt;
-    this.#measuring = setTimeout(() => this.#measure(), telemetrySeconds * 1000);
+    this.#measuring = setTimeout(() => this.measure(), telemetrySeconds * 1000);
     this.#measuring.unref();
     if (!this.#connection?.isConnected) return;
     void temperature().then((degrees) => this.#say('telemetry', this.#figures(degrees)));
@@ -186,11 +212,17 @@ export class Outbox {
   ): boolean {
     const { redactor } = this.around.log;
     const text = JSON.stringify(payload, (name, value: unknown) =>
-      typeof value === 'string' && !arbitrary.has(name) ? redactor.redact(value) : value,
+      typeof value === 'string' && value !== this.#id && !known.has(name) ? redactor.redact(value) : value,
     );
     return this.#connection?.publish(topic, text, { qos, retain }) ?? false;
   }
 }
 
-/** In what is made of chance a short secret would be found that is none. */
-const arbitrary = new Set(['jpeg', 'boot', 'hash']);
+/**
+ * In what is made of chance a short secret would be found that is none, and a word out of a fixed few says nothing about a key that
+ * happens to be the same: a device whose stream key is "live" must still be able to say that it is. Our id stands in every topic.
+ */
+const known = new Set([
+  ...['jpeg', 'boot', 'hash'],
+  ...['state', 'wanted', 'update', 'status', 'protocol', 'level', 'event', 'code'],
+]);

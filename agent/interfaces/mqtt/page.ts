@@ -36,7 +36,8 @@ mosquitto_pub -h broker.example.org -t makercast/v1/kitchen/cmd/force-keyframe -
 
 ## What cannot be set from afar
 
-- What \`config.locked\` names, and settings that settings.md marks "not from afar".
+- What \`config.locked\` names, and settings that settings.md marks "not from afar". What is locked is taken out of documents that are in
+  force already: \`CONFIG_LOCKED=mqtt\` brings a device back that was moved to a broker that is gone for good.
 - Secrets stand in no document, since everyone who may read the topic could read them: a stream key, a password, a URL with either in it.
   \`cmd/set-secret\` sets them, over TLS only. They never appear on any topic that the device writes.
 - Files outside of the data folder (\`MAKERCAST_DATA\`). Relative paths start there.

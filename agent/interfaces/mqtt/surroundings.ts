@@ -1,6 +1,7 @@
 /** What MQTT needs of the program around it. */
 import type { Clock } from '../../clock.js';
 import type { Log } from '../../log.js';
+import type { Storage } from '../../machine/storage.js';
 import type { Desk } from '../../supervisor/commands.js';
 import type { Steering } from '../../supervisor/steering.js';
 import type { Control } from '../interface.js';
@@ -10,6 +11,7 @@ export interface MqttSurroundings {
   readonly clock: Clock;
   /** ms since 1970. */
   readonly wallMs: () => number;
+  readonly storage: Storage;
   readonly steering: Steering;
   readonly control: Pick<Control, 'status'>;
   readonly desk: Desk;

@@ -36,6 +36,7 @@ export class Hub {
   #bytes = 0;
   #splices = 0;
   #keyframeSeconds = 0;
+  #isEncoded = false;
   #lastKeyframeMs = 0;
   readonly #frameRate: Rate;
   readonly #byteRate: Rate;
@@ -85,6 +86,11 @@ export class Hub {
     return first ? [...this.headers(first.atMs), ...this.#group] : [];
   }
 
+  /** An encoder that is asked for a bitrate makes the picture; else it passes through as it comes. */
+  get isEncoded(): boolean {
+    return this.#isEncoded;
+  }
+
   /** An FLV file of the last keyframe alone, its header before it. */
   picture(): Buffer | undefined {
     const { video } = this.#headers;
@@ -110,6 +116,7 @@ export class Hub {
   #describe(tag: Tag, out: Placed[]): void {
     const format: StreamFormat | undefined = formatOf(tag);
     if (!format) return; // flvmux's own: 20 in the first two seconds, the first without a width.
+    this.#isEncoded = format.videoKbps !== undefined;
     const metadata = metadataTag(format);
     if (this.#headers.metadata?.equals(metadata)) return;
     this.#headers.metadata = metadata;

@@ -123,6 +123,8 @@ async function setOutputs(wanted: readonly WantedOutput[]): Promise<void> {
     };
     const output: Output = new Output(each, hub, sockets, systemClock, tell, left);
     outputs.set(each.name, output);
+    if (each.liveAgoMs !== undefined && !left.has(output.session))
+      left.set(output.session, systemClock.now() - each.liveAgoMs);
     // The server may still hold the session that is being closed, whatever its output was called.
     const before = closed.filter(({ name, session }) => name === each.name || session === output.session);
     void Promise.all(before.map(({ done }) => done)).then(() => {

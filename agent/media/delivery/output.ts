@@ -246,7 +246,7 @@ export class Output implements Subscriber {
   #feed(): void {
     if (!this.#isConnected || this.#baseMs === undefined) return;
     const { maxQueueMs, adaptive } = this.wanted;
-    const mayWaitMs = adaptive ? Math.min(adaptiveQueueMs, maxQueueMs) : maxQueueMs;
+    const mayWaitMs = adaptive && this.hub.isEncoded ? Math.min(adaptiveQueueMs, maxQueueMs) : maxQueueMs;
     const now = this.clock.now();
     if (!this.#withholding && this.#queue.behindMs(now) > mayWaitMs) {
       this.#settle();
