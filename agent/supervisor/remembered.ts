@@ -1,6 +1,6 @@
 /** What of the steering from afar is kept on the card: the layers in force, what was decided, and what is on probation. */
 import type { FaultReport } from '../errors.js';
-import type { Decision, Document } from './decision.js';
+import { isMap, type Decision, type Document } from './decision.js';
 import { isFollowed } from './layering.js';
 
 /** In force, or to be in force again. */
@@ -40,10 +40,6 @@ function isKept(value: unknown): boolean {
 
 function isDecision(value: unknown): boolean {
   return isMap(value) && typeof value['version'] === 'number' && typeof value['status'] === 'string';
-}
-
-function isMap(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** The last good state, with all that was on probation marked. */

@@ -47,8 +47,11 @@ test('held, another process gets neither the lock file nor the flock; released, 
 test('children of this process do not inherit it', async (t) => {
   const lock = await lockIn(t);
   await lock.take();
-  const child = spawn(...mortal('cat', []), { stdio: ['pipe', 'ignore', 'ignore'] });
-  await once(child, 'spawn');
+  const child = spawn(...mortal('cat', []), { stdio: ['pipe', 'pipe', 'ignore'] });
+  t.after(() => child.kill());
+  // While it is loaded, files of it come and go.
+  child.stdin.write('up\n');
+  await once(child.stdout, 'data');
   const folder = `/proc/${child.pid}/fd`;
   const files = readdirSync(folder).map((fd) => readlinkSync(path.join(folder, fd)));
   assert.ok(files.length > 0 && !files.includes(lock.path), files.join());
