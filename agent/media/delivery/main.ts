@@ -105,6 +105,7 @@ function makePrivate(folder: string): void {
   if (lstatSync(folder).uid === process.getuid?.()) return;
   throw new Fault('internal', `The folder ${folder} belongs to somebody else.`, 'Restart makercast.');
 }
+
 /** Opens what is new, closes what is gone, opens anew what has changed, and leaves the rest alone. */
 async function setOutputs(wanted: readonly WantedOutput[]): Promise<void> {
   peer.send({ type: 'busy' });

@@ -18,7 +18,10 @@ import type { Placed } from './timeline.js';
 
 /** What was given to the connection cannot be dropped any more. Enough for a round trip of 0.3 s more than twice over. */
 const maxAheadMs = 800;
-/** Where the server takes less than that in that time, it is given what it takes in it, but always so many bytes: a rate that is low because little was sent must not stay low. */
+/**
+ * Where the server takes less than that in that time, it is given what it takes in it, but always so many bytes: a rate that is low
+ * because little was sent must not stay low.
+ */
 const leastAheadBytes = 64 * 1024;
 /** A server that lags is given nothing until it lags no more than this. */
 const resumeAheadMs = 300;
