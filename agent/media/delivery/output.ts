@@ -20,8 +20,7 @@ import type { Placed } from './timeline.js';
 const maxAheadMs = 800;
 /**
  * Where the bitrate follows an output, and its server takes less than that in that time, it is given what it takes in it, but always so
- * many bytes. Not where nothing follows: over BBR a stream that passes through then stayed at 144 kbit/s for 12 s after a link of
- * 150 kbit/s was free again, in 3 of 15 tries; with 0.8 s of media in none of 14.
+ * many bytes: a rate that is low because little was sent must not stay low. Where nothing follows, whole seconds may wait anyway.
  */
 const leastAheadBytes = 64 * 1024;
 /** A server that lags is given nothing until it lags no more than this. */
