@@ -1,4 +1,5 @@
 /** What is known of each output: where it goes to, how it is, and what of that is worth a line in the log. */
+import { sessionOf } from '../../pipelines/outputs/rtmp.js';
 import type { Fault } from '../errors.js';
 import type { Log } from '../log.js';
 import type { OutputState } from '../media/delivery/states.js';
@@ -61,14 +62,15 @@ export class Outputs {
     for (const [name, status] of this.#statuses) {
       const { state, frames, droppedFrames, connects } = status;
       const wanted = this.#wanted.get(name);
-      if (wanted && (state === 'live' || state === 'stalled')) this.#lostAt.set(placeOf(wanted.output), this.now());
+      if (wanted && (state === 'live' || state === 'stalled'))
+        this.#lostAt.set(sessionOf(wanted.output.destination), this.now());
       this.#statuses.set(name, { state: 'idle', deliveredKbps: 0, queuedMs: 0, frames, droppedFrames, connects });
     }
   }
 
   /** For another process: `output`, and when it was live last, if that ended without an order. */
   again(output: WantedOutput): WantedOutput {
-    const at = this.#lostAt.get(placeOf(output));
+    const at = this.#lostAt.get(sessionOf(output.destination));
     return at === undefined ? output : { ...output, liveAgoMs: Math.round(this.now() - at) };
   }
 
@@ -98,5 +100,3 @@ export class Outputs {
     return fault ? { ...status, fault: fault.report() } : status;
   }
 }
-
-const placeOf = ({ destination }: WantedOutput): string => JSON.stringify(destination);

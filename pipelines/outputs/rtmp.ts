@@ -15,6 +15,9 @@ export interface RtmpDestination {
   readonly tlsVerify: boolean;
 }
 
+/** The same for the same destination: what a server tells one session from another by, and how it is reached. Holds the key. */
+export const sessionOf = (destination: RtmpDestination): string => JSON.stringify(destination);
+
 /**
  * A tag a buffer, without FLV's file header. The tags carry their own times and are already paced: nothing here syncs. Chunks
  * of 4096 bytes (128 by default) are what OBS sends and so what every server knows. Some servers want to see the name of

@@ -53,6 +53,19 @@ async function stage(t: TestContext, server: RtmpServer, size: Readonly<Record<s
   return { looks, settings, broadcast };
 }
 
+/** On the air, with a look at the machine begun that is not let to end; `looked` resolves once what it was for is done. */
+async function amidALook(t: TestContext, server: RtmpServer, size: Readonly<Record<string, string>>) {
+  const set = await stage(t, server, size);
+  const { looks, broadcast } = set;
+  await broadcast.start();
+  await live(broadcast);
+  const from = looks.begun.items.length;
+  looks.hold();
+  const looked = broadcast.devicesChanged();
+  await looks.begun.waitFor(() => true, 10_000, from);
+  return { ...set, looked };
+}
+
 const tiny = { VIDEO_WIDTH: '320', VIDEO_HEIGHT: '180' };
 const hd = { VIDEO_WIDTH: '1280', VIDEO_HEIGHT: '720' };
 
@@ -69,13 +82,7 @@ const hdArrives = (server: RtmpServer) => until(() => widths(server).flat().incl
 
 test('a live change that comes in the middle of a look stays', async (t) => {
   await using server = await startRtmpServer();
-  const { looks, settings, broadcast } = await stage(t, server, tiny);
-  await broadcast.start();
-  await live(broadcast);
-  const from = looks.begun.items.length;
-  looks.hold();
-  const looked = broadcast.devicesChanged();
-  await looks.begun.waitFor(() => true, 10_000, from);
+  const { looks, settings, broadcast, looked } = await amidALook(t, server, tiny);
   await broadcast.apply(settings({ ...tiny, VIDEO_BITRATE_KBPS: '1500' }));
   assert.equal(broadcast.status().video?.bitrateKbps, 1500);
   looks.let();
@@ -86,13 +93,7 @@ test('a live change that comes in the middle of a look stays', async (t) => {
 
 test('another format that comes in the middle of a look is what is sent, from its first session on', async (t) => {
   await using server = await startRtmpServer();
-  const { looks, settings, broadcast } = await stage(t, server, tiny);
-  await broadcast.start();
-  await live(broadcast);
-  const from = looks.begun.items.length;
-  looks.hold();
-  const looked = broadcast.devicesChanged();
-  await looks.begun.waitFor(() => true, 10_000, from);
+  const { looks, settings, broadcast, looked } = await amidALook(t, server, tiny);
   const applied = broadcast.apply(settings({}));
   looks.let();
   await Promise.all([looked, applied]);
@@ -105,13 +106,7 @@ test('another format that comes in the middle of a look is what is sent, from it
 
 test('a format that comes to the one on the air, in the middle of a look, leaves no output closed', async (t) => {
   await using server = await startRtmpServer();
-  const { looks, settings, broadcast } = await stage(t, server, {});
-  await broadcast.start();
-  await live(broadcast);
-  const from = looks.begun.items.length;
-  looks.hold();
-  const looked = broadcast.devicesChanged();
-  await looks.begun.waitFor(() => true, 10_000, from);
+  const { looks, settings, broadcast, looked } = await amidALook(t, server, {});
   const applied = broadcast.apply(settings(hd));
   looks.let();
   await Promise.all([looked, applied]);
@@ -135,13 +130,7 @@ test('outputs wait for pictures of the new format, though those of the one befor
 
 test('what another broadcast was looked at for is not played in the next one', async (t) => {
   await using server = await startRtmpServer();
-  const { looks, settings, broadcast } = await stage(t, server, tiny);
-  await broadcast.start();
-  await live(broadcast);
-  const from = looks.begun.items.length;
-  looks.hold();
-  const looked = broadcast.devicesChanged();
-  await looks.begun.waitFor(() => true, 10_000, from);
+  const { looks, settings, broadcast, looked } = await amidALook(t, server, tiny);
   await broadcast.stopBroadcast();
   await broadcast.apply(settings({}));
   const started = broadcast.startBroadcast();

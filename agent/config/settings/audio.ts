@@ -1,13 +1,9 @@
 /** What is heard. */
+import type { WantedAudio } from '../../../pipelines/wanted.js';
 import { truthy, type Row } from '../row.js';
 
-export interface AudioSettings {
-  readonly source: string;
-  readonly rate: number;
-  readonly channels: number;
-  readonly bitrateKbps: number;
-  readonly gainDb: number;
-  readonly mute: boolean;
+export interface AudioSettings extends WantedAudio {
+  /** Milliseconds by which the sound comes later than the picture; below 0 earlier. */
   readonly delayMs: number;
 }
 

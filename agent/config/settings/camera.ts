@@ -1,16 +1,9 @@
 /** The camera's knobs. */
+import type { WantedCamera } from '../../../pipelines/wanted.js';
 import type { Row } from '../row.js';
 
-export interface CameraSettings {
-  readonly horizontalFlip: boolean;
-  readonly verticalFlip: boolean;
-  readonly rotation: 0 | 90 | 180 | 270;
-  readonly exposureMs: number | 'auto' | 'driver';
-  readonly whiteBalance: number | 'auto' | 'driver';
-  readonly focus: number | 'auto' | 'driver';
-  readonly zoom: number | 'driver';
-  readonly powerLineHz: 50 | 60 | 'auto' | 'off' | 'driver';
-}
+/** Nothing in it is left to the machine: what is set is what is wanted. */
+export type CameraSettings = WantedCamera;
 
 export const camera: readonly Row[] = [
   {

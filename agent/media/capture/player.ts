@@ -16,6 +16,7 @@ const lookMs = 250;
 const looksInVain = 4;
 /** A film may stand still, and a disk may have to spin up: 10 s in which neither picture nor sound come out of a file. */
 const fileLooksInVain = 40;
+const checkFiles = 'Check the files and their disk.';
 /** The reason why a stream ended comes on the bus, which is read apart from the stream. */
 const lastWordMs = 500;
 /** How much longer than a batch sound may wait for a picture to go with: two pictures at 25 a second. */
@@ -82,9 +83,7 @@ export class Player {
           new Fault(
             'source_silent',
             `${this.plan.video.source} gives no pictures.`,
-            this.plan.live
-              ? 'Unplug it and plug it in again, or choose another video.source.'
-              : 'Check the files and their disk.',
+            this.plan.live ? 'Unplug it and plug it in again, or choose another video.source.' : checkFiles,
           ),
           'picture',
         ),
@@ -142,7 +141,7 @@ export class Player {
         const source = part === 'sound' ? this.plan.audio.source : this.plan.video.source;
         const mend = this.plan.live
           ? `Check its cable and power, or choose another ${part === 'sound' ? 'audio' : 'video'}.source.`
-          : 'Check the files and their disk.';
+          : checkFiles;
         return this.#fail(new Fault('source_silent', `${source} gives nothing any more.`, mend), part);
       }
     }, lookMs);

@@ -1,7 +1,7 @@
 /** One RTMP destination: a pipeline of its own, with its own queue, state and retry. What happens to it touches no other. */
 import { isIP } from 'node:net';
 import type { Clock } from '../../clock.js';
-import { rtmpOutput, rtmpProperties } from '../../../pipelines/outputs/rtmp.js';
+import { rtmpOutput, rtmpProperties, sessionOf } from '../../../pipelines/outputs/rtmp.js';
 import type { Fault } from '../../errors.js';
 import { isKeyframe, stamp } from '../../flv/tag.js';
 import { Pipeline, type BusMessage } from '../gstreamer.js';
@@ -94,14 +94,14 @@ export class Output implements Subscriber {
     this.#connect();
   }
 
-  /** What the server tells one session from another by, and how it is reached. */
+  /** Which session it is: {@link sessionOf} its destination. */
   get session(): string {
-    return sessionOf(this.wanted);
+    return sessionOf(this.wanted.destination);
   }
 
   /** Takes `wanted` over while it runs; false where that is another destination, which takes another output. */
   take(wanted: WantedOutput): boolean {
-    if (sessionOf(wanted) !== this.session) return false;
+    if (sessionOf(wanted.destination) !== this.session) return false;
     this.wanted = wanted;
     return true;
   }
@@ -332,5 +332,3 @@ export class Output implements Subscriber {
     this.tell.status();
   }
 }
-
-const sessionOf = ({ destination }: WantedOutput): string => JSON.stringify(destination);
