@@ -69,6 +69,7 @@ export class Broadcast {
       playing: () => this.#delivery.release(),
       // Not before delivery has taken what is still in the socket: its next beat comes after that.
       ended: () => (this.#state = 'ended'),
+      audience: () => this.#delivery.audience(),
     });
     this.#delivery = new Delivery(settings, around, {
       keyframe: () => this.#programme.keyframe(),

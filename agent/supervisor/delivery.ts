@@ -29,6 +29,8 @@ const hungMs = 2000;
 const quietMs = 5000;
 /** Delivery answers at once, or not at all. */
 const pictureMs = 3000;
+/** A server that has not said yes or no by then finds a film begun. */
+const audienceMs = 5000;
 
 /** What it needs of the machine and of the program around it. */
 export interface Outlet {
@@ -68,6 +70,9 @@ export class Delivery {
   #pictureWanted: ((flv: string | undefined) => void)[] = [];
   /** When something was last sent or recorded, or the broadcast began. */
   #quietSince = 0;
+  /** What waits for the first answers; undefined once they have come, until the next start. */
+  #audience: (() => void)[] | undefined;
+  #audienceTimer: NodeJS.Timeout | undefined;
 
   constructor(
     private settings: Settings,
@@ -95,12 +100,30 @@ export class Delivery {
     this.#demo = demo;
     this.#on = true;
     this.#quietSince = this.outlet.clock.now();
+    this.#audience = [];
+    this.#audienceTimer = setTimeout(() => this.#assembled(), audienceMs);
     this.#begin();
+  }
+
+  /**
+   * Resolves once every server has said yes or no for the first time since the start, or is too slow to be waited for. What has a
+   * beginning is played then: the beginning of what does not wait is missing wherever a connection takes longer than a group of pictures.
+   */
+  audience(): Promise<void> {
+    return new Promise((resolve) => (this.#audience && !this.#held ? this.#audience.push(resolve) : resolve()));
+  }
+
+  #assembled(): void {
+    clearTimeout(this.#audienceTimer);
+    const waiting = this.#audience ?? [];
+    this.#audience = undefined;
+    for (const resolve of waiting) resolve();
   }
 
   /** Closes every output in order. */
   async stop(): Promise<void> {
     this.#on = false;
+    this.#assembled();
     this.#backoff.cancel();
     await this.#child.stop();
     this.#hub = undefined;
@@ -246,9 +269,13 @@ export class Delivery {
       case 'busy':
         return;
       case 'ready':
-        return this.#troubles.mended('delivery');
+        this.#troubles.mended('delivery');
+        if (this.#outputs.haveAnswered) this.#assembled();
+        return;
       case 'output':
-        return this.#outputs.heard(message.name, message.status);
+        this.#outputs.heard(message.name, message.status);
+        if (this.#outputs.haveAnswered) this.#assembled();
+        return;
       case 'recording':
         return this.#heardRecording(message.status);
       case 'picture':

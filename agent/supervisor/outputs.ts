@@ -80,6 +80,12 @@ export class Outputs {
     this.#statuses.clear();
   }
 
+  /** Every server has said yes or no to what is wanted of it. */
+  get haveAnswered(): boolean {
+    const isOpen = (state?: OutputState): boolean => state === undefined || state === 'idle' || state === 'connecting';
+    return ![...this.#wanted.keys()].some((name) => isOpen(this.#statuses.get(name)?.state));
+  }
+
   get states(): OutputState[] {
     return [...this.#statuses.values()].map((status) => status.state);
   }

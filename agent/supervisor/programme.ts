@@ -63,12 +63,18 @@ export class Programme {
 
   /**
    * `newFormat`: the pictures that come next have another format. `sameFormat`: they do not, though that was wanted. `playing`:
-   * pictures have begun to come. `ended`: the files were played.
+   * pictures have begun to come. `ended`: the files were played. `audience`: resolves when what has a beginning may begin.
    */
   constructor(
     private settings: Settings,
     private readonly studio: Studio,
-    private readonly events: { newFormat(): void; sameFormat(): void; playing(): void; ended(): void },
+    private readonly events: {
+      newFormat(): void;
+      sameFormat(): void;
+      playing(): void;
+      ended(): void;
+      audience(): Promise<void>;
+    },
   ) {
     const { environment, log, clock } = studio;
     this.#service = new Service(log, clock);
@@ -203,6 +209,7 @@ export class Programme {
     const isLate = (): boolean => settings !== this.settings && this.#planAgain;
     try {
       const made = await this.#planner.make(settings);
+      if (this.#on && !made.plan.live) await this.events.audience();
       if (!this.#on || isLate()) return;
       // Those that take none change none of the facts.
       const { plan, facts } = settings === this.settings ? made : (this.#planner.again(this.settings) ?? made);

@@ -15,6 +15,8 @@ export interface Script {
   readonly connect?: 'mute' | 'close' | 'reset' | { readonly reject: string };
   /** On `publish`: say nothing, close, reset, or answer with an error status such as `NetStream.Publish.BadName`, then leave the connection to the client. */
   readonly publish?: 'mute' | 'close' | 'reset' | { readonly status: string; readonly description?: string };
+  /** Say yes to `publish` only so many milliseconds after it. */
+  readonly acceptAfterMs?: number;
   /** Ask for `authmod=adobe` with this account. */
   readonly account?: Account;
   /** false: never send an acknowledgement. */
@@ -218,6 +220,11 @@ export class Connection {
       });
       return;
     }
+    if (this.script.acceptAfterMs === undefined) this.#accept(streamId);
+    else this.#later(this.script.acceptAfterMs, () => this.#accept(streamId));
+  }
+
+  #accept(streamId: number): void {
     this.#send(2, { type: 4, streamId: 0, timestamp: 0, body: Buffer.from([0, 0, 0, 0, 0, streamId]) }); // stream begin
     this.#reply(streamId, 'onStatus', 0, null, {
       level: 'status',
