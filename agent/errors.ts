@@ -30,6 +30,11 @@ const kinds = {
     retryable: false,
     doc: 'A setting that a document of this kind cannot hold.',
   },
+  setting_covered: {
+    actor: 'operator',
+    retryable: false,
+    doc: 'A setting that the document of the device gives too: what is adjusted below it would change nothing.',
+  },
   setting_secret: { actor: 'operator', retryable: false, doc: 'A secret in a document, where others could read it.' },
   setting_path: { actor: 'operator', retryable: false, doc: 'A path from afar that lies outside of the data folder.' },
   settings_unreadable: { actor: 'operator', retryable: false, doc: 'The settings file cannot be read or is not YAML.' },

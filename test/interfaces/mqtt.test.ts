@@ -11,6 +11,7 @@ import { misfits } from '../helpers/schema.js';
 import { maxBytes } from '../../agent/interfaces/mqtt/payload.js';
 import { topics } from '../../agent/interfaces/mqtt/topics.js';
 import { Storage } from '../../agent/machine/storage.js';
+import { commandNames } from '../../agent/supervisor/commands.js';
 import { startMosquitto, type Mosquitto, type Operator } from '../helpers/mosquitto.js';
 
 /** Not what a test has put on the device's own topics. */
@@ -266,8 +267,12 @@ test('Home Assistant: announced while that is switched on; its switch and its nu
   assert.deepEqual([low['ok'], (low['error'] as { code: string }).code], [false, 'setting_range']);
   const { origin } = device.steering.report();
   assert.equal(origin['video.bitrateKbps'], 'page');
+  await operator.desire(1, { video: { bitrateKbps: 1500 } });
+  const covered = await set(900);
+  assert.deepEqual([covered['ok'], (covered['error'] as { code: string }).code], [false, 'setting_covered']);
+  assert.equal(device.steering.resolved.settings.video.bitrateKbps, 1500);
   const from = operator.heard.items.length;
-  await operator.desire(1, { mqtt: { discovery: false } });
+  await operator.desire(2, { mqtt: { discovery: false } });
   await operator.heard.waitFor((message) => message.topic === topic && message.text === '', 5000, from);
 });
 
@@ -359,6 +364,9 @@ test('the id of a command that ends the program is on the card before it runs', 
   await operator.on('info', () => true, from);
   await operator.send('cmd/restart', { id: 'once' });
   assert.equal((await operator.on('cmd/restart/ack', () => true, from))['ok'], true);
+  await operator.send('cmd/stop', { id: 'once' });
+  const other = await operator.on('cmd/stop/ack', () => true, from);
+  assert.equal((other['error'] as { code: string }).code, 'command_malformed', 'it answers for no other command');
   assert.deepEqual(again.stand.asked, []);
   await again.stop();
 });
@@ -446,13 +454,14 @@ test('a secret that happens to stand in our boot id makes no clone of us', async
 });
 
 test('a key that is a word of ours, or our id, hides nothing that has to be known', async (t) => {
-  for (const key of ['live', 'applied', 'kitchen']) {
+  for (const key of ['live', 'applied', 'kitchen', 'restart']) {
     const { operator } = await place(t, {
       env: { STREAM_URL: 'rtmp://h/app', STREAM_KEY: key, MQTT_DISCOVERY: 'yes' },
     });
     await operator.client.subscribeAsync('homeassistant/#', { qos: 1 });
     assert.equal((await operator.on('state'))['state'], 'live');
-    assert.equal((await operator.on('info'))['id'], 'kitchen');
+    const info = await operator.on('info');
+    assert.deepEqual([info['id'], info['commands']], ['kitchen', commandNames]);
     assert.equal((await operator.desire(1, { audio: { mute: true } }, { by: `${key}!` }))['status'], 'applied');
     const { value } = await operator.heard.waitFor(({ topic }) => topic.startsWith('homeassistant/'), 5000);
     const { state } = value['cmps'] as Record<string, { state_topic: string }>;

@@ -7,6 +7,7 @@ import { Device, type DeviceOptions } from '../helpers/device.js';
 import { temporaryFolder } from '../helpers/command.js';
 import { until } from '../helpers/feed.js';
 import { startMosquitto } from '../helpers/mosquitto.js';
+import type { Fault } from '../../agent/errors.js';
 import { Storage } from '../../agent/machine/storage.js';
 import type { Decision } from '../../agent/supervisor/decision.js';
 
@@ -69,6 +70,75 @@ test('what comes at the same moment: the newest is decided, whatever stale, conf
     { version: 1, config: {} },
   );
   assert.deepEqual([...told(), mute(device)], [8, 'applied', 'stale', true]);
+});
+
+test('of two controllers that build on one version the first wins and the others are told; who builds on what has just been sent is not lost', async (t) => {
+  const device = await begun(t);
+  const { steering } = device;
+  const told: string[] = [];
+  steering.onChange(() => {
+    const refusal = steering.report().refusals['device'];
+    if (refusal) told.push(`${refusal.version} ${refusal.code}`);
+  });
+  const at = async (...documents: object[]): Promise<unknown[]> => {
+    told.length = 0;
+    await Promise.all(documents.map((each) => steering.propose('device', { config: {}, ...each })));
+    return [decided(device).version, decided(device).status, ...new Set(told)];
+  };
+  assert.deepEqual(await at({ version: 1, base: 0, config: muted }, { version: 2, base: 0 }, { version: 3, base: 0 }), [
+    ...[1, 'applied'],
+    ...['2 base_conflict', '3 base_conflict'],
+  ]);
+  assert.ok(mute(device));
+  assert.deepEqual(await at({ version: 4, base: 1 }, { version: 5, base: 4 }), [5, 'applied']);
+  assert.deepEqual(await at({ version: 6, base: 5 }, { version: 7 }, { version: 8, base: 5 }), [
+    ...[7, 'applied'],
+    ...['6 stale', '8 base_conflict'],
+  ]);
+  assert.deepEqual(await at({ version: 9 }, { version: 10, base: 9 }, { version: 11 }), [11, 'applied', '10 stale']);
+});
+
+test('what comes while the program ends is left for its next start, and is not found half done there', async (t) => {
+  const device = await begun(t);
+  const { steering } = device;
+  await steering.propose('device', { version: 1, config: { audio: { gainDb: 1 } } });
+  const closed = steering.close();
+  await steering.propose('device', { version: 2, config: muted });
+  await assert.rejects(steering.adjust('audio.gainDb', 5), /about to end/);
+  await assert.rejects(steering.setSecret('outputs.club.key', 'geheim-4711'), /about to end/);
+  await closed;
+  await device.stop();
+  const again = await begun(t, {}, device.folder);
+  assert.deepEqual([decided(again).version, decided(again).status, mute(again)], [1, 'applied', false]);
+  await again.steering.propose('device', { version: 2, config: muted });
+  assert.deepEqual([decided(again).version, decided(again).status, mute(again)], [2, 'applied', true]);
+});
+
+test('what is adjusted below the document of the device is not said to be done', async (t) => {
+  const device = await begun(t);
+  const { steering } = device;
+  const gain = (): number => steering.resolved.settings.audio.gainDb;
+  const covered = (value: unknown): Promise<void> =>
+    assert.rejects(
+      steering.adjust('audio.gainDb', value),
+      (fault: Fault) => fault.code === 'setting_covered' && /audio\.gainDb/.test(fault.what),
+    );
+  await steering.adjust('audio.gainDb', 1);
+  await steering.propose('device', { version: 1, config: { audio: { gainDb: 2 } } });
+  await covered(3);
+  await covered(null);
+  assert.equal(gain(), 2);
+  await steering.adjust('audio.delayMs', 30);
+  await steering.propose('device', { version: 2, config: { audio: { gainDb: null } } });
+  assert.equal(gain(), 0);
+  await covered(3);
+  await steering.adjust('audio.gainDb', null);
+  await steering.adjust('audio.gainDb', undefined);
+  await steering.propose('device', { version: 3, config: {} });
+  await steering.adjust('audio.gainDb', 4);
+  assert.equal(gain(), 4);
+  await steering.adjust('audio.gainDb', null);
+  assert.deepEqual([gain(), steering.resolved.settings.audio.delayMs], [0, 30]);
 });
 
 test('what is malformed is refused and changes nothing', async (t) => {

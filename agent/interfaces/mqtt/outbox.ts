@@ -8,7 +8,7 @@ import { announcement } from './discovery.js';
 import { Events } from './events.js';
 import { reported } from './reported.js';
 import type { MqttSurroundings } from './surroundings.js';
-import { topics, updates, type Payload } from './topics.js';
+import { fixed, topics, updates, type Payload } from './topics.js';
 
 const { min, max } = rowOf('video.bitrateKbps')?.form as { readonly min: number; readonly max: number };
 const bitrateRange = { min, max };
@@ -211,18 +211,20 @@ export class Outbox {
     payload: object,
   ): boolean {
     const { redactor } = this.around.log;
-    const text = JSON.stringify(payload, (name, value: unknown) =>
-      typeof value === 'string' && value !== this.#id && !known.has(name) ? redactor.redact(value) : value,
-    );
+    const id = this.#id;
+    const lists = new Set<unknown>();
+    const text = JSON.stringify(payload, function (this: unknown, name, value: unknown) {
+      if (open.has(name) && Array.isArray(value)) lists.add(value);
+      const isOpen = open.has(name) || lists.has(this) || value === id;
+      return typeof value === 'string' && !isOpen ? redactor.redact(value) : value;
+    });
     return this.#connection?.publish(topic, text, { qos, retain }) ?? false;
   }
 }
 
 /**
- * In what is made of chance a short secret would be found that is none, and a word out of a fixed few says nothing about a key that
- * happens to be the same: a device whose stream key is "live" must still be able to say that it is. Our id stands in every topic.
+ * Fields in which nothing is hidden. In what is made of chance a short secret would be found that is none, and a word out of a fixed few
+ * says nothing about a key that happens to be the same: a device whose stream key is "live" must still be able to say that it is. Of
+ * codes and events there are too many to be listed in the table. Our id stands in every topic.
  */
-const known = new Set([
-  ...['jpeg', 'boot', 'hash'],
-  ...['state', 'wanted', 'update', 'status', 'protocol', 'level', 'event', 'code'],
-]);
+const open = new Set([...fixed, 'code', 'event', 'boot', 'hash', 'jpeg']);
