@@ -68,7 +68,7 @@ test('over WebSockets with TLS: documents, commands and secrets; by a certificat
   {
     await using stranger = new Device(folder, { env: { MQTT_URL: url, MQTT_ID: 'kitchen' } });
     await stranger.start();
-    await stranger.lines.waitFor(({ event }) => event === 'mqtt_tls', 10_000);
+    await stranger.lines.waitFor(({ event }) => event === 'mqtt_tls', 30_000);
     assert.deepEqual(operator.heard.items, []);
   }
   await using device = new Device(folder, {
