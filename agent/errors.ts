@@ -219,6 +219,11 @@ const kinds = {
   },
   fleet_unreachable: { actor: 'network', retryable: false, doc: "balena's cloud cannot be reached." },
   fleet_denied: { actor: 'operator', retryable: false, doc: "balena's cloud does not take the API key." },
+  fleet_busy: {
+    actor: 'network',
+    retryable: false,
+    doc: "balena's cloud has had too many requests, and wants a longer pause than is waited for.",
+  },
   fleet_unknown: { actor: 'operator', retryable: false, doc: 'There is no such fleet, device, tag or release.' },
   fleet_refused: { actor: 'operator', retryable: false, doc: "balena's cloud refuses a change." },
   internal: { actor: 'us', retryable: false, doc: 'Something that should not happen.' },

@@ -19,6 +19,7 @@ import {
 import { isFollowed, layerTitle, Layering } from './layering.js';
 import { valueAt, withValue } from './remembered.js';
 import { Trial, type Applied, type Helm } from './trial.js';
+import { Turns } from './turns.js';
 
 /** A layer that comes from afar; groups by name. */
 export type LayerName = 'device' | 'page' | `group ${string}`;
@@ -50,7 +51,7 @@ export class Steering {
   readonly #trial: Trial;
   #helm: Helm | undefined;
   /** Everything that changes the state goes one after the other. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
   /** Documents of each layer that are not looked at yet. */
   readonly #waiting = new Map<string, Waiting>();
   readonly #refusals = new Map<string, Refusal>();
@@ -65,7 +66,7 @@ export class Steering {
   ) {
     this.#layering = new Layering(read, storage.folder);
     this.#trial = new Trial(storage, this.#layering, {
-      inTurn: (work) => this.#inTurn(work),
+      inTurn: (work) => this.#turns.take(work),
       tell: (changed) => this.#tell(changed),
     });
   }
@@ -126,7 +127,7 @@ export class Steering {
     const waiting = this.#waiting.get(layer);
     this.#waiting.set(layer, waiting ? joined(waiting, document) : { newest: document, others: [] });
     if (waiting) return;
-    const change = await this.#inTurn(async () => {
+    const change = await this.#turns.take(async () => {
       const { newest, others } = this.#waiting.get(layer)!;
       this.#waiting.delete(layer);
       let made = await this.#tried(layer, newest);
@@ -152,7 +153,7 @@ export class Steering {
 
   /** One setting in the layer of the page; without a value it is taken out of there. Throws a Fault where it is not applied. */
   async adjust(path: string, value: unknown): Promise<void> {
-    const change = await this.#inTurn(async () => {
+    const change = await this.#turns.take(async () => {
       this.#mustGoOn();
       const before = this.#trial.state.kept.documents['page']?.config ?? {};
       const version = (this.#trial.state.decisions['page']?.version ?? 0) + 1;
@@ -173,13 +174,13 @@ export class Steering {
   /** Sets the secret at `path`, or forgets it where there is none. Throws a Fault where it cannot be set. */
   async setSecret(path: string, value: string | undefined): Promise<void> {
     await (
-      await this.#inTurn(() => this.#setSecret(path, value))
+      await this.#turns.take(() => this.#setSecret(path, value))
     ).confirmed;
   }
 
   /** The settings file was edited. Nothing changes where it is not valid; what is wrong is the answer. */
   reload(): Promise<Pick<Resolved, 'problems' | 'warnings'> & { readonly changed: readonly Change[] }> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       const base = await this.#layering.read();
       const { problems, warnings, secrets } = base.resolved;
       this.#helm?.log.redactor.add(secrets);
@@ -195,13 +196,7 @@ export class Steering {
    */
   close(): Promise<void> {
     this.#ending = true;
-    return this.#inTurn(() => this.#trial.close());
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#turn.then(work);
-    this.#turn = turn.catch(() => undefined);
-    return turn;
+    return this.#turns.take(() => this.#trial.close());
   }
 
   /** `about`: the one setting that is new in it, of a layer that is otherwise as it was. */

@@ -146,6 +146,21 @@ test('moved to another broker, proved there; to one that is none, and back', asy
   await device.stop();
 });
 
+test('a broker that was reached is the right one, though it is away when the probation ends', async (t) => {
+  const { operator, device } = await place(t, { env: { CONFIG_PROBATION_SECONDS: '5' } });
+  await using other = await startMosquitto();
+  await using there = await other.operator('kitchen', { reconnectPeriod: 0 });
+  await operator.send('config/desired', { version: 1, config: { mqtt: { url: other.url } } }, { retain: true });
+  await there.on('config/reported', ({ version }) => version === 1);
+  assert.ok(device.steering.isOnProbation);
+  await other.kill();
+  await device.lines.waitFor(({ event }) => event === 'mqtt_unreachable', 30_000);
+  assert.ok(device.steering.isOnProbation);
+  await until(() => !device.steering.isOnProbation, 30_000, 'the end of the probation');
+  const { status, reason } = device.steering.report().decisions['device']!;
+  assert.deepEqual([status, reason, device.steering.resolved.settings.mqtt.url], ['applied', undefined, other.url]);
+});
+
 test('groups, joined and left on the way', async (t) => {
   const { operator, device } = await place(t, { env: { MQTT_GROUPS: 'studio' } });
   const group = (name: string): { topic: string; retain: boolean } => ({

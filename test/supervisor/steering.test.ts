@@ -277,16 +277,17 @@ test('a newer change takes the place of one on probation; if it fails, what was 
 
 test('a newer change does not wait for one that the media processes have not confirmed', async (t) => {
   const device = await begun(t, { env: { CONFIG_PROBATION_SECONDS: '600' } });
-  let confirm: () => void = () => undefined;
-  device.stand.settled = () => new Promise((resolve) => (confirm = resolve));
+  const confirm: (() => void)[] = [];
+  device.stand.settled = () => new Promise((resolve) => confirm.push(resolve));
   const first = device.steering.propose('device', { version: 1, config: muted });
   await until(() => device.stand.applied.length === 1, 30_000, 'first');
   assert.equal(decided(device).status, 'pending');
   const second = device.steering.propose('device', { version: 2, config: { audio: { gainDb: 2 } } });
   await until(() => device.stand.applied.length === 2, 30_000, 'second');
-  confirm();
+  confirm[1]!();
   await second;
   assert.deepEqual([decided(device).version, decided(device).status], [2, 'applied']);
+  confirm[0]!();
   await first;
   assert.equal(decided(device).version, 2);
 });

@@ -46,6 +46,7 @@ export class Connection {
   #client: MqttClient | undefined;
   #protocol: Protocol = '5';
   #connected = false;
+  #reached = false;
   #stopped = false;
   #waiting: NodeJS.Timeout | undefined;
   readonly #backoff: Backoff;
@@ -67,6 +68,11 @@ export class Connection {
 
   get isConnected(): boolean {
     return this.#connected;
+  }
+
+  /** It was made once at least. */
+  get wasReached(): boolean {
+    return this.#reached;
   }
 
   /** Whether what is sent crosses the network encrypted. */
@@ -155,6 +161,7 @@ export class Connection {
     client.on('connect', () =>
       mine(() => {
         this.#connected = true;
+        this.#reached = true;
         // Small packets wait up to 40 ms for the acknowledgement of the one before, otherwise.
         (client.stream as unknown as Partial<Socket>).setNoDelay?.(true);
         this.subscribe(this.events.topics());
