@@ -18,7 +18,7 @@ export const commands = {
     repeatable: true,
   },
   adjust: {
-    doc: 'Change one setting in the layer of the page, or take it out of there where there is no value; not for secrets. May come again under the same `id`.',
+    doc: 'Change one setting in the layer of the page, or take it out of there where there is no value; not for secrets, nor for what `config/desired` gives too. May come again under the same `id`.',
     args: object({ path: text('Such as video.bitrateKbps.', { maxLength: 128 }), value: optional(anything()) }),
     repeatable: true,
   },
