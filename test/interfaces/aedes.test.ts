@@ -159,7 +159,7 @@ test('a cloned card: over 3.1.1 nobody is told that its place was taken, and it 
   }
   await until(
     () => devices.some(({ lines }) => lines.items.some(({ event }) => event === 'duplicate_id')),
-    60_000,
+    90_000,
     'duplicate_id',
   );
   for (const device of devices) await device.stop();

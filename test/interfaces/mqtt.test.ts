@@ -552,7 +552,7 @@ test('two devices of one id push each other out, and notice', async (t) => {
   });
   await until(
     () => [device, clone].some(({ lines }) => lines.items.some(({ event }) => event === 'duplicate_id')),
-    30_000,
+    90_000,
     'duplicate_id',
   );
 });

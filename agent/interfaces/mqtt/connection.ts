@@ -187,9 +187,12 @@ export class Connection {
     if (this.#stopped) return;
     if (unspoken && this.#protocol === '3.1.1') return void this.#open();
     this.events.lost(explained(error, wasConnected, this.settings.url, this.clockIsSet()));
+    if (!wasConnected) return this.#backoff.again(() => void this.#open());
     // Who was connected lost it together with everybody else.
-    if (wasConnected) this.#openIn(this.clock.random() * spreadMs);
-    else this.#backoff.again(() => void this.#open());
+    const spread = (): void => this.#openIn(this.clock.random() * spreadMs);
+    if (!this.#backoff.isSteady) return this.#backoff.again(spread);
+    this.#backoff.reset();
+    spread();
   }
 
   #drop(): void {
