@@ -432,6 +432,24 @@ test('the broker goes away and comes back: events waited, figures did not, and w
   assert.equal((await operator.desire(1, { audio: { mute: true } }))['status'], 'applied');
 });
 
+test('what was said to a broker that hangs, and then is gone, is said again', async (t) => {
+  const { broker, operator, device } = await place(t);
+  await operator.on('telemetry');
+  await broker.kill('SIGSTOP');
+  for (let i = 0; i < 20; i++) device.log.always('warn', 'test', `event ${i}`);
+  await broker.kill();
+  await device.lines.waitFor(({ event }) => event === 'mqtt_unreachable', 30_000);
+  const from = operator.heard.items.length;
+  await broker.start();
+  await operator.on('event', ({ event }) => event === 'mqtt_unreachable', from);
+  const said = operator.heard.items.slice(from).filter(({ topic }) => topic.endsWith('/event'));
+  assert.deepEqual(
+    said.filter(({ value }) => value['event'] === 'test').map(({ value }) => value['message']),
+    Array.from({ length: 20 }, (_, i) => `event ${i}`),
+  );
+  assert.ok(said.every(({ value }) => value['leftOut'] === undefined));
+});
+
 test('one connection that was closed without a word costs MQTT 5 only until the next', async (t) => {
   const { folder, remove } = await temporaryFolder();
   await using broker = await startMosquitto();

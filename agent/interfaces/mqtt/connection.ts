@@ -84,13 +84,18 @@ export class Connection {
     void this.#open();
   }
 
-  /** False where it was left out: there is no connection, or nothing gets through. */
-  publish(topic: string, payload: string, options: { readonly qos: 0 | 1; readonly retain: boolean }): boolean {
+  /** False where it was left out: there is no connection, or nothing gets through. `lost`: it was sent, and the broker has not taken it. */
+  publish(
+    topic: string,
+    payload: string,
+    options: { readonly qos: 0 | 1; readonly retain: boolean },
+    lost?: () => void,
+  ): boolean {
     const client = this.#client;
     if (!client || !this.#connected) return false;
     const full = (client.stream as unknown as { writableLength?: number }).writableLength ?? 0;
     if (full > mostWaitingBytes && !options.retain) return false;
-    client.publish(topic, payload, options, () => undefined);
+    client.publish(topic, payload, options, (error) => error && lost?.());
     return true;
   }
 

@@ -40,7 +40,7 @@ export class Outbox {
     private readonly boot: string,
     private readonly stateSaid: () => void,
   ) {
-    this.#events = new Events((event) => this.#say('event', event));
+    this.#events = new Events((event, lost) => this.#say('event', event, lost));
   }
 
   /** What the card holds. */
@@ -200,8 +200,12 @@ export class Outbox {
     return new Date(this.around.wallMs()).toISOString();
   }
 
-  #say<K extends 'info' | 'reported' | 'telemetry' | 'event'>(name: K, payload: Payload<K>): boolean {
-    return this.#publish(this.topic(topics[name].topic), topics[name], payload);
+  #say<K extends 'info' | 'reported' | 'telemetry' | 'event'>(
+    name: K,
+    payload: Payload<K>,
+    lost?: () => void,
+  ): boolean {
+    return this.#publish(this.topic(topics[name].topic), topics[name], payload, lost);
   }
 
   /** Everything that leaves passes here, and no text in it keeps a secret. */
@@ -209,6 +213,7 @@ export class Outbox {
     topic: string,
     { qos, retain }: { readonly qos: 0 | 1; readonly retain: boolean },
     payload: object,
+    lost?: () => void,
   ): boolean {
     const { redactor } = this.around.log;
     const id = this.#id;
@@ -218,7 +223,7 @@ export class Outbox {
       const isOpen = open.has(name) || lists.has(this) || value === id;
       return typeof value === 'string' && !isOpen ? redactor.redact(value) : value;
     });
-    return this.#connection?.publish(topic, text, { qos, retain }) ?? false;
+    return this.#connection?.publish(topic, text, { qos, retain }, lost) ?? false;
   }
 }
 
