@@ -29,8 +29,17 @@ export interface ConnectionEvents {
   takenOver(): void;
 }
 
+/** What else there is to a message. */
+export interface Means {
+  readonly isAnswer?: true;
+  /** It was sent, and the broker has not taken it. */
+  readonly lost?: () => void;
+}
+
 /** So many bytes may wait in the socket before figures and events are left out: the broker, or the way to it, stands still. */
 const mostWaitingBytes = 256 * 1024;
+/** And before answers are: who has asked for a picture over a slow uplink is still to hear of what else was asked for. */
+const mostAnswerBytes = 4 * 1024 * 1024;
 const connectMs = 10_000;
 /** The broker takes us for lost after one and a half of it, and we the broker. */
 const keepaliveSeconds = 30;
@@ -84,18 +93,19 @@ export class Connection {
     void this.#open();
   }
 
-  /** False where it was left out: there is no connection, or nothing gets through. `lost`: it was sent, and the broker has not taken it. */
+  /** False where it was left out: there is no connection, or nothing gets through. */
   publish(
     topic: string,
     payload: string,
     options: { readonly qos: 0 | 1; readonly retain: boolean },
-    lost?: () => void,
+    means: Means = {},
   ): boolean {
     const client = this.#client;
     if (!client || !this.#connected) return false;
     const full = (client.stream as unknown as { writableLength?: number }).writableLength ?? 0;
-    if (full > mostWaitingBytes && !options.retain) return false;
-    client.publish(topic, payload, options, (error) => error && lost?.());
+    if (full > (means.isAnswer ? mostAnswerBytes : mostWaitingBytes) && !options.retain) return false;
+    const { qos, retain } = options;
+    client.publish(topic, payload, { qos, retain }, (error) => error && means.lost?.());
     return true;
   }
 

@@ -3,7 +3,7 @@ import { rowOf } from '../../config/settings.js';
 import type { Line } from '../../log.js';
 import { temperature } from '../../machine/health.js';
 import { commandNames, type Answer } from '../../supervisor/commands.js';
-import type { Connection, Protocol } from './connection.js';
+import type { Connection, Means, Protocol } from './connection.js';
 import { announcement } from './discovery.js';
 import { Events } from './events.js';
 import { reported } from './reported.js';
@@ -40,7 +40,7 @@ export class Outbox {
     private readonly boot: string,
     private readonly stateSaid: () => void,
   ) {
-    this.#events = new Events((event, lost) => this.#say('event', event, lost));
+    this.#events = new Events((event, lost) => this.#say('event', event, { lost }));
   }
 
   /** What the card holds. */
@@ -87,7 +87,7 @@ export class Outbox {
   answer(name: string, answer: Answer): void {
     // What a stranger has put there comes back as an answer on a topic of ours: only names that can be.
     const safe = /^[a-z-]{1,32}$/.test(name) ? name : 'unknown';
-    this.#publish(this.topic(topics.ack.topic.replace('{command}', safe)), topics.ack, answer);
+    this.#publish(this.topic(topics.ack.topic.replace('{command}', safe)), topics.ack, answer, { isAnswer: true });
   }
 
   /** What it is and can do. */
@@ -200,12 +200,8 @@ export class Outbox {
     return new Date(this.around.wallMs()).toISOString();
   }
 
-  #say<K extends 'info' | 'reported' | 'telemetry' | 'event'>(
-    name: K,
-    payload: Payload<K>,
-    lost?: () => void,
-  ): boolean {
-    return this.#publish(this.topic(topics[name].topic), topics[name], payload, lost);
+  #say<K extends 'info' | 'reported' | 'telemetry' | 'event'>(name: K, payload: Payload<K>, means?: Means): boolean {
+    return this.#publish(this.topic(topics[name].topic), topics[name], payload, means);
   }
 
   /** Everything that leaves passes here, and no text in it keeps a secret. */
@@ -213,7 +209,7 @@ export class Outbox {
     topic: string,
     { qos, retain }: { readonly qos: 0 | 1; readonly retain: boolean },
     payload: object,
-    lost?: () => void,
+    means?: Means,
   ): boolean {
     const { redactor } = this.around.log;
     const id = this.#id;
@@ -223,7 +219,7 @@ export class Outbox {
       const isOpen = open.has(name) || lists.has(this) || value === id;
       return typeof value === 'string' && !isOpen ? redactor.redact(value) : value;
     });
-    return this.#connection?.publish(topic, text, { qos, retain }, lost) ?? false;
+    return this.#connection?.publish(topic, text, { qos, retain }, means) ?? false;
   }
 }
 
