@@ -5,6 +5,7 @@ import type { MediaFile } from '../../pipelines/facts.js';
 import { fileAudioScan, fileProbe, fileProbeEnd, fileVideoScan, probedStreams } from '../../pipelines/probe.js';
 import { Fault } from '../errors.js';
 import { parseCaps, type Caps } from './caps.js';
+import { Looks } from './looks.js';
 import { run as runProgram, type Runner } from './run.js';
 import { Scan } from './scan.js';
 
@@ -19,13 +20,18 @@ export interface ProbedFile extends MediaFile {
 
 /** The last answer for each path, by what tells one state of a file from another. */
 const answers = new Map<string, { state: string; answer: ProbedFile }>();
+const looks = new Looks<ProbedFile>();
 
 /**
- * Looks into a media file: 0.1 s, and for H.264 as long as the disk takes to read it, at most {@link deadlineMs}. Asked again for
- * a file that has not changed it answers from memory. Throws `file_unreadable`, `file_broken`, `file_no_video` or
- * `plugin_missing`.
+ * Looks into a media file: 0.1 s, and for H.264 as long as the disk takes to read it, at most {@link deadlineMs}; for ever where its
+ * disk hangs. Asked again for a file that has not changed it answers from memory; asked while it looks, as the first look will.
+ * Throws `file_unreadable`, `file_broken`, `file_no_video` or `plugin_missing`.
  */
-export async function mediaFile(path: string, run: Runner = runProgram): Promise<ProbedFile> {
+export function mediaFile(path: string, run: Runner = runProgram): Promise<ProbedFile> {
+  return looks.at(path, () => look(path, run));
+}
+
+async function look(path: string, run: Runner): Promise<ProbedFile> {
   // A path may hold a line break, and a message is one line.
   const name = JSON.stringify(path);
   const file = await opened(path, name);

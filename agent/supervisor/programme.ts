@@ -345,8 +345,9 @@ export class Programme {
     this.#troubles.add('capture', fault);
     this.#said = '';
     const plan = this.#plan;
-    // A process that hangs does so in a driver; one that ends may have been unlucky.
-    const hangs = fault.code === 'child_hung' && plan?.devices.camera !== undefined;
+    // A process that hangs does so in a driver, or at a disk that hangs; one that ends may have been unlucky.
+    const hangs =
+      fault.code === 'child_hung' && plan !== undefined && (plan.devices.camera !== undefined || !plan.live);
     if (hangs) this.#service.failed(plan, 'picture', fault);
     this.#failedAgain(hangs ? undefined : plan, fault, this.#restart);
     this.#restart.again(() => {
