@@ -1,6 +1,6 @@
 /** What a media file holds. Its name never gets near a pipeline text or a command line: programs get it as an open file. */
-import { constants } from 'node:fs';
-import { open, type FileHandle } from 'node:fs/promises';
+import { constants, type BigIntStats } from 'node:fs';
+import { open, stat, type FileHandle } from 'node:fs/promises';
 import type { MediaFile } from '../../pipelines/facts.js';
 import { fileAudioScan, fileProbe, fileProbeEnd, fileVideoScan, probedStreams } from '../../pipelines/probe.js';
 import { Fault } from '../errors.js';
@@ -21,6 +21,7 @@ export interface ProbedFile extends MediaFile {
 /** The last answer for each path, by what tells one state of a file from another. */
 const answers = new Map<string, { state: string; answer: ProbedFile }>();
 const looks = new Looks<ProbedFile>();
+const present = new Looks<string | undefined>();
 
 /**
  * Looks into a media file: 0.1 s, and for H.264 as long as the disk takes to read it, at most {@link deadlineMs}; for ever where its
@@ -31,16 +32,27 @@ export function mediaFile(path: string, run: Runner = runProgram): Promise<Probe
   return looks.at(path, () => look(path, run));
 }
 
+/** Whether any of the files is not what {@link mediaFile} found there last. One that cannot be looked at has not changed. */
+export async function haveChanged(paths: readonly string[]): Promise<boolean> {
+  const states = await Promise.all(paths.map((path) => present.at(path, () => stateAt(path))));
+  return states.some((state, index) => state !== undefined && state !== answers.get(paths[index]!)?.state);
+}
+
+const stateAt = (path: string): Promise<string | undefined> =>
+  stat(path, { bigint: true }).then(stateOf, () => undefined);
+
+const stateOf = ({ dev, ino, size, mtimeNs }: BigIntStats): string => `${dev} ${ino} ${size} ${mtimeNs}`;
+
 async function look(path: string, run: Runner): Promise<ProbedFile> {
   // A path may hold a line break, and a message is one line.
   const name = JSON.stringify(path);
   const file = await opened(path, name);
   try {
-    const { dev, ino, size, mtimeNs } = await file.stat({ bigint: true });
-    const state = `${dev} ${ino} ${size} ${mtimeNs}`;
+    const stats = await file.stat({ bigint: true });
+    const state = stateOf(stats);
     const known = answers.get(path);
     if (known?.state === state) return known.answer;
-    if (size === 0n) throw new Fault('file_broken', `The file ${name} is empty.`, 'Copy it again.');
+    if (stats.size === 0n) throw new Fault('file_broken', `The file ${name} is empty.`, 'Copy it again.');
     const answer = await probed(path, name, file, run);
     answers.set(path, { state, answer });
     return answer;

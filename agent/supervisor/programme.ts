@@ -8,12 +8,14 @@ import type { Clock } from '../clock.js';
 import type { Settings } from '../config/settings.js';
 import { Fault, type FaultReport } from '../errors.js';
 import type { Log } from '../log.js';
+import { haveChanged } from '../machine/files.js';
 import type { InputPart } from '../media/messages.js';
 import { Backoff } from './backoff.js';
 import { faultOf, Planner, type Made } from './planner.js';
 import { Service } from './service.js';
 import { Stage } from './stage.js';
 import { Troubles } from './troubles.js';
+import { wantedMedia } from './wants.js';
 
 /** What it needs of the machine and of the program around it. */
 export interface Studio {
@@ -91,6 +93,7 @@ export class Programme {
       playing: (plan, afterMs) => this.#playing(plan, afterMs),
       failed: (plan, part, fault) => void this.#failed(plan, part, fault),
       ended: () => this.#ended(),
+      round: () => void this.#round(),
       beat: () => this.#beat(),
       said: (line) => log.warn('capture_said', `capture: ${line}`),
       recycled: (what) => log.info('recycled', `${what} Another one has taken its place.`),
@@ -324,6 +327,12 @@ export class Programme {
     if (this.settings.video.atEnd === 'stop') return this.events.ended();
     this.#filesPlayed = true;
     this.#playAnother();
+  }
+
+  /** Files may have been replaced while they were played: their format is on the air now, and the plan is of the one before. */
+  async #round(): Promise<void> {
+    const { files } = wantedMedia(this.settings, this.studio.folder).video;
+    if ((await haveChanged(files)) && this.#on) await this.replan(true);
   }
 
   async #failed(plan: Plan, part: InputPart, fault: Fault): Promise<void> {
