@@ -104,7 +104,9 @@ async function probed(path: string, name: string, file: FileHandle, run: Runner)
       'Is it a media file, and whole?',
     );
   }
-  const video = streams.find(({ type }) => type.startsWith('video/'));
+  // Cameras make films of JPEG; a photograph has no frame rate.
+  const isFilm = (caps: Caps): boolean => caps.type.startsWith('image/') && (caps.number('framerate') ?? 0) > 0;
+  const video = streams.find((caps) => caps.type.startsWith('video/') || isFilm(caps));
   if (!video) throw new Fault('file_no_video', `The file ${name} holds no video.`, 'Name a file with a picture.');
   const audio = streams.find(({ type }) => type.startsWith('audio/'));
   const seconds = Number(/total=\(gint64\)(\d+)/.exec(end.exec(said.stdout)?.[0] ?? '')?.[1]);
