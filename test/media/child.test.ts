@@ -86,7 +86,10 @@ test('what Node throws, since the kernel will not start it, is a start that fail
   // No argument or variable may be longer than 128 KB: of all that spawn throws (ENOMEM above all), this can be had at will.
   const tooLong = 'x'.repeat(200_000);
   const { child, died } = start(2e9, { TOO_LONG: tooLong });
-  assert.match((await died.waitFor(() => true, 5000)).message, /ended by itself \(spawn E2BIG\)\. It is started again\.$/);
+  assert.match(
+    (await died.waitFor(() => true, 5000)).message,
+    /ended by itself \(spawn E2BIG\)\. It is started again\.$/,
+  );
   child.start();
   await died.waitFor(() => true, 5000, 1);
   child.start();
