@@ -23,6 +23,8 @@ interface Asked {
   readonly is: Pick<Camera, 'name' | 'driver' | 'formats' | 'controls'> | Fault | undefined;
   /** It would say the same again: a camera that has answered every question and lists all that it can, or what can never be one. */
   readonly lasting: boolean;
+  /** The name under /dev/v4l/by-id that it had last: udev makes it some time after the node. */
+  byId?: string;
 }
 
 /**
@@ -39,9 +41,13 @@ export async function cameras(root = '/', run: Runner = runProgram, answers?: An
       const usbPath = await usbPathOf(path.join(folder, node));
       const ask = (): Promise<Asked> => look(`/dev/${node}`, run);
       const known = answers && (await mayOpen(path.join(root, 'dev', node)));
-      const { is } = known ? await answers.ofNode(root, node, ask, ({ lasting }) => lasting) : await ask();
+      const answer = known ? await answers.ofNode(root, node, ask, ({ lasting }) => lasting) : await ask();
+      const { is } = answer;
       if (is === undefined || is instanceof Fault) return is;
-      const byId = ids.get(node);
+      const now = ids.get(node);
+      if (now !== undefined) answer.byId = now;
+      const isTaken = now === undefined && [...ids.values()].some((name) => name === answer.byId);
+      const byId = isTaken ? undefined : answer.byId;
       return {
         api: 'v4l2',
         path: `/dev/${node}`,
