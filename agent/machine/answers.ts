@@ -37,6 +37,8 @@ export class Answers {
   async ofNode<T>(root: string, node: string, ask: () => Promise<T>, lasting: (answer: T) => boolean): Promise<T> {
     const device = await deviceOf(root, node);
     if (device === undefined) return ask();
+    const before = this.#devices.get(node);
+    if (before !== undefined && before !== device) this.#doubted.delete(before);
     this.#devices.set(node, device);
     const key = (await usbIdentity(root, node)) ?? device;
     if (this.#doubted.has(device)) this.#kept.delete(key);
