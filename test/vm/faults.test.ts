@@ -35,6 +35,8 @@ const start = (server: { url(): string }): Promise<Agent> =>
       VIDEO_HEIGHT: '240',
       VIDEO_FPS: '5',
       VIDEO_ENCODER: 'x264enc',
+      // By the bitrate it is told which settings are in use, however slow the processor is.
+      VIDEO_ADAPTIVE: 'false',
     },
     { dataFolder: data.folder, cwd: folder },
   );
