@@ -3,13 +3,15 @@ import { encoderNames } from '../../pipelines/encoders/encoder.js';
 import type { Camera, Facts } from '../../pipelines/facts.js';
 import type { EncoderName, Wish } from '../../pipelines/wanted.js';
 import { Fault } from '../errors.js';
+import type { Answers } from './answers.js';
 import { board as boardOf } from './board.js';
 import { cameras, type Found } from './cameras.js';
-import { elements } from './elements.js';
-import { encoders } from './encoders.js';
+import { elements, registration, type Elements } from './elements.js';
+import { codecNodes, encoders } from './encoders.js';
 import { mediaFile, type ProbedFile } from './files.js';
-import { encoderFault, hasLegacyDriver, noCameraFault, videoNames } from './firmware.js';
+import { encoderFault, hasCodec, hasLegacyDriver, noCameraFault, videoNames, type VideoNames } from './firmware.js';
 import { libcameraCameras } from './libcamera.js';
+import { usualPatienceMs, within } from './looks.js';
 import { microphones } from './microphones.js';
 import { run as runProgram, type Runner } from './run.js';
 import { still } from './still.js';
@@ -20,6 +22,8 @@ export interface Question {
   readonly camera: boolean;
   /** Media files that are wanted; leave empty unless `video.source` is `file`. */
   readonly files: readonly string[];
+  /** After so many milliseconds it is a fault that they are not known. The look at them goes on, and helps the next one. */
+  readonly patienceMs?: number;
   /** Encoders to try; leave out those that the plan will not need, each costs a run (0.2 s on a PC, seconds on a Zero W). */
   readonly encoders: readonly EncoderName[];
 }
@@ -34,22 +38,26 @@ export interface Machine {
 
 const noCameras: Found<Camera> = { found: [], faults: [] };
 
-/** Looks at cameras, microphones, elements, encoders and files at the same time. `storage` remembers encoders that work. */
+/**
+ * Looks at cameras, microphones, elements, encoders and files at the same time. `storage` remembers encoders that work, `answers` what
+ * else need not be asked again.
+ */
 export async function gather(
   question: Question,
   storage?: Storage,
   root = '/',
   run: Runner = runProgram,
+  answers?: Answers,
 ): Promise<Machine> {
-  const installed = elements(run);
   const [board, names, legacy] = await Promise.all([boardOf(root), videoNames(root), hasLegacyDriver(root)]);
+  const installed = elementsOf(root, names, run, answers);
   const [video, picams, audio, gstreamer, encoding, files] = await Promise.all([
-    cameras(root, run),
+    cameras(root, run, answers),
     installed.then((known) => (question.camera ? libcameraCameras(board, names, known.names, run) : noCameras)),
     microphones(root, run),
     installed,
     installed.then((known) => encoders(question.encoders, known, { board, video: names }, storage, root, run)),
-    installed.then((known) => (known.names.length > 0 ? mediaFiles(question.files, run) : [])),
+    installed.then((known) => (known.names.length > 0 ? mediaFiles(question, run) : [])),
   ]);
   const found = [...video.found, ...picams.found];
   const unseen = [
@@ -79,28 +87,55 @@ export async function gather(
   };
 }
 
-/** One after the other: two would only make the disk seek. */
-async function mediaFiles(paths: readonly string[], run: Runner): Promise<(ProbedFile | Fault)[]> {
-  const answers: (ProbedFile | Fault)[] = [];
-  for (const path of new Set(paths)) {
-    answers.push(await mediaFile(path, run).catch((error: unknown) => Fault.from(error)));
-  }
-  return answers;
+/** A codec that GStreamer made no element for may have been busy, or not yet ours to open: it is looked for again. */
+async function elementsOf(root: string, names: VideoNames, run: Runner, answers?: Answers): Promise<Elements> {
+  const ask = (): Promise<Elements> => elements(run);
+  if (!answers) return ask();
+  const lasting = ({ names: all, version, faults }: Elements): boolean =>
+    all.length > 0 && version !== '' && faults.length === 0 && (all.includes('v4l2h264enc') || !hasCodec(names));
+  return answers.of(await registration(root, await codecNodes(root)), ask, lasting);
 }
+
+/** One after the other: two would only make the disk seek. */
+async function mediaFiles(
+  { files, patienceMs = usualPatienceMs }: Question,
+  run: Runner,
+): Promise<readonly (ProbedFile | Fault)[]> {
+  const answers: (ProbedFile | Fault)[] = [];
+  const paths = [...new Set(files)];
+  const all = async (): Promise<readonly (ProbedFile | Fault)[]> => {
+    for (const path of paths) answers.push(await mediaFile(path, run).catch((error: unknown) => Fault.from(error)));
+    return answers;
+  };
+  return within(all(), patienceMs, () => [...answers, slow(paths[answers.length]!, patienceMs)]);
+}
+
+const slow = (path: string, ms: number): Fault =>
+  new Fault(
+    'file_slow',
+    `The file ${JSON.stringify(path)} is still being looked at after ${ms / 1000} s.`,
+    'Wait, if there is much to read; else check its disk or network drive.',
+  );
 
 /**
  * The facts that a wanted broadcast needs, and no more of them: each probe costs time at the start. `warn` hears what could not be
  * found out. A media file that cannot be used is part of the facts; throws the fault of a GStreamer that is not installed.
  */
-export async function factsFor({ video, slate }: Wish, storage: Storage, warn: (fault: Fault) => void): Promise<Facts> {
+export async function factsFor(
+  { video, slate }: Wish,
+  storage: Storage,
+  warn: (fault: Fault) => void,
+  { patienceMs, answers }: { readonly patienceMs?: number; readonly answers?: Answers } = {},
+): Promise<Facts> {
   const encoder = encoderNames.find((name) => name === video.encoder);
   const encoders = encoder ? [encoder] : video.encoder === 'passthrough' ? [] : encoderNames;
   const question = {
     camera: video.source !== 'file' && video.source !== 'test',
     files: video.source === 'file' ? video.files : [],
+    ...(patienceMs === undefined ? {} : { patienceMs }),
     encoders,
   };
-  const { facts, faults } = await gather(question, storage);
+  const { facts, faults } = await gather(question, storage, '/', runProgram, answers);
   const none = facts.elements.length === 0 ? faults.find(({ code }) => code === 'plugin_missing') : undefined;
   if (none) throw none;
   const filesFault = faults.find(({ code }) => code.startsWith('file_'));
@@ -108,6 +143,6 @@ export async function factsFor({ video, slate }: Wish, storage: Storage, warn: (
   return {
     ...facts,
     ...(filesFault ? { filesFault: filesFault.report() } : {}),
-    ...(slate.image === '' ? {} : { slateImage: await still(slate.image) }),
+    ...(slate.image === '' ? {} : { slateImage: await still(slate.image, patienceMs) }),
   };
 }

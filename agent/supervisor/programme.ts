@@ -8,12 +8,14 @@ import type { Clock } from '../clock.js';
 import type { Settings } from '../config/settings.js';
 import { Fault, type FaultReport } from '../errors.js';
 import type { Log } from '../log.js';
+import { haveChanged } from '../machine/files.js';
 import type { InputPart } from '../media/messages.js';
 import { Backoff } from './backoff.js';
 import { faultOf, Planner, type Made } from './planner.js';
 import { Service } from './service.js';
 import { Stage } from './stage.js';
 import { Troubles } from './troubles.js';
+import { wantedMedia } from './wants.js';
 
 /** What it needs of the machine and of the program around it. */
 export interface Studio {
@@ -23,8 +25,8 @@ export interface Studio {
   readonly environment: NodeJS.ProcessEnv;
   /** What relative paths of media files start from. */
   readonly folder: string;
-  /** Looks at the machine. Throws a Fault where that cannot be done. */
-  readonly gather: (wish: Wish) => Promise<Facts>;
+  /** Looks at the machine; `failed` are the cameras that could not be used since the last look. Throws a Fault where that cannot be done. */
+  readonly gather: (wish: Wish, failed: Iterable<string>) => Promise<Facts>;
   /** The program that holds a device, for people; undefined where none is found. */
   readonly holderOf: (device: string) => Promise<string | undefined>;
 }
@@ -45,6 +47,8 @@ export class Programme {
   readonly #restart: Backoff;
   readonly #looks: Backoff;
   readonly #troubles: Troubles<'plan' | 'capture' | 'slate'>;
+  /** Cameras that failed since the last look at the machine. */
+  readonly #failedCameras = new Set<string>();
   #plan: Plan | undefined;
   #batchMs = 0;
   #socket = '';
@@ -91,6 +95,7 @@ export class Programme {
       playing: (plan, afterMs) => this.#playing(plan, afterMs),
       failed: (plan, part, fault) => void this.#failed(plan, part, fault),
       ended: () => this.#ended(),
+      round: () => void this.#round(),
       beat: () => this.#beat(),
       said: (line) => log.warn('capture_said', `capture: ${line}`),
       recycled: (what) => log.info('recycled', `${what} Another one has taken its place.`),
@@ -222,7 +227,9 @@ export class Programme {
 
   /** Files that cannot be played are the slate, unless another picture is on, which is better. */
   async #gather(wish: Wish): Promise<Facts> {
-    const facts = await this.studio.gather(wish);
+    const failed = [...this.#failedCameras];
+    this.#failedCameras.clear();
+    const facts = await this.studio.gather(wish, failed);
     const isOn = this.isPlaying && this.#plan?.video.source !== slateName;
     if (facts.filesFault && isOn) throw faultOf(facts.filesFault);
     return facts;
@@ -326,10 +333,17 @@ export class Programme {
     this.#playAnother();
   }
 
+  /** Files may have been replaced while they were played: their format is on the air now, and the plan is of the one before. */
+  async #round(): Promise<void> {
+    const { files } = wantedMedia(this.settings, this.studio.folder).video;
+    if ((await haveChanged(files)) && this.#on) await this.replan(true);
+  }
+
   async #failed(plan: Plan, part: InputPart, fault: Fault): Promise<void> {
+    const { camera } = plan.devices;
+    if (part === 'picture' && camera !== undefined) this.#failedCameras.add(camera);
     let told = fault;
     if (fault.code === 'source_busy') {
-      const { camera } = plan.devices;
       const node = part === 'picture' && camera?.startsWith('/dev/') ? camera : undefined;
       const holder = node === undefined ? undefined : await this.studio.holderOf(node);
       if (holder) told = new Fault(fault.code, `${fault.what} It is held by ${holder}.`, fault.mend);
@@ -345,9 +359,13 @@ export class Programme {
     this.#troubles.add('capture', fault);
     this.#said = '';
     const plan = this.#plan;
-    // A process that hangs does so in a driver; one that ends may have been unlucky.
-    const hangs = fault.code === 'child_hung' && plan?.devices.camera !== undefined;
-    if (hangs) this.#service.failed(plan, 'picture', fault);
+    // A process that hangs does so in a driver, or at a disk that hangs; one that ends may have been unlucky.
+    const hangs =
+      fault.code === 'child_hung' && plan !== undefined && (plan.devices.camera !== undefined || !plan.live);
+    if (hangs) {
+      if (plan.devices.camera !== undefined) this.#failedCameras.add(plan.devices.camera);
+      this.#service.failed(plan, 'picture', fault);
+    }
     this.#failedAgain(hangs ? undefined : plan, fault, this.#restart);
     this.#restart.again(() => {
       this.#stage.start(this.#socket);
