@@ -26,6 +26,18 @@ const said: [string, boolean, string][] = [
     false,
     'output_already_published',
   ],
+  [
+    'Failed to connect: publish denied; stream already exists: { "code": "NetStream.Publish.BadName", "description": "Invalid stream key" }',
+    false,
+    'output_denied',
+  ],
+  [
+    `Failed to connect: 'publish' cmd failed: onStatus: { "code": "NetStream.Publish.Unauthorized", "description": "no" }`,
+    false,
+    'output_denied',
+  ],
+  ["Failed to connect: 'connect' cmd returned 'NetConnection.Connect.InvalidApp'", false, 'output_denied'],
+  ['Not authorized to connect: no username for adobe authentication', false, 'output_denied'],
   ['something that nobody has seen yet', false, 'output_failed'],
 ];
 

@@ -1,21 +1,21 @@
 /** Why an output failed, from what rtmp2sink says. Tried on GStreamer 1.22 with nginx-rtmp, a mute, a closing and a babbling server. */
 import { Fault } from '../../errors.js';
 
+const denied =
+  /authorization|\b(un|not )authorized|authmod|AccessManager|\bauth(entication)?\b.*(fail|denied|reject)|publish denied(?!; stream)|Publish\.(Denied|Rejected)|invalid (stream )?key|connection rejected|Connect\.(Rejected|InvalidApp)|permission denied/i;
+
 /** `text`: message and debug text of the bus error. `place`: host and port, for people. `connected`: media had been accepted. */
 export function outputFault(text: string, place: string, connected: boolean): Fault {
   const has = (pattern: RegExp): boolean => pattern.test(text);
-  if (has(/stream already exists|Already publishing|already published/i)) {
+  // GStreamer says of every bad name that it exists already; the server may say otherwise.
+  if (has(/already publish(ing|ed)/i) || (has(/stream already exists/i) && !has(denied))) {
     return new Fault(
       'output_already_published',
       `${place} says that somebody already publishes under this key.`,
       'Stop the other publisher, or use another key.',
     );
   }
-  if (
-    has(
-      /authorization|authmod|AccessManager|\bauth(entication)?\b.*(fail|denied|reject)|publish denied|Publish\.(Denied|Rejected)|connection rejected|Connect\.Rejected|permission denied/i,
-    )
-  ) {
+  if (has(denied)) {
     return new Fault(
       'output_denied',
       `${place} refuses the application, the key or the user.`,
