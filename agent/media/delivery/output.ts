@@ -135,9 +135,15 @@ export class Output implements Subscriber {
   }
 
   offer(tags: readonly Placed[]): void {
-    if (this.#baseMs !== undefined) this.#queue.add(tags, this.clock.now());
+    if (this.#baseMs !== undefined) this.#add(tags, this.#baseMs);
     else if (!this.#join(tags)) return;
     this.#feed();
+  }
+
+  /** What was delayed, and is from before `baseMs`, the session knows no time for. */
+  #add(tags: readonly Placed[], baseMs: number): void {
+    const later = tags.filter(({ atMs }) => atMs >= baseMs);
+    this.#queue.add(later, this.clock.now());
   }
 
   status(): OutputStatus {
@@ -214,9 +220,10 @@ export class Output implements Subscriber {
         : this.clock.now() >= this.#joinBy
           ? this.hub.join()
           : [];
-    this.#queue.add(begin, this.clock.now());
     this.#baseMs = begin[0]?.atMs;
-    return this.#baseMs !== undefined;
+    if (this.#baseMs === undefined) return false;
+    this.#add(begin, this.#baseMs);
+    return true;
   }
 
   /** Twice a second: what was acknowledged, whether the connection lives, and whether it is worth keeping. */
