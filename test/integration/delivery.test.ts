@@ -1,7 +1,8 @@
 /** The delivery process by its messages alone. */
 import assert from 'node:assert/strict';
 import { fork } from 'node:child_process';
-import { connect } from 'node:net';
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'node:test';
@@ -11,6 +12,7 @@ import { temporaryFolder } from '../helpers/command.js';
 import { Feed } from '../helpers/feed.js';
 import { isPicture, isSound } from '../helpers/flv.js';
 import { startRtmpServer } from '../helpers/rtmp-server.js';
+import { startTlsProxy } from '../helpers/tls.js';
 import { aacHeader, avcHeader, picture, sound } from '../helpers/tags.js';
 
 const main = fileURLToPath(new URL('../../agent/media/delivery/main.js', import.meta.url));
@@ -121,4 +123,34 @@ test('sound of before the keyframe that a session begins with is left out', asyn
       [8, 50],
     ],
   );
+});
+
+test('a TLS server that ends without a last word, and is away for a moment behind its port, is tried fast', async () => {
+  await using server = await startRtmpServer();
+  await using tls = await startTlsProxy(server.port);
+  const held = new Set<Socket>();
+  let isAway = false;
+  const front = createServer((socket) => {
+    held.add(socket.on('error', () => undefined));
+    if (isAway) return void socket.once('data', () => socket.destroy());
+    const back = connect(tls.port, '127.0.0.1').on('error', () => undefined);
+    held.add(back);
+    socket.pipe(back).pipe(socket);
+  }).listen(0, '127.0.0.1');
+  await once(front, 'listening');
+  await using delivery = await startDelivery();
+  const wanted = output('one', (front.address() as AddressInfo).port);
+  const destination = { ...wanted.destination, scheme: 'rtmps' as const, tlsVerify: false };
+  delivery.send({ type: 'outputs', outputs: [{ ...wanted, destination }] });
+  await delivery.status('one', ({ state }) => state === 'live');
+  isAway = true;
+  for (const socket of held) socket.end();
+  const failed = async (code: string): Promise<OutputStatus> =>
+    delivery.status('one', ({ state, fault }) => /waiting|refused/.test(state) && fault?.code === code);
+  assert.equal((await failed('output_closed')).state, 'waiting');
+  assert.equal((await failed('output_tls')).state, 'waiting');
+  isAway = false;
+  await delivery.status('one', ({ state, connects }) => state === 'live' && connects === 2, 0, 10_000);
+  for (const socket of held) socket.destroy();
+  front.close();
 });

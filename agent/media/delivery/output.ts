@@ -321,9 +321,10 @@ export class Output implements Subscriber {
     this.#fault = fault;
     this.#leave();
     this.#pipeline.stop();
-    const ownGhost =
-      fault.code === 'output_already_published' && now - (this.left.get(this.session) ?? -Infinity) < ghostMs;
-    const refused = isForOperator(fault) && !ownGhost && !this.#isConnected;
+    const wasLive = now - (this.left.get(this.session) ?? -Infinity) < ghostMs;
+    // Our own ghost, or a server that is just coming back behind what speaks TLS for it.
+    const passes = wasLive && fault.code !== 'output_denied';
+    const refused = isForOperator(fault) && !passes && !this.#isConnected;
     this.#timer = setTimeout(() => this.#connect(), this.#retry.waitMs(refused));
     this.#enter(refused ? 'refused' : 'waiting');
   }
