@@ -57,6 +57,11 @@ const kinds = {
   file_unreadable: { actor: 'operator', retryable: true, doc: 'A media file does not exist or may not be read.' },
   file_no_video: { actor: 'operator', retryable: false, doc: 'A media file holds no video.' },
   file_broken: { actor: 'operator', retryable: false, doc: 'A media file cannot be understood by GStreamer.' },
+  file_slow: {
+    actor: 'device',
+    retryable: true,
+    doc: 'A media file is not known yet, since it is long, or its disk slow or hanging; the slate stands in.',
+  },
   slate_image: { actor: 'operator', retryable: true, doc: 'The picture for the slate cannot be shown; its text is.' },
   encoder_missing: {
     actor: 'device',

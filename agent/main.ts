@@ -4,6 +4,7 @@ import { check, INVALID } from './commands/check.js';
 import { showPlan } from './commands/plan.js';
 import { probe } from './commands/probe.js';
 import { Fault } from './errors.js';
+import { leave } from './leave.js';
 import { dataFolder, Storage } from './machine/storage.js';
 import { isSupervised, SettingsSource } from './settings.js';
 
@@ -64,10 +65,10 @@ const misused = (word: string): Fault =>
   new Fault('usage', `makercast does not know ${JSON.stringify(word)}.`, 'makercast help lists the commands.');
 
 /** One line, and no stack: what is not a Fault is a bug, and is still said in one line. */
-function giveUp(error: unknown): never {
+function giveUp(error: unknown): void {
   const fault = Fault.from(error);
   process.stderr.write(`[${fault.code}] ${fault.message}\n`);
-  process.exit(fault.actor === 'operator' ? INVALID : 1);
+  leave(fault.actor === 'operator' ? INVALID : 1);
 }
 
 process.title = 'makercast';
@@ -77,4 +78,4 @@ process.stdout.on('error', () => {
   if (process.argv.length > 2) process.exit(0);
 });
 process.stderr.on('error', () => undefined);
-main(process.argv.slice(2), process.env, process.cwd()).then((code) => process.exit(code), giveUp);
+main(process.argv.slice(2), process.env, process.cwd()).then(leave, giveUp);

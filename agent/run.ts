@@ -8,6 +8,7 @@ import { systemClock } from './clock.js';
 import { INVALID, formatProblems } from './commands/check.js';
 import { Redactor } from './config/redact.js';
 import type { Fault, FaultReport } from './errors.js';
+import { leave } from './leave.js';
 import { Log } from './log.js';
 import { Balena } from './interfaces/balena/balena.js';
 import { balenaSecrets } from './interfaces/balena/supervisor.js';
@@ -140,10 +141,10 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
       const now = systemClock.now();
-      if (askedAt === undefined) setTimeout(() => process.exit(1), endMs).unref();
+      if (askedAt === undefined) setTimeout(() => leave(1), endMs).unref();
       askedAt ??= now;
       // The children die with us: the kernel sees to that.
-      if (now - askedAt > echoMs) process.exit(1);
+      if (now - askedAt > echoMs) leave(1);
       end(0);
     });
   }

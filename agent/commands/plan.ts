@@ -1,11 +1,15 @@
 /** `makercast plan`: prints what would go on the air, and the text of its pipelines; `--explain`: every other way, and why it was not taken. */
 import { describe } from '../../pipelines/describe.js';
 import type { Plan } from '../../pipelines/plan.js';
+import type { Fault } from '../errors.js';
 import { factsFor } from '../machine/facts.js';
 import type { Storage } from '../machine/storage.js';
 import type { Loaded } from '../settings.js';
 import { type Considered, faultOf, Planner } from '../supervisor/planner.js';
 import { check } from './check.js';
+
+/** Nobody is kept without a picture here: a long playlist is looked at to its end. */
+const patienceMs = 600_000;
 
 /** Returns the exit code. Throws the fault where there is no plan. */
 export async function showPlan(
@@ -16,7 +20,8 @@ export async function showPlan(
   print: (line: string) => void,
 ): Promise<number> {
   if (loaded.problems.length > 0) return check(loaded, print);
-  const planner = new Planner((wish) => factsFor(wish, storage, (fault) => print(`warning ${fault.message}`)), folder);
+  const warn = (fault: Fault): void => print(`warning ${fault.message}`);
+  const planner = new Planner((wish) => factsFor(wish, storage, warn, patienceMs), folder);
   if (explain) for (const line of explained(await planner.consider(loaded.settings))) print(line);
   const { plan } = await planner.make(loaded.settings);
   if (plan.missed) throw faultOf(plan.missed);

@@ -10,6 +10,7 @@ import { encoders } from './encoders.js';
 import { mediaFile, type ProbedFile } from './files.js';
 import { encoderFault, hasLegacyDriver, noCameraFault, videoNames } from './firmware.js';
 import { libcameraCameras } from './libcamera.js';
+import { usualPatienceMs, within } from './looks.js';
 import { microphones } from './microphones.js';
 import { run as runProgram, type Runner } from './run.js';
 import { still } from './still.js';
@@ -20,6 +21,8 @@ export interface Question {
   readonly camera: boolean;
   /** Media files that are wanted; leave empty unless `video.source` is `file`. */
   readonly files: readonly string[];
+  /** After so many milliseconds it is a fault that they are not known. The look at them goes on, and helps the next one. */
+  readonly patienceMs?: number;
   /** Encoders to try; leave out those that the plan will not need, each costs a run (0.2 s on a PC, seconds on a Zero W). */
   readonly encoders: readonly EncoderName[];
 }
@@ -49,7 +52,7 @@ export async function gather(
     microphones(root, run),
     installed,
     installed.then((known) => encoders(question.encoders, known, { board, video: names }, storage, root, run)),
-    installed.then((known) => (known.names.length > 0 ? mediaFiles(question.files, run) : [])),
+    installed.then((known) => (known.names.length > 0 ? mediaFiles(question, run) : [])),
   ]);
   const found = [...video.found, ...picams.found];
   const unseen = [
@@ -80,24 +83,42 @@ export async function gather(
 }
 
 /** One after the other: two would only make the disk seek. */
-async function mediaFiles(paths: readonly string[], run: Runner): Promise<(ProbedFile | Fault)[]> {
+async function mediaFiles(
+  { files, patienceMs = usualPatienceMs }: Question,
+  run: Runner,
+): Promise<readonly (ProbedFile | Fault)[]> {
   const answers: (ProbedFile | Fault)[] = [];
-  for (const path of new Set(paths)) {
-    answers.push(await mediaFile(path, run).catch((error: unknown) => Fault.from(error)));
-  }
-  return answers;
+  const paths = [...new Set(files)];
+  const all = async (): Promise<readonly (ProbedFile | Fault)[]> => {
+    for (const path of paths) answers.push(await mediaFile(path, run).catch((error: unknown) => Fault.from(error)));
+    return answers;
+  };
+  return within(all(), patienceMs, () => [...answers, slow(paths[answers.length]!, patienceMs)]);
 }
+
+const slow = (path: string, ms: number): Fault =>
+  new Fault(
+    'file_slow',
+    `The file ${JSON.stringify(path)} is still being looked at after ${ms / 1000} s.`,
+    'Wait, if there is much to read; else check its disk or network drive.',
+  );
 
 /**
  * The facts that a wanted broadcast needs, and no more of them: each probe costs time at the start. `warn` hears what could not be
  * found out. A media file that cannot be used is part of the facts; throws the fault of a GStreamer that is not installed.
  */
-export async function factsFor({ video, slate }: Wish, storage: Storage, warn: (fault: Fault) => void): Promise<Facts> {
+export async function factsFor(
+  { video, slate }: Wish,
+  storage: Storage,
+  warn: (fault: Fault) => void,
+  patienceMs = usualPatienceMs,
+): Promise<Facts> {
   const encoder = encoderNames.find((name) => name === video.encoder);
   const encoders = encoder ? [encoder] : video.encoder === 'passthrough' ? [] : encoderNames;
   const question = {
     camera: video.source !== 'file' && video.source !== 'test',
     files: video.source === 'file' ? video.files : [],
+    patienceMs,
     encoders,
   };
   const { facts, faults } = await gather(question, storage);
@@ -108,6 +129,6 @@ export async function factsFor({ video, slate }: Wish, storage: Storage, warn: (
   return {
     ...facts,
     ...(filesFault ? { filesFault: filesFault.report() } : {}),
-    ...(slate.image === '' ? {} : { slateImage: await still(slate.image) }),
+    ...(slate.image === '' ? {} : { slateImage: await still(slate.image, patienceMs) }),
   };
 }

@@ -1,10 +1,11 @@
 /** What a media file holds. Its name never gets near a pipeline text or a command line: programs get it as an open file. */
-import { constants } from 'node:fs';
-import { open, type FileHandle } from 'node:fs/promises';
+import { constants, type BigIntStats } from 'node:fs';
+import { open, stat, type FileHandle } from 'node:fs/promises';
 import type { MediaFile } from '../../pipelines/facts.js';
 import { fileAudioScan, fileProbe, fileProbeEnd, fileVideoScan, probedStreams } from '../../pipelines/probe.js';
 import { Fault } from '../errors.js';
 import { parseCaps, type Caps } from './caps.js';
+import { Looks } from './looks.js';
 import { run as runProgram, type Runner } from './run.js';
 import { Scan } from './scan.js';
 
@@ -19,22 +20,39 @@ export interface ProbedFile extends MediaFile {
 
 /** The last answer for each path, by what tells one state of a file from another. */
 const answers = new Map<string, { state: string; answer: ProbedFile }>();
+const looks = new Looks<ProbedFile>();
+const present = new Looks<string | undefined>();
 
 /**
- * Looks into a media file: 0.1 s, and for H.264 as long as the disk takes to read it, at most {@link deadlineMs}. Asked again for
- * a file that has not changed it answers from memory. Throws `file_unreadable`, `file_broken`, `file_no_video` or
- * `plugin_missing`.
+ * Looks into a media file: 0.1 s, and for H.264 as long as the disk takes to read it, at most {@link deadlineMs}; for ever where its
+ * disk hangs. Asked again for a file that has not changed it answers from memory; asked while it looks, as the first look will.
+ * Throws `file_unreadable`, `file_broken`, `file_no_video` or `plugin_missing`.
  */
-export async function mediaFile(path: string, run: Runner = runProgram): Promise<ProbedFile> {
+export function mediaFile(path: string, run: Runner = runProgram): Promise<ProbedFile> {
+  return looks.at(path, () => look(path, run));
+}
+
+/** Whether any of the files is not what {@link mediaFile} found there last. One that cannot be looked at has not changed. */
+export async function haveChanged(paths: readonly string[]): Promise<boolean> {
+  const states = await Promise.all(paths.map((path) => present.at(path, () => stateAt(path))));
+  return states.some((state, index) => state !== undefined && state !== answers.get(paths[index]!)?.state);
+}
+
+const stateAt = (path: string): Promise<string | undefined> =>
+  stat(path, { bigint: true }).then(stateOf, () => undefined);
+
+const stateOf = ({ dev, ino, size, mtimeNs }: BigIntStats): string => `${dev} ${ino} ${size} ${mtimeNs}`;
+
+async function look(path: string, run: Runner): Promise<ProbedFile> {
   // A path may hold a line break, and a message is one line.
   const name = JSON.stringify(path);
   const file = await opened(path, name);
   try {
-    const { dev, ino, size, mtimeNs } = await file.stat({ bigint: true });
-    const state = `${dev} ${ino} ${size} ${mtimeNs}`;
+    const stats = await file.stat({ bigint: true });
+    const state = stateOf(stats);
     const known = answers.get(path);
     if (known?.state === state) return known.answer;
-    if (size === 0n) throw new Fault('file_broken', `The file ${name} is empty.`, 'Copy it again.');
+    if (stats.size === 0n) throw new Fault('file_broken', `The file ${name} is empty.`, 'Copy it again.');
     const answer = await probed(path, name, file, run);
     answers.set(path, { state, answer });
     return answer;
@@ -86,7 +104,9 @@ async function probed(path: string, name: string, file: FileHandle, run: Runner)
       'Is it a media file, and whole?',
     );
   }
-  const video = streams.find(({ type }) => type.startsWith('video/'));
+  // Cameras make films of JPEG; a photograph has no frame rate.
+  const isFilm = (caps: Caps): boolean => caps.type.startsWith('image/') && (caps.number('framerate') ?? 0) > 0;
+  const video = streams.find((caps) => caps.type.startsWith('video/') || isFilm(caps));
   if (!video) throw new Fault('file_no_video', `The file ${name} holds no video.`, 'Name a file with a picture.');
   const audio = streams.find(({ type }) => type.startsWith('audio/'));
   const seconds = Number(/total=\(gint64\)(\d+)/.exec(end.exec(said.stdout)?.[0] ?? '')?.[1]);

@@ -46,7 +46,13 @@ process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
 export const run: Runner = (program, args, { deadlineMs, fd3, onFd4, until }) =>
   new Promise((resolve) => {
     const channels: StdioOptions = ['ignore', 'pipe', 'pipe', fd3 ?? 'ignore', onFd4 ? 'pipe' : 'ignore'];
-    const child = spawn(program, args, { stdio: channels, env: childEnvironment() });
+    let child: ChildProcess;
+    try {
+      child = spawn(program, args, { stdio: channels, env: childEnvironment() });
+    } catch (error) {
+      // Most of what keeps a program from starting comes as an `error`; that memory is short (ENOMEM) is thrown.
+      return resolve({ code: undefined, stdout: '', stderr: (error as Error).message, missing: false, late: false });
+    }
     // Undefined where no more files can be opened; an `error` follows.
     const stdio = (child.stdio as ChildProcess['stdio'] | undefined) ?? [];
     running.add(child);

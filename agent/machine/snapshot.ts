@@ -1,5 +1,5 @@
 /** A keyframe as a JPEG: decoded on demand by a program of its own, so that nothing on the air waits for it or falls with it. */
-import { open, rm, writeFile } from 'node:fs/promises';
+import { open, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { snapshot } from '../../pipelines/snapshot.js';
 import { Fault } from '../errors.js';
@@ -12,9 +12,10 @@ let taken = 0;
 /** `flv`: a file with sequence header and keyframe. `folder`: for a file in between, which goes again. */
 export async function jpegOf(flv: Buffer, folder: string): Promise<Buffer> {
   const name = path.join(folder, `snapshot-${process.pid}-${(taken += 1)}.flv`);
-  await writeFile(name, flv, { mode: 0o600 });
-  const file = await open(name, 'r');
+  let file: FileHandle | undefined;
   try {
+    await writeFile(name, flv, { mode: 0o600 });
+    file = await open(name, 'r');
     const chunks: Buffer[] = [];
     const onFd4 = (chunk: Buffer): boolean => chunks.push(chunk) < 0;
     const said = await run('gst-launch-1.0', ['-q', ...snapshot().split(' ')], { deadlineMs, fd3: file.fd, onFd4 });
@@ -35,7 +36,7 @@ export async function jpegOf(flv: Buffer, folder: string): Promise<Buffer> {
       'Try again; makercast probe tells whether plugins are missing.',
     );
   } finally {
-    await file.close();
+    await file?.close();
     await rm(name, { force: true });
   }
 }

@@ -3,6 +3,7 @@ import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import type { SlateImage } from '../../pipelines/facts.js';
 import { Fault } from '../errors.js';
+import { Looks, usualPatienceMs, within } from './looks.js';
 
 /** A decoded PNG takes 4 bytes a pixel, several times over while it is scaled: this much a Zero W still has. */
 const maxPixels = 16e6;
@@ -13,14 +14,31 @@ interface Size {
   readonly height: number;
 }
 
-/** Looks at the picture at `path` (absolute). What is wrong with it is part of the answer: the slate then does without. */
-export async function still(path: string): Promise<SlateImage> {
+const looks = new Looks<SlateImage>();
+
+/**
+ * Looks at the picture at `path` (absolute), for so many milliseconds at the most. What is wrong with it is part of the answer: the
+ * slate then does without.
+ */
+export function still(path: string, patienceMs = usualPatienceMs): Promise<SlateImage> {
+  const late = (): SlateImage =>
+    unfitAt(path, '', `cannot be read: its disk has not answered for ${patienceMs / 1000} s`);
+  return within(
+    looks.at(path, () => look(path)),
+    patienceMs,
+    late,
+  );
+}
+
+function unfitAt(path: string, version: string, why: string): SlateImage {
+  const mend = 'Name a PNG or JPEG in slate.image; until then the slate has its text.';
   // A path may hold a line break, and a message is one line.
-  const name = JSON.stringify(path);
-  const unfit = (version: string, why: string): SlateImage => {
-    const mend = 'Name a PNG or JPEG in slate.image; until then the slate has its text.';
-    return { path, version, unfit: new Fault('slate_image', `The picture ${name} ${why}.`, mend).report() };
-  };
+  const what = `The picture ${JSON.stringify(path)} ${why}.`;
+  return { path, version, unfit: new Fault('slate_image', what, mend).report() };
+}
+
+async function look(path: string): Promise<SlateImage> {
+  const unfit = (version: string, why: string): SlateImage => unfitAt(path, version, why);
   let file: FileHandle;
   try {
     // Without O_NONBLOCK a named pipe would wait here for a writer.

@@ -81,6 +81,8 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
   #gone: Promise<void> = Promise.resolve();
   #end: (how: string) => void = () => undefined;
   #clinging: NodeJS.Timeout | undefined;
+  /** It could not even be started, which is about to be said. */
+  #unborn: NodeJS.Immediate | undefined;
 
   /**
    * `entry`: path of the compiled main file, relative to this folder. `hungMs`: how long it may be silent between two beats.
@@ -99,15 +101,23 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
   /** A second start of a running child does nothing. */
   start(): void {
     if (this.#process) return;
+    clearImmediate(this.#unborn);
     this.#stopping = false;
     this.#why = undefined;
     this.#grown = undefined;
     const command = [process.execPath, ...nodeFlags, fileURLToPath(new URL(this.entry, import.meta.url))];
     if (setpriv) command.unshift(setpriv, '--pdeathsig', 'KILL', '--');
-    const child = spawn(command[0]!, command.slice(1), {
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      env: { ...this.environment, ...childVariables },
-    });
+    let child: ChildProcess;
+    try {
+      child = spawn(command[0]!, command.slice(1), {
+        stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+        env: { ...this.environment, ...childVariables },
+      });
+    } catch (error) {
+      // Most of what keeps a program from starting comes as an `error`; that memory is short (ENOMEM) is thrown.
+      this.#unborn = setImmediate(() => this.events.died(this.#ended((error as Error).message)));
+      return;
+    }
     this.#process = child;
     this.#watch();
     child.on('message', (message) => {
@@ -134,16 +144,17 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
         for (const id of [...this.#syncs.keys()]) this.#synced(id);
         resolve();
         if (!this.#stopping) {
-          this.events.died(
-            this.#why ??
-              new Fault('child_died', `The ${this.name} process ended by itself (${how}).`, 'It is started again.'),
-          );
+          this.events.died(this.#why ?? this.#ended(how));
         }
       };
       this.#end = end;
       child.on('error', (error) => end(error.message));
       child.on('exit', (code, signal) => end(signal ?? `exit code ${code}`));
     });
+  }
+
+  #ended(how: string): Fault {
+    return new Fault('child_died', `The ${this.name} process ended by itself (${how}).`, 'It is started again.');
   }
 
   /** Says that it has grown so that it is better replaced when nobody notices; undefined where it has not. */
@@ -172,6 +183,7 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
 
   /** Tells it to end its work in order; kills it after 3 s. */
   async stop(): Promise<void> {
+    clearImmediate(this.#unborn);
     const child = this.#process;
     if (!child) return;
     this.#stopping = true;

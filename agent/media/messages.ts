@@ -48,6 +48,8 @@ export type FromCapture =
   | { readonly type: 'fault'; readonly id: number; readonly part: InputPart; readonly fault: FaultReport }
   /** The playlist of plan `id` is at its end. */
   | { readonly type: 'ended'; readonly id: number }
+  /** The playlist of plan `id` begins again. */
+  | { readonly type: 'round'; readonly id: number }
   /** What follows may take seconds, in which nothing is said. */
   | { readonly type: 'busy' }
   | { readonly type: 'beat' };

@@ -8,12 +8,14 @@ import type { Clock } from '../clock.js';
 import type { Settings } from '../config/settings.js';
 import { Fault, type FaultReport } from '../errors.js';
 import type { Log } from '../log.js';
+import { haveChanged } from '../machine/files.js';
 import type { InputPart } from '../media/messages.js';
 import { Backoff } from './backoff.js';
 import { faultOf, Planner, type Made } from './planner.js';
 import { Service } from './service.js';
 import { Stage } from './stage.js';
 import { Troubles } from './troubles.js';
+import { wantedMedia } from './wants.js';
 
 /** What it needs of the machine and of the program around it. */
 export interface Studio {
@@ -91,6 +93,7 @@ export class Programme {
       playing: (plan, afterMs) => this.#playing(plan, afterMs),
       failed: (plan, part, fault) => void this.#failed(plan, part, fault),
       ended: () => this.#ended(),
+      round: () => void this.#round(),
       beat: () => this.#beat(),
       said: (line) => log.warn('capture_said', `capture: ${line}`),
       recycled: (what) => log.info('recycled', `${what} Another one has taken its place.`),
@@ -326,6 +329,12 @@ export class Programme {
     this.#playAnother();
   }
 
+  /** Files may have been replaced while they were played: their format is on the air now, and the plan is of the one before. */
+  async #round(): Promise<void> {
+    const { files } = wantedMedia(this.settings, this.studio.folder).video;
+    if ((await haveChanged(files)) && this.#on) await this.replan(true);
+  }
+
   async #failed(plan: Plan, part: InputPart, fault: Fault): Promise<void> {
     let told = fault;
     if (fault.code === 'source_busy') {
@@ -345,8 +354,9 @@ export class Programme {
     this.#troubles.add('capture', fault);
     this.#said = '';
     const plan = this.#plan;
-    // A process that hangs does so in a driver; one that ends may have been unlucky.
-    const hangs = fault.code === 'child_hung' && plan?.devices.camera !== undefined;
+    // A process that hangs does so in a driver, or at a disk that hangs; one that ends may have been unlucky.
+    const hangs =
+      fault.code === 'child_hung' && plan !== undefined && (plan.devices.camera !== undefined || !plan.live);
     if (hangs) this.#service.failed(plan, 'picture', fault);
     this.#failedAgain(hangs ? undefined : plan, fault, this.#restart);
     this.#restart.again(() => {

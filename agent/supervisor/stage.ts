@@ -17,6 +17,8 @@ export interface StageEvents {
   failed(plan: Plan, part: InputPart, fault: Fault): void;
   /** The last file was played. */
   ended(): void;
+  /** The last file was played, and the first one begins again. */
+  round(): void;
   beat(): void;
   said(line: string): void;
   /** A process that had grown, as `what` says, has made room for another. */
@@ -188,6 +190,9 @@ export class Stage {
       }
       case 'ended':
         if (message.id === (this.#coming ?? this.#on)?.id) this.events.ended();
+        return;
+      case 'round':
+        if (message.id === (this.#coming ?? this.#on)?.id) this.events.round();
         return;
       case 'beat':
         return this.events.beat();

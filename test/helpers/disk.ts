@@ -1,6 +1,7 @@
-/** Small disks of their own: a tmpfs that fills up, and an ext4 whose power can be cut. For root only. */
+/** Small disks of their own: a tmpfs that fills up, an ext4 whose power can be cut, and one that hangs. For root only. */
+import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { copyFile, mkdir, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { run, temporaryFolder } from './command.js';
@@ -42,6 +43,35 @@ export async function smallDisk(bytes: number): Promise<Disk> {
   return {
     folder: mounted,
     async [Symbol.asyncDispose]() {
+      await run('umount', ['-l', mounted], { mayFail: true });
+      await remove();
+    },
+  };
+}
+
+/** Why there is no disk that hangs: it takes FUSE, which the room of `npm run test:fresh` has not. */
+export const noHungDisk: string | false = ((): string | false => {
+  if (process.env['TEST_DISKS'] === '1') return false;
+  if (process.getuid?.() !== 0) return 'mounting takes root';
+  return existsSync('/dev/fuse') && spawnSync('which', ['mount']).status === 0 ? false : 'no FUSE';
+})();
+
+/** A mount that answers nothing, as one of a server that is away: whatever is asked for in there waits for its end. */
+export async function hungDisk(): Promise<Disk> {
+  const { folder, remove } = await temporaryFolder();
+  const mounted = path.join(folder, 'disk');
+  await mkdir(mounted);
+  const server = openSync('/dev/fuse', 'r+');
+  const options = 'fd=3,rootmode=40000,user_id=0,group_id=0';
+  const { status } = spawnSync('mount', ['-i', '-t', 'fuse', '-o', options, 'hung', mounted], {
+    stdio: ['ignore', 'inherit', 'inherit', server],
+  });
+  assert.equal(status, 0);
+  return {
+    folder: mounted,
+    async [Symbol.asyncDispose]() {
+      // All who wait are told that nobody is there.
+      closeSync(server);
       await run('umount', ['-l', mounted], { mayFail: true });
       await remove();
     },

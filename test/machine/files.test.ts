@@ -159,6 +159,23 @@ test('asked again it answers from memory, until the file changes', async () => {
   assert.equal((await fault('again.mp4', counting)).code, 'file_broken');
 });
 
+for (const ending of ['avi', 'mov', 'mkv']) {
+  test(`Motion JPEG in .${ending}, as cameras record it, is a film`, async () => {
+    const name = `camera.${ending}`;
+    ffmpeg(...picture, ...sound, '-t', '2', '-c:v', 'mjpeg', '-pix_fmt', 'yuvj420p', '-c:a', 'pcm_s16le', name);
+    const { video, audio } = await mediaFile(at(name));
+    assert.deepEqual([video!.codec, video!.width, video!.height, video!.fps], ['jpeg', 320, 180, 30]);
+    assert.ok(audio);
+  });
+}
+
+test('a photograph is none', async () => {
+  for (const name of ['photo.jpg', 'photo.png']) {
+    ffmpeg(...picture, '-frames:v', '1', name);
+    assert.equal((await fault(name)).code, 'file_no_video');
+  }
+});
+
 test('where the deadline strikes, it is judged by what was seen, and says so', async () => {
   ffmpeg('-i', 'good.mp4', '-c', 'copy', 'slow.mp4');
   // The scan ends as if the disk had been slow: what was read until then stands.

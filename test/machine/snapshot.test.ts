@@ -7,6 +7,7 @@ import { TagCutter } from '../../agent/flv/tag.js';
 import { jpegOf } from '../../agent/machine/snapshot.js';
 import { Hub } from '../../agent/media/delivery/hub.js';
 import { run, temporaryFolder } from '../helpers/command.js';
+import { noDisks, smallDisk } from '../helpers/disk.js';
 import { colour } from '../helpers/stream.js';
 
 test('the last keyframe of the hub as a JPEG; what is none is a fault, and no file is left', async () => {
@@ -25,4 +26,10 @@ test('the last keyframe of the hub as a JPEG; what is none is a fault, and no fi
   await assert.rejects(jpegOf(Buffer.from('nothing'), folder), { code: 'command_failed' });
   assert.deepEqual((await readdir(folder)).sort(), ['picture.jpg', 'red.flv']);
   await remove();
+});
+
+test('a disk that is full keeps nothing of it', { skip: noDisks }, async () => {
+  await using disk = await smallDisk(65_536);
+  await assert.rejects(jpegOf(Buffer.alloc(1_000_000), disk.folder), { code: 'command_failed' });
+  assert.deepEqual(await readdir(disk.folder), []);
 });

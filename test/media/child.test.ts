@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Fault } from '../../agent/errors.js';
+import { run as runProgram } from '../../agent/machine/run.js';
 import { Child } from '../../agent/media/child.js';
 import { heldBytes, memoryLimit } from '../../agent/media/memory.js';
 import { run } from '../helpers/command.js';
@@ -79,6 +80,24 @@ test('where no more files can be opened, neither a child nor a program can be st
   const { message, ...rest } = JSON.parse(stdout.toString()) as { message: string };
   assert.match(message, /^The crowded process ended by itself \(.*EMFILE\)\. It is started again\.$/);
   assert.deepEqual(rest, { ran: false, missing: false });
+});
+
+test('what Node throws, since the kernel will not start it, is a start that failed: it is said, and can be tried again', async () => {
+  // No argument or variable may be longer than 128 KB: of all that spawn throws (ENOMEM above all), this can be had at will.
+  const tooLong = 'x'.repeat(200_000);
+  const { child, died } = start(2e9, { TOO_LONG: tooLong });
+  assert.match(
+    (await died.waitFor(() => true, 5000)).message,
+    /ended by itself \(spawn E2BIG\)\. It is started again\.$/,
+  );
+  child.start();
+  await died.waitFor(() => true, 5000, 1);
+  child.start();
+  await child.stop();
+  await new Promise(setImmediate);
+  assert.equal(died.items.length, 2, 'one that was told to stop has not died');
+  const { code, missing, stderr } = await runProgram('true', [tooLong], { deadlineMs: 1000 });
+  assert.deepEqual([code, missing, stderr], [undefined, false, 'spawn E2BIG']);
 });
 
 test('what a process holds, and what it may hold', async () => {

@@ -40,6 +40,7 @@ test(`${replans} replans in one capture process`, { timeout: 300_000 }, async (t
       playing: () => playing.push(playing.items.length),
       failed: (_plan, _part, fault) => ended.push(fault.message),
       ended: () => ended.push('ended'),
+      round: () => undefined,
       beat: () => undefined,
       said: () => undefined,
       died: (fault) => ended.push(fault.message),

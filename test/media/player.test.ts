@@ -50,6 +50,7 @@ async function playing(made: Plan) {
   const player = new Player(made, uplink, 0, systemClock, {
     playing: () => (begun += 1),
     ended: () => undefined,
+    round: () => undefined,
     failed: (fault, part) => fail({ fault, part }),
   });
   return {

@@ -287,6 +287,19 @@ describe('faults', () => {
     await assertPlays(path.join(folder, name!));
   });
 
+  test('so is one whose folder goes with it', async (t) => {
+    const folder = await folderFor(t);
+    const studio = await Studio.open(t, { folder });
+    await studio.record(2);
+    await rm(folder, { recursive: true });
+    await studio.record(4);
+    assert.equal(studio.status.state, 'recording');
+    const { droppedFrames } = studio.status;
+    assert.ok(droppedFrames < 2 * roundFrames, `${droppedFrames} pictures left out`);
+    await studio.recorder.close();
+    await assertPlays(path.join(folder, (await recordings(folder))[0]!));
+  });
+
   test(
     'a card that hangs: the hub goes on, what waits is bounded and whole groups are left out',
     { skip: noCuttableDisk },

@@ -48,6 +48,7 @@ async function stageWithHub() {
       playing: (on) => played.push(on),
       failed: (_plan, _part, fault) => died.push(fault),
       ended: () => undefined,
+      round: () => undefined,
       beat: () => beats.push(performance.now()),
       said: () => undefined,
       recycled: (what) => recycled.push(what),

@@ -68,6 +68,7 @@ function play({ id, plan, batchMs, overlap }: Extract<ToCapture, { type: 'play' 
       peer.send({ type: 'playing', id, afterMs: Math.round(systemClock.now() - asked) });
     },
     ended: () => peer.send({ type: 'ended', id }),
+    round: () => peer.send({ type: 'round', id }),
     failed(fault, part) {
       if (next === coming) next = undefined;
       peer.send({ type: 'fault', id, part, fault: fault.report() });

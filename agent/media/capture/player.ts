@@ -26,6 +26,8 @@ const patienceMs = 80;
 export interface Listener {
   playing(): void;
   ended(): void;
+  /** The playlist begins again. */
+  round(): void;
   failed(fault: Fault, part: InputPart): void;
 }
 
@@ -174,6 +176,7 @@ export class Player {
         return this.listener.ended();
       }
       this.#piece = 0;
+      this.listener.round();
     }
     try {
       this.#open();

@@ -138,9 +138,11 @@ export class Recorder implements Subscriber {
         if (this.#skipUntil === undefined) this.#enter('recording', undefined);
       } catch (error) {
         this.#drop(next);
+        // Somebody has deleted the folder that was just written to: the next file makes it anew.
+        const isDeleted = this.#file !== undefined && (error as NodeJS.ErrnoException).code === 'ENOENT';
         await this.#file?.close();
         this.#file = undefined;
-        this.#fail(recordingFault(error, this.wanted.folder));
+        this.#fail(recordingFault(error, this.wanted.folder), isDeleted ? 0 : retryMs);
       }
       this.#waitingBytes -= next.bytes.length;
     }
@@ -159,13 +161,13 @@ export class Recorder implements Subscriber {
     if (isLong || (await this.#file!.isDeleted())) this.#muxer.split(fragment.file);
   }
 
-  #fail(fault: Fault): void {
+  #fail(fault: Fault, waitMs = retryMs): void {
     for (const fragment of this.#queue) {
       this.#drop(fragment);
       this.#waitingBytes -= fragment.bytes.length;
     }
     this.#queue = [];
-    this.#skipUntil = this.clock.now() + retryMs;
+    this.#skipUntil = this.clock.now() + waitMs;
     this.#enter('waiting', fault);
   }
 

@@ -1,0 +1,73 @@
+/** Files on disks that are slow, or hang: the slate stands in soon, in the session that the film will have, and says why. */
+import assert from 'node:assert/strict';
+import path from 'node:path';
+import { test } from 'node:test';
+import { resolve } from '../../agent/config/resolve.js';
+import { factsFor } from '../../agent/machine/facts.js';
+import { Storage } from '../../agent/machine/storage.js';
+import { slateName } from '../../pipelines/sources/slate.js';
+import { startAgent, type StatusDocument } from '../helpers/agent.js';
+import { broadcastIn, live } from '../helpers/broadcast.js';
+import { folderFor } from '../helpers/command.js';
+import { hungDisk, noHungDisk } from '../helpers/disk.js';
+import { until } from '../helpers/feed.js';
+import { isVideoKey } from '../helpers/flv.js';
+import { sample } from '../helpers/media.js';
+import { startRtmpServer } from '../helpers/rtmp-server.js';
+
+const isSlate = (status: StatusDocument): boolean =>
+  (status['video'] as { source: string } | undefined)?.source === slateName;
+
+test(
+  'a film and a slate picture on a disk that hangs: the slate goes on the air, and the program ends when told to',
+  { skip: noHungDisk },
+  async () => {
+    await using disk = await hungDisk();
+    await using server = await startRtmpServer();
+    await using agent = await startAgent({
+      VIDEO_SOURCE: 'file',
+      VIDEO_FILES: JSON.stringify(['a.mp4', 'b.mp4', 'c.mp4'].map((name) => path.join(disk.folder, name))),
+      SLATE_IMAGE: path.join(disk.folder, 'slate.png'),
+      STREAM_URL: server.url(),
+      STREAM_KEY: 'film',
+    });
+    const { tags } = await server.published('film');
+    await tags.waitFor(isVideoKey, 15_000);
+    const { problems } = await agent.status((status) => isSlate(status) && status.problems.length > 0);
+    assert.deepEqual(problems.map(({ code }) => code).sort(), ['file_slow', 'slate_image']);
+    assert.match(problems[0]!.what, /^The file ".*a\.mp4" is still being looked at after 5 s\.$/);
+    // Each look asks again, and none of them takes another of the four threads for files and names.
+    await agent.elapse(15_000);
+    assert.equal(server.publishes.items.length, 1);
+    const { tookMs } = await agent.stop();
+    assert.ok(tookMs < 7000, `it ended after ${tookMs} ms`);
+    await agent.gone();
+  },
+);
+
+test('a film that takes long to be looked at follows the slate, in the same session', async (t) => {
+  await using server = await startRtmpServer();
+  const folder = await folderFor(t);
+  const storage = new Storage(folder, () => undefined);
+  const env = {
+    VIDEO_SOURCE: 'file',
+    VIDEO_FILES: await sample('h264-bframes.mp4'),
+    STREAM_URL: server.url(),
+    STREAM_KEY: 'k',
+  };
+  let patienceMs = 1;
+  const { broadcast } = broadcastIn(t, folder, resolve({ env }).settings, {
+    gather: (wish) => factsFor(wish, storage, () => undefined, patienceMs),
+  });
+  await broadcast.start();
+  assert.equal(broadcast.status().video?.source, slateName);
+  assert.deepEqual(
+    broadcast.status().problems.map(({ code }) => code),
+    ['file_slow'],
+  );
+  patienceMs = 5000;
+  await until(() => broadcast.status().video?.source === 'file', 30_000, 'the film');
+  await live(broadcast);
+  assert.deepEqual(broadcast.status().problems, []);
+  assert.equal(server.publishes.items.length, 1);
+});
