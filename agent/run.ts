@@ -15,6 +15,7 @@ import { balenaSecrets } from './interfaces/balena/supervisor.js';
 import { Gpio } from './interfaces/gpio/gpio.js';
 import type { Control, Interface } from './interfaces/interface.js';
 import { Mqtt } from './interfaces/mqtt/mqtt.js';
+import { Answers } from './machine/answers.js';
 import { holderOf } from './machine/busy.js';
 import { watchDevices } from './machine/devices.js';
 import { model, temperature } from './machine/health.js';
@@ -73,9 +74,11 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
 
   /** What the last look at the machine could not find out: said once, however often it is looked at. */
   let unknown: readonly string[] = [];
-  const gather = async (wanted: Wish): Promise<Facts> => {
+  const answers = new Answers();
+  const gather = async (wanted: Wish, failed: Iterable<string>): Promise<Facts> => {
     const faults: Fault[] = [];
-    const facts = await factsFor(wanted, storage, (fault) => faults.push(fault));
+    for (const node of failed) answers.doubt(node);
+    const facts = await factsFor(wanted, storage, (fault) => faults.push(fault), { answers });
     for (const fault of faults) if (!unknown.includes(fault.message)) report(fault);
     unknown = faults.map(({ message }) => message);
     return facts;

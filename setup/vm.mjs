@@ -2,7 +2,8 @@
  * `npm run test:vm`: makercast in a virtual machine with real kernel drivers. Builds what it needs from Debian's packages
  * (kept in .cache/vm), boots it, runs test/vm/*.test.ts inside, and closes with the counts.
  *
- * `npm run test:vm -- usb` runs only files whose path holds the text; `-- --shell` opens a shell in there instead.
+ * `npm run test:vm -- usb` runs only files whose path holds the text; `-- --shell` opens a shell in there instead, `-- --build` builds
+ * what it needs and ends.
  */
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -50,7 +51,7 @@ async function build() {
 }
 
 const { values: options, positionals: words } = parseArgs({
-  options: { shell: { type: 'boolean' } },
+  options: { shell: { type: 'boolean' }, build: { type: 'boolean' } },
   allowPositionals: true,
 });
 const files = readdirSync(path.join(root, 'test/vm'))
@@ -72,6 +73,7 @@ const { accelerator, boot } = await import('../test/vm/machine/qemu.mjs');
 const { packApp } = await import('../test/vm/machine/app.mjs');
 
 const { release, kernel, system } = await alone('vm', build);
+if (options.build) process.exit(0);
 const folder = mkdtempSync(path.join(tmpdir(), 'makercast-app-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(130));

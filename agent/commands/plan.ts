@@ -21,7 +21,7 @@ export async function showPlan(
 ): Promise<number> {
   if (loaded.problems.length > 0) return check(loaded, print);
   const warn = (fault: Fault): void => print(`warning ${fault.message}`);
-  const planner = new Planner((wish) => factsFor(wish, storage, warn, patienceMs), folder);
+  const planner = new Planner((wish) => factsFor(wish, storage, warn, { patienceMs }), folder);
   if (explain) for (const line of explained(await planner.consider(loaded.settings))) print(line);
   const { plan } = await planner.make(loaded.settings);
   if (plan.missed) throw faultOf(plan.missed);

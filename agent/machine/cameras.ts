@@ -1,11 +1,13 @@
 /** The cameras of this machine: V4L2 nodes, told apart by what they can do, never by their number or name. */
+import { access, constants } from 'node:fs/promises';
 import path from 'node:path';
 import type { Camera } from '../../pipelines/facts.js';
 import { Fault } from '../errors.js';
+import type { Answers } from './answers.js';
 import { parseControls } from './controls.js';
 import { run as runProgram, type Runner } from './run.js';
 import { linkOf, namesIn, usbPathOf } from './sysfs.js';
-import { formatsOf, isCamera, openRange, parseIntervals, parseNode } from './v4l2.js';
+import { formatsOf, isCamera, isNever, listsAll, openRange, parseIntervals, parseNode } from './v4l2.js';
 
 /** A driver that answers no faster than this hangs. */
 const deadlineMs = 5000;
@@ -15,16 +17,44 @@ export interface Found<T> {
   readonly faults: readonly Fault[];
 }
 
-/** Every camera, by node number. Asks each node through `v4l2-ctl` (Debian package v4l-utils), all at once; opens no stream. */
-export async function cameras(root = '/', run: Runner = runProgram): Promise<Found<Camera>> {
+/** What a node says of itself, and what a look at it came to. */
+interface Asked {
+  /** A camera, nothing, or what stands in the way. */
+  readonly is: Pick<Camera, 'name' | 'driver' | 'formats' | 'controls'> | Fault | undefined;
+  /** It would say the same again: a camera that has answered every question and lists all that it can, or what can never be one. */
+  readonly lasting: boolean;
+  /** The name under /dev/v4l/by-id that it had last: udev makes it some time after the node. */
+  byId?: string;
+}
+
+/**
+ * Every camera, by node number. Asks each node through `v4l2-ctl` (Debian package v4l-utils), all at once; opens no stream. `answers`:
+ * nodes that it knows, and that may be opened, are not asked again.
+ */
+export async function cameras(root = '/', run: Runner = runProgram, answers?: Answers): Promise<Found<Camera>> {
   const folder = path.join(root, 'sys/class/video4linux');
   const nodes = (await namesIn(folder)).filter((name) => /^video\d+$/.test(name));
   nodes.sort((a, b) => Number(a.slice(5)) - Number(b.slice(5)));
   const ids = nodes.length > 0 ? await idsByNode(root) : new Map<string, string>();
   const asked = await Promise.all(
-    nodes.map(async (node) => {
+    nodes.map(async (node): Promise<Camera | Fault | undefined> => {
       const usbPath = await usbPathOf(path.join(folder, node));
-      return camera(`/dev/${node}`, { byId: ids.get(node), usbPath }, run);
+      const ask = (): Promise<Asked> => look(`/dev/${node}`, run);
+      const known = answers && (await mayOpen(path.join(root, 'dev', node)));
+      const answer = known ? await answers.ofNode(root, node, ask, ({ lasting }) => lasting) : await ask();
+      const { is } = answer;
+      if (is === undefined || is instanceof Fault) return is;
+      const now = ids.get(node);
+      if (now !== undefined) answer.byId = now;
+      const isTaken = now === undefined && [...ids.values()].some((name) => name === answer.byId);
+      const byId = isTaken ? undefined : answer.byId;
+      return {
+        api: 'v4l2',
+        path: `/dev/${node}`,
+        ...is,
+        ...(byId !== undefined && { byId }),
+        ...(usbPath !== undefined && { usbPath }),
+      };
     }),
   );
   const faults = asked.flatMap((answer) => (answer instanceof Fault ? [answer] : []));
@@ -33,11 +63,7 @@ export async function cameras(root = '/', run: Runner = runProgram): Promise<Fou
   return { found, faults: faults.filter((fault, i) => faults.findIndex((other) => other.what === fault.what) === i) };
 }
 
-async function camera(
-  node: string,
-  known: { byId: string | undefined; usbPath: string | undefined },
-  run: Runner,
-): Promise<Camera | Fault | undefined> {
+async function look(node: string, run: Runner): Promise<Asked> {
   const questions = [
     '--info',
     '--get-input',
@@ -47,22 +73,22 @@ async function camera(
     '--list-formats-ext',
   ];
   const said = await run('v4l2-ctl', ['-d', node, ...questions], { deadlineMs });
+  const failed = (...fault: ConstructorParameters<typeof Fault>): Asked => ({
+    is: new Fault(...fault),
+    lasting: false,
+  });
   if (said.missing) {
-    return new Fault(
-      'plugin_missing',
-      'Cameras cannot be looked at: v4l2-ctl is missing.',
-      'apt-get install v4l-utils',
-    );
+    return failed('plugin_missing', 'Cameras cannot be looked at: v4l2-ctl is missing.', 'apt-get install v4l-utils');
   }
   if (said.late) {
-    return new Fault('source_failed', `${node}: its driver does not answer.`, 'Unplug it and plug it in again.');
+    return failed('source_failed', `${node}: its driver does not answer.`, 'Unplug it and plug it in again.');
   }
   if (/Permission denied/.test(said.stderr)) {
-    return new Fault('source_failed', `${node} may not be opened.`, 'Add the user to the group "video".');
+    return failed('source_failed', `${node} may not be opened.`, 'Add the user to the group "video".');
   }
-  // The exit code says nothing: one question that a driver does not know makes it 1, the other answers stand.
+  // The exit code says nothing of a camera: one question that a driver does not know makes it 1, the other answers stand.
   const info = parseNode(said.stdout);
-  if (!info || !isCamera(info)) return undefined;
+  if (!info || !isCamera(info)) return { is: undefined, lasting: info !== undefined && isNever(info) };
   const open = openRange(info);
   let rates: number[] = [];
   if (open) {
@@ -71,20 +97,24 @@ async function camera(
       (await run('v4l2-ctl', ['-d', node, `--list-frameintervals=${which}`], { deadlineMs })).stdout,
     );
   }
-  return {
-    api: 'v4l2',
-    path: node,
+  const is = {
     // The kernel writes "Name: Nam" where a device says its name twice, cut at 31 letters.
     name: info.card.replace(/^(.+?): .*$/, (whole, name: string) =>
       whole.startsWith(`${name}: ${name.slice(0, 4)}`) ? name : whole,
     ),
     driver: info.driver,
-    ...(known.byId !== undefined && { byId: known.byId }),
-    ...(known.usbPath !== undefined && { usbPath: known.usbPath }),
     formats: formatsOf(info, rates),
     controls: parseControls(said.stdout),
   };
+  return { is, lasting: said.code === 0 && listsAll(info) && (!open || rates.length > 0) };
 }
+
+/** Right after a device came, udev has not given its node to the group yet. */
+const mayOpen = (file: string): Promise<boolean> =>
+  access(file, constants.R_OK | constants.W_OK).then(
+    () => true,
+    () => false,
+  );
 
 /** Names under /dev/v4l/by-id by the node that each points at; empty where no udev runs. */
 async function idsByNode(root: string): Promise<Map<string, string>> {

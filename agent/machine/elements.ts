@@ -1,4 +1,5 @@
 /** Which GStreamer elements are installed, and which Debian package brings one that is not. */
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { packageOf } from '../../pipelines/elements.js';
 import { Fault } from '../errors.js';
@@ -35,6 +36,29 @@ export async function elements(run: Runner = runProgram): Promise<Elements> {
   return { names, version, faults };
 }
 
+/**
+ * What the list depends on: when plugins were last installed or removed, which changes the time of their folder, and the codecs of this
+ * machine (`codecNodes`), for which GStreamer makes elements. Undefined where no folder of plugins is found.
+ */
+export async function registration(root: string, codecNodes: string, env = process.env): Promise<string | undefined> {
+  const named = ['GST_PLUGIN_PATH', 'GST_PLUGIN_SYSTEM_PATH'].flatMap((name) =>
+    [env[`${name}_1_0`], env[name]].flatMap((value) => value?.split(':').filter((folder) => folder !== '') ?? []),
+  );
+  const usual = (await libraries(root)).map((folder) => path.join(folder, 'gstreamer-1.0'));
+  const own = path.join(env['HOME'] ?? '/', '.local/share/gstreamer-1.0/plugins');
+  const folders = [...named, ...usual, own];
+  const times = await Promise.all(
+    folders.map((folder) =>
+      stat(folder).then(
+        ({ mtimeMs, ino }) => `${folder} ${ino} ${mtimeMs}`,
+        () => [],
+      ),
+    ),
+  );
+  const found = times.flat();
+  return found.length > 0 ? `elements ${found.join(' ')} ${codecNodes}` : undefined;
+}
+
 /** One fault for each Debian package that has to be installed before the elements `needed` can run. */
 export function missing(needed: Iterable<string>, installed: Iterable<string>): Fault[] {
   const have = new Set(installed);
@@ -48,10 +72,14 @@ export function missing(needed: Iterable<string>, installed: Iterable<string>): 
 
 /** GStreamer's RTMPS goes through GLib, which finds TLS in a module of its own. Undefined where that is installed. */
 export async function tlsMissing(root = '/'): Promise<Fault | undefined> {
-  const libraries = path.join(root, 'usr/lib');
-  // `/usr/lib/<machine>-linux-gnu*/gio/modules` on Debian, `/usr/lib/gio/modules` on Alpine.
-  const folders = ['', ...(await namesIn(libraries)).filter((name) => name.includes('-linux-'))];
-  const modules = await Promise.all(folders.map((name) => namesIn(path.join(libraries, name, 'gio/modules'))));
+  const modules = await Promise.all((await libraries(root)).map((folder) => namesIn(path.join(folder, 'gio/modules'))));
   if (modules.flat().some((name) => /^libgio(gnutls|openssl)\.so$/.test(name))) return undefined;
   return new Fault('plugin_missing', 'TLS for rtmps:// is missing:', 'apt-get install glib-networking');
+}
+
+/** `/usr/lib` as on Alpine, and `/usr/lib/<machine>-linux-gnu*` as on Debian. */
+async function libraries(root: string): Promise<string[]> {
+  const all = path.join(root, 'usr/lib');
+  const machines = (await namesIn(all)).filter((name) => name.includes('-linux-')).sort();
+  return [all, ...machines.map((name) => path.join(all, name))];
 }

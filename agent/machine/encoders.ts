@@ -109,7 +109,7 @@ async function tried(element: EncoderName, run: Runner): Promise<string | undefi
 }
 
 /** Names of the video nodes that are part of the machine (a USB camera that comes or goes changes no encoder). */
-async function codecNodes(root: string): Promise<string> {
+export async function codecNodes(root: string): Promise<string> {
   const folder = path.join(root, 'sys/class/video4linux');
   const nodes = await Promise.all(
     (await namesIn(folder)).sort().map(async (node) => {

@@ -3,12 +3,13 @@ import { encoderNames } from '../../pipelines/encoders/encoder.js';
 import type { Camera, Facts } from '../../pipelines/facts.js';
 import type { EncoderName, Wish } from '../../pipelines/wanted.js';
 import { Fault } from '../errors.js';
+import type { Answers } from './answers.js';
 import { board as boardOf } from './board.js';
 import { cameras, type Found } from './cameras.js';
-import { elements } from './elements.js';
-import { encoders } from './encoders.js';
+import { elements, registration, type Elements } from './elements.js';
+import { codecNodes, encoders } from './encoders.js';
 import { mediaFile, type ProbedFile } from './files.js';
-import { encoderFault, hasLegacyDriver, noCameraFault, videoNames } from './firmware.js';
+import { encoderFault, hasCodec, hasLegacyDriver, noCameraFault, videoNames, type VideoNames } from './firmware.js';
 import { libcameraCameras } from './libcamera.js';
 import { usualPatienceMs, within } from './looks.js';
 import { microphones } from './microphones.js';
@@ -37,17 +38,21 @@ export interface Machine {
 
 const noCameras: Found<Camera> = { found: [], faults: [] };
 
-/** Looks at cameras, microphones, elements, encoders and files at the same time. `storage` remembers encoders that work. */
+/**
+ * Looks at cameras, microphones, elements, encoders and files at the same time. `storage` remembers encoders that work, `answers` what
+ * else need not be asked again.
+ */
 export async function gather(
   question: Question,
   storage?: Storage,
   root = '/',
   run: Runner = runProgram,
+  answers?: Answers,
 ): Promise<Machine> {
-  const installed = elements(run);
   const [board, names, legacy] = await Promise.all([boardOf(root), videoNames(root), hasLegacyDriver(root)]);
+  const installed = elementsOf(root, names, run, answers);
   const [video, picams, audio, gstreamer, encoding, files] = await Promise.all([
-    cameras(root, run),
+    cameras(root, run, answers),
     installed.then((known) => (question.camera ? libcameraCameras(board, names, known.names, run) : noCameras)),
     microphones(root, run),
     installed,
@@ -82,6 +87,15 @@ export async function gather(
   };
 }
 
+/** A codec that GStreamer made no element for may have been busy, or not yet ours to open: it is looked for again. */
+async function elementsOf(root: string, names: VideoNames, run: Runner, answers?: Answers): Promise<Elements> {
+  const ask = (): Promise<Elements> => elements(run);
+  if (!answers) return ask();
+  const lasting = ({ names: all, version, faults }: Elements): boolean =>
+    all.length > 0 && version !== '' && faults.length === 0 && (all.includes('v4l2h264enc') || !hasCodec(names));
+  return answers.of(await registration(root, await codecNodes(root)), ask, lasting);
+}
+
 /** One after the other: two would only make the disk seek. */
 async function mediaFiles(
   { files, patienceMs = usualPatienceMs }: Question,
@@ -111,17 +125,17 @@ export async function factsFor(
   { video, slate }: Wish,
   storage: Storage,
   warn: (fault: Fault) => void,
-  patienceMs = usualPatienceMs,
+  { patienceMs, answers }: { readonly patienceMs?: number; readonly answers?: Answers } = {},
 ): Promise<Facts> {
   const encoder = encoderNames.find((name) => name === video.encoder);
   const encoders = encoder ? [encoder] : video.encoder === 'passthrough' ? [] : encoderNames;
   const question = {
     camera: video.source !== 'file' && video.source !== 'test',
     files: video.source === 'file' ? video.files : [],
-    patienceMs,
+    ...(patienceMs === undefined ? {} : { patienceMs }),
     encoders,
   };
-  const { facts, faults } = await gather(question, storage);
+  const { facts, faults } = await gather(question, storage, '/', runProgram, answers);
   const none = facts.elements.length === 0 ? faults.find(({ code }) => code === 'plugin_missing') : undefined;
   if (none) throw none;
   const filesFault = faults.find(({ code }) => code.startsWith('file_'));

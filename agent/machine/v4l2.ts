@@ -111,10 +111,22 @@ function parseInterval(line: string): number[] {
 export const parseIntervals = (text: string): number[] => text.split('\n').flatMap(parseInterval);
 
 /** It gives pictures to us: not metadata, not an output, no codec, no image processor, nothing that wants to be wired up first. */
-export function isCamera(node: Node): boolean {
-  const captures = node.caps.includes('Video Capture') || node.caps.includes('Video Capture Multiplanar');
-  return captures && node.input && !node.caps.includes('I/O MC') && usable(node).length > 0;
-}
+export const isCamera = (node: Node): boolean => captures(node) && node.input && usable(node).length > 0;
+
+/**
+ * Its driver has registered it as something else: that does not change while it is there, unlike the formats of an HDMI bridge. A webcam
+ * that names no input has failed to.
+ */
+export const isNever = (node: Node): boolean => !captures(node) || (!node.input && node.driver !== 'uvcvideo');
+
+const captures = ({ caps }: Node): boolean =>
+  (caps.includes('Video Capture') || caps.includes('Video Capture Multiplanar')) && !caps.includes('I/O MC');
+
+/** It tells the sizes of each of its formats, so that none has to be taken from what is set just now. */
+export const listsAll = ({ formats }: Node): boolean =>
+  formats.every(
+    ({ sizes, range }) => range !== undefined || (sizes.length > 0 && sizes.every(({ fps }) => fps.length > 0)),
+  );
 
 const usable = (node: Node): readonly Listed[] => node.formats.filter(({ fourcc }) => !rawSensor.test(fourcc));
 

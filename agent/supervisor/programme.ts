@@ -25,8 +25,8 @@ export interface Studio {
   readonly environment: NodeJS.ProcessEnv;
   /** What relative paths of media files start from. */
   readonly folder: string;
-  /** Looks at the machine. Throws a Fault where that cannot be done. */
-  readonly gather: (wish: Wish) => Promise<Facts>;
+  /** Looks at the machine; `failed` are the cameras that could not be used since the last look. Throws a Fault where that cannot be done. */
+  readonly gather: (wish: Wish, failed: Iterable<string>) => Promise<Facts>;
   /** The program that holds a device, for people; undefined where none is found. */
   readonly holderOf: (device: string) => Promise<string | undefined>;
 }
@@ -47,6 +47,8 @@ export class Programme {
   readonly #restart: Backoff;
   readonly #looks: Backoff;
   readonly #troubles: Troubles<'plan' | 'capture' | 'slate'>;
+  /** Cameras that failed since the last look at the machine. */
+  readonly #failedCameras = new Set<string>();
   #plan: Plan | undefined;
   #batchMs = 0;
   #socket = '';
@@ -225,7 +227,9 @@ export class Programme {
 
   /** Files that cannot be played are the slate, unless another picture is on, which is better. */
   async #gather(wish: Wish): Promise<Facts> {
-    const facts = await this.studio.gather(wish);
+    const failed = [...this.#failedCameras];
+    this.#failedCameras.clear();
+    const facts = await this.studio.gather(wish, failed);
     const isOn = this.isPlaying && this.#plan?.video.source !== slateName;
     if (facts.filesFault && isOn) throw faultOf(facts.filesFault);
     return facts;
@@ -336,9 +340,10 @@ export class Programme {
   }
 
   async #failed(plan: Plan, part: InputPart, fault: Fault): Promise<void> {
+    const { camera } = plan.devices;
+    if (part === 'picture' && camera !== undefined) this.#failedCameras.add(camera);
     let told = fault;
     if (fault.code === 'source_busy') {
-      const { camera } = plan.devices;
       const node = part === 'picture' && camera?.startsWith('/dev/') ? camera : undefined;
       const holder = node === undefined ? undefined : await this.studio.holderOf(node);
       if (holder) told = new Fault(fault.code, `${fault.what} It is held by ${holder}.`, fault.mend);
@@ -357,7 +362,10 @@ export class Programme {
     // A process that hangs does so in a driver, or at a disk that hangs; one that ends may have been unlucky.
     const hangs =
       fault.code === 'child_hung' && plan !== undefined && (plan.devices.camera !== undefined || !plan.live);
-    if (hangs) this.#service.failed(plan, 'picture', fault);
+    if (hangs) {
+      if (plan.devices.camera !== undefined) this.#failedCameras.add(plan.devices.camera);
+      this.#service.failed(plan, 'picture', fault);
+    }
     this.#failedAgain(hangs ? undefined : plan, fault, this.#restart);
     this.#restart.again(() => {
       this.#stage.start(this.#socket);

@@ -57,7 +57,7 @@ test('a film that takes long to be looked at follows the slate, in the same sess
   };
   let patienceMs = 1;
   const { broadcast } = broadcastIn(t, folder, resolve({ env }).settings, {
-    gather: (wish) => factsFor(wish, storage, () => undefined, patienceMs),
+    gather: (wish) => factsFor(wish, storage, () => undefined, { patienceMs }),
   });
   await broadcast.start();
   assert.equal(broadcast.status().video?.source, slateName);

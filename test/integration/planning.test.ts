@@ -1,9 +1,9 @@
 /** What is asked for while the machine is being looked at, which takes a small board seconds: nothing of it is lost or mixed up. */
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
-import type { Facts } from '../../pipelines/facts.js';
+import type { Camera, Facts } from '../../pipelines/facts.js';
 import type { Wish } from '../../pipelines/wanted.js';
 import { resolve } from '../../agent/config/resolve.js';
 import type { Settings } from '../../agent/config/settings.js';
@@ -142,16 +142,47 @@ test('what another broadcast was looked at for is not played in the next one', a
   assert.deepEqual(widths(server), [[320], [1280]]);
 });
 
+test('a camera that fails is named to the next look, and to that one only', async (t) => {
+  await using server = await startRtmpServer();
+  const folder = await folderFor(t);
+  const storage = new Storage(folder, () => undefined);
+  const looks = new Feed<readonly string[]>('cameras that failed');
+  // No camera, whatever is claimed of it.
+  const camera: Camera = {
+    ...{ api: 'v4l2', path: '/dev/null', name: 'Claimed', driver: 'uvcvideo', controls: [] },
+    formats: [{ fourcc: 'YUYV', width: 320, height: 180, fps: [30] }],
+  };
+  const env = { ...small, VIDEO_SOURCE: '/dev/null', STREAM_URL: server.url(), STREAM_KEY: 'k' };
+  let facts: Facts | undefined;
+  const { broadcast } = broadcastIn(t, folder, resolve({ env }).settings, {
+    gather: async (wish, failed) => {
+      looks.push([...failed]);
+      return (facts ??= { ...(await factsFor(wish, storage, () => undefined)), cameras: [camera] });
+    },
+  });
+  await broadcast.start();
+  await until(() => broadcast.status().problems.some(({ code }) => code.startsWith('source_')), 30_000, 'the fault');
+  await broadcast.devicesChanged();
+  await broadcast.devicesChanged();
+  const [first, ...others] = looks.items;
+  assert.deepEqual(first, []);
+  assert.deepEqual(others.slice(0, 2), [['/dev/null'], []]);
+});
+
 test('told to end in the middle of a look that a changed setting has asked for, it closes its outputs in order', async (t) => {
   const folder = await folderFor(t);
-  const slow = path.join(folder, 'slow');
+  // GStreamer's elements are asked for anew where something has come into a folder of plugins.
+  const plugins = path.join(folder, 'plugins');
+  await mkdir(plugins);
+  const slow = path.join(plugins, 'slow');
   const look = `#!/bin/sh\nif [ -e '${slow}' ]; then sleep 61; fi\nPATH=$(echo "$PATH" | cut -d: -f2-) exec gst-inspect-1.0 "$@"\n`;
   await writeFile(path.join(folder, 'gst-inspect-1.0'), look, { mode: 0o755 });
   const show = (testPattern: string): Promise<void> =>
     writeFile(path.join(folder, 'makercast.yml'), JSON.stringify({ video: { testPattern } }));
   await show('bars');
   await using server = await startRtmpServer();
-  const env = { ...small, STREAM_URL: server.url(), STREAM_KEY: 'k', PATH: `${folder}:${process.env['PATH']}` };
+  const own = { PATH: `${folder}:${process.env['PATH']}`, GST_PLUGIN_PATH: plugins };
+  const env = { ...small, STREAM_URL: server.url(), STREAM_KEY: 'k', ...own };
   await using agent = await startAgent(env, { cwd: folder });
   await agent.status(({ actual }) => actual === 'live');
   await writeFile(slow, '');

@@ -35,6 +35,8 @@ const start = (server: { url(): string }): Promise<Agent> =>
       VIDEO_HEIGHT: '240',
       VIDEO_FPS: '5',
       VIDEO_ENCODER: 'x264enc',
+      // By the bitrate it is told which settings are in use, however slow the processor is.
+      VIDEO_ADAPTIVE: 'false',
     },
     { dataFolder: data.folder, cwd: folder },
   );
@@ -63,13 +65,12 @@ const slate = /^slate$/;
  * shows by the bitrate.
  */
 async function forgives(agent: Agent, times: number): Promise<void> {
-  const from = agent.log.items.length;
   const bitrateKbps = 500 + times;
   const source = times % 2 === 0 ? 'auto' : 'C920';
-  await set({ audio: { source }, video: { bitrateKbps } });
   const splices = ({ hub }: StatusDocument): number => (hub as { splices: number } | undefined)?.splices ?? 0;
+  const before = splices(await agent.status(undefined, 20_000, agent.log.items.length));
   const { length } = agent.log.items;
-  const before = splices(await agent.status(undefined, 20_000, from));
+  await set({ audio: { source }, video: { bitrateKbps } });
   await agent.status(
     (status) =>
       (status['video'] as { bitrateKbps: number }).bitrateKbps === bitrateKbps &&
