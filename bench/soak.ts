@@ -1,4 +1,7 @@
-/** makercast as a whole under one fault after the other, for as long as is asked for: `npm run soak -- --minutes 60 [--seed 7]`. */
+/**
+ * makercast as a whole under one fault after the other, for as long as is asked for: `npm run soak -- --minutes 60 [--seed 7]
+ * [--spare delivery]`. `--spare` leaves out what is done to one part, so that a child lives for all of the run and is seen growing.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { until } from '../test/helpers/feed.js';
@@ -12,11 +15,19 @@ import { recorded } from './soak/recordings.js';
 import { startScene, type Scene } from './soak/scene.js';
 import { chanceOf, schedule } from './soak/schedule.js';
 
-const { values } = parseArgs({ options: { minutes: { type: 'string', default: '60' }, seed: { type: 'string' } } });
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '60' },
+    seed: { type: 'string' },
+    spare: { type: 'string', default: '' },
+  },
+});
 const minutes = Number(values.minutes);
 const seed = Number(values.seed ?? Date.now() % 1_000_000);
-if (!(minutes > 0) || !Number.isInteger(seed)) {
-  process.stderr.write('usage: npm run soak -- --minutes N [--seed WHOLE_NUMBER]\n');
+const { spare } = values;
+if (!(minutes > 0) || !Number.isInteger(seed) || (spare && !kinds.some(({ part }) => part === spare))) {
+  const parts = [...new Set(kinds.map(({ part }) => part))].join('|');
+  process.stderr.write(`usage: npm run soak -- --minutes N [--seed WHOLE_NUMBER] [--spare ${parts}]\n`);
   process.exit(2);
 }
 
@@ -198,8 +209,9 @@ if (!network && process.env['CI']) {
   process.stderr.write('Network namespaces cannot be made here; in CI they must be.\n');
   process.exit(1);
 }
-const usable = kinds.filter(({ needsNetwork }) => network || !needsNetwork);
-say(`soak of ${minutes} minutes, seed ${seed} (npm run soak -- --minutes ${minutes} --seed ${seed})`);
+const usable = kinds.filter(({ part, needsNetwork }) => (network || !needsNetwork) && part !== spare);
+const how = `--minutes ${minutes} --seed ${seed}${spare && ` --spare ${spare}`}`;
+say(`soak of ${minutes} minutes, seed ${seed} (npm run soak -- ${how})`);
 if (!network) say('network namespaces cannot be made here: no faults of the network');
 
 await using scene = await startScene(network, minutes);
@@ -220,8 +232,8 @@ try {
 }
 judgeGrowth();
 showFaults(usable);
-// A short run says whether something broke; its figures are not worth keeping.
-if (isLong) await writeResults('soak', { minutes, seed, rows: rows(usable) });
+// A short run says whether something broke; its figures are not worth keeping, nor are those of a part alone.
+if (isLong && !spare) await writeResults('soak', { minutes, seed, rows: rows(usable) });
 say(
   failures.length === 0
     ? `\nnothing failed (seed ${seed})`

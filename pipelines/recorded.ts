@@ -112,6 +112,9 @@ function transcodedPlan(files: readonly MediaFile[], way: EncoderName, wanted: W
   };
 }
 
+/** What an encoder makes ahead of its time obeys neither a bitrate nor a request for a keyframe that comes later: not the usual second. */
+const encodedAhead = 'queue max-size-time=300000000';
+
 /**
  * A file is paced by its sink: without `sync` five seconds of it would be gone in 14 ms. Matroska tells no decode times, without
  * which `flvmux` ruins the order of B-frames: `h264timestamper` makes them.
@@ -119,7 +122,7 @@ function transcodedPlan(files: readonly MediaFile[], way: EncoderName, wanted: W
 function filePiece(picture: Picture & { audio?: string }, encoder: string, sound: Sound | undefined): Piece {
   return {
     text: [
-      `${picture.text}${encoder} ! ${avc}${encoder ? '' : ' ! h264timestamper'} ! queue ! mux.video`,
+      `${picture.text}${encoder} ! ${avc} ! ${encoder ? encodedAhead : 'h264timestamper ! queue'} ! mux.video`,
       `${sound?.text ?? `${picture.audio} ! audio/mpeg,mpegversion=4,stream-format=raw`} ! queue ! mux.audio`,
       'flvmux name=mux streamable=true ! appsink name=tags sync=true max-buffers=20 enable-last-sample=false',
     ].join('\n'),

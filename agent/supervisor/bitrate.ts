@@ -28,6 +28,8 @@ const noMs = 150;
 const yesMs = 100;
 /** After a change the encoder takes a second to follow it, and what is delivered shows it two seconds later. */
 const settleMs = 4000;
+/** Part of what was delivered when it was first too little is from before, and too much; so long later, none is. */
+const correctMs = 1500;
 /** A tenth too much makes a queue of 0.3 s by then. */
 const answerMs = 4000;
 /** Of what the connection carries: first to let the queue run empty, then to stay with, then to ask whether there is more. */
@@ -45,6 +47,8 @@ export class Bitrate {
   #target: number;
   /** What the connection carried when it was last too little; undefined where that is not known, or not true any more. */
   #known: number | undefined;
+  /** What is known may be too much. */
+  #isRough = false;
   #patienceMs = firstPatienceMs;
   #loweredAt = -Infinity;
   #raisedAt = -Infinity;
@@ -82,18 +86,26 @@ export class Bitrate {
     } else if (grows && (queue > queueMs || over > muchMs) && nowMs - this.#loweredAt >= settleMs) {
       // What it carries is all that it can carry: it has more to do than it can.
       this.#known = carried;
+      this.#isRough = true;
+      this.#lower(Math.min(this.#target, carried * drain), nowMs);
+    } else if (this.#isRough && nowMs - this.#loweredAt >= correctMs) {
+      this.#isRough = false;
+      if (queue <= queueMs || carried >= this.#known!) return this.#target;
+      this.#known = carried;
       this.#lower(Math.min(this.#target, carried * drain), nowMs);
     } else if (queue <= yesMs && this.#target < this.bounds.fullKbps) {
-      this.#rise(probing, nowMs);
+      this.#rise(probing, carried, nowMs);
     }
     return this.#target;
   }
 
-  #rise(probing: boolean, nowMs: number): void {
+  #rise(probing: boolean, carried: number, nowMs: number): void {
     const known = this.#known;
     const since = nowMs - Math.max(this.#loweredAt, this.#raisedAt);
     if (known === undefined) {
-      if (since >= climbMs) this.#raise(this.#target * climb, nowMs);
+      // Another step where this one is delivered already; a picture that needs less than it may have never shows that.
+      const isDelivered = carried >= this.#target * keep;
+      if (since >= (isDelivered ? climbMs : answerMs)) this.#raise(this.#target * climb, nowMs);
     } else if (probing) {
       if (since < answerMs) return;
       // What was known is not true any more.

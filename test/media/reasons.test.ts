@@ -22,10 +22,35 @@ const said: [string, boolean, string][] = [
   ],
   ['Failed to connect: Unacceptable TLS certificate', false, 'output_tls'],
   [
+    'Failed to connect: Peer failed to perform TLS handshake: The TLS connection was non-properly terminated.',
+    false,
+    'output_tls',
+  ],
+  // A server that ends without a word of TLS, long after it has spoken it.
+  ["Failed to connect: 'publish' cmd failed: TLS connection closed unexpectedly", false, 'output_closed_connecting'],
+  ['Connection error: TLS connection closed unexpectedly; g-tls-error-quark, code 6', true, 'output_closed'],
+  [
+    'Connection error: Error reading data from TLS socket: Decryption has failed. g-tls-error-quark',
+    true,
+    'output_closed',
+  ],
+  [
     'Failed to connect: publish denied; stream already exists: { "code": "NetStream.Publish.BadName", "description": "Already publishing" }',
     false,
     'output_already_published',
   ],
+  [
+    'Failed to connect: publish denied; stream already exists: { "code": "NetStream.Publish.BadName", "description": "Invalid stream key" }',
+    false,
+    'output_denied',
+  ],
+  [
+    `Failed to connect: 'publish' cmd failed: onStatus: { "code": "NetStream.Publish.Unauthorized", "description": "no" }`,
+    false,
+    'output_denied',
+  ],
+  ["Failed to connect: 'connect' cmd returned 'NetConnection.Connect.InvalidApp'", false, 'output_denied'],
+  ['Not authorized to connect: no username for adobe authentication', false, 'output_denied'],
   ['something that nobody has seen yet', false, 'output_failed'],
 ];
 

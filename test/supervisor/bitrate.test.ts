@@ -173,6 +173,21 @@ describe('the bitrate', () => {
     );
   });
 
+  test('is lowered again 2 s later, when nothing of what was delivered is from before the trouble', () => {
+    const bitrate = new Bitrate({ ...bounds, floorKbps: 300 });
+    const course = [
+      [0, 2600],
+      [700, 2400],
+      [1500, 1205],
+      [2200, 700],
+      [2000, 750],
+    ] as const;
+    const targets = course.map(([queuedMs, deliveredKbps], second) =>
+      bitrate.look({ queuedMs, deliveredKbps }, second * 1000),
+    );
+    assert.deepEqual(targets, [2500, 2500, 808, 808, 467]);
+  });
+
   test('2.5 Mbit/s into 800 kbit/s: at most 2 s behind after 10 s, and for as long as it lasts', () => {
     const looks = simulate(
       { bounds: { ...bounds, floorKbps: 500 }, capacity: (at) => (at < 10_000 ? 9000 : 800), tripMs: 50, keyframe: 4 },

@@ -135,9 +135,15 @@ export class Output implements Subscriber {
   }
 
   offer(tags: readonly Placed[]): void {
-    if (this.#baseMs !== undefined) this.#queue.add(tags, this.clock.now());
+    if (this.#baseMs !== undefined) this.#add(tags, this.#baseMs);
     else if (!this.#join(tags)) return;
     this.#feed();
+  }
+
+  /** What was delayed, and is from before `baseMs`, the session knows no time for. */
+  #add(tags: readonly Placed[], baseMs: number): void {
+    const later = tags.filter(({ atMs }) => atMs >= baseMs);
+    this.#queue.add(later, this.clock.now());
   }
 
   status(): OutputStatus {
@@ -214,9 +220,10 @@ export class Output implements Subscriber {
         : this.clock.now() >= this.#joinBy
           ? this.hub.join()
           : [];
-    this.#queue.add(begin, this.clock.now());
     this.#baseMs = begin[0]?.atMs;
-    return this.#baseMs !== undefined;
+    if (this.#baseMs === undefined) return false;
+    this.#add(begin, this.#baseMs);
+    return true;
   }
 
   /** Twice a second: what was acknowledged, whether the connection lives, and whether it is worth keeping. */
@@ -314,9 +321,10 @@ export class Output implements Subscriber {
     this.#fault = fault;
     this.#leave();
     this.#pipeline.stop();
-    const ownGhost =
-      fault.code === 'output_already_published' && now - (this.left.get(this.session) ?? -Infinity) < ghostMs;
-    const refused = isForOperator(fault) && !ownGhost && !this.#isConnected;
+    const wasLive = now - (this.left.get(this.session) ?? -Infinity) < ghostMs;
+    // Our own ghost, or a server that is just coming back behind what speaks TLS for it.
+    const passes = wasLive && fault.code !== 'output_denied';
+    const refused = isForOperator(fault) && !passes && !this.#isConnected;
     this.#timer = setTimeout(() => this.#connect(), this.#retry.waitMs(refused));
     this.#enter(refused ? 'refused' : 'waiting');
   }

@@ -1,21 +1,23 @@
 /** Why an output failed, from what rtmp2sink says. Tried on GStreamer 1.22 with nginx-rtmp, a mute, a closing and a babbling server. */
 import { Fault } from '../../errors.js';
 
+const denied =
+  /authorization|\b(un|not )authorized|authmod|AccessManager|\bauth(entication)?\b.*(fail|denied|reject)|publish denied(?!; stream)|Publish\.(Denied|Rejected)|invalid (stream )?key|connection rejected|Connect\.(Rejected|InvalidApp)|permission denied/i;
+
+const closedAbruptly = /TLS connection closed unexpectedly/;
+
 /** `text`: message and debug text of the bus error. `place`: host and port, for people. `connected`: media had been accepted. */
 export function outputFault(text: string, place: string, connected: boolean): Fault {
   const has = (pattern: RegExp): boolean => pattern.test(text);
-  if (has(/stream already exists|Already publishing|already published/i)) {
+  // GStreamer says of every bad name that it exists already; the server may say otherwise.
+  if (has(/already publish(ing|ed)/i) || (has(/stream already exists/i) && !has(denied))) {
     return new Fault(
       'output_already_published',
       `${place} says that somebody already publishes under this key.`,
       'Stop the other publisher, or use another key.',
     );
   }
-  if (
-    has(
-      /authorization|authmod|AccessManager|\bauth(entication)?\b.*(fail|denied|reject)|publish denied|Publish\.(Denied|Rejected)|connection rejected|Connect\.Rejected|permission denied/i,
-    )
-  ) {
+  if (has(denied)) {
     return new Fault(
       'output_denied',
       `${place} refuses the application, the key or the user.`,
@@ -29,7 +31,8 @@ export function outputFault(text: string, place: string, connected: boolean): Fa
       'Check the URL for a typo, and this machine for a working DNS.',
     );
   }
-  if (has(/TLS|certificate|handshake.*g-tls|g-tls-error/i)) {
+  // A server that has spoken TLS may end without a last word of it, or in the middle of one.
+  if (!connected && has(/TLS|certificate|handshake.*g-tls|g-tls-error/i) && !has(closedAbruptly)) {
     return new Fault(
       'output_tls',
       `No secure connection to ${place}: ${tlsReason(text)}`,
@@ -58,7 +61,7 @@ export function outputFault(text: string, place: string, connected: boolean): Fa
       'Check host and port (rtmps to a port without TLS looks like this too), and the network.',
     );
   }
-  if (has(/closed remotely|reset by peer|Broken pipe|Short read|Connection error/i)) {
+  if (has(closedAbruptly) || has(/closed remotely|reset by peer|Broken pipe|Short read|Connection error/i)) {
     return connected
       ? new Fault('output_closed', `${place} closed the connection.`, 'Look into the log of the server.')
       : new Fault('output_closed_connecting', `The server ${place} closed during connect: check application and key.`);
