@@ -30,6 +30,11 @@ const kinds = {
     retryable: false,
     doc: 'A setting that a document of this kind cannot hold.',
   },
+  setting_covered: {
+    actor: 'operator',
+    retryable: false,
+    doc: 'A setting that the document of the device gives too: what is adjusted below it would change nothing.',
+  },
   setting_secret: { actor: 'operator', retryable: false, doc: 'A secret in a document, where others could read it.' },
   setting_path: { actor: 'operator', retryable: false, doc: 'A path from afar that lies outside of the data folder.' },
   settings_unreadable: { actor: 'operator', retryable: false, doc: 'The settings file cannot be read or is not YAML.' },
@@ -219,6 +224,11 @@ const kinds = {
   },
   fleet_unreachable: { actor: 'network', retryable: false, doc: "balena's cloud cannot be reached." },
   fleet_denied: { actor: 'operator', retryable: false, doc: "balena's cloud does not take the API key." },
+  fleet_busy: {
+    actor: 'network',
+    retryable: false,
+    doc: "balena's cloud has had too many requests, and wants a longer pause than is waited for.",
+  },
   fleet_unknown: { actor: 'operator', retryable: false, doc: 'There is no such fleet, device, tag or release.' },
   fleet_refused: { actor: 'operator', retryable: false, doc: "balena's cloud refuses a change." },
   internal: { actor: 'us', retryable: false, doc: 'Something that should not happen.' },

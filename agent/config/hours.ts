@@ -45,7 +45,11 @@ export function nextWithin(hours: Hours, zone: string, now: number): number {
   const guess = start + ahead * minuteMs;
   // The clock may have been set in between, by an hour at the most: then the guess is off by as much.
   const off = ((minuteOf(zone, guess) - hours.from + dayMinutes * 1.5) % dayMinutes) - dayMinutes / 2;
-  return guess - off * minuteMs;
+  const first = guess - off * minuteMs;
+  // Where their beginning is left out in spring, they begin with the minute after the gap, or, lying wholly in it, on another day.
+  for (let time = first; time <= Math.max(first, guess); time += minuteMs)
+    if (time > now && isWithin(hours, zone, time)) return time;
+  return nextWithin(hours, zone, guess);
 }
 
 /** Minutes after midnight where `zone` is. */

@@ -28,7 +28,8 @@ export interface Resolved {
   readonly secrets: string[];
 }
 
-const DEFAULT = 'default';
+/** Origin of what nobody gives. */
+export const DEFAULT = 'default';
 const LAST_GOOD = 'last good';
 
 export interface Layers {

@@ -14,6 +14,7 @@ import type { Intent, Wanted } from './intent.js';
 import { Programme, type Studio } from './programme.js';
 import type { ActualState, Status } from './status.js';
 import { Troubles } from './troubles.js';
+import { Turns } from './turns.js';
 import { isWanted } from './wants.js';
 
 /** A fifth: with sound and what TCP adds, 2500 kbit/s then fit through 800. Three tenths, which users of OBS ask for, do not. */
@@ -54,7 +55,7 @@ export class Broadcast {
   /** Off the air for a moment though it is wanted: an update is about to end this program. */
   #paused = false;
   /** What changes the state goes one after the other: a start in the middle of a stop would be lost in it. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
 
   constructor(
     private settings: Settings,
@@ -85,7 +86,7 @@ export class Broadcast {
     this.#folder = await runFolder(this.around.data);
     this.#wanted = await this.around.intent.load();
     this.#begun = true;
-    await this.#inTurn(() => this.#goOn());
+    await this.#turns.take(() => this.#goOn());
   }
 
   /** The operator wants it on the air, from now on and after every restart. */
@@ -93,7 +94,7 @@ export class Broadcast {
     this.#wanted = 'on';
     this.#paused = false;
     await this.around.intent.keep('on');
-    await this.#inTurn(async () => {
+    await this.#turns.take(async () => {
       if (this.#begun && this.#wanted === 'on' && (this.#state === 'idle' || this.#state === 'ended'))
         await this.#goOn();
     });
@@ -103,7 +104,7 @@ export class Broadcast {
   async stopBroadcast(): Promise<void> {
     this.#wanted = 'idle';
     await this.around.intent.keep('idle');
-    await this.#inTurn(async () => {
+    await this.#turns.take(async () => {
       if (this.#wanted !== 'idle' || this.#state !== 'on') return;
       await this.#goOff();
       this.#sayIdle();
@@ -113,7 +114,7 @@ export class Broadcast {
   /** Off the air in order, but not for good: until `resume`, `startBroadcast` or the next start of this program. */
   async pause(): Promise<void> {
     this.#paused = true;
-    await this.#inTurn(async () => {
+    await this.#turns.take(async () => {
       if (this.#paused && this.#state === 'on') await this.#goOff();
     });
   }
@@ -121,19 +122,19 @@ export class Broadcast {
   /** On the air again after `pause`. */
   async resume(): Promise<void> {
     this.#paused = false;
-    await this.#inTurn(async () => {
+    await this.#turns.take(async () => {
       if (this.#begun && !this.#paused && this.#state === 'idle') await this.#goOn();
     });
   }
 
   /** New settings, already validated. Each change is applied at its own cost; nothing else is disturbed. */
   apply(settings: Settings): Promise<Change[]> {
-    return this.#inTurn(() => this.#apply(settings));
+    return this.#turns.take(() => this.#apply(settings));
   }
 
   /** Resolves once the media processes have done what was applied last; at once where nothing is on. */
   async settled(): Promise<void> {
-    await this.#turn;
+    await this.#turns.done();
     await Promise.all([this.#delivery.settled(), this.#programme.settled()]);
   }
 
@@ -160,12 +161,6 @@ export class Broadcast {
     if (this.#state !== 'on') return false;
     await this.#programme.replan();
     return true;
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#turn.then(work);
-    this.#turn = turn.catch(() => undefined);
-    return turn;
   }
 
   async #apply(settings: Settings): Promise<Change[]> {
@@ -302,8 +297,8 @@ export class Broadcast {
     const { isQuiet, hasGrown } = this.#delivery;
     this.#programme.recycle(isQuiet);
     if (isQuiet && hasGrown)
-      void this.#inTurn(() => (this.#state === 'on' ? this.#delivery.recycle() : Promise.resolve()));
-    if (this.#state === 'ended') void this.#inTurn(() => this.#finish());
+      void this.#turns.take(() => (this.#state === 'on' ? this.#delivery.recycle() : Promise.resolve()));
+    if (this.#state === 'ended') void this.#turns.take(() => this.#finish());
   }
 
   /** The encoder is asked for what the slowest of the connections carries that it follows. */

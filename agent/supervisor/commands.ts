@@ -18,7 +18,7 @@ export const commands = {
     repeatable: true,
   },
   adjust: {
-    doc: 'Change one setting in the layer of the page, or take it out of there where there is no value; not for secrets. May come again under the same `id`.',
+    doc: 'Change one setting in the layer of the page, or take it out of there where there is no value; not for secrets, nor for what `config/desired` gives too. May come again under the same `id`.',
     args: object({ path: text('Such as video.bitrateKbps.', { maxLength: 128 }), value: optional(anything()) }),
     repeatable: true,
   },
@@ -94,8 +94,8 @@ const stateName = 'commands';
 const stateFormat = 1;
 
 export class Desk {
-  /** By id; `name`: of the command, where it was asked for in this run. */
-  readonly #answers = new Map<string, { readonly name?: string; readonly answer: Promise<Answer> }>();
+  /** By id. */
+  readonly #answers = new Map<string, { readonly name: string; readonly answer: Promise<Answer> }>();
   /** Ids of answers that hold a result, oldest first. */
   readonly #results: string[] = [];
   #running = 0;
@@ -109,8 +109,8 @@ export class Desk {
 
   /** The ids that were on the card when a command ended the process that ran it. */
   async open(): Promise<void> {
-    const ids = (await this.storage.readState(stateName, stateFormat, isIds)) ?? [];
-    for (const id of ids) this.#keep(id, { answer: Promise.resolve({ id, ok: true }) });
+    const kept = (await this.storage.readState(stateName, stateFormat, isKept)) ?? [];
+    for (const { id, name } of kept) this.#keep(id, { name, answer: Promise.resolve({ id, ok: true }) });
   }
 
   /** Whether the machine's clock can be true. */
@@ -127,7 +127,7 @@ export class Desk {
     const { expires, args = {} } = given as Of<typeof request>;
     const known = this.#answers.get(id);
     if (known && !(isCommand(name) && 'repeatable' in commands[name]))
-      return known.name === undefined || known.name === name ? known.answer : refused(id, taken(known.name));
+      return known.name === name ? known.answer : refused(id, taken(known.name));
     const fault = this.#refusal(name, expires, args);
     if (fault || !isCommand(name)) return refused(id, fault ?? unknown());
     if (this.#running >= mostAtOnce)
@@ -160,7 +160,7 @@ export class Desk {
   async #run(id: string, name: CommandName, args: never): Promise<Answer> {
     this.#running += 1;
     try {
-      if ('durable' in commands[name]) await this.#write(id);
+      if ('durable' in commands[name]) await this.#write({ id, name });
       const result = await this.runs[name](args);
       if (result) this.#thin(id);
       return { id, ok: true, ...(result ? { result } : {}) };
@@ -171,10 +171,11 @@ export class Desk {
     }
   }
 
-  /** On the card before it runs: else the same command, come again, would end the next run too. */
-  async #write(id: string): Promise<void> {
-    const ids = [...this.#answers.keys(), id].slice(-rememberedAnswers);
-    if (await this.storage.writeState(stateName, stateFormat, ids)) return;
+  /** On the card before it runs: else the same command, come again, would end the next run too. With its name: it answers for no other. */
+  async #write(command: Asked): Promise<void> {
+    const known = [...this.#answers].map(([id, { name }]) => ({ id, name }));
+    const others = known.filter(({ id, name }) => isDurable(name) && id !== command.id);
+    if (await this.storage.writeState(stateName, stateFormat, [...others, command])) return;
     const what = 'That this command has come cannot be kept, so it could run again and again.';
     throw new Fault('state_unwritable', what, 'Give the data folder room and rights.');
   }
@@ -187,7 +188,7 @@ export class Desk {
     if (old !== undefined && kept) this.#answers.set(old, { ...kept, answer: Promise.resolve({ id: old, ok: true }) });
   }
 
-  #keep(id: string, answer: { readonly name?: string; readonly answer: Promise<Answer> }): void {
+  #keep(id: string, answer: { readonly name: string; readonly answer: Promise<Answer> }): void {
     this.#answers.set(id, answer);
     const [oldest] = this.#answers.keys();
     if (this.#answers.size > rememberedAnswers && oldest !== undefined) this.#answers.delete(oldest);
@@ -209,5 +210,13 @@ export function idOf(given: unknown): string {
   return typeof id === 'string' && id.length <= 128 ? id : '';
 }
 
-const isIds = (value: unknown): value is string[] =>
-  Array.isArray(value) && value.every((id) => typeof id === 'string');
+interface Asked {
+  readonly id: string;
+  readonly name: string;
+}
+
+const isDurable = (name: string): boolean => isCommand(name) && 'durable' in commands[name];
+
+const isKept = (value: unknown): value is Asked[] =>
+  Array.isArray(value) &&
+  value.every((each: Partial<Asked> | null) => typeof each?.id === 'string' && typeof each.name === 'string');

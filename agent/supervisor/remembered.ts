@@ -71,6 +71,11 @@ export function pruned({ kept, decisions }: Remembered, groups: readonly string[
 
 type Tree = Readonly<Record<string, unknown>>;
 
+/** What stands at a path; undefined where nothing does. */
+export function valueAt(tree: Tree, path: readonly string[]): unknown {
+  return path.reduce<unknown>((at, name) => (isMap(at) && Object.hasOwn(at, name) ? at[name] : undefined), tree);
+}
+
 /** A copy with another value at a path. */
 export function withValue(tree: Tree, [name = '', ...rest]: readonly string[], value: unknown): Tree {
   const others = Object.entries(tree).filter(([each]) => each !== name);

@@ -2,7 +2,7 @@
 import type { Change } from '../config/cost.js';
 import type { Problem } from '../config/problem.js';
 import { redactSettings } from '../config/redact.js';
-import type { Layers, Resolved } from '../config/resolve.js';
+import { DEFAULT, type Layers, type Resolved } from '../config/resolve.js';
 import { rowOf, type Settings } from '../config/settings.js';
 import { Fault, type FaultReport } from '../errors.js';
 import type { Storage } from '../machine/storage.js';
@@ -17,8 +17,9 @@ import {
   type Refusal,
 } from './decision.js';
 import { isFollowed, layerTitle, Layering } from './layering.js';
-import { withValue } from './remembered.js';
+import { valueAt, withValue } from './remembered.js';
 import { Trial, type Applied, type Helm } from './trial.js';
+import { Turns } from './turns.js';
 
 /** A layer that comes from afar; groups by name. */
 export type LayerName = 'device' | 'page' | `group ${string}`;
@@ -35,22 +36,27 @@ export interface SteeringReport {
   readonly ignored: Resolved['ignored'];
 }
 
+/** Documents of one layer that came at the same moment. */
 interface Waiting {
   readonly newest: Document;
-  /** Came after it, and is not above it. */
-  readonly last?: Document;
+  /** Looked at after it: what is not above it, and what builds on a version and may have lost against it. */
+  readonly others: readonly Document[];
 }
+
+/** Who compares and sets waits for the answer: more than this at once is a flood. */
+const mostOthers = 8;
 
 export class Steering {
   readonly #layering: Layering;
   readonly #trial: Trial;
   #helm: Helm | undefined;
   /** Everything that changes the state goes one after the other. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
   /** Documents of each layer that are not looked at yet. */
   readonly #waiting = new Map<string, Waiting>();
   readonly #refusals = new Map<string, Refusal>();
   readonly #listeners = new Set<(changed: readonly Change[]) => void>();
+  #ending = false;
 
   /** `read` gives the layers of file and environment; `release`: who decides. */
   constructor(
@@ -60,7 +66,7 @@ export class Steering {
   ) {
     this.#layering = new Layering(read, storage.folder);
     this.#trial = new Trial(storage, this.#layering, {
-      inTurn: (work) => this.#inTurn(work),
+      inTurn: (work) => this.#turns.take(work),
       tell: (changed) => this.#tell(changed),
     });
   }
@@ -115,19 +121,18 @@ export class Steering {
 
   /** A whole layer, as it came. Resolves once it is applied, rejected or refused; what has become of it is in the report. */
   async propose(layer: LayerName, given: unknown): Promise<void> {
-    if (!isFollowed(layer, this.resolved.settings.mqtt.groups)) return;
+    if (this.#ending || !isFollowed(layer, this.resolved.settings.mqtt.groups)) return;
     const document = readDocument(given);
     if ('code' in document) return this.refuse(layer, clean(document, this.#helm));
-    // Of several that wait only the newest is decided, and the last one is told why it is not.
     const waiting = this.#waiting.get(layer);
-    const isNewest = !waiting || document.version > waiting.newest.version;
-    this.#waiting.set(layer, isNewest ? { newest: document } : { ...waiting, last: document });
+    this.#waiting.set(layer, waiting ? joined(waiting, document) : { newest: document, others: [] });
     if (waiting) return;
-    const change = await this.#inTurn(async () => {
-      const { newest, last } = this.#waiting.get(layer)!;
+    const change = await this.#turns.take(async () => {
+      const { newest, others } = this.#waiting.get(layer)!;
       this.#waiting.delete(layer);
-      const made = await this.#tried(layer, newest);
-      return (last && (await this.#tried(layer, last))) ?? made;
+      let made = await this.#tried(layer, newest);
+      for (const other of others) made = (await this.#tried(layer, other)) ?? made;
+      return made;
     });
     await change?.confirmed;
   }
@@ -148,7 +153,8 @@ export class Steering {
 
   /** One setting in the layer of the page; without a value it is taken out of there. Throws a Fault where it is not applied. */
   async adjust(path: string, value: unknown): Promise<void> {
-    const change = await this.#inTurn(async () => {
+    const change = await this.#turns.take(async () => {
+      this.#mustGoOn();
       const before = this.#trial.state.kept.documents['page']?.config ?? {};
       const version = (this.#trial.state.decisions['page']?.version ?? 0) + 1;
       const config = withValue(before, path.split('.'), value);
@@ -168,13 +174,13 @@ export class Steering {
   /** Sets the secret at `path`, or forgets it where there is none. Throws a Fault where it cannot be set. */
   async setSecret(path: string, value: string | undefined): Promise<void> {
     await (
-      await this.#inTurn(() => this.#setSecret(path, value))
+      await this.#turns.take(() => this.#setSecret(path, value))
     ).confirmed;
   }
 
   /** The settings file was edited. Nothing changes where it is not valid; what is wrong is the answer. */
   reload(): Promise<Pick<Resolved, 'problems' | 'warnings'> & { readonly changed: readonly Change[] }> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       const base = await this.#layering.read();
       const { problems, warnings, secrets } = base.resolved;
       this.#helm?.log.redactor.add(secrets);
@@ -184,20 +190,18 @@ export class Steering {
     });
   }
 
-  /** The program ends in order. A change that has taken the stream away is undone; any other stays, not yet proved. */
+  /**
+   * The program ends in order. A change that has taken the stream away is undone; any other stays, not yet proved. What comes from here
+   * on would be found half done by the next start, and undone: the broker keeps it until then.
+   */
   close(): Promise<void> {
-    return this.#inTurn(() => this.#trial.close());
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#turn.then(work);
-    this.#turn = turn.catch(() => undefined);
-    return turn;
+    this.#ending = true;
+    return this.#turns.take(() => this.#trial.close());
   }
 
   /** `about`: the one setting that is new in it, of a layer that is otherwise as it was. */
   async #propose(layer: LayerName, document: Document, about?: string): Promise<Applied | undefined> {
-    if (!isFollowed(layer, this.resolved.settings.mqtt.groups)) return undefined;
+    if (this.#ending || !isFollowed(layer, this.resolved.settings.mqtt.groups)) return undefined;
     const answer = weigh(document, this.#trial.state.decisions[layer], this.release);
     if (answer !== 'decide') {
       if (typeof answer === 'object') this.#refusals.set(layer, clean(answer, this.#helm));
@@ -237,6 +241,12 @@ export class Steering {
       this.#tell([]);
       return undefined;
     }
+    if (about !== undefined && isCovered(resolved, layer, config, about))
+      throw new Fault(
+        'setting_covered',
+        `${about} stands in the document of this device, which is above the page: nothing has changed.`,
+        'Change it there (config/desired), or take it out of there.',
+      );
     try {
       return await this.#trial.change(layer, kept, decision, resolved);
     } catch (error) {
@@ -248,6 +258,7 @@ export class Steering {
   }
 
   async #setSecret(path: string, value: string | undefined): Promise<Applied> {
+    this.#mustGoOn();
     const secrets = { ...this.#trial.state.kept.secrets };
     if (value === undefined) delete secrets[path];
     else secrets[path] = value;
@@ -261,6 +272,10 @@ export class Steering {
     return this.#trial.change('secrets', kept, decision, resolved);
   }
 
+  #mustGoOn(): void {
+    if (this.#ending) throw new Fault('command_failed', 'The program is about to end.', 'Ask again when it is back.');
+  }
+
   /** What is wrong in `resolved` that is not wrong in `before`: now. */
   #news(resolved: Resolved, before = this.resolved.problems): Problem[] {
     const known = new Set(before.map(({ path, code, layer }) => `${path} ${code} ${layer}`));
@@ -270,6 +285,26 @@ export class Steering {
   #tell(changed: readonly Change[]): void {
     for (const listener of this.#listeners) listener(changed);
   }
+}
+
+/**
+ * Of several that wait only the newest is decided, and the last one is told why it is not. One that builds on a version is neither
+ * passed over nor taken before its turn: of two controllers that build on the same, the first wins, and the other one is told.
+ */
+function joined({ newest, others }: Waiting, document: Document): Waiting {
+  const isNewest = document.base === undefined && document.version > newest.version;
+  const second = isNewest ? newest : document;
+  if (second.base !== undefined) others = [...others, second];
+  else if (!isNewest) others = [...others.filter(({ base }) => base !== undefined), second];
+  return { newest: isNewest ? document : newest, others: others.slice(-mostOthers) };
+}
+
+/** Whether what `layer` says of `path` comes to nothing, because a layer above it says otherwise. */
+function isCovered({ origin }: Resolved, layer: LayerName, config: Document['config'], path: string): boolean {
+  const said = valueAt(config, path.split('.'));
+  // An output that is left out has no settings, whoever gives them.
+  if (said === undefined || origin[path] === undefined) return false;
+  return origin[path] !== (said === null ? DEFAULT : layerTitle(layer));
 }
 
 const clean = (refusal: Refusal, helm: Helm | undefined): Refusal => ({

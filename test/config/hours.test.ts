@@ -75,6 +75,10 @@ const next: [text: string, zone: string, time: string, want: string][] = [
   // The night between is an hour shorter, or longer.
   ['05:00-06:00', 'Europe/Berlin', '2026-03-28T12:00:00Z', '2026-03-29T03:00:00Z'],
   ['05:00-06:00', 'Europe/Berlin', '2026-10-24T12:00:00Z', '2026-10-25T04:00:00Z'],
+  // Their beginning, or all of them, is left out that night: they never begin earlier for it.
+  ['02:00-05:00', 'Europe/Berlin', '2026-03-29T00:30:00Z', '2026-03-29T01:00:00Z'],
+  ['02:15-11:30', 'Australia/Lord_Howe', '2026-10-03T12:00:00Z', '2026-10-03T15:30:00Z'],
+  ['02:15-02:45', 'Europe/Berlin', '2026-03-29T00:30:00Z', '2026-03-30T00:15:00Z'],
 ];
 
 for (const [text, zone, time, want] of next) {
@@ -96,6 +100,7 @@ test('on any day the hours begin within a day and an hour, and have begun then',
       const begin = nextWithin(some, zone, now);
       assert.ok(begin >= now - minute && begin <= now + 25 * 60 * minute);
       assert.ok(isWithin(some, zone, begin), new Date(begin).toISOString());
+      if (begin !== now) assert.ok(begin > now && !isWithin(some, zone, begin - minute), new Date(begin).toISOString());
     }),
   );
 });

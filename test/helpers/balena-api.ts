@@ -311,8 +311,9 @@ export class BalenaApi implements AsyncDisposable {
   gate = 0;
   /** Called when the gate is full, before it opens. */
   onGate: () => Promise<void> = () => Promise.resolve();
-  /** Answers 429 to so many writes first. */
+  /** Answers 429 to so many writes first; `pause`: with what in Retry-After. */
   busy = 0;
+  pause = '0';
   readonly #server = createServer((request, response) => void this.#take(request, response));
   #waiting: (() => void)[] = [];
   #underWay = 0;
@@ -399,7 +400,7 @@ export class BalenaApi implements AsyncDisposable {
     const write = method !== 'GET';
     if (write && this.busy > 0) {
       this.busy--;
-      this.#send(response, { status: 429, text: 'Too Many Requests', headers: { 'Retry-After': '0' } });
+      this.#send(response, { status: 429, text: 'Too Many Requests', headers: { 'Retry-After': this.pause } });
       return;
     }
     if (write) await this.#pass();

@@ -68,7 +68,7 @@ test('over WebSockets with TLS: documents, commands and secrets; by a certificat
   {
     await using stranger = new Device(folder, { env: { MQTT_URL: url, MQTT_ID: 'kitchen' } });
     await stranger.start();
-    await stranger.lines.waitFor(({ event }) => event === 'mqtt_tls', 10_000);
+    await stranger.lines.waitFor(({ event }) => event === 'mqtt_tls', 30_000);
     assert.deepEqual(operator.heard.items, []);
   }
   await using device = new Device(folder, {
@@ -159,7 +159,7 @@ test('a cloned card: over 3.1.1 nobody is told that its place was taken, and it 
   }
   await until(
     () => devices.some(({ lines }) => lines.items.some(({ event }) => event === 'duplicate_id')),
-    60_000,
+    90_000,
     'duplicate_id',
   );
   for (const device of devices) await device.stop();

@@ -131,7 +131,7 @@ test('a stop lets go at once, and the update that waits is let in', async (t) =>
   b.status = idle;
   await b.after(2000);
   assert.deepEqual((await b.server.call('POST', '/v1/update')).body, { force: false });
-  await b.server.applied.waitFor(() => true, 5000);
+  await b.server.applied.waitFor(() => true, 30_000);
   assert.equal(b.says().lock, 'free');
   // The Supervisor's own file is there now, and stays.
   b.status = live;
@@ -159,7 +159,7 @@ test('what a killed run has left behind holds nothing back', async (t) => {
   b.server.updateStatus = 'downloaded';
   const end = new AbortController();
   await b.balena.start(end.signal);
-  await b.server.applied.waitFor(() => true, 5000);
+  await b.server.applied.waitFor(() => true, 30_000);
   end.abort();
 });
 
@@ -173,7 +173,7 @@ test('an override is noticed, said, and not fought', async (t) => {
     headers: { Authorization: `Bearer ${b.server.key}`, 'Content-Type': 'application/json' },
     body: '{"force":true}',
   });
-  await b.server.applied.waitFor(({ force }) => force, 5000);
+  await b.server.applied.waitFor(({ force }) => force, 30_000);
   await b.after(2000);
   assert.equal(b.says().lock, 'overridden');
   assert.match(b.lines.join(), /update_lock_overridden/);
@@ -207,7 +207,7 @@ test('in its hours an encoder that never stops lets the update in; without one n
   assert.equal(b.says().letInAt, '2026-07-01T21:30:00.000Z');
   assert.equal(b.server.applied.items.length, 0);
   await b.after(30 * minute);
-  await b.server.applied.waitFor(() => true, 5000);
+  await b.server.applied.waitFor(() => true, 30_000);
   assert.match(b.lines.join(), /update_let_in: .*these are its hours/);
   assert.equal(b.balena.tells({ ...live, actual: 'stopping' }).actual, 'updating');
   // The hours are over, and it was not us after all.
@@ -258,7 +258,7 @@ test('an update that has waited for its days is let in', async (t) => {
   await b.after(2 * day - minute);
   assert.equal(b.says().lock, 'held');
   await b.after(minute);
-  await b.server.applied.waitFor(() => true, 5000);
+  await b.server.applied.waitFor(() => true, 30_000);
   assert.match(b.lines.at(-1)!, /update_let_in: .*as long as it may/);
 });
 
@@ -309,7 +309,7 @@ test('changed variables that wait for the lock are an update that waits', async 
       await b.after(minute);
       return b.says().update === 'update_pending';
     },
-    5000,
+    30_000,
     'an update that waits',
   );
 });
@@ -318,7 +318,7 @@ test('tags are set when they change, and at most every 5 minutes', async (t) => 
   const b = await bench(t);
   const patches = () => b.server.calls.items.filter(({ path: where }) => where === '/v2/device/tags').length;
   const settled = async (count: number) => {
-    await until(() => patches() === count, 5000, `${count} requests`);
+    await until(() => patches() === count, 30_000, `${count} requests`);
     // The answer has to be back before the next look.
     await b.balena.ask();
   };
@@ -373,7 +373,7 @@ test('an update by command waits; by force it comes at once', async (t) => {
   assert.deepEqual(b.asked, []);
   const before = b.server.calls.items.filter(({ path: where }) => where === '/v1/update').length;
   await b.balena.update(true);
-  await b.server.applied.waitFor(({ force }) => force, 5000);
+  await b.server.applied.waitFor(({ force }) => force, 30_000);
   assert.deepEqual(b.asked, [`pause before ${before}`], 'the broadcast is stopped first');
   assert.equal(b.says().lock, 'free');
   assert.equal(b.balena.tells(idle).actual, 'updating');
@@ -386,7 +386,7 @@ test('a forced update off the air interrupts nothing, and comes in spite of a lo
   await b.after(0);
   assert.equal(b.says().lock, 'held');
   await b.balena.update(true);
-  await b.server.applied.waitFor(({ force }) => force, 5000);
+  await b.server.applied.waitFor(({ force }) => force, 30_000);
   assert.deepEqual([b.asked, b.says().lock], [[], 'free']);
   assert.equal(b.balena.tells({ ...idle, actual: 'stopping' }).actual, 'updating');
 });
@@ -404,7 +404,7 @@ test('a forced update that does not come interrupts nothing, or not for long', a
   b.server.updateStatus = 'downloaded';
   await b.balena.update(true);
   assert.equal(b.asked.length, 1);
-  await b.server.applied.waitFor(({ force }) => force, 5000);
+  await b.server.applied.waitFor(({ force }) => force, 30_000);
   b.server.updateStatus = 'done';
   await b.server.dropLock();
   await b.after(minute - 1);
@@ -494,7 +494,7 @@ test('a Supervisor that hangs holds nothing up', async (t) => {
   b.status = live;
   const end = new AbortController();
   await b.balena.start(end.signal);
-  await until(() => b.says().lock === 'held', 5000, 'the lock');
+  await until(() => b.says().lock === 'held', 30_000, 'the lock');
   await b.server.call('GET', '/v2/applications/state');
   b.elapsed += minute;
   b.status = idle;

@@ -188,7 +188,7 @@ test(`${messages} messages of any kind`, async () => {
       const heard = new Promise<void>((resolve) => (told = resolve));
       const found = answer();
       if (found !== undefined) return found;
-      await within(heard, 10_000, what);
+      await within(heard, 30_000, what);
     }
   };
   let [most, asked] = [0, 0];
@@ -211,7 +211,7 @@ test(`${messages} messages of any kind`, async () => {
       assert.ok(complaints.length > 0 && complaints.every(({ code, message }) => code && message));
     }
     if (i % batch === batch - 1)
-      await until(() => acks === asked, 10_000, `${asked} answers to commands, ${acks} came`);
+      await until(() => acks === asked, 30_000, `${asked} answers to commands, ${acks} came`);
     if (i === 1000) most = held();
   }
   // What was thrown away is freed in the background.

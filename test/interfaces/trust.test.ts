@@ -55,7 +55,7 @@ describe('the example configuration of Mosquitto', () => {
     // Version 5 says so itself where it is refused; what counts is what others hear.
     await client.publishAsync(topic, JSON.stringify({ mark }), { qos: 1 }).catch(() => undefined);
     await client.publishAsync(`makercast/v1/${own}/event`, JSON.stringify({ mark, last: true }), { qos: 1 });
-    await operator.heard.waitFor(({ value }) => value?.['mark'] === mark && value['last'] === true, 10_000, from);
+    await operator.heard.waitFor(({ value }) => value?.['mark'] === mark && value['last'] === true, 30_000, from);
     return operator.heard.items.slice(from).some(({ value, topic: at }) => at === topic && value?.['mark'] === mark);
   };
 
@@ -67,7 +67,7 @@ describe('the example configuration of Mosquitto', () => {
     await operator.client.publishAsync(topic, '{}', { qos: 1 }).catch(() => undefined);
     const last = `makercast/v1/${own}/cmd/mark${heard.items.length}`;
     await operator.client.publishAsync(last, '{}', { qos: 1 });
-    await heard.waitFor((at) => at === last, 10_000);
+    await heard.waitFor((at) => at === last, 30_000);
     return heard.items.includes(topic);
   };
 
@@ -124,7 +124,7 @@ describe('the example configuration of Mosquitto', () => {
       const topic = `makercast/v1/kitchen/${name}`;
       await operator.client.publishAsync(topic, '{"forged":true}', { qos: 1 }).catch(() => undefined);
       await operator.send('cmd/mark', { mark: name });
-      await operator.heard.waitFor(({ value }) => value?.['mark'] === name, 10_000, from);
+      await operator.heard.waitFor(({ value }) => value?.['mark'] === name, 30_000, from);
       assert.ok(!operator.heard.items.slice(from).some(({ topic: at }) => at === topic), name);
     }
   });
@@ -135,7 +135,7 @@ describe('the example configuration of Mosquitto', () => {
     for (const topic of [group('studio'), 'makercast/v1/_group/state', 'makercast/v1/_group/cmd/x/ack'])
       await nobody.publishAsync(topic, '{"forged":true}', { qos: 1 }).catch(() => undefined);
     await operator.send('cmd/mark', { mark: 'after' });
-    await operator.heard.waitFor(({ value }) => value?.['mark'] === 'after', 10_000, from);
+    await operator.heard.waitFor(({ value }) => value?.['mark'] === 'after', 30_000, from);
     assert.ok(!operator.heard.items.slice(from).some(({ topic }) => topic.includes('_group')));
     const { problems } = resolve({ env: { MQTT_ID: '_group' } });
     assert.deepEqual(
@@ -165,7 +165,7 @@ describe('the example configuration of Mosquitto', () => {
     const faultOf = async (env: Record<string, string>): Promise<string> => {
       const device = new Device(data, { env: { MQTT_URL: broker.url, MQTT_ID: 'x', ...env } });
       await device.start();
-      const { event } = await device.lines.waitFor((line) => /^(mqtt_|clock_)/.test(line.event), 10_000);
+      const { event } = await device.lines.waitFor((line) => /^(mqtt_|clock_)/.test(line.event), 30_000);
       await device.stop();
       return event;
     };
@@ -179,14 +179,14 @@ describe('the example configuration of Mosquitto', () => {
     const { folder: data, remove: away } = await temporaryFolder();
     const { cert, key } = await authority.sign('localhost', 0);
     const end = Date.parse(new X509Certificate(await readFile(cert)).validTo);
-    await until(() => Date.now() > end + 1000, 5000, 'the end of the certificate');
+    await until(() => Date.now() > end + 1000, 30_000, 'the end of the certificate');
     const server = createServer({ cert: await readFile(cert), key: await readFile(key) });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const url = `mqtts://localhost:${(server.address() as AddressInfo).port}`;
     const faultOf = async (builtAt: number): Promise<string> => {
       const device = new Device(data, { env: { MQTT_URL: url, MQTT_ID: 'x', MQTT_CA: authority.ca }, builtAt });
       await device.start();
-      const { event } = await device.lines.waitFor((line) => /^(mqtt_|clock_)/.test(line.event), 10_000);
+      const { event } = await device.lines.waitFor((line) => /^(mqtt_|clock_)/.test(line.event), 30_000);
       await device.stop();
       return event;
     };

@@ -31,7 +31,7 @@ test('ws: documents and commands, and no secret, since it would go in the clear'
   assert.equal((await operator.command('stop'))['ok'], true);
   assert.match(((await operator.command('set-secret', secret))['error'] as { what: string }).what, /without TLS/);
   await broker.kill();
-  await device.lines.waitFor(({ event }) => event === 'mqtt_unreachable', 10_000);
+  await device.lines.waitFor(({ event }) => event === 'mqtt_unreachable', 30_000);
   const from = operator.heard.items.length;
   await broker.start();
   await operator.on('info', () => true, from);
@@ -67,7 +67,7 @@ test('wss with a client certificate: documents, commands and secrets; without on
   const faultOf = async (env: Record<string, string>): Promise<string> => {
     await using device = new Device(folder, { env });
     await device.start();
-    return (await device.lines.waitFor(({ event }) => /^(mqtt_|clock_)/.test(event), 10_000)).event;
+    return (await device.lines.waitFor(({ event }) => /^(mqtt_|clock_)/.test(event), 30_000)).event;
   };
   assert.equal(await faultOf(named), 'mqtt_tls');
   assert.match(await faultOf({ ...named, MQTT_CA: authority.ca }), /mqtt_(tls|unreachable)/);

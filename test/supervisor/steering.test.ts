@@ -7,6 +7,7 @@ import { Device, type DeviceOptions } from '../helpers/device.js';
 import { temporaryFolder } from '../helpers/command.js';
 import { until } from '../helpers/feed.js';
 import { startMosquitto } from '../helpers/mosquitto.js';
+import type { Fault } from '../../agent/errors.js';
 import { Storage } from '../../agent/machine/storage.js';
 import type { Decision } from '../../agent/supervisor/decision.js';
 
@@ -69,6 +70,75 @@ test('what comes at the same moment: the newest is decided, whatever stale, conf
     { version: 1, config: {} },
   );
   assert.deepEqual([...told(), mute(device)], [8, 'applied', 'stale', true]);
+});
+
+test('of two controllers that build on one version the first wins and the others are told; who builds on what has just been sent is not lost', async (t) => {
+  const device = await begun(t);
+  const { steering } = device;
+  const told: string[] = [];
+  steering.onChange(() => {
+    const refusal = steering.report().refusals['device'];
+    if (refusal) told.push(`${refusal.version} ${refusal.code}`);
+  });
+  const at = async (...documents: object[]): Promise<unknown[]> => {
+    told.length = 0;
+    await Promise.all(documents.map((each) => steering.propose('device', { config: {}, ...each })));
+    return [decided(device).version, decided(device).status, ...new Set(told)];
+  };
+  assert.deepEqual(await at({ version: 1, base: 0, config: muted }, { version: 2, base: 0 }, { version: 3, base: 0 }), [
+    ...[1, 'applied'],
+    ...['2 base_conflict', '3 base_conflict'],
+  ]);
+  assert.ok(mute(device));
+  assert.deepEqual(await at({ version: 4, base: 1 }, { version: 5, base: 4 }), [5, 'applied']);
+  assert.deepEqual(await at({ version: 6, base: 5 }, { version: 7 }, { version: 8, base: 5 }), [
+    ...[7, 'applied'],
+    ...['6 stale', '8 base_conflict'],
+  ]);
+  assert.deepEqual(await at({ version: 9 }, { version: 10, base: 9 }, { version: 11 }), [11, 'applied', '10 stale']);
+});
+
+test('what comes while the program ends is left for its next start, and is not found half done there', async (t) => {
+  const device = await begun(t);
+  const { steering } = device;
+  await steering.propose('device', { version: 1, config: { audio: { gainDb: 1 } } });
+  const closed = steering.close();
+  await steering.propose('device', { version: 2, config: muted });
+  await assert.rejects(steering.adjust('audio.gainDb', 5), /about to end/);
+  await assert.rejects(steering.setSecret('outputs.club.key', 'geheim-4711'), /about to end/);
+  await closed;
+  await device.stop();
+  const again = await begun(t, {}, device.folder);
+  assert.deepEqual([decided(again).version, decided(again).status, mute(again)], [1, 'applied', false]);
+  await again.steering.propose('device', { version: 2, config: muted });
+  assert.deepEqual([decided(again).version, decided(again).status, mute(again)], [2, 'applied', true]);
+});
+
+test('what is adjusted below the document of the device is not said to be done', async (t) => {
+  const device = await begun(t);
+  const { steering } = device;
+  const gain = (): number => steering.resolved.settings.audio.gainDb;
+  const covered = (value: unknown): Promise<void> =>
+    assert.rejects(
+      steering.adjust('audio.gainDb', value),
+      (fault: Fault) => fault.code === 'setting_covered' && /audio\.gainDb/.test(fault.what),
+    );
+  await steering.adjust('audio.gainDb', 1);
+  await steering.propose('device', { version: 1, config: { audio: { gainDb: 2 } } });
+  await covered(3);
+  await covered(null);
+  assert.equal(gain(), 2);
+  await steering.adjust('audio.delayMs', 30);
+  await steering.propose('device', { version: 2, config: { audio: { gainDb: null } } });
+  assert.equal(gain(), 0);
+  await covered(3);
+  await steering.adjust('audio.gainDb', null);
+  await steering.adjust('audio.gainDb', undefined);
+  await steering.propose('device', { version: 3, config: {} });
+  await steering.adjust('audio.gainDb', 4);
+  assert.equal(gain(), 4);
+  await steering.adjust('audio.gainDb', null);
+  assert.deepEqual([gain(), steering.resolved.settings.audio.delayMs], [0, 30]);
 });
 
 test('what is malformed is refused and changes nothing', async (t) => {
@@ -150,7 +220,7 @@ test('a group that is left takes its layer along; who joins again begins anew', 
   assert.ok(mute(device));
   await steering.propose('device', { version: 2, config: joined([]) });
   assert.equal(mute(device), false);
-  await until(() => decided(device).proved, 5000, 'proof');
+  await until(() => decided(device).proved, 30_000, 'proof');
   assert.equal(decided(device, 'group a'), undefined);
   await steering.propose('device', { version: 3, config: joined(['a']) });
   await steering.propose('group a', { version: 1, config: muted });
@@ -161,7 +231,7 @@ test('a change is proved when the stream is live after it', async (t) => {
   const device = await begun(t);
   await device.steering.propose('device', { version: 1, config: muted });
   assert.deepEqual([decided(device).status, decided(device).proved], ['applied', false]);
-  await until(() => decided(device).proved, 5000, 'proof');
+  await until(() => decided(device).proved, 30_000, 'proof');
   assert.equal(decided(device).status, 'applied');
 });
 
@@ -170,9 +240,9 @@ const deadWhenMuted: DeviceOptions = { react: ({ audio }) => (audio.mute ? 'degr
 test('a change that takes the stream away is undone, with the reason, and not tried again', async (t) => {
   const device = await begun(t, deadWhenMuted);
   await device.steering.propose('device', { version: 1, config: { audio: { gainDb: 3 } } });
-  await until(() => decided(device).proved, 5000, 'proof');
+  await until(() => decided(device).proved, 30_000, 'proof');
   await device.steering.propose('device', { version: 2, config: muted });
-  await until(() => decided(device).status === 'rolled_back', 5000, 'roll-back');
+  await until(() => decided(device).status === 'rolled_back', 30_000, 'roll-back');
   assert.match(decided(device).reason!.what, /was not live again within 1 s/);
   const { audio } = device.steering.resolved.settings;
   assert.deepEqual([audio.mute, audio.gainDb, device.stand.actual], [false, 3, 'live']);
@@ -183,10 +253,10 @@ test('a change that takes the stream away is undone, with the reason, and not tr
 test('what was not live before is not undone; it is proved once it is live', async (t) => {
   const device = await begun(t, { react: () => 'idle' });
   await device.steering.propose('device', { version: 1, config: muted });
-  await until(async () => !/"pending": \{/.test(await state(device)), 5000, 'end of the probation');
+  await until(async () => !/"pending": \{/.test(await state(device)), 30_000, 'end of the probation');
   assert.deepEqual([decided(device).status, decided(device).proved, mute(device)], ['applied', false, true]);
   await device.stand.startBroadcast();
-  await until(() => decided(device).proved, 5000, 'proof');
+  await until(() => decided(device).proved, 30_000, 'proof');
 });
 
 const state = (device: Device): Promise<string> => readFile(path.join(device.folder, 'steering.json'), 'utf8');
@@ -194,29 +264,30 @@ const state = (device: Device): Promise<string> => readFile(path.join(device.fol
 test('a newer change takes the place of one on probation; if it fails, what was proved last comes back', async (t) => {
   const device = await begun(t, deadWhenMuted);
   await device.steering.propose('device', { version: 1, config: { audio: { gainDb: 1 } } });
-  await until(() => decided(device).proved, 5000, 'proof');
+  await until(() => decided(device).proved, 30_000, 'proof');
   await device.steering.propose('device', { version: 2, config: { audio: { mute: true, gainDb: 2 } } });
   await device.steering.propose('device', { version: 3, config: { audio: { gainDb: 3 } } });
-  await until(() => decided(device).proved, 5000, 'proof');
+  await until(() => decided(device).proved, 30_000, 'proof');
   assert.equal(device.steering.resolved.settings.audio.gainDb, 3);
   await device.steering.propose('device', { version: 4, config: { audio: { gainDb: 4 } } });
   await device.steering.propose('device', { version: 5, config: muted });
-  await until(() => decided(device).status === 'rolled_back', 5000, 'roll-back');
+  await until(() => decided(device).status === 'rolled_back', 30_000, 'roll-back');
   assert.equal(device.steering.resolved.settings.audio.gainDb, 3);
 });
 
 test('a newer change does not wait for one that the media processes have not confirmed', async (t) => {
-  const device = await begun(t, { env: { CONFIG_PROBATION_SECONDS: '2' } });
-  let confirm: () => void = () => undefined;
-  device.stand.settled = () => new Promise((resolve) => (confirm = resolve));
+  const device = await begun(t, { env: { CONFIG_PROBATION_SECONDS: '600' } });
+  const confirm: (() => void)[] = [];
+  device.stand.settled = () => new Promise((resolve) => confirm.push(resolve));
   const first = device.steering.propose('device', { version: 1, config: muted });
-  await until(() => device.stand.applied.length === 1, 1000, 'first');
+  await until(() => device.stand.applied.length === 1, 30_000, 'first');
   assert.equal(decided(device).status, 'pending');
   const second = device.steering.propose('device', { version: 2, config: { audio: { gainDb: 2 } } });
-  await until(() => device.stand.applied.length === 2, 1000, 'second');
-  confirm();
+  await until(() => device.stand.applied.length === 2, 30_000, 'second');
+  confirm[1]!();
   await second;
   assert.deepEqual([decided(device).version, decided(device).status], [2, 'applied']);
+  confirm[0]!();
   await first;
   assert.equal(decided(device).version, 2);
 });
@@ -290,9 +361,9 @@ test('a secret is set by itself, kept, undone where it takes the stream away, an
   const key = (from: Device): string | undefined => from.steering.resolved.settings.outputs['club']?.key;
   await device.steering.setSecret('outputs.club.key', secret);
   assert.equal(key(device), secret);
-  await until(() => decided(device, 'secrets').proved, 5000, 'proof');
+  await until(() => decided(device, 'secrets').proved, 30_000, 'proof');
   await device.steering.setSecret('outputs.club.key', 'bad-key-9');
-  await until(() => decided(device, 'secrets').status === 'rolled_back', 5000, 'roll-back');
+  await until(() => decided(device, 'secrets').status === 'rolled_back', 30_000, 'roll-back');
   assert.equal(key(device), secret);
   assert.doesNotMatch(JSON.stringify(device.steering.report()), /geheim|first-key|bad-key/);
   await device.stop();
@@ -325,8 +396,8 @@ test('a roll-back that the broadcast fails at ends nothing: it is said, and the 
     await apply(settings);
     throw new Error('no more descriptors');
   };
-  await device.lines.waitFor(({ event, message }) => event === 'internal' && /descriptors/.test(message), 5000);
-  await until(() => decided(device).status === 'rolled_back', 5000, 'roll-back');
+  await device.lines.waitFor(({ event, message }) => event === 'internal' && /descriptors/.test(message), 30_000);
+  await until(() => decided(device).status === 'rolled_back', 30_000, 'roll-back');
   await device.steering.propose('device', { version: 2, config: { audio: { gainDb: 3 } } });
   assert.deepEqual([decided(device).status, device.steering.resolved.settings.audio.gainDb], ['applied', 3]);
 });
@@ -353,9 +424,9 @@ test('cut off at any write: the change stands, proved, or is undone, and is not 
   const react: DeviceOptions['react'] = ({ audio }) => (audio.gainDb === 3 ? 'degraded' : 'live');
   const device = await begun(t, { storage: new Copying(folder, () => undefined), react });
   await device.steering.propose('device', { version: 1, config: muted });
-  await until(() => decided(device).proved, 5000, 'proof');
+  await until(() => decided(device).proved, 30_000, 'proof');
   await device.steering.propose('device', { version: 2, config: broken });
-  await until(() => decided(device).status === 'rolled_back', 5000, 'roll-back');
+  await until(() => decided(device).status === 'rolled_back', 30_000, 'roll-back');
   const all = [...new Set(written)];
   assert.ok(all.length >= 5, `${all.length} states of the card`);
   const seen: string[] = [];
@@ -382,7 +453,7 @@ test('moved to a broker that is gone for good: once the address is locked, file 
     await using device = new Device(folder, { env: soon });
     await device.start();
     await device.steering.propose('device', { version: 1, config: { mqtt: { url: broker.url }, ...muted } });
-    await until(() => decided(device).proved, 5000, 'proof');
+    await until(() => decided(device).proved, 30_000, 'proof');
   }
   await broker[Symbol.asyncDispose]();
   const env = { ...soon, MQTT_URL: 'mqtt://127.0.0.1:2' };
@@ -401,7 +472,7 @@ test('what could not be kept at the end of a probation is kept once there is roo
   const file = path.join(folder, 'steering.json');
   await until(
     async () => (await readFile(file, 'utf8').catch(() => '')).includes('"pending"'),
-    5000,
+    30_000,
     'pending on the card',
   );
   // In the way of every write, as a full card is.
@@ -410,9 +481,9 @@ test('what could not be kept at the end of a probation is kept once there is roo
       () => true,
       () => false,
     );
-  await until(inTheWay, 5000, 'the end of the write before');
+  await until(inTheWay, 30_000, 'the end of the write before');
   await proposed;
-  await until(() => decided(device).proved, 5000, 'proof');
+  await until(() => decided(device).proved, 30_000, 'proof');
   assert.match(await readFile(file, 'utf8'), /"pending": \{/, 'not kept');
   assert.equal(device.faults.filter(({ code }) => code === 'state_unwritable').length > 0, true);
   await rmdir(path.join(folder, 'steering.json.new'));
@@ -424,7 +495,7 @@ test('what could not be kept at the end of a probation is kept once there is roo
 test('the settings of a device whose broker may be changed come back where the new broker is not reached', async (t) => {
   const device = await begun(t);
   await device.steering.propose('device', { version: 1, config: { mqtt: { url: 'mqtt://127.0.0.1:1' } } });
-  await until(() => decided(device).status === 'rolled_back', 5000, 'roll-back');
+  await until(() => decided(device).status === 'rolled_back', 30_000, 'roll-back');
   assert.match(decided(device).reason!.what, /mqtt\./);
   assert.equal(device.steering.resolved.settings.mqtt.url, '');
 });

@@ -176,6 +176,11 @@ export class Cloud {
     if (code !== undefined && /^BalenaAmbiguous/.test(code)) {
       return new Fault('fleet_unknown', `${this.#host}: ${said}.`, 'Write more of it.');
     }
+    if (statusCode === 429) {
+      const seconds = retryAfter(thrown);
+      const pause = seconds > 0 ? ` for ${Math.ceil(seconds)} s` : '';
+      return new Fault('fleet_busy', `${this.#host} takes no further requests${pause} (429).`, 'Go on later.');
+    }
     if (statusCode !== undefined) {
       return new Fault('fleet_refused', `${this.#host} answered with ${statusCode}: ${said}.`);
     }
@@ -187,9 +192,15 @@ export class Cloud {
 
 /** Milliseconds after which the cloud wants to be asked again; undefined where it says nothing like that. */
 function pauseMs(error: unknown): number | undefined {
-  const { statusCode, responseHeaders } = error as { statusCode?: number; responseHeaders?: Headers };
-  const seconds = Number(responseHeaders?.get('Retry-After') ?? NaN);
+  const { statusCode } = error as { statusCode?: number };
+  const seconds = retryAfter(error);
   return statusCode === 429 && seconds >= 0 && seconds <= LONGEST_PAUSE_S ? seconds * 1000 : undefined;
+}
+
+/** Seconds; NaN where it does not say. */
+function retryAfter(error: unknown): number {
+  const { responseHeaders } = error as { responseHeaders?: Headers };
+  return Number(responseHeaders?.get('Retry-After') || NaN);
 }
 
 /** A cause may be several lines, an answer a whole page. */

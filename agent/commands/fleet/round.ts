@@ -16,7 +16,7 @@ export interface Outcome {
 }
 
 /**
- * Does `work` for each device. One that fails does not keep the others; but after a refused key, or when `signal` aborts,
+ * Does `work` for each device. One that fails does not keep the others; but after a refused key, where the cloud wants to be left alone for long, or when `signal` aborts,
  * no further one is begun. Outcomes come in the order of the devices.
  */
 export async function round(
@@ -29,10 +29,10 @@ export async function round(
   let next = 0;
   let done = 0;
   let failed = 0;
-  let denied = false;
+  let useless = false;
   const show = (): void => console.draw(bar(done, devices.length, failed));
   const lane = async (): Promise<void> => {
-    while (next < devices.length && !signal.aborted && !denied) {
+    while (next < devices.length && !signal.aborted && !useless) {
       const index = next++;
       const device = devices[index]!;
       try {
@@ -41,7 +41,7 @@ export async function round(
       } catch (error) {
         const { code, message } = Fault.from(error);
         outcomes[index] = { device, status: 'failed', why: message };
-        denied ||= code === 'fleet_denied';
+        useless ||= code === 'fleet_denied' || code === 'fleet_busy';
         failed++;
       }
       done++;

@@ -29,8 +29,17 @@ export interface ConnectionEvents {
   takenOver(): void;
 }
 
+/** What else there is to a message. */
+export interface Means {
+  readonly isAnswer?: true;
+  /** It was sent, and the broker has not taken it. */
+  readonly lost?: () => void;
+}
+
 /** So many bytes may wait in the socket before figures and events are left out: the broker, or the way to it, stands still. */
 const mostWaitingBytes = 256 * 1024;
+/** And before answers are: who has asked for a picture over a slow uplink is still to hear of what else was asked for. */
+const mostAnswerBytes = 4 * 1024 * 1024;
 const connectMs = 10_000;
 /** The broker takes us for lost after one and a half of it, and we the broker. */
 const keepaliveSeconds = 30;
@@ -46,6 +55,7 @@ export class Connection {
   #client: MqttClient | undefined;
   #protocol: Protocol = '5';
   #connected = false;
+  #reached = false;
   #stopped = false;
   #waiting: NodeJS.Timeout | undefined;
   readonly #backoff: Backoff;
@@ -69,6 +79,11 @@ export class Connection {
     return this.#connected;
   }
 
+  /** It was made once at least. */
+  get wasReached(): boolean {
+    return this.#reached;
+  }
+
   /** Whether what is sent crosses the network encrypted. */
   get isPrivate(): boolean {
     return /^(mqtts|wss):/.test(this.settings.url);
@@ -79,12 +94,18 @@ export class Connection {
   }
 
   /** False where it was left out: there is no connection, or nothing gets through. */
-  publish(topic: string, payload: string, options: { readonly qos: 0 | 1; readonly retain: boolean }): boolean {
+  publish(
+    topic: string,
+    payload: string,
+    options: { readonly qos: 0 | 1; readonly retain: boolean },
+    means: Means = {},
+  ): boolean {
     const client = this.#client;
     if (!client || !this.#connected) return false;
     const full = (client.stream as unknown as { writableLength?: number }).writableLength ?? 0;
-    if (full > mostWaitingBytes && !options.retain) return false;
-    client.publish(topic, payload, options, () => undefined);
+    if (full > (means.isAnswer ? mostAnswerBytes : mostWaitingBytes) && !options.retain) return false;
+    const { qos, retain } = options;
+    client.publish(topic, payload, { qos, retain }, (error) => error && means.lost?.());
     return true;
   }
 
@@ -155,6 +176,7 @@ export class Connection {
     client.on('connect', () =>
       mine(() => {
         this.#connected = true;
+        this.#reached = true;
         // Small packets wait up to 40 ms for the acknowledgement of the one before, otherwise.
         (client.stream as unknown as Partial<Socket>).setNoDelay?.(true);
         this.subscribe(this.events.topics());
@@ -180,9 +202,12 @@ export class Connection {
     if (this.#stopped) return;
     if (unspoken && this.#protocol === '3.1.1') return void this.#open();
     this.events.lost(explained(error, wasConnected, this.settings.url, this.clockIsSet()));
+    if (!wasConnected) return this.#backoff.again(() => void this.#open());
     // Who was connected lost it together with everybody else.
-    if (wasConnected) this.#openIn(this.clock.random() * spreadMs);
-    else this.#backoff.again(() => void this.#open());
+    const spread = (): void => this.#openIn(this.clock.random() * spreadMs);
+    if (!this.#backoff.isSteady) return this.#backoff.again(spread);
+    this.#backoff.reset();
+    spread();
   }
 
   #drop(): void {

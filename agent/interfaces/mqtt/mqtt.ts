@@ -51,7 +51,8 @@ export class Mqtt implements Interface {
     around.log.onLine((line) => this.#outbox.event(line));
     around.steering.provedBy(
       own.map((name) => `mqtt.${name}`),
-      () => this.#connection?.isConnected || (this.#fault ?? false),
+      // A broker that is away for a moment just then is the right one all the same.
+      () => this.#connection?.wasReached || (this.#fault ?? false),
     );
     around.steering.onChange(() => this.#changed());
   }

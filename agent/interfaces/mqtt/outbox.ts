@@ -3,12 +3,12 @@ import { rowOf } from '../../config/settings.js';
 import type { Line } from '../../log.js';
 import { temperature } from '../../machine/health.js';
 import { commandNames, type Answer } from '../../supervisor/commands.js';
-import type { Connection, Protocol } from './connection.js';
+import type { Connection, Means, Protocol } from './connection.js';
 import { announcement } from './discovery.js';
 import { Events } from './events.js';
 import { reported } from './reported.js';
 import type { MqttSurroundings } from './surroundings.js';
-import { topics, updates, type Payload } from './topics.js';
+import { fixed, topics, updates, type Payload } from './topics.js';
 
 const { min, max } = rowOf('video.bitrateKbps')?.form as { readonly min: number; readonly max: number };
 const bitrateRange = { min, max };
@@ -40,7 +40,7 @@ export class Outbox {
     private readonly boot: string,
     private readonly stateSaid: () => void,
   ) {
-    this.#events = new Events((event) => this.#say('event', event));
+    this.#events = new Events((event, lost) => this.#say('event', event, { lost }));
   }
 
   /** What the card holds. */
@@ -87,7 +87,7 @@ export class Outbox {
   answer(name: string, answer: Answer): void {
     // What a stranger has put there comes back as an answer on a topic of ours: only names that can be.
     const safe = /^[a-z-]{1,32}$/.test(name) ? name : 'unknown';
-    this.#publish(this.topic(topics.ack.topic.replace('{command}', safe)), topics.ack, answer);
+    this.#publish(this.topic(topics.ack.topic.replace('{command}', safe)), topics.ack, answer, { isAnswer: true });
   }
 
   /** What it is and can do. */
@@ -200,8 +200,8 @@ export class Outbox {
     return new Date(this.around.wallMs()).toISOString();
   }
 
-  #say<K extends 'info' | 'reported' | 'telemetry' | 'event'>(name: K, payload: Payload<K>): boolean {
-    return this.#publish(this.topic(topics[name].topic), topics[name], payload);
+  #say<K extends 'info' | 'reported' | 'telemetry' | 'event'>(name: K, payload: Payload<K>, means?: Means): boolean {
+    return this.#publish(this.topic(topics[name].topic), topics[name], payload, means);
   }
 
   /** Everything that leaves passes here, and no text in it keeps a secret. */
@@ -209,20 +209,23 @@ export class Outbox {
     topic: string,
     { qos, retain }: { readonly qos: 0 | 1; readonly retain: boolean },
     payload: object,
+    means?: Means,
   ): boolean {
     const { redactor } = this.around.log;
-    const text = JSON.stringify(payload, (name, value: unknown) =>
-      typeof value === 'string' && value !== this.#id && !known.has(name) ? redactor.redact(value) : value,
-    );
-    return this.#connection?.publish(topic, text, { qos, retain }) ?? false;
+    const id = this.#id;
+    const lists = new Set<unknown>();
+    const text = JSON.stringify(payload, function (this: unknown, name, value: unknown) {
+      if (open.has(name) && Array.isArray(value)) lists.add(value);
+      const isOpen = open.has(name) || lists.has(this) || value === id;
+      return typeof value === 'string' && !isOpen ? redactor.redact(value) : value;
+    });
+    return this.#connection?.publish(topic, text, { qos, retain }, means) ?? false;
   }
 }
 
 /**
- * In what is made of chance a short secret would be found that is none, and a word out of a fixed few says nothing about a key that
- * happens to be the same: a device whose stream key is "live" must still be able to say that it is. Our id stands in every topic.
+ * Fields in which nothing is hidden. In what is made of chance a short secret would be found that is none, and a word out of a fixed few
+ * says nothing about a key that happens to be the same: a device whose stream key is "live" must still be able to say that it is. Of
+ * codes and events there are too many to be listed in the table. Our id stands in every topic.
  */
-const known = new Set([
-  ...['jpeg', 'boot', 'hash'],
-  ...['state', 'wanted', 'update', 'status', 'protocol', 'level', 'event', 'code'],
-]);
+const open = new Set([...fixed, 'code', 'event', 'boot', 'hash', 'jpeg']);

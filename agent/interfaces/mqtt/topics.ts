@@ -12,6 +12,7 @@ import {
   optional,
   text,
   whole,
+  type JsonSchema,
   type Of,
   type Shape,
 } from '../../supervisor/shape.js';
@@ -120,7 +121,7 @@ export const topics = {
       board: optional(text('Model, where the device tree tells it.')),
       protocol: oneOf(['5', '3.1.1'], 'MQTT version of this connection.'),
       groups: list(text()),
-      commands: list(text()),
+      commands: list(oneOf(commandNames)),
     }),
     doc: 'What it is and can do, at every connection.',
   }),
@@ -220,5 +221,26 @@ export const topics = {
     doc: 'What the log says, but for its status lines. Some wait for a connection; what is lost is counted.',
   }),
 } as const;
+
+/** The fields of all payloads that hold one, or several, of a few fixed words. */
+export const fixed: ReadonlySet<string> = new Set(
+  Object.values(topics).flatMap(({ payload }) => enumerated(payload.schema)),
+);
+
+function enumerated(schema: JsonSchema, name = ''): string[] {
+  const { properties = {}, items, additionalProperties: each } = schema as Nested;
+  if (schema['enum']) return [name];
+  return [
+    ...Object.entries(properties).flatMap(([below, field]) => enumerated(field, below)),
+    ...(items ? enumerated(items, name) : []),
+    ...(typeof each === 'object' ? enumerated(each) : []),
+  ];
+}
+
+interface Nested {
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly items?: JsonSchema;
+  readonly additionalProperties?: boolean | JsonSchema;
+}
 
 export type Payload<K extends keyof typeof topics> = Of<(typeof topics)[K]['payload']>;

@@ -279,6 +279,24 @@ describe('many devices', () => {
     assert.equal(devices.filter(({ variables }) => variables['SLATE_TEXT'] === "It's over").length, 50);
   });
 
+  test('a cloud that wants a long pause is left alone: a thousand devices are not tried one after the other', async (t) => {
+    const devices = Array.from({ length: 1000 }, (_, i) => device(i + 1));
+    const { api, fleet } = await bench(t, [fleetOf(devices)]);
+    api.busy = Infinity;
+    api.pause = '300';
+    const said = await fleet(['set', 'VIDEO_FPS=25', '--device', 'cam-001']);
+    assert.equal(said.code, 1);
+    assert.match(said.stderr, /failed: 127\.0\.0\.1:\d+ takes no further requests for 300 s \(429\)\. Go on later\./);
+    for (const each of devices) each.tags['canary'] = '1';
+    api.calls.length = 0;
+    const all = await fleet(['set', 'VIDEO_FPS=25', '--tag', 'canary', '--json']);
+    assert.equal(all.code, 1);
+    const { devices: told } = JSON.parse(all.out) as { devices: { status: string }[] };
+    const count = (status: string): number => told.filter((each) => each.status === status).length;
+    assert.ok(count('failed') <= 6 && count('failed') + count('not tried') === 1000, `${count('failed')} failed`);
+    assert.ok(api.calls.length < 50, `${api.calls.length} calls`);
+  });
+
   test('as JSON too; a cloud that says "too many requests" is asked again', async (t) => {
     const devices = [device(1), device(2, { refused: 400 })];
     const { api, fleet } = await bench(t, [fleetOf(devices)]);

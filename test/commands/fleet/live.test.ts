@@ -51,7 +51,7 @@ test('live figures of devices that are there, the last word of those that are no
   await using there = await onAir(first);
   await operator.on('telemetry');
   const gone = await onAir(second);
-  await operator.heard.waitFor(({ topic }) => topic === `makercast/v1/${second}/state`, 10_000);
+  await operator.heard.waitFor(({ topic }) => topic === `makercast/v1/${second}/state`, 30_000);
   await gone.stop();
   // A device of a later release, whose documents hold more than is known here; and one of another fleet.
   const later = { ...figures('degraded'), news: { of: ['later'] } };

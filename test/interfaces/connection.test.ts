@@ -1,0 +1,96 @@
+/** The connection to brokers that are none: whatever they answer, nothing is thrown, and they are asked ever more seldom. */
+import assert from 'node:assert/strict';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { test, type TestContext } from 'node:test';
+import { defaults } from '../../agent/config/resolve.js';
+import { Connection } from '../../agent/interfaces/mqtt/connection.js';
+import { Feed, until } from '../helpers/feed.js';
+
+/** When each connection came (ms), to a server that does `answer` with the CONNECT of each; the device draws no lots. */
+async function visits(
+  t: TestContext,
+  answer: (socket: Socket, isFive: boolean) => void,
+): Promise<{ came: Feed<number>; connection: Connection }> {
+  const came = new Feed<number>('connections');
+  const sockets: Socket[] = [];
+  const server = createServer((socket) => {
+    sockets.push(socket);
+    came.push(performance.now());
+    socket.on('error', () => undefined);
+    socket.once('data', (connect) => answer(socket, connect[connect.indexOf('MQTT') + 4] === 5));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `mqtt://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const nothing = (): void => undefined;
+  const connection = new Connection(
+    { ...defaults().mqtt, url },
+    'kitchen',
+    undefined,
+    { topics: () => ['a'], connected: nothing, message: nothing, denied: nothing, lost: nothing, takenOver: nothing },
+    { now: () => performance.now(), random: () => 0 },
+    () => true,
+  );
+  t.after(async () => {
+    await connection.stop();
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  connection.start();
+  return { came, connection };
+}
+
+/** CONNACK: welcome. */
+const welcome = (isFive: boolean): Buffer => Buffer.from(isFive ? [0x20, 3, 0, 0, 0] : [0x20, 2, 0, 0]);
+
+const odd: Readonly<Record<string, (socket: Socket, isFive: boolean) => void>> = {
+  'welcomes everybody and closes': (socket, isFive) => socket.end(welcome(isFive)),
+  'gives every place away at once': (socket, isFive) => socket.end(Buffer.concat([welcome(isFive), takenOver])),
+  'sends a topic by a number that nobody knows': (socket, isFive) =>
+    socket.end(Buffer.concat([welcome(isFive), alias])),
+  'sends a length that never ends': (socket, isFive) => socket.end(Buffer.concat([welcome(isFive), endless])),
+};
+const takenOver = Buffer.from([0xe0, 2, 0x8e, 0]);
+const alias = Buffer.from([0x30, 7, 0, 0, 3, 0x23, 0, 7, 120]);
+const endless = Buffer.from([0x30, 0xff, 0xff, 0xff, 0xff, 0xff]);
+
+for (const [what, answer] of Object.entries(odd)) {
+  test(`a broker that ${what} is asked ever more seldom`, async (t) => {
+    const { came } = await visits(t, answer);
+    await came.waitFor(() => came.items.length >= 3, 60_000);
+    const [first, second, third] = came.items as [number, number, number];
+    // At least half of 2 s, and of 4 s.
+    assert.ok(second - first >= 990 && third - second >= 1990, `${second - first} and ${third - second} ms`);
+  });
+}
+
+test('a broker that speaks neither version of MQTT is asked for both, and then ever more seldom', async (t) => {
+  const versions: number[] = [];
+  const { came } = await visits(t, (socket, isFive) => {
+    versions.push(isFive ? 5 : 4);
+    socket.end(Buffer.from(isFive ? [0x20, 3, 0, 0x84, 0] : [0x20, 2, 0, 1]));
+  });
+  await until(() => versions.length >= 6, 60_000, 'six visits');
+  assert.deepEqual(versions.slice(0, 6), [5, 4, 5, 4, 5, 4]);
+  const at = came.items;
+  assert.ok(at[2]! - at[1]! >= 990 && at[4]! - at[3]! >= 1990, at.join());
+});
+
+test('while nothing gets through, events are left out and answers are not, up to a bound', async (t) => {
+  const { connection } = await visits(t, (socket, isFive) => {
+    socket.write(welcome(isFive));
+    socket.pause();
+  });
+  await until(() => connection.isConnected, 30_000, 'the connection');
+  const text = 'x'.repeat(100_000);
+  const send = (isAnswer: boolean): boolean =>
+    connection.publish('a', text, { qos: 1, retain: false }, isAnswer ? { isAnswer } : {});
+  const whole = async (isAnswer: boolean, most: number): Promise<number> => {
+    let sent = 0;
+    // What has been handed over is written before the next is.
+    for (; sent < most && send(isAnswer); sent++) await new Promise((resolve) => setImmediate(resolve));
+    return sent;
+  };
+  assert.ok((await whole(false, 1000)) < 1000, 'events end');
+  assert.ok(!send(false) && send(true), 'answers do not yet');
+  assert.ok((await whole(true, 1000)) < 50, 'but they do');
+});
