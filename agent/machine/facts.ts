@@ -135,7 +135,10 @@ export async function factsFor(
     ...(patienceMs === undefined ? {} : { patienceMs }),
     encoders,
   };
-  const { facts, faults } = await gather(question, storage, '/', runProgram, answers);
+  const [{ facts, faults }, slateImage] = await Promise.all([
+    gather(question, storage, '/', runProgram, answers),
+    slate.image === '' ? undefined : still(slate.image, patienceMs),
+  ]);
   const none = facts.elements.length === 0 ? faults.find(({ code }) => code === 'plugin_missing') : undefined;
   if (none) throw none;
   const filesFault = faults.find(({ code }) => code.startsWith('file_'));
@@ -143,6 +146,6 @@ export async function factsFor(
   return {
     ...facts,
     ...(filesFault ? { filesFault: filesFault.report() } : {}),
-    ...(slate.image === '' ? {} : { slateImage: await still(slate.image, patienceMs) }),
+    ...(slateImage ? { slateImage } : {}),
   };
 }
