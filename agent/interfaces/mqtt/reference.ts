@@ -123,7 +123,7 @@ function fields(schema: Field, prefix = ''): string[] {
 
 function kind(field: Field): string {
   if (field.enum) return field.enum.map((word) => `\`${String(word)}\``).join(', ');
-  return field.items
-    ? `list of ${field.items.type === 'object' ? 'maps' : `${field.items.type}s`}`
-    : (field.type ?? '');
+  if (!field.items) return field.type ?? '';
+  if (field.items.enum) return `list of ${kind(field.items)}`;
+  return `list of ${field.items.type === 'object' ? 'maps' : `${field.items.type}s`}`;
 }
