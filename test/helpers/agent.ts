@@ -37,6 +37,14 @@ export interface StatusDocument {
   readonly actual: string;
   readonly problems: readonly { readonly code: string; readonly what: string; readonly mend: string }[];
   readonly outputs: Readonly<Record<string, { readonly state: string; readonly [field: string]: unknown }>>;
+  readonly video?: {
+    readonly source: string;
+    readonly encoder: string;
+    readonly width: number;
+    readonly height: number;
+    readonly fps: number;
+    readonly bitrateKbps?: number;
+  };
   readonly [field: string]: unknown;
 }
 

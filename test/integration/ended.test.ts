@@ -8,15 +8,25 @@ import { folderFor } from '../helpers/command.js';
 import { Feed, until } from '../helpers/feed.js';
 import { isPicture } from '../helpers/flv.js';
 import { sample } from '../helpers/media.js';
-import { startRtmpServer } from '../helpers/rtmp-server.js';
+import { startRtmpServer, type Connection, type RtmpServer } from '../helpers/rtmp-server.js';
 
 const seconds = 6;
 
+/** Pictures that a session had, once it was closed in order: at the end of the file the last of them are still on their way. */
+async function picturesOf(session: Connection | undefined): Promise<number> {
+  await session!.history.waitFor((what) => what === 'deleteStream', 20_000);
+  return session!.tags.items.filter(isPicture).length;
+}
+
+/** Settings that play one file once; `more`: where to, and what else. */
+const once = async (server: RtmpServer, more: Readonly<Record<string, string>> = {}): Promise<Settings> => {
+  const film = { VIDEO_SOURCE: 'file', VIDEO_FILES: await sample('h264-bframes.mp4'), VIDEO_LOOP: 'no' };
+  return resolve({ env: { ...film, STREAM_URL: server.url(), STREAM_KEY: 'k', ...more } }).settings;
+};
+
 test('started again at the moment of its end, it is another whole broadcast', async (t) => {
   await using server = await startRtmpServer();
-  const env = { VIDEO_SOURCE: 'file', VIDEO_FILES: await sample('h264-bframes.mp4'), VIDEO_LOOP: 'no' };
-  const settings = resolve({ env: { ...env, STREAM_URL: server.url(), STREAM_KEY: 'k' } }).settings;
-  const { broadcast } = broadcastIn(t, await folderFor(t), settings);
+  const { broadcast } = broadcastIn(t, await folderFor(t), await once(server));
   await broadcast.start();
   await live(broadcast);
   await until(() => broadcast.status().actual === 'ended', 20_000, 'the end of the file');
@@ -26,42 +36,38 @@ test('started again at the moment of its end, it is another whole broadcast', as
   const [first, second] = server.publishes.items;
   assert.equal(server.publishes.items.length, 2);
   assert.ok(first!.history.items.includes('deleteStream'), 'the first session was closed in order');
-  assert.equal(second!.tags.items.filter(isPicture).length, seconds * 30);
+  assert.equal(await picturesOf(second), seconds * 30);
 });
 
 test('files are played from their beginning, however late the server says yes', async (t) => {
   // Longer than a group of pictures, which is kept for those that come late.
   await using server = await startRtmpServer({ acceptAfterMs: 3500 });
-  const env = { VIDEO_SOURCE: 'file', VIDEO_FILES: await sample('h264-bframes.mp4'), VIDEO_LOOP: 'no' };
-  const settings = resolve({ env: { ...env, STREAM_URL: server.url(), STREAM_KEY: 'k' } }).settings;
-  const { broadcast } = broadcastIn(t, await folderFor(t), settings);
+  const { broadcast } = broadcastIn(t, await folderFor(t), await once(server));
   await broadcast.start();
   await until(() => broadcast.status().actual === 'ended', 30_000, 'the end of the file');
-  assert.equal(server.publishes.items[0]!.tags.items.filter(isPicture).length, seconds * 30);
+  assert.equal(await picturesOf(server.publishes.items[0]), seconds * 30);
 });
 
 test('a server that never says yes keeps no file from being played to the others', async (t) => {
   await using server = await startRtmpServer();
   await using mute = await startRtmpServer({ publish: 'mute' });
-  const env = { VIDEO_SOURCE: 'file', VIDEO_FILES: await sample('h264-bframes.mp4'), VIDEO_LOOP: 'no' };
-  const outputs = { STREAM_URL: server.url(), STREAM_KEY: 'k', OUTPUT_MUTE_URL: mute.url(), OUTPUT_MUTE_KEY: 'k' };
-  const { broadcast } = broadcastIn(t, await folderFor(t), resolve({ env: { ...env, ...outputs } }).settings);
+  const settings = await once(server, { OUTPUT_MUTE_URL: mute.url(), OUTPUT_MUTE_KEY: 'k' });
+  const { broadcast } = broadcastIn(t, await folderFor(t), settings);
   await broadcast.start();
   await until(() => broadcast.status().actual === 'ended', 30_000, 'the end of the file');
-  assert.equal(server.publishes.items[0]!.tags.items.filter(isPicture).length, seconds * 30);
+  assert.equal(await picturesOf(server.publishes.items[0]), seconds * 30);
 });
 
 test('only what it plays, and where to, begins it anew: another setting does not', async (t) => {
   await using server = await startRtmpServer();
-  const env = { VIDEO_SOURCE: 'file', VIDEO_FILES: await sample('h264-bframes.mp4'), VIDEO_LOOP: 'no' };
-  const given = (more: Readonly<Record<string, string>>): Settings =>
-    resolve({ env: { ...env, STREAM_URL: server.url(), STREAM_KEY: 'k', ...more } }).settings;
   const ends = new Feed<number>('ends');
-  const { broadcast } = broadcastIn(t, await folderFor(t), given({}), { ended: () => ends.push(ends.items.length) });
+  const { broadcast } = broadcastIn(t, await folderFor(t), await once(server), {
+    ended: () => ends.push(ends.items.length),
+  });
   await broadcast.start();
   await ends.waitFor(() => true, 30_000);
-  await broadcast.apply(given({ LOG_LEVEL: 'debug', MQTT_TELEMETRY_SECONDS: '60' }));
+  await broadcast.apply(await once(server, { LOG_LEVEL: 'debug', MQTT_TELEMETRY_SECONDS: '60' }));
   assert.equal(broadcast.status().actual, 'ended');
-  await broadcast.apply(given({ VIDEO_FILES: await sample('h264-bframes-2.mp4') }));
+  await broadcast.apply(await once(server, { VIDEO_FILES: await sample('h264-bframes-2.mp4') }));
   await live(broadcast);
 });

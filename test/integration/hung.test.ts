@@ -15,8 +15,7 @@ import { isVideoKey } from '../helpers/flv.js';
 import { sample } from '../helpers/media.js';
 import { startRtmpServer } from '../helpers/rtmp-server.js';
 
-const isSlate = (status: StatusDocument): boolean =>
-  (status['video'] as { source: string } | undefined)?.source === slateName;
+const isSlate = ({ video }: StatusDocument): boolean => video?.source === slateName;
 
 test(
   'a film and a slate picture on a disk that hangs: the slate goes on the air, and the program ends when told to',

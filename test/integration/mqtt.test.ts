@@ -117,7 +117,7 @@ describe('without a broker', () => {
     await using agent = await startAgent(env, { dataFolder: folder });
     const status = await agent.status((each) => each.actual === 'live');
     assert.equal((status['mqtt'] as { state: string }).state, 'waiting');
-    assert.equal((status.video as { bitrateKbps: number }).bitrateKbps, 300);
+    assert.equal(status.video?.bitrateKbps, 300);
     await nginx.waitForCall('publish', { name: 'schluessel-0816', from });
     // Empty-handed: what it says is what it kept, not what the broker has kept.
     await broker.start();

@@ -79,7 +79,7 @@ describe('killed alone', () => {
   test('capture, again and again: the next best encoder takes over, then the slate, and it is said why', async () => {
     await using server = await startRtmpServer();
     await using agent = await startAgent({ ...small, STREAM_URL: server.url(), STREAM_KEY: 'k' });
-    const encoder = (status: StatusDocument) => (status['video'] as { encoder: string } | undefined)?.encoder;
+    const encoder = (status: StatusDocument) => status.video?.encoder;
     await agent.status((status) => status.actual === 'live' && encoder(status) === 'x264enc');
     let before = -1;
     const crash = async (): Promise<void> => {

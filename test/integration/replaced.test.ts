@@ -26,15 +26,14 @@ async function replacedBy(t: TestContext, recipe: SyncFileOptions, how: 'renamed
     STREAM_URL: server.url(),
     STREAM_KEY: 'film',
   });
-  const video = (status: StatusDocument) => status['video'] as { source: string; width: number; encoder: string };
   const first = await agent.status(({ actual }) => actual === 'live', 30_000);
-  assert.deepEqual([video(first).width, video(first).encoder], [320, 'passthrough']);
+  assert.deepEqual([first.video?.width, first.video?.encoder], [320, 'passthrough']);
   if (how === 'renamed over') await rename(other, film);
   else await copyFile(other, film);
   const line = agent.log.items.length;
   const isOn = (status: StatusDocument): boolean =>
-    status.actual === 'live' && video(status).source === 'file' && video(status).width !== 320;
-  const after = video(await agent.status(isOn, 30_000, line));
+    status.actual === 'live' && status.video?.source === 'file' && status.video.width !== 320;
+  const { video } = await agent.status(isOn, 30_000, line);
   assert.equal(server.publishes.items.length, 1, 'one session from start to end');
   const { tags } = server.publishes.items[0]!;
   // Round and round.
@@ -44,7 +43,7 @@ async function replacedBy(t: TestContext, recipe: SyncFileOptions, how: 'renamed
   t.diagnostic(`${Math.max(...gaps)} ms without a picture at most`);
   assert.ok(Math.min(...gaps) >= 0 && Math.max(...gaps) < 1500, `${Math.min(...gaps)} to ${Math.max(...gaps)} ms`);
   await agent.stop();
-  return after;
+  return video!;
 }
 
 for (const how of ['renamed over', 'copied over'] as const) {

@@ -15,9 +15,6 @@ import { analyse, colour } from '../helpers/stream.js';
 
 const small: Environment = { VIDEO_WIDTH: '640', VIDEO_HEIGHT: '360', VIDEO_FPS: '25' };
 
-const sourceOf = (status: StatusDocument): string | undefined =>
-  (status['video'] as { source: string } | undefined)?.source;
-
 test('a camera that is not there: the slate is on, with its text, and status says why', async () => {
   await using nginx = await startNginx({ record: true });
   const destination = { STREAM_URL: nginx.url(), STREAM_KEY: 'k7' };
@@ -26,7 +23,7 @@ test('a camera that is not there: the slate is on, with its text, and status say
   const status = await agent.status(
     ({ actual, outputs }) => actual === 'degraded' && outputs['main']?.state === 'live',
   );
-  assert.equal(sourceOf(status), 'slate');
+  assert.equal(status.video?.source, 'slate');
   assert.match(JSON.stringify(status.problems), /source_not_found.*There is no camera '\/dev\/video99'/);
   await using viewer = await subscribe(`${nginx.url()}/k7`);
   await viewer.keyframe();
@@ -84,7 +81,7 @@ test('slate.image is shown; one that is none, too large, or breaks off is not, a
     await show(image);
     const isSaid = ({ problems }: StatusDocument): boolean =>
       problems.some(({ code, what }) => code === 'slate_image' && what.includes(image)) === (image !== card);
-    const status = await agent.status((each) => sourceOf(each) === 'slate' && isSaid(each), 20_000, line);
+    const status = await agent.status((each) => each.video?.source === 'slate' && isSaid(each), 20_000, line);
     assert.match(JSON.stringify(status.problems), /source_not_found/, 'what is away is said all the same');
     assert.equal(await isRed(seen), image === card, image);
   }

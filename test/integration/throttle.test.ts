@@ -14,7 +14,7 @@ const throttledMs = 45_000;
 /** What the encoder and the links need to come to rest; the goal is 10 s, the rest is for a busy machine. */
 const settleMs = 15_000;
 
-const kbps = (status: StatusDocument): number => (status['video'] as { bitrateKbps: number }).bitrateKbps;
+const kbps = (status: StatusDocument): number => status.video!.bitrateKbps!;
 const output = (status: StatusDocument) =>
   status.outputs['main'] as unknown as { state: string; deliveredKbps: number; queuedMs: number; connects: number };
 

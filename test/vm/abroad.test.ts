@@ -23,7 +23,7 @@ const enough = 125;
 
 type Output = { state: string; connects: number; queuedMs: number; deliveredKbps: number; droppedFrames: number };
 const output = (status: StatusDocument): Output => status.outputs['main'] as unknown as Output;
-const video = (status: StatusDocument) => status['video'] as { bitrateKbps: number };
+const kbps = (status: StatusDocument): number => status.video!.bitrateKbps!;
 const soundOf = (status: StatusDocument): string => (status['audio'] as { source: string } | undefined)?.source ?? '';
 
 /** Times of one kind neither step back nor stand still; the longest step between two, in ms. */
@@ -75,7 +75,7 @@ describe('the test picture and a USB microphone, sent abroad', () => {
     longestStep(tags.items, isSound);
     const gap = longestStep(tags.items, isPicture);
     const behind = lags(tags.items).map(({ ms }) => ms);
-    const [least, most] = [Math.min, Math.max].map((of) => of(...statuses.map((status) => video(status).bitrateKbps)));
+    const [least, most] = [Math.min, Math.max].map((of) => of(...statuses.map((status) => kbps(status))));
     const changes = agent.log.items.filter(({ event }) => event.startsWith('bitrate_')).map(({ message }) => message);
     t.diagnostic(
       `${seen()} pictures, at most ${Math.round(Math.max(...behind))} ms later than the soonest, longest step ${gap} ms, ` +

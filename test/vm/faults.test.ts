@@ -48,7 +48,7 @@ const set = (settings: object): Promise<void> =>
 /** What makercast says of its source when that fails: which it is, and what to do. */
 const isSourceFault = ({ level, event }: LogLine): boolean => level === 'error' && event.startsWith('source_');
 
-const sourceOf = (status: StatusDocument): string => (status['video'] as { source: string } | undefined)?.source ?? '';
+const sourceOf = ({ video }: StatusDocument): string => video?.source ?? '';
 
 /** Waits until pictures of the camera, or of the slate, go out. What was wrong before is tried again until then. */
 const shows = (agent: Agent, source: RegExp, from = 0): Promise<StatusDocument> =>
@@ -72,10 +72,7 @@ async function forgives(agent: Agent, times: number): Promise<void> {
   const { length } = agent.log.items;
   await set({ audio: { source }, video: { bitrateKbps } });
   await agent.status(
-    (status) =>
-      (status['video'] as { bitrateKbps: number }).bitrateKbps === bitrateKbps &&
-      splices(status) > before &&
-      status.actual === 'live',
+    (status) => status.video!.bitrateKbps === bitrateKbps && splices(status) > before && status.actual === 'live',
     20_000,
     length,
   );
