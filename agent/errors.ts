@@ -251,17 +251,23 @@ export interface FaultReport {
   readonly mend: string;
 }
 
+/** Ends a text with a full stop where it has no end of its own: what GStreamer and the kernel say has one now and then. */
+const sentence = (text: string): string => (/[.!?…]["')]*$/.test(text) ? text : `${text}.`);
+
 /** The one error class: `what` happened (and where), and what to do (`mend`). Its message is one line. */
 export class Fault extends Error {
+  readonly what: string;
   readonly actor: Actor;
 
   constructor(
     readonly code: FaultCode,
-    readonly what: string,
+    what: string,
     readonly mend = '',
   ) {
-    super(mend ? `${what} ${mend}` : what);
+    const said = mend ? sentence(what) : what;
+    super(mend ? `${said} ${mend}` : said);
     this.name = 'Fault';
+    this.what = said;
     this.actor = kinds[code].actor;
   }
 

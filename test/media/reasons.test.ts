@@ -84,6 +84,8 @@ test('what a source says is told apart, and the right device is named', () => {
     assert.equal(fault.code, code, message);
     const audio = element === 'audio-source';
     assert.ok(fault.what.includes(audio ? 'USB Audio' : 'C920'), fault.what);
+    // GStreamer ends some of its messages with a full stop and others not.
+    assert.match(fault.message, /^[^.].*[^.]\. [A-Z].*[^.]\.$/);
   }
 });
 

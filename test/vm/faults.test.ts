@@ -160,7 +160,6 @@ describe('a USB camera on the air', () => {
       const { actual, problems } = await shows(agent, slate, before);
       assert.equal(actual, 'degraded');
       const problem = problems.find(({ code }) => code.startsWith('source_'));
-      assert.match(`${problem?.what} ${problem?.mend}`, /C920.*\. \S.*\.$/);
       const since = agent.log.items.length;
       const backAt = await back(camera);
       const again = await shows(agent, picture, since);
@@ -169,6 +168,8 @@ describe('a USB camera on the air', () => {
         .slice(since)
         .find(({ event, message }) => event === 'playing' && /C920/.test(message));
       times.push({ how, lostAt, backAt, played });
+      // Judged when the camera is back: what one driver says in one moment is no reason for the next yank to fail.
+      assert.match(`${problem?.what} ${problem?.mend}`, /C920.*\. \S.*\.$/);
       assert.equal(server.publishes.items.length, 1);
     });
   }
