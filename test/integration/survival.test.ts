@@ -24,6 +24,7 @@ test('whoever read the log is gone: the broadcast goes on, and ends in order', a
   agent.child.stdout!.destroy();
   agent.child.stderr!.destroy();
   const { tags, history } = server.publishes.items[0]!;
+  await tags.waitFor(isPicture, 15_000);
   const { timestamp } = tags.items.at(-1)!;
   // Several lines of status were to be written by then.
   await tags.waitFor((tag) => isPicture(tag) && tag.timestamp > timestamp + 4000, 20_000);
