@@ -32,8 +32,8 @@ function statesOf(agent: Agent, name = 'main', from = 0): string[] {
     );
 }
 
-/** The goal is 8 s; the rest is for a busy machine. */
-const noticedMs = 9500;
+/** The goal is 8 s, which bench/recovery measures; the rest is for a machine that stands still for a moment. */
+const noticedMs = 20_000;
 
 const noChildSuffered = (agent: Agent): void =>
   assert.ok(!agent.log.items.some(({ event }) => event === 'child_hung' || event === 'child_died'), agent.output);
@@ -155,7 +155,7 @@ describe('outputs come back', { concurrency: 2 }, () => {
       await again.tags.waitFor(isVideoKey, 30_000);
       const status = await both.status(({ outputs }) => outputs[which]?.state === 'live');
       assert.equal(status.outputs[other]!['connects'], 1);
-      assert.ok(!statesOf(both, other).includes('stalled'));
+      assert.ok(!statesOf(both, other).includes('waiting'));
       await both.stop();
     });
 
@@ -199,10 +199,7 @@ describe('outputs come back', { concurrency: 2 }, () => {
       await connection.tags.waitFor(({ timestamp }) => timestamp > 20_000, 60_000);
       assert.equal(server.publishes.items.length, 2);
       for (const name of ['main', 'tls']) {
-        assert.ok(
-          statesOf(agent, name).every((state) => state !== 'stalled' && state !== 'waiting'),
-          name,
-        );
+        assert.ok(!statesOf(agent, name).includes('waiting'), name);
       }
       await agent.stop();
     });
