@@ -29,7 +29,10 @@ class Gate implements AsyncDisposable {
   constructor(port: number) {
     this.#server = createServer((socket) => {
       const there = connect(port, '127.0.0.1');
-      for (const each of [socket, there]) this.#sockets.add(each.on('error', () => undefined));
+      const both = [socket, there];
+      // A broker that was killed resets it: nothing of that passes through a pipe.
+      const reset = (): void => both.forEach((each) => each.destroy());
+      for (const each of both) this.#sockets.add(each.on('error', reset));
       socket.pipe(there).pipe(socket);
     });
   }
