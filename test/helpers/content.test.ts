@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { run, temporaryFolder } from './command.js';
-import { flvFile, flvTags, isPicture } from './flv.js';
+import { drift, flvFile, flvTags, isPicture, usualSplice, type ArrivedTag } from './flv.js';
 import { lipSync, makeSyncFile } from './lipsync.js';
 import { sample } from './media.js';
 import { startNginx } from './nginx.js';
@@ -51,6 +51,23 @@ test('gaps, times that stand still and lost reference pictures are seen', async 
   } finally {
     await remove();
   }
+});
+
+test('a clock that is off, and splices that take long, are told from a moment in which nothing came', () => {
+  /** Six seconds of pictures, each on the way for `wayMs` of its place. */
+  const arrived = (wayMs: (timestamp: number) => number): ArrivedTag[] =>
+    Array.from({ length: 180 }, (_, index) => Math.round((index * 100) / 3)).map((timestamp) => ({
+      ...{ type: 9, timestamp, body: Buffer.from([0x27, 1, 0, 0, 0]) },
+      at: timestamp + 20 + wayMs(timestamp),
+    }));
+  assert.equal(drift(arrived(() => 0)), 0);
+  for (const from of [0, 2000, 4500])
+    assert.equal(drift(arrived((time) => (time >= from ? Math.max(0, from + 1500 - time) : 0))), 0, `from ${from} on`);
+  for (const part of [0.05, -0.05]) assert.ok(Math.abs(drift(arrived((time) => part * time)) - 3000 * part) <= 15);
+
+  const gaps = (splices: readonly number[]): number[] => splices.flatMap((gap) => [33, 34, 33, gap, 33]);
+  assert.equal(usualSplice(gaps([60, 50, 3000, 40]), 4), 50);
+  assert.equal(usualSplice(gaps([600, 500, 3000, 40]), 4), 500);
 });
 
 test('tones, loudness and silence are heard; colours are seen', async () => {

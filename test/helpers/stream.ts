@@ -1,6 +1,6 @@
 /** Judges a recorded or a live stream by its content, as the receiver sees it: ffprobe for what it holds, ffmpeg for whether it decodes. */
 import { run } from './command.js';
-import { isPicture, shortestWay, wallClock } from './flv.js';
+import { drift, isPicture, wallClock } from './flv.js';
 import { subscribe } from './rtmp-client.js';
 
 interface Track {
@@ -156,10 +156,7 @@ async function decodeErrors(file: string): Promise<string[]> {
 }
 
 export interface Observation extends Analysis {
-  /**
-   * The stream's clock against the subscriber's: by how many milliseconds the way of the pictures of its second half was longer
-   * than that of the first, each by the one that was delayed least, so that no moment in which something waited counts.
-   */
+  /** The stream's clock against the subscriber's, as {@link drift} has it. */
   readonly driftMs: number;
 }
 
@@ -174,10 +171,7 @@ export async function observe(url: string, seconds: number, file: string): Promi
   const end = first.timestamp + seconds * 1000;
   await subscriber.tags.waitFor((tag) => isPicture(tag) && tag.timestamp >= end, seconds * 1000 + 15_000, index);
   await subscriber.save(file, index);
-  const tags = subscriber.tags.items.slice(index);
-  const half = tags.findIndex(({ timestamp }) => timestamp >= (first.timestamp + end) / 2);
-  const driftMs = Math.round(shortestWay(tags.slice(half)) - shortestWay(tags.slice(0, half)));
-  return { ...(await analyse(file)), driftMs };
+  return { ...(await analyse(file)), driftMs: drift(subscriber.tags.items.slice(index)) };
 }
 
 /** Milliseconds from the start of a subscriber (ffmpeg) until it has decoded a picture; includes about 0.1 s of its own start. */
