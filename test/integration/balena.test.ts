@@ -151,7 +151,8 @@ test('the order at the end: said to be updating, the stream closed in order, the
   const isOver = (): boolean => {
     // In this order, whatever comes between the two: what is unlocked has no stream any more.
     const isLocked = existsSync(supervisor.lockPath);
-    const isThere = processInfo(delivery.pid)?.started === delivery.started;
+    const now = processInfo(delivery.pid);
+    const isThere = now?.started === delivery.started && now.state !== 'Z';
     assert.ok(isLocked || !isThere, 'locked until the stream is closed');
     return !isThere;
   };
