@@ -204,9 +204,14 @@ export class Broadcast {
     if (this.#state === 'on') await this.#programme.devicesChanged();
   }
 
-  /** Outputs that wait for their next try, all or the one of that name, are tried now: the network has changed, or an operator asks. */
+  /** Outputs that wait for their next try, all or the one of that name, are tried now: an operator asks for it. */
   retry(output?: string): void {
     this.#delivery.retry(output);
+  }
+
+  /** An address or a route of this machine has changed. One that is left without any network has nothing to try. */
+  networkChanged(): void {
+    if (!this.around.networkFault()) this.#delivery.networkChanged();
   }
 
   /** What is wrong with the settings, for the status document. */
@@ -308,7 +313,10 @@ export class Broadcast {
     const { video, audio } = this.settings;
     const floor = video.minBitrateKbps === 'auto' ? fullKbps * floorShare : video.minBitrateKbps;
     const bounds = { fullKbps, floorKbps: Math.min(Math.round(floor), fullKbps), audioKbps: audio.bitrateKbps };
-    const follows = (name: string): boolean => video.adaptive && (this.settings.outputs[name]?.adaptive ?? false);
+    const follows = (name: string): boolean => {
+      const output = this.settings.outputs[name];
+      return video.adaptive && output !== undefined && output.enabled && output.adaptive;
+    };
     const kbps = this.#adaptation.look(outputs, follows, bounds);
     const limit = kbps < fullKbps ? kbps : undefined;
     if (limit === this.#limitKbps) return;
@@ -316,7 +324,8 @@ export class Broadcast {
     const { log } = this.around;
     if (this.#limitKbps === undefined)
       log.warn('bitrate_lowered', `A server takes less than is sent: ${kbps} kbit/s are made in place of ${fullKbps}.`);
-    if (limit === undefined) log.info('bitrate_restored', `The servers take all again: ${fullKbps} kbit/s are made.`);
+    if (limit === undefined)
+      log.info('bitrate_restored', `No server holds the bitrate down any more: ${fullKbps} kbit/s are made.`);
     this.#limitKbps = limit;
     void this.#programme.limit(limit);
   }
