@@ -83,8 +83,8 @@ export class Broadcast {
 
   /** On the air, if that was wanted last and there is anywhere to stream to; else idle, which it says. */
   async start(): Promise<void> {
-    this.#folder = await runFolder(this.around.data);
     this.#wanted = await this.around.intent.load();
+    this.#folder = await runFolder(this.around.data);
     this.#begun = true;
     await this.#turns.take(() => this.#goOn());
   }
@@ -219,7 +219,7 @@ export class Broadcast {
     const { hub, recording } = this.#delivery;
     return {
       version: this.around.version,
-      wanted: this.#state === 'on' ? 'on air' : 'idle',
+      wanted: this.#wanted === 'on' ? 'on air' : 'idle',
       actual: this.#actual(),
       uptimeSeconds: Math.round(process.uptime()),
       problems: [...this.#settingsProblems, ...this.#problems],

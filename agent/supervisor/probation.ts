@@ -40,11 +40,16 @@ export class Probation {
     this.#touched.clear();
   }
 
-  /** What was done to the stream or to the way to whoever steers by now, if anything; `by`: what now is, such as `within 20 s`. */
-  harm(status: Status, by: string): FaultReport | undefined {
+  /**
+   * What was done to the stream or to the way to whoever steers by now, if anything; `by`: what now is, such as `within 20 s`;
+   * `hasTarget`: the settings name an output, or a recording.
+   */
+  harm(status: Status, by: string, hasTarget: boolean): FaultReport | undefined {
     const mend = 'The last good settings are back.';
     const undoes = (what: string): FaultReport => new Fault('change_undone', what, mend).report();
-    if (this.#mark && hadStream(this.#mark) && !isBack(this.#mark, status)) {
+    if (this.#mark && hadStream(this.#mark) && !isBack(this.#mark, status, hasTarget)) {
+      if (status.actual === 'idle')
+        return undoes('The stream was live, and no output is left, nor a recording; `stop` is the way off the air.');
       const problem = status.problems[0] ?? Object.values(status.outputs).find(({ fault }) => fault)?.fault;
       return undoes(`The stream was live, and was not live again ${by}${because(problem)}.`);
     }

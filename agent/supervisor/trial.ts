@@ -9,6 +9,8 @@ import type { Decision } from './decision.js';
 import type { Layering } from './layering.js';
 import { Probation } from './probation.js';
 import { isRemembered, nothingKept, pruned, settledBy, undone, type Kept, type Remembered } from './remembered.js';
+import type { Status } from './status.js';
+import { isWanted } from './wants.js';
 
 /** What the program around it gives. */
 export interface Helm {
@@ -157,7 +159,7 @@ export class Trial {
     const status = this.#helm.broadcast.status();
     // Too late to be judged by what is on the air.
     if (status.actual === 'stopping') return;
-    const reason = this.probation.harm(status, 'when the program was told to end');
+    const reason = this.#harm(status, 'when the program was told to end');
     this.probation.settle();
     await this.remember(reason ? undone(this.#state, reason) : settledBy(rest, false));
   }
@@ -170,13 +172,17 @@ export class Trial {
     return changed;
   }
 
+  #harm(status: Status, by: string): FaultReport | undefined {
+    return this.probation.harm(status, by, isWanted(this.#resolved.settings));
+  }
+
   /** The end of the probation. */
   async #judge(): Promise<void> {
     const { pending, ...rest } = this.#state;
     if (!pending || !this.#helm) return;
     const status = this.#helm.broadcast.status();
     const { probationSeconds } = this.#resolved.settings.config;
-    const reason = this.probation.harm(status, `within ${probationSeconds} s`);
+    const reason = this.#harm(status, `within ${probationSeconds} s`);
     if (reason) return this.#undo(reason);
     this.probation.settle();
     await this.remember(this.#pruned(settledBy(rest, status.actual === 'live')));

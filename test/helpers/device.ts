@@ -18,6 +18,8 @@ import { Feed } from './feed.js';
 /** Does at once what it is told, and is as live as the test wants. */
 export class Stand {
   actual: ActualState = 'live';
+  /** What was commanded last. */
+  wanted: Status['wanted'] = 'on air';
   /** What it comes to when these settings are applied. */
   react: (settings: Settings) => ActualState = () => this.actual;
   /** What other interfaces have to add to the status document. */
@@ -49,7 +51,7 @@ export class Stand {
     const idle = this.actual === 'idle';
     return {
       version: '1',
-      wanted: idle ? 'idle' : 'on air',
+      wanted: this.wanted,
       actual: this.actual,
       uptimeSeconds: 1,
       problems: [],
@@ -60,12 +62,14 @@ export class Stand {
 
   startBroadcast(): Promise<void> {
     this.asked.push('start');
+    this.wanted = 'on air';
     this.actual = 'live';
     return Promise.resolve();
   }
 
   stopBroadcast(): Promise<void> {
     this.asked.push('stop');
+    this.wanted = 'idle';
     this.actual = 'idle';
     return Promise.resolve();
   }

@@ -40,7 +40,8 @@ describe('documents', () => {
     );
     assert.equal((wrong['config'] as { audio: { mute: boolean } }).audio.mute, true);
     await agent.stop();
-    await operator.on('state', ({ state }) => state === 'stopped');
+    const stopped = await operator.on('state', ({ state }) => state === 'stopped');
+    assert.equal(stopped['wanted'], 'on air', 'nobody has commanded it off the air');
     await nginx.waitForCall('record_done');
     const { video, decodeErrors } = await analyse((await nginx.recordings())[0]!);
     assert.deepEqual(decodeErrors, []);

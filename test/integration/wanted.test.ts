@@ -67,7 +67,7 @@ test('paused for an update: off the air in order, whatever is edited; on again w
   await one.start();
   await live(one);
   await one.pause();
-  assert.equal(one.status().actual, 'idle');
+  assert.deepEqual([one.status().wanted, one.status().actual], ['on air', 'idle']);
   const connection = await server.published('k');
   assert.ok(connection.history.items.includes('deleteStream'), 'the server saw the stream end');
   await one.apply({ ...settings, audio: { ...settings.audio, gainDb: 3 } });

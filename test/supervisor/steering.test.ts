@@ -250,6 +250,36 @@ test('a change that takes the stream away is undone, with the reason, and not tr
   assert.deepEqual([decided(device).status, mute(device)], ['rolled_back', false]);
 });
 
+test('a document that leaves nowhere to stream to is undone; off the air is what `stop` says', async (t) => {
+  const react: DeviceOptions['react'] = ({ recording }) => (recording.enabled ? 'live' : 'idle');
+  const device = await begun(t, { react });
+  const { steering, stand } = device;
+  await steering.propose('device', { version: 1, config: { recording: { enabled: true } } });
+  await until(() => decided(device).proved, 30_000, 'proof');
+  await steering.propose('device', { version: 2, config: muted });
+  await until(() => !steering.isOnProbation, 30_000, 'end of the probation');
+  assert.equal(decided(device).status, 'rolled_back');
+  assert.match(decided(device).reason!.what, /no output is left, nor a recording/);
+  assert.deepEqual([stand.actual, mute(device)], ['live', false]);
+
+  await steering.propose('device', { version: 3, config: { recording: { enabled: true }, ...muted } });
+  await stand.stopBroadcast();
+  await until(() => !steering.isOnProbation, 30_000, 'end of the probation');
+  assert.deepEqual([decided(device).status, mute(device)], ['applied', true]);
+});
+
+test('paused for an update while a change is on probation: the change stands', async (t) => {
+  const file = { recording: { enabled: true } };
+  for (const actual of ['idle', 'ended', 'stopping'] as const) {
+    const device = await begun(t, { file });
+    await device.steering.propose('device', { version: 1, config: muted });
+    // It is still wanted on the air.
+    device.stand.actual = actual;
+    await until(() => !device.steering.isOnProbation, 30_000, 'end of the probation');
+    assert.deepEqual([decided(device).status, decided(device).proved, mute(device)], ['applied', false, true], actual);
+  }
+});
+
 test('what was not live before is not undone; it is proved once it is live', async (t) => {
   const device = await begun(t, { react: () => 'idle' });
   await device.steering.propose('device', { version: 1, config: muted });

@@ -93,7 +93,7 @@ export const topics = {
         [...states, 'stopped', 'lost'],
         '`lost` comes from the broker, when the device is gone without a word.',
       ),
-      wanted: optional(oneOf(['on air', 'idle'])),
+      wanted: optional(oneOf(['on air', 'idle'], 'What was commanded last: `start` or `stop`, over restarts too.')),
       update: optional(
         oneOf(
           updates,
