@@ -134,7 +134,8 @@ export class Steering {
       for (const other of others) made = (await this.#tried(layer, other)) ?? made;
       return made;
     });
-    await change?.confirmed;
+    // Whoever sent it reads in the report what has become of it.
+    await change?.confirmed.catch(() => undefined);
   }
 
   #tried(layer: LayerName, document: Document): Promise<Applied | undefined> {
