@@ -237,7 +237,8 @@ export class Broadcast {
   #actual(): ActualState {
     // Idle because of a setting that is not valid is not what was wanted.
     if (this.#state === 'idle' && this.#settingsProblems.length > 0) return 'degraded';
-    if (this.#state !== 'on') return this.#state;
+    const isToBegin = !this.#begun && this.#wanted === 'on' && isWanted(this.settings);
+    if (this.#state !== 'on') return this.#state === 'idle' && isToBegin ? 'starting' : this.#state;
     const { states } = this.#delivery;
     const problems = this.#settingsProblems.length + this.#problems.length;
     const ailing = states.some((state) => state === 'stalled' || state === 'waiting' || state === 'refused');

@@ -127,6 +127,8 @@ export class Steering {
     const waiting = this.#waiting.get(layer);
     this.#waiting.set(layer, waiting ? joined(waiting, document) : { newest: document, others: [] });
     if (waiting) return;
+    // What was written while the device was off comes before the stream is there.
+    if (this.#trial.isStarting) await this.#trial.started();
     const change = await this.#turns.take(async () => {
       const { newest, others } = this.#waiting.get(layer)!;
       this.#waiting.delete(layer);

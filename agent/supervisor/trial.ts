@@ -29,6 +29,8 @@ const stateName = 'steering';
 const stateFormat = 1;
 /** How often it is looked whether what was never proved has become live. */
 const lookMs = 1000;
+/** How often, whether what is starting has become live. */
+const startMs = 200;
 /** What could not be kept is tried again at each so many looks: it is said each time that it fails. */
 const keepLooks = 10;
 
@@ -83,6 +85,18 @@ export class Trial {
   /** The settings in force. */
   get resolved(): Resolved {
     return this.#resolved;
+  }
+
+  /** The stream is about to be there, and nothing that is on probation has to do with it. */
+  get isStarting(): boolean {
+    return !this.#state.pending && this.#helm?.broadcast.status().actual === 'starting';
+  }
+
+  /** Resolves once it is there or is known to ail, at the latest after a probation: only by what was live can a change be judged. */
+  async started(): Promise<void> {
+    const mostMs = this.#resolved.settings.config.probationSeconds * 1000;
+    for (let waitedMs = 0; this.isStarting && waitedMs < mostMs; waitedMs += startMs)
+      await new Promise((done) => setTimeout(done, startMs).unref());
   }
 
   /** What is kept, with file and environment as they are now, is in force from here on. */

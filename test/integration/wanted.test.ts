@@ -16,6 +16,7 @@ test('off the air by command, over a restart, and on again', async (t) => {
   const folder = await folderFor(t);
   await using server = await startRtmpServer();
   const one = broadcastIn(t, folder, smallTo(server.url())).broadcast;
+  assert.equal(one.status().actual, 'starting', 'what is about to begin is not idle');
   await one.start();
   await live(one);
   await one.stopBroadcast();

@@ -327,6 +327,27 @@ test('a change that the media processes never confirm is not called applied: it 
   }
 });
 
+test('a document that was written while the device was off is judged too: it waits until the stream is there', async (t) => {
+  const device = await begun(t, { react: () => 'starting', env: { CONFIG_PROBATION_SECONDS: '2' } });
+  const { stand, steering } = device;
+  assert.equal(stand.actual, 'starting');
+  const proposed = steering.propose('device', { version: 1, config: muted });
+  const newer = steering.propose('device', { version: 2, config: { audio: { mute: true, gainDb: 2 } } });
+  stand.react = deadWhenMuted.react!;
+  stand.actual = 'live';
+  await Promise.all([proposed, newer]);
+  assert.deepEqual([decided(device).version, decided(device).status], [2, 'applied']);
+  await until(() => decided(device).status === 'rolled_back', 30_000, 'roll-back');
+  assert.equal(mute(device), false);
+
+  // What never comes up is not waited for without end, nor can it judge.
+  const dark = await begun(t, { react: () => 'starting' });
+  await dark.steering.propose('device', { version: 1, config: muted });
+  assert.deepEqual([decided(dark).status, mute(dark)], ['applied', true]);
+  await until(() => !dark.steering.isOnProbation, 30_000, 'end of the probation');
+  assert.deepEqual([decided(dark).status, decided(dark).proved], ['applied', false]);
+});
+
 test('what was not live before is not undone; it is proved once it is live', async (t) => {
   const device = await begun(t, { react: () => 'idle' });
   await device.steering.propose('device', { version: 1, config: muted });
