@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { cost, type Change } from '../config/cost.js';
 import type { Settings } from '../config/settings.js';
+import type { Plan } from '../../pipelines/plan.js';
 import { Fault, type FaultReport } from '../errors.js';
 import { jpegOf } from '../machine/snapshot.js';
 import type { OutputStatus, WantedOutput } from '../media/messages.js';
@@ -212,6 +213,11 @@ export class Broadcast {
   /** What is wrong with the settings, for the status document. */
   settingsProblems(problems: readonly FaultReport[]): void {
     this.#settingsProblems = problems;
+  }
+
+  /** What is wanted on the air, as pipelines; none in it holds a key. */
+  get plan(): Plan | undefined {
+    return this.#programme.plan;
   }
 
   status(): Status {

@@ -100,9 +100,10 @@ export class Steering {
 
   report(): SteeringReport {
     const { settings, ignored } = this.resolved;
+    const refusals = [...this.#refusals].filter(([layer]) => isFollowed(layer, settings.mqtt.groups));
     return {
       decisions: this.#trial.state.decisions,
-      refusals: Object.fromEntries(this.#refusals),
+      refusals: Object.fromEntries(refusals),
       settings: redactSettings(settings),
       origin: this.#layering.originOf(this.resolved),
       ignored,

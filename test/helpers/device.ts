@@ -10,6 +10,7 @@ import { Log, type Line } from '../../agent/log.js';
 import { Storage } from '../../agent/machine/storage.js';
 import { Desk } from '../../agent/supervisor/commands.js';
 import { runs } from '../../agent/supervisor/runs.js';
+import type { RecentLine } from '../../agent/supervisor/recent.js';
 import type { ActualState, Status } from '../../agent/supervisor/status.js';
 import { Steering } from '../../agent/supervisor/steering.js';
 import type { Broadcast } from '../../agent/supervisor/broadcast.js';
@@ -26,6 +27,8 @@ export class Stand {
   more: Partial<Status> = {};
   readonly applied: Change[][] = [];
   readonly asked: string[] = [];
+  /** What was logged last. */
+  readonly lines: RecentLine[] = [];
   #settings: Settings | undefined;
 
   begin(settings: Settings): void {
@@ -165,6 +168,7 @@ export class Device implements AsyncDisposable {
         restart: () => this.stand.asked.push('restart'),
         led: this.stand,
         caretaker: this.stand,
+        recent: this.stand,
       }),
       storage,
       time,

@@ -225,6 +225,11 @@ test('a group that is left takes its layer along; who joins again begins anew', 
   await steering.propose('device', { version: 3, config: joined(['a']) });
   await steering.propose('group a', { version: 1, config: muted });
   assert.ok(mute(device));
+  // Nor is it said any more what was refused of it.
+  await steering.propose('group a', 'malformed');
+  assert.equal(refusedAs(device, 'group a'), 'document_malformed');
+  await steering.propose('device', { version: 4, config: joined([]) });
+  assert.equal(refusedAs(device, 'group a'), undefined);
 });
 
 test('a change is proved when the stream is live after it', async (t) => {
