@@ -81,7 +81,7 @@ describe('documents', () => {
     await using operator = await broker.operator('kitchen');
     await using agent = await startAgent(on(nginx, broker));
     await operator.on('state', ({ state }) => state === 'live');
-    const other = { video: { width: 480, height: 270 }, audio: { sampleRate: 44_100 } };
+    const other = { video: { width: 480, height: 270 }, audio: { rate: 44_100 } };
     assert.equal((await operator.desire(1, other))['status'], 'applied');
     await operator.on('config/reported', ({ version, proved }) => version === 1 && proved === true);
     assert.equal(nginx.calls.items.filter(({ call }) => call === 'publish').length, 2);
