@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { cost, type Change } from '../config/cost.js';
 import type { Settings } from '../config/settings.js';
+import type { Plan } from '../../pipelines/plan.js';
 import { Fault, type FaultReport } from '../errors.js';
 import { jpegOf } from '../machine/snapshot.js';
 import type { OutputStatus, WantedOutput } from '../media/messages.js';
@@ -83,8 +84,8 @@ export class Broadcast {
 
   /** On the air, if that was wanted last and there is anywhere to stream to; else idle, which it says. */
   async start(): Promise<void> {
-    this.#folder = await runFolder(this.around.data);
     this.#wanted = await this.around.intent.load();
+    this.#folder = await runFolder(this.around.data);
     this.#begun = true;
     await this.#turns.take(() => this.#goOn());
   }
@@ -219,12 +220,17 @@ export class Broadcast {
     this.#settingsProblems = problems;
   }
 
+  /** What is wanted on the air, as pipelines; none in it holds a key. */
+  get plan(): Plan | undefined {
+    return this.#programme.plan;
+  }
+
   status(): Status {
     const { plan } = this.#programme;
     const { hub, recording } = this.#delivery;
     return {
       version: this.around.version,
-      wanted: this.#state === 'on' ? 'on air' : 'idle',
+      wanted: this.#wanted === 'on' ? 'on air' : 'idle',
       actual: this.#actual(),
       uptimeSeconds: Math.round(process.uptime()),
       problems: [...this.#settingsProblems, ...this.#problems],
@@ -242,7 +248,8 @@ export class Broadcast {
   #actual(): ActualState {
     // Idle because of a setting that is not valid is not what was wanted.
     if (this.#state === 'idle' && this.#settingsProblems.length > 0) return 'degraded';
-    if (this.#state !== 'on') return this.#state;
+    const isToBegin = !this.#begun && this.#wanted === 'on' && isWanted(this.settings);
+    if (this.#state !== 'on') return this.#state === 'idle' && isToBegin ? 'starting' : this.#state;
     const { states } = this.#delivery;
     const problems = this.#settingsProblems.length + this.#problems.length;
     const ailing = states.some((state) => state === 'stalled' || state === 'waiting' || state === 'refused');

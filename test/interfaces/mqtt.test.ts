@@ -465,6 +465,26 @@ test('a secret is taken over TLS only, unless that is allowed, and never comes b
   assert.doesNotMatch(written.map(({ text }) => text).join(), /geheim/);
 });
 
+test('what became of a secret is reported without it: proved, or rolled back with the reason', async (t) => {
+  const { operator } = await place(t, {
+    env: { MQTT_ALLOW_PLAIN_SECRETS: '1', STREAM_URL: 'rtmp://h/app', STREAM_KEY: 'first-0815' },
+    react: ({ outputs }) => (outputs['main']?.key === 'wrong-4711' ? 'degraded' : 'live'),
+  });
+  const told = async (version: number, status: string, proved: boolean): Promise<Record<string, unknown>> => {
+    const is = (secrets: Record<string, unknown> | undefined): boolean =>
+      secrets?.['version'] === version && secrets['status'] === status && secrets['proved'] === proved;
+    const reported = await operator.on('config/reported', ({ secrets }) => is(secrets as Record<string, unknown>));
+    return reported['secrets'] as Record<string, unknown>;
+  };
+  await operator.command('set-secret', { path: 'outputs.main.key', value: 'right-0816' });
+  assert.equal((await told(1, 'applied', true))['hash'], '');
+  assert.equal((await operator.command('set-secret', { path: 'outputs.main.key', value: 'wrong-4711' }))['ok'], true);
+  const { reason } = await told(2, 'rolled_back', false);
+  assert.match((reason as { what: string }).what, /was not live again/);
+  for (const { topic, text } of operator.heard.items)
+    if (!topic.endsWith('cmd/set-secret')) assert.doesNotMatch(text, /first-0815|right-0816|wrong-4711/, topic);
+});
+
 test('the broker goes away and comes back: events waited, figures did not, and what is wanted is still known', async (t) => {
   const broker = await startMosquitto();
   const gate = await gated(t, broker);
