@@ -21,6 +21,12 @@ import { isWanted } from './wants.js';
 /** A fifth: with sound and what TCP adds, 2500 kbit/s then fit through 800. Three tenths, which users of OBS ask for, do not. */
 const floorShare = 0.2;
 
+/**
+ * At the end of the files, so many beats in a row must find that nothing waits: the first, where delivery or the machine stood still,
+ * may have been sent before the last pictures were read.
+ */
+const emptyBeats = 2;
+
 /** Settings of what is on the air, and of where it goes to. */
 const ofBroadcast = /^(video|audio|outputs|recording)\./;
 
@@ -50,6 +56,8 @@ export class Broadcast {
   #state: 'idle' | 'on' | 'ended' | 'stopping' = 'idle';
   /** `start` has come: what is asked for before waits for it. */
   #begun = false;
+  /** Beats since the end of the files, and how many of the last of them found nothing that waits. */
+  #atEnd = { beats: 0, empty: 0 };
   /** What was played to its end is closed. */
   #finished = false;
   #wanted: Wanted = 'on';
@@ -69,8 +77,11 @@ export class Broadcast {
       newFormat: () => this.#delivery.hold(),
       sameFormat: () => this.#delivery.refresh(),
       playing: () => this.#delivery.release(),
-      // Not before delivery has taken what is still in the socket: its next beat comes after that.
-      ended: () => (this.#state = 'ended'),
+      // What delivery has not sent yet, or not even read, is waited for.
+      ended: () => {
+        this.#state = 'ended';
+        this.#atEnd = { beats: 0, empty: 0 };
+      },
       audience: () => this.#delivery.audience(),
     });
     this.#delivery = new Delivery(settings, around, {
@@ -310,7 +321,17 @@ export class Broadcast {
     this.#programme.recycle(isQuiet);
     if (isQuiet && hasGrown)
       void this.#turns.take(() => (this.#state === 'on' ? this.#delivery.recycle() : Promise.resolve()));
-    if (this.#state === 'ended') void this.#turns.take(() => this.#finish());
+    if (this.#state === 'ended' && this.#isSent(outputs)) void this.#turns.take(() => this.#finish());
+  }
+
+  /** Whether the last picture has come to every server that is there, or has been waited for as long as pictures may wait. */
+  #isSent(outputs: Readonly<Record<string, OutputStatus>>): boolean {
+    const waits = Object.values(outputs).some(
+      ({ state, queuedMs }) => (state === 'live' || state === 'stalled') && queuedMs > 0,
+    );
+    this.#atEnd.beats += 1;
+    this.#atEnd.empty = waits ? 0 : this.#atEnd.empty + 1;
+    return this.#atEnd.empty >= emptyBeats || this.#atEnd.beats > this.settings.output.maxQueueSeconds;
   }
 
   /** The encoder is asked for what the slowest of the connections carries that it follows. */

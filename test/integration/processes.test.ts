@@ -284,6 +284,18 @@ describe('stopped', () => {
     await agent.gone();
   });
 
+  test('with a server that has just begun to read again: it sees the stream end', async () => {
+    await using server = await startRtmpServer({ stopReadingAfterMs: 1500 });
+    await using agent = await startAgent({ ...small, STREAM_URL: server.url(), STREAM_KEY: 'k' });
+    const { socket, history } = await server.published('k');
+    await agent.status(({ outputs }) => outputs['main']?.state === 'stalled', 30_000);
+    const ended = agent.stop('SIGTERM');
+    socket.resume();
+    assert.equal((await ended).code, 0);
+    await history.waitFor((what) => what === 'closed', 10_000);
+    assert.ok(history.items.includes('deleteStream'), history.items.join(', '));
+  });
+
   test('with a network that swallows everything it ends too', { skip }, async (t) => {
     await using abroad = await startAbroad(small);
     const { namespace, agent } = abroad;

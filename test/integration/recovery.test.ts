@@ -276,18 +276,20 @@ describe('outputs come back', { concurrency: 2 }, () => {
 
   // Each in a network of its own: most of their time is waiting.
   describe('a network', { skip, concurrency: true }, () => {
-    test('that swallows everything, then not any more', async () => {
-      await using abroad = await startAbroad(small);
-      const { namespace, server, agent } = abroad;
-      await live(agent);
-      await namespace.blackHole();
-      const failed = await agent.waitFor(({ event }) => event === 'output_failed', noticedMs);
-      assert.equal(failed['code'], 'output_stalled');
-      await namespace.heal();
-      await publishedAgain(server, 1);
-      noChildSuffered(agent);
-      await agent.stop();
-    });
+    for (const seconds of ['1', '4']) {
+      test(`that swallows everything, then not any more, where ${seconds} s may wait`, async () => {
+        await using abroad = await startAbroad({ ...small, OUTPUT_MAX_QUEUE_SECONDS: seconds });
+        const { namespace, server, agent } = abroad;
+        await live(agent);
+        await namespace.blackHole();
+        const failed = await agent.waitFor(({ event }) => event === 'output_failed', noticedMs);
+        assert.equal(failed['code'], 'output_stalled');
+        await namespace.heal();
+        await publishedAgain(server, 1);
+        noChildSuffered(agent);
+        await agent.stop();
+      });
+    }
 
     test('that rejects everything, then not any more: it says so, and so does the status', async () => {
       await using abroad = await startAbroad(small);
