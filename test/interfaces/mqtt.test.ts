@@ -353,10 +353,11 @@ test('Home Assistant: no announcement is left behind, whatever was changed while
   );
 });
 
-test('a command that is retained is refused at the next connection', async (t) => {
+test('a command that is retained is refused, at once and at the next connection', async (t) => {
   const { broker, operator, device } = await place(t);
   await operator.send('cmd/stop', { id: 'evil' }, { retain: true });
-  await operator.on('cmd/stop/ack');
+  const at = await operator.on('cmd/stop/ack');
+  assert.equal((at['error'] as { code: string }).code, 'command_retained');
   const before = device.stand.asked.length;
   device.stand.actual = 'live';
   const again = new Device(device.folder, {
@@ -368,7 +369,7 @@ test('a command that is retained is refused at the next connection', async (t) =
   const answer = await operator.on('cmd/stop/ack', () => true, from);
   await again.stop();
   assert.equal((answer['error'] as { code: string }).code, 'command_retained');
-  assert.deepEqual([before, again.stand.asked], [1, []]);
+  assert.deepEqual([before, again.stand.asked], [0, []]);
 });
 
 test('the id of a command that ends the program is on the card before it runs', async (t) => {
