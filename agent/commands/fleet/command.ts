@@ -38,7 +38,7 @@ export async function fleet(args: readonly string[], env: NodeJS.ProcessEnv): Pr
 /** What is to be set, or undefined where something is wrong with it, which is then said. */
 async function assignmentsOf(request: Request & { command: 'set' }, env: NodeJS.ProcessEnv, console: Console) {
   const given = await readGiven(request.words, request.valuesFile, env, console);
-  const { assignments, problems, warnings, secrets } = readAssignments(given);
+  const { assignments, problems, warnings, secrets } = readAssignments(given, request.devices.length === 1);
   console.hide(secrets);
   for (const warning of warnings) console.note(`warning: ${warning}`);
   for (const problem of problems) console.note(`problem: ${problem}`);

@@ -189,6 +189,9 @@ describe('set', () => {
       ['set', 'VIDEO_FPS=25'],
       ['set', '--all'],
       ['set', 'VIDEO_FPS=25', '--all', '--device', 'cam-001'],
+      ['set', 'MQTT_ID=kitchen', '--all'],
+      ['set', 'MQTT_ID=kitchen', '--tag', 'site=hall'],
+      ['set', 'MQTT_ID=kitchen', '--device', 'cam-001', '--device', 'cam-002'],
     ]) {
       assert.equal((await fleet(words)).code, 2, words.join(' '));
     }
