@@ -9,7 +9,7 @@ import { connectAsync, type IClientOptions, type MqttClient } from 'mqtt';
 import { resolve } from '../../agent/config/resolve.js';
 import { temporaryFolder } from '../helpers/command.js';
 import { Device } from '../helpers/device.js';
-import { Feed, until } from '../helpers/feed.js';
+import { until } from '../helpers/feed.js';
 import { startExampleMosquitto, type Mosquitto, type Operator } from '../helpers/mosquitto.js';
 import { makeAuthority, type Authority } from '../helpers/tls.js';
 
@@ -59,16 +59,17 @@ describe('the example configuration of Mosquitto', () => {
     return operator.heard.items.slice(from).some(({ value, topic: at }) => at === topic && value?.['mark'] === mark);
   };
 
-  /** Whether what the operator writes to `topic` reaches `client`, which reads its own state for comparison. */
-  const isRead = async (client: MqttClient, own: string, topic: string): Promise<boolean> => {
-    const heard = new Feed<string>('messages at the device');
+  /** Whether what `by` writes to `topic` reaches `client`, which asks for `filter`; everybody hears it who may. */
+  const isRead = async (client: MqttClient, topic: string, filter = topic, by = operator.client): Promise<boolean> => {
+    const heard: string[] = [];
     client.removeAllListeners('message').on('message', (at) => heard.push(at));
-    await client.subscribeAsync([topic, `makercast/v1/${own}/cmd/+`], { qos: 1 }).catch(() => undefined);
-    await operator.client.publishAsync(topic, '{}', { qos: 1 }).catch(() => undefined);
-    const last = `makercast/v1/${own}/cmd/mark${heard.items.length}`;
-    await operator.client.publishAsync(last, '{}', { qos: 1 });
-    await heard.waitFor((at) => at === last, 30_000);
-    return heard.items.includes(topic);
+    await client.subscribeAsync(filter, { qos: 1 }).catch(() => undefined);
+    const from = operator.heard.items.length;
+    await by.publishAsync(topic, '{}', { qos: 1 });
+    await operator.heard.waitFor(({ topic: at }) => at === topic, 30_000, from);
+    // What reaches it at all has done so before the answer to this.
+    await client.unsubscribeAsync(filter);
+    return heard.includes(topic);
   };
 
   test('a device goes by its certificate: documents of its own and of its group, commands, and secrets over TLS', async () => {
@@ -110,12 +111,28 @@ describe('the example configuration of Mosquitto', () => {
   test('a device reads what is wanted of it and of its groups, and of nobody else', async () => {
     const kitchen = await as('kitchen');
     for (const topic of ['makercast/v1/kitchen/config/desired', 'makercast/v1/kitchen/cmd/stop', group('studio')])
-      assert.ok(await isRead(kitchen, 'kitchen', topic), topic);
+      assert.ok(await isRead(kitchen, topic), topic);
     for (const topic of ['makercast/v1/cellar/config/desired', 'makercast/v1/cellar/cmd/stop', group('cellar')])
-      assert.ok(!(await isRead(kitchen, 'kitchen', topic)), topic);
+      assert.ok(!(await isRead(kitchen, topic)), topic);
     const cellar = await as('cellar');
-    assert.ok(!(await isRead(cellar, 'cellar', group('studio'))), 'who is not in the group');
-    assert.ok(!(await isRead(cellar, 'cellar', 'makercast/v1/kitchen/config/desired')));
+    assert.ok(!(await isRead(cellar, group('studio'))), 'who is not in the group');
+    assert.ok(!(await isRead(cellar, 'makercast/v1/kitchen/config/desired')));
+  });
+
+  test('a device that asks for more than its own hears no secret, document or answer of another', async () => {
+    const kitchen = await as('kitchen');
+    const cellar = await as('cellar');
+    for (const [topic, ...filters] of [
+      ['makercast/v1/cellar/cmd/set-secret', 'makercast/v1/+/cmd/+', 'makercast/v1/cellar/#', 'makercast/v1/#', '#'],
+      ['makercast/v1/cellar/config/desired', 'makercast/v1/+/config/desired', 'makercast/v1/#'],
+      [group('cellar'), 'makercast/v1/_group/+/config/desired', 'makercast/v1/_group/#', '#'],
+    ] as const)
+      for (const filter of filters) assert.ok(!(await isRead(kitchen, topic, filter)), `${topic} by ${filter}`);
+    for (const name of ['state', 'info', 'config/reported', 'cmd/stop/ack', 'telemetry', 'event'])
+      for (const filter of [`makercast/v1/cellar/${name}`, `makercast/v1/+/${name}`, 'makercast/v1/#'])
+        assert.ok(!(await isRead(kitchen, `makercast/v1/cellar/${name}`, filter, cellar)), `${name} by ${filter}`);
+    // But the same filter lets through what is its own.
+    assert.ok(await isRead(kitchen, 'makercast/v1/kitchen/cmd/set-secret', 'makercast/v1/+/cmd/+'));
   });
 
   test('an operator writes no state, report or answer for a device', async () => {
@@ -137,6 +154,9 @@ describe('the example configuration of Mosquitto', () => {
     await operator.send('cmd/mark', { mark: 'after' });
     await operator.heard.waitFor(({ value }) => value?.['mark'] === 'after', 30_000, from);
     assert.ok(!operator.heard.items.slice(from).some(({ topic }) => topic.includes('_group')));
+    for (const topic of [group('studio'), 'makercast/v1/_group/cmd/stop', 'makercast/v1/_group/config/desired'])
+      for (const filter of [topic, 'makercast/v1/_group/#', '#'])
+        assert.ok(!(await isRead(nobody, topic, filter)), `${topic} by ${filter}`);
     const { problems } = resolve({ env: { MQTT_ID: '_group' } });
     assert.deepEqual(
       problems.map(({ path, code }) => `${path} ${code}`),
