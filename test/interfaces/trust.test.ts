@@ -1,8 +1,9 @@
 /** Who may do what, at a Mosquitto with exactly the configuration of docs/mosquitto/: TLS, certificates, and each rule of the list. */
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
+import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { createServer } from 'node:tls';
 import { connectAsync, type IClientOptions, type MqttClient } from 'mqtt';
@@ -17,19 +18,20 @@ const group = (name: string): string => `makercast/v1/_group/${name}/config/desi
 
 describe('the example configuration of Mosquitto', () => {
   let authority: Authority;
+  let operators: Authority;
   let broker: Mosquitto;
   let operator: Operator;
   let folder: string;
   let remove: () => Promise<void>;
   const clients: MqttClient[] = [];
 
-  const credentials = async (name: string): Promise<IClientOptions> => {
-    const { cert, key } = await authority.sign(name);
+  const credentials = async (name: string, by = authority): Promise<IClientOptions> => {
+    const { cert, key } = await by.sign(name);
     const [ca, certificate, privateKey] = await Promise.all([authority.ca, cert, key].map((file) => readFile(file)));
     return { ca: ca!, cert: certificate!, key: privateKey!, protocolVersion: 5, reconnectPeriod: 0 };
   };
-  const as = async (name: string): Promise<MqttClient> => {
-    const client = await connectAsync(broker.url, await credentials(name));
+  const as = async (name: string, options: IClientOptions = {}): Promise<MqttClient> => {
+    const client = await connectAsync(broker.url, { ...(await credentials(name)), ...options });
     clients.push(client);
     return client;
   };
@@ -37,8 +39,11 @@ describe('the example configuration of Mosquitto', () => {
   before(async () => {
     ({ folder, remove } = await temporaryFolder());
     authority = await makeAuthority(folder);
-    broker = await startExampleMosquitto(authority);
-    operator = await broker.operator('kitchen', await credentials('operator'));
+    const room = path.join(folder, 'operators');
+    await mkdir(room);
+    operators = await makeAuthority(room);
+    broker = await startExampleMosquitto(authority, operators);
+    operator = await broker.operator('kitchen', await credentials('operator', operators));
     await operator.client.subscribeAsync('homeassistant/#', { qos: 1 });
   });
   after(async () => {
@@ -135,6 +140,23 @@ describe('the example configuration of Mosquitto', () => {
     assert.ok(await isRead(kitchen, 'makercast/v1/kitchen/cmd/set-secret', 'makercast/v1/+/cmd/+'));
   });
 
+  test('no device takes the place of another by going by its client id, nor comes in where operators do', async () => {
+    const kitchen = await as('kitchen', { clientId: 'makercast-kitchen' });
+    let isGone = false;
+    kitchen.on('close', () => (isGone = true));
+    for (const clientId of ['makercast-kitchen', 'kitchen']) {
+      const cellar = await as('cellar', { clientId });
+      assert.ok(
+        await isWritten(cellar, 'cellar', 'makercast/v1/cellar/event'),
+        'a client id of its own is none of ours',
+      );
+      assert.ok(await isWritten(kitchen, 'kitchen', 'makercast/v1/kitchen/event'));
+    }
+    assert.ok(!isGone);
+    const options = { ...(await credentials('kitchen')), connectTimeout: 5000 };
+    await assert.rejects(connectAsync(broker.operatorsUrl, options, false));
+  });
+
   test('an operator writes no state, report or answer for a device', async () => {
     for (const name of ['state', 'config/reported', 'cmd/stop/ack', 'event', 'info', 'telemetry']) {
       const from = operator.heard.items.length;
@@ -168,11 +190,13 @@ describe('the example configuration of Mosquitto', () => {
     const { folder: elsewhere, remove: away } = await temporaryFolder();
     const other = await makeAuthority(elsewhere);
     const forged = await other.sign('operator');
-    const { ca } = await credentials('operator');
+    const { ca } = await credentials('cellar');
     const [cert, key] = await Promise.all([readFile(forged.cert), readFile(forged.key)]);
     const tries: [string, IClientOptions][] = [
       [broker.url, { ca: ca as Buffer }],
       [broker.url, { ca: ca as Buffer, cert, key }],
+      [broker.operatorsUrl, { ca: ca as Buffer }],
+      [broker.operatorsUrl, { ca: ca as Buffer, cert, key }],
       [broker.url.replace('mqtts://localhost', 'mqtt://127.0.0.1'), {}],
     ];
     for (const [url, options] of tries)

@@ -164,7 +164,7 @@ export const topics = {
     qos: 1,
     retain: false,
     payload: request,
-    doc: `A command: ${commandNames.join(', ')}. One that is retained is refused.`,
+    doc: `A command: ${commandNames.join(', ')}. One that is retained is refused (over 3.1.1: at the next connection).`,
   }),
   ack: topic({
     topic: 'cmd/{command}/ack',
