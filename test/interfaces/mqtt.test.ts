@@ -626,6 +626,23 @@ test('a text of any length under a wrong name is refused like any other, and no 
   assert.deepEqual(device.stand.applied, []);
 });
 
+test('a broker that takes short packets only: what fits is said, and why the rest is not', async (t) => {
+  const { folder, remove } = await temporaryFolder();
+  t.after(remove);
+  await using broker = await startMosquitto(['allow_anonymous true', 'max_packet_size 3000']);
+  await using operator = await broker.operator('kitchen');
+  await using device = new Device(folder, { env: { MQTT_URL: broker.url, MQTT_ID: 'kitchen' } });
+  await device.start();
+  const { status, config } = await operator.on('config/reported');
+  assert.deepEqual([status, config], ['none', undefined]);
+  const { ok, error } = await operator.command('diagnostics');
+  const { code, what } = error as { code: string; what: string };
+  assert.deepEqual([ok, code], [false, 'command_failed']);
+  assert.match(what, /longer than the MQTT broker takes \(29\d\d bytes\)/);
+  assert.equal((await operator.command('snapshot'))['ok'], true);
+  assert.ok(device.lines.items.every(({ event }) => event !== 'mqtt_unreachable'));
+});
+
 test('of answers with much in them only the last ones are kept whole', async (t) => {
   const { operator } = await place(t);
   const ask = async (id: string): Promise<unknown> => {

@@ -54,6 +54,8 @@ const spreadMs = 10_000;
 /** How long a try waits for the next after it: see Backoff, which spreads each wait. */
 const maxWaitMs = 30_000;
 const firstWaitMs = 2000;
+/** Of a PUBLISH, besides topic and payload: type, length of the rest, length of the topic, number, no properties. */
+const headBytes = 1 + 4 + 2 + 2 + 1;
 /** In order, at the end. */
 const endMs = 1000;
 
@@ -61,6 +63,8 @@ export class Connection {
   #client: MqttClient | undefined;
   #protocol: Protocol = '5';
   #connected = false;
+  /** Whoever sends a longer one is thrown out. */
+  #mostPacketBytes = Infinity;
   #stopped = false;
   #waiting: NodeJS.Timeout | undefined;
   readonly #backoff: Backoff;
@@ -93,7 +97,12 @@ export class Connection {
     void this.#open();
   }
 
-  /** False where it was left out: there is no connection, or nothing gets through. */
+  /** Length (bytes) of the longest payload that the broker takes on `topic`; MQTT 5 tells, 3.1.1 does not. */
+  room(topic: string): number {
+    return this.#mostPacketBytes - headBytes - Buffer.byteLength(topic);
+  }
+
+  /** False where it was left out: there is no connection, nothing gets through, or it is too long for the broker. */
   publish(
     topic: string,
     payload: string,
@@ -101,7 +110,7 @@ export class Connection {
     means: Means = {},
   ): boolean {
     const client = this.#client;
-    if (!client || !this.#connected) return false;
+    if (!client || !this.#connected || Buffer.byteLength(payload) > this.room(topic)) return false;
     const full = (client.stream as unknown as { writableLength?: number }).writableLength ?? 0;
     if (full > (means.isAnswer ? mostAnswerBytes : mostWaitingBytes) && !options.retain) return false;
     const { qos, retain } = options;
@@ -184,9 +193,10 @@ export class Connection {
     };
     let why: unknown;
     client.on('error', (error) => (why = error));
-    client.on('connect', () =>
+    client.on('connect', ({ properties }) =>
       mine(() => {
         this.#connected = true;
+        this.#mostPacketBytes = properties?.maximumPacketSize ?? Infinity;
         // Small packets wait up to 40 ms for the acknowledgement of the one before, otherwise.
         (client.stream as unknown as Partial<Socket>).setNoDelay?.(true);
         this.subscribe(this.events.subscriptions());

@@ -62,7 +62,8 @@ Which device reads which group is written user by user, since Mosquitto's access
 The topics need nothing but retained messages and wills, so they run unchanged on a clustered broker (EMQX, HiveMQ, VerneMQ) with its own
 means for users and rules: the same rules, with \`\${username}\` in place of \`%u\`. A device holds one connection, with a keepalive of 30 s,
 and publishes its figures every \`mqtt.telemetrySeconds\`. After the loss of a broker devices come back over ten
-seconds, not at once.
+seconds, not at once. What is longer than the broker takes (\`Maximum Packet Size\` of MQTT 5; 3.1.1 does not tell) is not sent: such an answer
+is an error that says so, and \`config/reported\` is without \`config\`. A snapshot may come to 1 MB.
 
 ## Home Assistant
 

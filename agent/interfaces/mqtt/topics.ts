@@ -151,7 +151,9 @@ export const topics = {
       groups: map(object(decision), 'The same of each group.'),
       page: optional(object(decision, 'The same of what was adjusted one by one.')),
       config: optional(
-        any('All settings that are in force, without secrets; left out where all would be longer than 256 KB.'),
+        any(
+          'All settings that are in force, without secrets; left out where all would be longer than 256 KB, or than the broker takes.',
+        ),
       ),
       origin: optional(map(text(), 'Which layer gave each setting; left out with `config`.')),
       ignored: list(object({ layer: text(), path: text() }), 'What layers say that this release does not know.'),
