@@ -115,15 +115,18 @@ function videoTrack(stream: Probe['streams'][number], packets: readonly Packet[]
 
 /** What a file (or anything else that ffmpeg reads to its end) holds. Reads and decodes all of it. */
 export async function analyse(file: string): Promise<Analysis> {
-  const probe = await run('ffprobe', [
-    '-v',
-    'error',
-    '-of',
-    'json',
-    '-show_streams',
-    '-show_entries',
-    'packet=codec_type,pts_time,dts_time,size,flags',
-    file,
+  const [probe, errors] = await Promise.all([
+    run('ffprobe', [
+      '-v',
+      'error',
+      '-of',
+      'json',
+      '-show_streams',
+      '-show_entries',
+      'packet=codec_type,pts_time,dts_time,size,flags',
+      file,
+    ]),
+    decodeErrors(file),
   ]);
   const { packets, streams } = JSON.parse(probe.stdout.toString()) as Probe;
   const of = (type: string) => packets.filter((packet) => packet.codec_type === type);
@@ -134,7 +137,7 @@ export async function analyse(file: string): Promise<Analysis> {
     ...(audio && {
       audio: { ...track(audio, of('audio')), rate: Number(audio.sample_rate), channels: audio.channels ?? 0 },
     }),
-    decodeErrors: await decodeErrors(file),
+    decodeErrors: errors,
   };
 }
 
