@@ -80,7 +80,7 @@ async function run(
       const setting = { fleet, assignments, dryRun, json, again: again('set', ...request.words) };
       return request.all
         ? setOnFleet(setting, all, cloud, console)
-        : setOnDevices(setting, devices, cloud, console, untilInterrupt(console));
+        : setOnDevices(setting, devices, cloud, console, untilInterrupt(console, cloud));
     }
     case 'pin':
     case 'track': {
@@ -88,12 +88,12 @@ async function run(
       const words = release ? ['release', 'pin', release.commit] : ['release', 'track'];
       const target = { fleet, release, dryRun, json, again: again(...words) };
       return some
-        ? releaseOfDevices(target, devices, cloud, console, untilInterrupt(console))
+        ? releaseOfDevices(target, devices, cloud, console, untilInterrupt(console, cloud))
         : releaseOfFleet(target, all, cloud, console);
     }
     case 'logs':
       return request.follow
-        ? followLogs(devices, request, cloud, console, untilInterrupt(console))
+        ? followLogs(devices, request, cloud, console, untilInterrupt(console, cloud))
         : lastLogs(devices, request, cloud, console);
   }
 }
@@ -129,8 +129,9 @@ async function listened(
 }
 
 /** Aborts at the first Ctrl-C: what is under way is finished and accounted for. A second one ends the program. */
-function untilInterrupt(console: Console): AbortSignal {
+function untilInterrupt(console: Console, cloud: Cloud): AbortSignal {
   const stopped = new AbortController();
+  cloud.waitsUntil(stopped.signal);
   process.once('SIGINT', () => {
     console.note('Stopping.');
     stopped.abort();
