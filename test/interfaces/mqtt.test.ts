@@ -403,10 +403,11 @@ test('Home Assistant: no announcement is left behind, whatever was changed while
   );
 });
 
-test('a command that is retained is refused at the next connection', async (t) => {
+test('a command that is retained is refused, at once and at the next connection', async (t) => {
   const { broker, operator, device } = await place(t);
   await operator.send('cmd/stop', { id: 'evil' }, { retain: true });
-  await operator.on('cmd/stop/ack');
+  const at = await operator.on('cmd/stop/ack');
+  assert.equal((at['error'] as { code: string }).code, 'command_retained');
   const before = device.stand.asked.length;
   device.stand.actual = 'live';
   const again = new Device(device.folder, {
@@ -418,7 +419,7 @@ test('a command that is retained is refused at the next connection', async (t) =
   const answer = await operator.on('cmd/stop/ack', () => true, from);
   await again.stop();
   assert.equal((answer['error'] as { code: string }).code, 'command_retained');
-  assert.deepEqual([before, again.stand.asked], [1, []]);
+  assert.deepEqual([before, again.stand.asked], [0, []]);
 });
 
 test('the id of a command that ends the program is on the card before it runs', async (t) => {
@@ -710,6 +711,23 @@ test('a text of any length under a wrong name is refused like any other, and no 
     );
   }
   assert.deepEqual(device.stand.applied, []);
+});
+
+test('a broker that takes short packets only: what fits is said, and why the rest is not', async (t) => {
+  const { folder, remove } = await temporaryFolder();
+  t.after(remove);
+  await using broker = await startMosquitto(['allow_anonymous true', 'max_packet_size 3000']);
+  await using operator = await broker.operator('kitchen');
+  await using device = new Device(folder, { env: { MQTT_URL: broker.url, MQTT_ID: 'kitchen' } });
+  await device.start();
+  const { status, config } = await operator.on('config/reported');
+  assert.deepEqual([status, config], ['none', undefined]);
+  const { ok, error } = await operator.command('diagnostics');
+  const { code, what } = error as { code: string; what: string };
+  assert.deepEqual([ok, code], [false, 'command_failed']);
+  assert.match(what, /longer than the MQTT broker takes \(29\d\d bytes\)/);
+  assert.equal((await operator.command('snapshot'))['ok'], true);
+  assert.ok(device.lines.items.every(({ event }) => event !== 'mqtt_unreachable'));
 });
 
 test('of answers with much in them only the last ones are kept whole', async (t) => {
