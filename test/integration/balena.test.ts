@@ -147,6 +147,9 @@ test('the order at the end: said to be updating, the stream closed in order, the
   await operator.on('state', ({ state }) => state === 'updating');
   assert.ok(existsSync(supervisor.lockPath), 'locked while the stream is still there');
   assert.ok(!connection.history.items.includes('deleteStream'));
+  // Delivery is killed 3 s after it was told to end.
+  const letGo = until(() => !existsSync(supervisor.lockPath), 500, 'the lock let go');
+  await assert.rejects(letGo, 'locked as long as the stream is there');
   process.kill(delivery.pid, 'SIGCONT');
   const isOver = (): boolean => {
     // In this order, whatever comes between the two: what is unlocked has no stream any more.
