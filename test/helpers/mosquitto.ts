@@ -79,6 +79,13 @@ export class Operator implements AsyncDisposable {
     return this.on(`cmd/${name}/ack`, (value) => value['id'] === id, from);
   }
 
+  /** Resolves once it hears again; to be called before the broker goes. */
+  async again(): Promise<void> {
+    await new Promise<void>((resolve) => this.client.once('connect', () => resolve()));
+    // A broker does one thing after the other: once it has this, it has what was subscribed before.
+    await this.client.subscribeAsync('none', { qos: 1 });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.client.endAsync(true);
   }

@@ -36,6 +36,7 @@ function decisionsOf(report: SteeringReport): Payload<'reported'> {
     ...layer(report, 'device'),
     groups: Object.fromEntries(groups.map((name) => [name.slice('group '.length), layer(report, name)])),
     ...(names.includes('page') ? { page: layer(report, 'page') } : {}),
+    ...(names.includes('secrets') ? { secrets: layer(report, 'secrets') } : {}),
     ignored: report.ignored,
   };
 }
