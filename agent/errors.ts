@@ -251,23 +251,23 @@ export interface FaultReport {
   readonly mend: string;
 }
 
-/** Ends a text with a full stop where it has no end of its own: what GStreamer and the kernel say has one now and then. */
-const sentence = (text: string): string => (/[.!?…]["')]*$/.test(text) ? text : `${text}.`);
+/** The first line of what GStreamer or another program said, with the full stop that only some of its messages have. */
+export const sentence = (text: string): string => {
+  const line = text.split('\n')[0]!.trim();
+  return /[.!?…]["')]*$/.test(line) ? line : `${line}.`;
+};
 
 /** The one error class: `what` happened (and where), and what to do (`mend`). Its message is one line. */
 export class Fault extends Error {
-  readonly what: string;
   readonly actor: Actor;
 
   constructor(
     readonly code: FaultCode,
-    what: string,
+    readonly what: string,
     readonly mend = '',
   ) {
-    const said = mend ? sentence(what) : what;
-    super(mend ? `${said} ${mend}` : said);
+    super(mend ? `${what} ${mend}` : what);
     this.name = 'Fault';
-    this.what = said;
     this.actor = kinds[code].actor;
   }
 

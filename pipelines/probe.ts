@@ -24,7 +24,10 @@ const file = 'filesrc location=/dev/fd/3 ! parsebin name=streams';
 /** Sinks of {@link fileProbe}: the first four streams of a file. More are never used. */
 export const probedStreams = ['s0', 's1', 's2', 's3'] as const;
 
-/** Element of {@link fileProbe} whose message `progress` comes once every stream was seen, and tells the duration. */
+/**
+ * Element of {@link fileProbe} whose message `progress` comes once every stream was seen, and tells the duration, in seconds
+ * where `format` is time: it asks for bytes where there is no time, as in a photograph, and says nothing if that fails too.
+ */
 export const fileProbeEnd = 'progress';
 
 /**
@@ -33,7 +36,7 @@ export const fileProbeEnd = 'progress';
  */
 export function fileProbe(): string {
   const sinks = probedStreams.map((name) => `fakesink name=${name} sync=false async=false`);
-  const first = `identity eos-after=200 ! watchdog timeout=20000 ! progressreport name=${fileProbeEnd} format=time silent=true`;
+  const first = `identity eos-after=200 ! watchdog timeout=20000 ! progressreport name=${fileProbeEnd} silent=true`;
   return `${file} streams. ! ${first} ! ${sinks[0]} ${sinks
     .slice(1)
     .map((sink) => `streams. ! ${sink}`)

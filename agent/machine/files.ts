@@ -3,7 +3,7 @@ import { constants, type BigIntStats } from 'node:fs';
 import { open, stat, type FileHandle } from 'node:fs/promises';
 import type { MediaFile } from '../../pipelines/facts.js';
 import { fileAudioScan, fileProbe, fileProbeEnd, fileVideoScan, probedStreams } from '../../pipelines/probe.js';
-import { Fault } from '../errors.js';
+import { Fault, sentence } from '../errors.js';
 import { parseCaps, type Caps } from './caps.js';
 import { Looks } from './looks.js';
 import { run as runProgram, type Runner } from './run.js';
@@ -100,7 +100,7 @@ async function probed(path: string, name: string, file: FileHandle, run: Runner)
     const why = /^ERROR: from element \S+: (.*)$/m.exec(said.stdout + said.stderr)?.[1];
     throw new Fault(
       'file_broken',
-      `The file ${name} cannot be understood: ${why ?? 'GStreamer gives no answer.'}`,
+      `The file ${name} cannot be understood: ${sentence(why ?? 'GStreamer gives no answer')}`,
       'Is it a media file, and whole?',
     );
   }
@@ -109,7 +109,7 @@ async function probed(path: string, name: string, file: FileHandle, run: Runner)
   const video = streams.find((caps) => caps.type.startsWith('video/') || isFilm(caps));
   if (!video) throw new Fault('file_no_video', `The file ${name} holds no video.`, 'Name a file with a picture.');
   const audio = streams.find(({ type }) => type.startsWith('audio/'));
-  const seconds = Number(/total=\(gint64\)(\d+)/.exec(end.exec(said.stdout)?.[0] ?? '')?.[1]);
+  const seconds = Number(/total=\(gint64\)(\d+), format=\(GstFormat\)time/.exec(end.exec(said.stdout)?.[0] ?? '')?.[1]);
   const orientation = /image-orientation\\=\\\(string\\\)([a-z0-9-]+)/.exec(said.stdout)?.[1];
 
   const isH264 = video.type === 'video/x-h264';

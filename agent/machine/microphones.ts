@@ -6,7 +6,8 @@ import type { Found } from './cameras.js';
 import { run as runProgram, type Runner } from './run.js';
 import { namesIn, textOf, usbPathOf } from './sysfs.js';
 
-const deadlineMs = 3000;
+/** `arecord` loads all of ALSA's configuration, which takes seconds where a slow core does something else too. */
+const deadlineMs = 10_000;
 
 export interface FoundMicrophone extends Microphone {
   /** The card could not be asked: rates and channels are what most cards have. */

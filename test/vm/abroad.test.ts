@@ -17,7 +17,13 @@ mustBeGuest();
 const delayMs = 300;
 const lossPercent = 5;
 /** TCP carries some 200 kbit/s over such a way: a segment each 0.3 s, times 1.2 by the root of the loss (Mathis et al., 1997). */
-const poor = { VIDEO_FPS: '5', VIDEO_BITRATE_KBPS: '300', VIDEO_MIN_BITRATE_KBPS: '50', AUDIO_BITRATE_KBPS: '64' };
+const poor = {
+  VIDEO_FPS: '5',
+  VIDEO_BITRATE_KBPS: '300',
+  VIDEO_MIN_BITRATE_KBPS: '50',
+  VIDEO_ADAPTIVE: 'true',
+  AUDIO_BITRATE_KBPS: '64',
+};
 /** Pictures at the server before anything is judged, at 5 a second or fewer. */
 const enough = 125;
 

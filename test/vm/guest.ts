@@ -28,4 +28,6 @@ export const small: Environment = {
   VIDEO_BITRATE_KBPS: '300',
   VIDEO_KEYFRAME_SECONDS: '1',
   VIDEO_ENCODER: 'x264enc',
+  // A processor that is late is no network that carries too little.
+  VIDEO_ADAPTIVE: 'false',
 };

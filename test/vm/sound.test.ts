@@ -77,8 +77,12 @@ test('a card whose clock is slow by half a per cent stays with the picture for 1
   const seconds = others.at(-1)! - first!;
   // The first beep may be as wrong as any other: what counts is how far they stray from where most of them are.
   const middle = errors.toSorted((a, b) => a - b)[errors.length >> 1]!;
-  const worst = Math.max(...errors.map((error) => Math.abs(error - middle)));
-  t.diagnostic(`${others.length} beeps in ${seconds.toFixed(1)} s, at most ${worst.toFixed(0)} ms off`);
+  const off = errors.map((error) => Math.abs(error - middle)).toSorted((a, b) => a - b);
+  // A beep whose beginning is lost where the processor is emulated is heard late by as much, which says nothing of the clocks.
+  const worst = off[Math.floor(0.95 * (off.length - 1))]!;
+  t.diagnostic(
+    `${others.length} beeps in ${seconds.toFixed(1)} s, at most ${worst.toFixed(0)} ms off but for one in twenty (${off.at(-1)!.toFixed(0)} ms)`,
+  );
   assert.ok(seconds >= 90, `${seconds} s`);
   // Some are lost where the processor is emulated.
   assert.ok(others.length > 0.7 * seconds, `${others.length} beeps in ${seconds} s`);

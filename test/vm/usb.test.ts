@@ -32,6 +32,7 @@ const small: Environment = {
   // A simulated bus on an emulated processor carries no more with certainty.
   VIDEO_FPS: '5',
   VIDEO_BITRATE_KBPS: '500',
+  VIDEO_ADAPTIVE: 'false',
 };
 
 /** What one makercast has found out of the encoders, the next knows: each of them would try them anew. */

@@ -1,6 +1,6 @@
 /** Why a source failed, from what v4l2src, alsasrc, filesrc and the decoders say. Texts and errno differ by driver and path. */
 import type { Plan } from '../../../pipelines/plan.js';
-import { Fault } from '../../errors.js';
+import { Fault, sentence } from '../../errors.js';
 import type { BusMessage } from '../gstreamer.js';
 import type { InputPart } from '../messages.js';
 
@@ -69,11 +69,10 @@ export function sourceFault(message: BusMessage, plan: Plan): Fault {
       'Choose another size or frame rate.',
     );
   }
+  const said = sentence(message.message ?? 'no reason given');
   if (partOf(message) === 'encoder') {
-    const reason = (message.message ?? 'no reason given').split('\n')[0]!;
-    return new Fault('encoder_failed', `The encoder ${plan.video.encoder} stopped: ${reason}`, 'It is started again.');
+    return new Fault('encoder_failed', `The encoder ${plan.video.encoder} stopped: ${said}`, 'It is started again.');
   }
-  const said = (message.message ?? 'no reason given').split('\n')[0]!;
   return new Fault(
     'source_failed',
     `${source} stopped: ${said}`,

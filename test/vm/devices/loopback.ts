@@ -44,7 +44,9 @@ export class Loopback implements AsyncDisposable {
    */
   async play(hertz: number, rate: number, seconds = 1): Promise<void> {
     await this.stop();
-    const args = ['-q', '-D', `hw:CARD=${this.id},DEV=1`, '-t', 'raw', '-f', 'S16_LE', '-r', String(rate), '-c', '1'];
+    const format = ['-t', 'raw', '-f', 'S16_LE', '-r', String(rate), '-c', '1'];
+    // Microseconds. An emulated processor may feed nothing for longer than the usual half second, and what follows would come later.
+    const args = ['-q', '-D', `hw:CARD=${this.id},DEV=1`, ...format, '--buffer-time=4000000'];
     const player = spawn(...mortal('aplay', args), { stdio: ['pipe', 'ignore', 'ignore'] });
     this.#player = player;
     player.stdin.on('error', () => undefined); // It ends before its input does.

@@ -200,9 +200,10 @@ export class UsbCamera implements AsyncDisposable {
       async () => {
         const device = await this.device();
         const folder = device && path.join(device, `${path.basename(device)}:1.0`, 'video4linux');
-        for (const name of folder && (await exists(folder)) ? await readdir(folder) : []) {
-          // Index 1 is its metadata node.
-          if ((await readFile(path.join(folder!, name, 'index'), 'utf8')).trim() === '0') return `/dev/${name}`;
+        for (const name of folder ? await readdir(folder).catch(() => []) : []) {
+          // Index 1 is its metadata node. A folder is there a moment before what is in it.
+          const index = await readFile(path.join(folder!, name, 'index'), 'utf8').catch(() => '');
+          if (index.trim() === '0') return `/dev/${name}`;
         }
         return undefined;
       },

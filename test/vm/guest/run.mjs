@@ -8,6 +8,6 @@ const root = path.resolve(import.meta.dirname, '../../..');
 const { files, environment } = JSON.parse(readFileSync(path.join(root, 'bench.json'), 'utf8'));
 Object.assign(process.env, environment);
 /** Under software emulation everything takes its time. */
-const fileMs = 8 * 60_000;
+const fileMs = 12 * 60_000;
 const compiled = files.map((file) => path.join(root, 'dist', file));
 writeFileSync('/dev/ttyS1', `verdict ${JSON.stringify(await runFiles(compiled, 1, fileMs))}\n`);
