@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { cost, type Change } from '../config/cost.js';
 import type { Settings } from '../config/settings.js';
+import type { Plan } from '../../pipelines/plan.js';
 import { Fault, type FaultReport } from '../errors.js';
 import { jpegOf } from '../machine/snapshot.js';
 import type { OutputStatus, WantedOutput } from '../media/messages.js';
@@ -19,6 +20,12 @@ import { isWanted } from './wants.js';
 
 /** A fifth: with sound and what TCP adds, 2500 kbit/s then fit through 800. Three tenths, which users of OBS ask for, do not. */
 const floorShare = 0.2;
+
+/**
+ * At the end of the files, so many beats in a row must find that nothing waits: the first, where delivery or the machine stood still,
+ * may have been sent before the last pictures were read.
+ */
+const emptyBeats = 2;
 
 /** Settings of what is on the air, and of where it goes to. */
 const ofBroadcast = /^(video|audio|outputs|recording)\./;
@@ -49,6 +56,8 @@ export class Broadcast {
   #state: 'idle' | 'on' | 'ended' | 'stopping' = 'idle';
   /** `start` has come: what is asked for before waits for it. */
   #begun = false;
+  /** Beats since the end of the files, and how many of the last of them found nothing that waits. */
+  #atEnd = { beats: 0, empty: 0 };
   /** What was played to its end is closed. */
   #finished = false;
   #wanted: Wanted = 'on';
@@ -68,8 +77,11 @@ export class Broadcast {
       newFormat: () => this.#delivery.hold(),
       sameFormat: () => this.#delivery.refresh(),
       playing: () => this.#delivery.release(),
-      // Not before delivery has taken what is still in the socket: its next beat comes after that.
-      ended: () => (this.#state = 'ended'),
+      // What delivery has not sent yet, or not even read, is waited for.
+      ended: () => {
+        this.#state = 'ended';
+        this.#atEnd = { beats: 0, empty: 0 };
+      },
       audience: () => this.#delivery.audience(),
     });
     this.#delivery = new Delivery(settings, around, {
@@ -83,8 +95,8 @@ export class Broadcast {
 
   /** On the air, if that was wanted last and there is anywhere to stream to; else idle, which it says. */
   async start(): Promise<void> {
-    this.#folder = await runFolder(this.around.data);
     this.#wanted = await this.around.intent.load();
+    this.#folder = await runFolder(this.around.data);
     this.#begun = true;
     await this.#turns.take(() => this.#goOn());
   }
@@ -219,12 +231,17 @@ export class Broadcast {
     this.#settingsProblems = problems;
   }
 
+  /** What is wanted on the air, as pipelines; none in it holds a key. */
+  get plan(): Plan | undefined {
+    return this.#programme.plan;
+  }
+
   status(): Status {
     const { plan } = this.#programme;
     const { hub, recording } = this.#delivery;
     return {
       version: this.around.version,
-      wanted: this.#state === 'on' ? 'on air' : 'idle',
+      wanted: this.#wanted === 'on' ? 'on air' : 'idle',
       actual: this.#actual(),
       uptimeSeconds: Math.round(process.uptime()),
       problems: [...this.#settingsProblems, ...this.#problems],
@@ -242,7 +259,8 @@ export class Broadcast {
   #actual(): ActualState {
     // Idle because of a setting that is not valid is not what was wanted.
     if (this.#state === 'idle' && this.#settingsProblems.length > 0) return 'degraded';
-    if (this.#state !== 'on') return this.#state;
+    const isToBegin = !this.#begun && this.#wanted === 'on' && isWanted(this.settings);
+    if (this.#state !== 'on') return this.#state === 'idle' && isToBegin ? 'starting' : this.#state;
     const { states } = this.#delivery;
     const problems = this.#settingsProblems.length + this.#problems.length;
     const ailing = states.some((state) => state === 'stalled' || state === 'waiting' || state === 'refused');
@@ -303,7 +321,17 @@ export class Broadcast {
     this.#programme.recycle(isQuiet);
     if (isQuiet && hasGrown)
       void this.#turns.take(() => (this.#state === 'on' ? this.#delivery.recycle() : Promise.resolve()));
-    if (this.#state === 'ended') void this.#turns.take(() => this.#finish());
+    if (this.#state === 'ended' && this.#isSent(outputs)) void this.#turns.take(() => this.#finish());
+  }
+
+  /** Whether the last picture has come to every server that is there, or has been waited for as long as pictures may wait. */
+  #isSent(outputs: Readonly<Record<string, OutputStatus>>): boolean {
+    const waits = Object.values(outputs).some(
+      ({ state, queuedMs }) => (state === 'live' || state === 'stalled') && queuedMs > 0,
+    );
+    this.#atEnd.beats += 1;
+    this.#atEnd.empty = waits ? 0 : this.#atEnd.empty + 1;
+    return this.#atEnd.empty >= emptyBeats || this.#atEnd.beats > this.settings.output.maxQueueSeconds;
   }
 
   /** The encoder is asked for what the slowest of the connections carries that it follows. */

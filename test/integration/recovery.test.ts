@@ -34,8 +34,8 @@ function statesOf(agent: Agent, name = 'main', from = 0): string[] {
     );
 }
 
-/** The goal is 8 s; the rest is for a busy machine. */
-const noticedMs = 9500;
+/** The goal is 8 s, which bench/recovery measures; the rest is for a machine that stands still for a moment. */
+const noticedMs = 20_000;
 
 const noChildSuffered = (agent: Agent): void =>
   assert.ok(!agent.log.items.some(({ event }) => event === 'child_hung' || event === 'child_died'), agent.output);
@@ -174,7 +174,7 @@ describe('outputs come back', { concurrency: 2 }, () => {
       await again.tags.waitFor(isVideoKey, 30_000);
       const status = await both.status(({ outputs }) => outputs[which]?.state === 'live');
       assert.equal(status.outputs[other]!['connects'], 1);
-      assert.ok(!statesOf(both, other).includes('stalled'));
+      assert.ok(!statesOf(both, other).includes('waiting'));
       await both.stop();
     });
 
@@ -218,10 +218,7 @@ describe('outputs come back', { concurrency: 2 }, () => {
       await connection.tags.waitFor(({ timestamp }) => timestamp > 20_000, 60_000);
       assert.equal(server.publishes.items.length, 2);
       for (const name of ['main', 'tls']) {
-        assert.ok(
-          statesOf(agent, name).every((state) => state !== 'stalled' && state !== 'waiting'),
-          name,
-        );
+        assert.ok(!statesOf(agent, name).includes('waiting'), name);
       }
       await agent.stop();
     });
@@ -279,18 +276,20 @@ describe('outputs come back', { concurrency: 2 }, () => {
 
   // Each in a network of its own: most of their time is waiting.
   describe('a network', { skip, concurrency: true }, () => {
-    test('that swallows everything, then not any more', async () => {
-      await using abroad = await startAbroad(small);
-      const { namespace, server, agent } = abroad;
-      await live(agent);
-      await namespace.blackHole();
-      const failed = await agent.waitFor(({ event }) => event === 'output_failed', noticedMs);
-      assert.equal(failed['code'], 'output_stalled');
-      await namespace.heal();
-      await publishedAgain(server, 1);
-      noChildSuffered(agent);
-      await agent.stop();
-    });
+    for (const seconds of ['1', '4']) {
+      test(`that swallows everything, then not any more, where ${seconds} s may wait`, async () => {
+        await using abroad = await startAbroad({ ...small, OUTPUT_MAX_QUEUE_SECONDS: seconds });
+        const { namespace, server, agent } = abroad;
+        await live(agent);
+        await namespace.blackHole();
+        const failed = await agent.waitFor(({ event }) => event === 'output_failed', noticedMs);
+        assert.equal(failed['code'], 'output_stalled');
+        await namespace.heal();
+        await publishedAgain(server, 1);
+        noChildSuffered(agent);
+        await agent.stop();
+      });
+    }
 
     test('that rejects everything, then not any more: it says so, and so does the status', async () => {
       await using abroad = await startAbroad(small);

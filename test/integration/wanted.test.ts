@@ -17,6 +17,7 @@ test('off the air by command, over a restart, and on again', async (t) => {
   const folder = await folderFor(t);
   await using server = await startRtmpServer();
   const one = broadcastIn(t, folder, smallTo(server.url())).broadcast;
+  assert.equal(one.status().actual, 'starting', 'what is about to begin is not idle');
   await one.start();
   await live(one);
   await one.stopBroadcast();
@@ -91,7 +92,7 @@ test('paused for an update: off the air in order, whatever is edited; on again w
   await one.start();
   await live(one);
   await one.pause();
-  assert.equal(one.status().actual, 'idle');
+  assert.deepEqual([one.status().wanted, one.status().actual], ['on air', 'idle']);
   const connection = await server.published('k');
   assert.ok(connection.history.items.includes('deleteStream'), 'the server saw the stream end');
   await one.apply({ ...settings, audio: { ...settings.audio, gainDb: 3 } });

@@ -136,11 +136,12 @@ export class Output implements Subscriber {
   /** Closes in order: the server sees the stream end before the connection does. Takes 1 s at most. */
   async close(): Promise<void> {
     clearTimeout(this.#timer);
-    const wasLive = this.#state === 'live';
-    if (this.#isConnected) this.left.set(this.session, this.clock.now());
+    // One that is stalled may take it yet: perhaps it was this machine that stood still.
+    const wasConnected = this.#isConnected;
+    if (wasConnected) this.left.set(this.session, this.clock.now());
     this.#enter('stopping');
     this.#leave();
-    if (wasLive) {
+    if (wasConnected) {
       const ended = new Promise<void>((resolve) => (this.#ended = resolve));
       this.#pipeline.sendEos();
       const late = new Promise<void>((resolve) => (this.#timer = setTimeout(resolve, closeMs)));
@@ -254,7 +255,8 @@ export class Output implements Subscriber {
       const pulse = this.#liveness.look(progress, due);
       this.#retry.progress(pulse === 'fine');
       if (pulse === 'dead') return this.#fail(silentFault(this.#place));
-      if (this.#queue.givenBehindMs(now) > this.wanted.maxQueueMs + hopelessMs)
+      // One that takes nothing is not slow: how long it may do so is counted in looks, not by the clock.
+      if (pulse === 'fine' && this.#queue.givenBehindMs(now) > this.wanted.maxQueueMs + hopelessMs)
         return this.#fail(slowFault(this.#place));
       const state = pulse === 'fine' ? 'live' : 'stalled';
       if (state !== this.#state) this.#enter(state);
