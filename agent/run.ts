@@ -194,7 +194,7 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
     if (supervised && good) void source.keep(resolved.settings);
   });
   source.watch(() => void reload(), stopped.signal);
-  watchNetwork(() => broadcast.retry(), stopped.signal);
+  watchNetwork(() => broadcast.networkChanged(), stopped.signal);
   watchDevices(() => void broadcast.devicesChanged(), stopped.signal);
   tell();
 

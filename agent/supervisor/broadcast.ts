@@ -21,6 +21,12 @@ import { isWanted } from './wants.js';
 /** A fifth: with sound and what TCP adds, 2500 kbit/s then fit through 800. Three tenths, which users of OBS ask for, do not. */
 const floorShare = 0.2;
 
+/**
+ * At the end of the files, so many beats in a row must find that nothing waits: the first, where delivery or the machine stood still,
+ * may have been sent before the last pictures were read.
+ */
+const emptyBeats = 2;
+
 /** Settings of what is on the air, and of where it goes to. */
 const ofBroadcast = /^(video|audio|outputs|recording)\./;
 
@@ -50,6 +56,8 @@ export class Broadcast {
   #state: 'idle' | 'on' | 'ended' | 'stopping' = 'idle';
   /** `start` has come: what is asked for before waits for it. */
   #begun = false;
+  /** Beats since the end of the files, and how many of the last of them found nothing that waits. */
+  #atEnd = { beats: 0, empty: 0 };
   /** What was played to its end is closed. */
   #finished = false;
   #wanted: Wanted = 'on';
@@ -69,8 +77,11 @@ export class Broadcast {
       newFormat: () => this.#delivery.hold(),
       sameFormat: () => this.#delivery.refresh(),
       playing: () => this.#delivery.release(),
-      // Not before delivery has taken what is still in the socket: its next beat comes after that.
-      ended: () => (this.#state = 'ended'),
+      // What delivery has not sent yet, or not even read, is waited for.
+      ended: () => {
+        this.#state = 'ended';
+        this.#atEnd = { beats: 0, empty: 0 };
+      },
       audience: () => this.#delivery.audience(),
     });
     this.#delivery = new Delivery(settings, around, {
@@ -205,9 +216,14 @@ export class Broadcast {
     if (this.#state === 'on') await this.#programme.devicesChanged();
   }
 
-  /** Outputs that wait for their next try, all or the one of that name, are tried now: the network has changed, or an operator asks. */
+  /** Outputs that wait for their next try, all or the one of that name, are tried now: an operator asks for it. */
   retry(output?: string): void {
     this.#delivery.retry(output);
+  }
+
+  /** An address or a route of this machine has changed. One that is left without any network has nothing to try. */
+  networkChanged(): void {
+    if (!this.around.networkFault()) this.#delivery.networkChanged();
   }
 
   /** What is wrong with the settings, for the status document. */
@@ -305,7 +321,17 @@ export class Broadcast {
     this.#programme.recycle(isQuiet);
     if (isQuiet && hasGrown)
       void this.#turns.take(() => (this.#state === 'on' ? this.#delivery.recycle() : Promise.resolve()));
-    if (this.#state === 'ended') void this.#turns.take(() => this.#finish());
+    if (this.#state === 'ended' && this.#isSent(outputs)) void this.#turns.take(() => this.#finish());
+  }
+
+  /** Whether the last picture has come to every server that is there, or has been waited for as long as pictures may wait. */
+  #isSent(outputs: Readonly<Record<string, OutputStatus>>): boolean {
+    const waits = Object.values(outputs).some(
+      ({ state, queuedMs }) => (state === 'live' || state === 'stalled') && queuedMs > 0,
+    );
+    this.#atEnd.beats += 1;
+    this.#atEnd.empty = waits ? 0 : this.#atEnd.empty + 1;
+    return this.#atEnd.empty >= emptyBeats || this.#atEnd.beats > this.settings.output.maxQueueSeconds;
   }
 
   /** The encoder is asked for what the slowest of the connections carries that it follows. */
@@ -315,7 +341,10 @@ export class Broadcast {
     const { video, audio } = this.settings;
     const floor = video.minBitrateKbps === 'auto' ? fullKbps * floorShare : video.minBitrateKbps;
     const bounds = { fullKbps, floorKbps: Math.min(Math.round(floor), fullKbps), audioKbps: audio.bitrateKbps };
-    const follows = (name: string): boolean => video.adaptive && (this.settings.outputs[name]?.adaptive ?? false);
+    const follows = (name: string): boolean => {
+      const output = this.settings.outputs[name];
+      return video.adaptive && output !== undefined && output.enabled && output.adaptive;
+    };
     const kbps = this.#adaptation.look(outputs, follows, bounds);
     const limit = kbps < fullKbps ? kbps : undefined;
     if (limit === this.#limitKbps) return;
@@ -323,7 +352,8 @@ export class Broadcast {
     const { log } = this.around;
     if (this.#limitKbps === undefined)
       log.warn('bitrate_lowered', `A server takes less than is sent: ${kbps} kbit/s are made in place of ${fullKbps}.`);
-    if (limit === undefined) log.info('bitrate_restored', `The servers take all again: ${fullKbps} kbit/s are made.`);
+    if (limit === undefined)
+      log.info('bitrate_restored', `No server holds the bitrate down any more: ${fullKbps} kbit/s are made.`);
     this.#limitKbps = limit;
     void this.#programme.limit(limit);
   }

@@ -3,14 +3,18 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { resolve } from '../../agent/config/resolve.js';
 import type { Settings } from '../../agent/config/settings.js';
+import type { HubStatus } from '../../agent/media/messages.js';
+import { startAbroad } from '../helpers/abroad.js';
 import { broadcastIn, live } from '../helpers/broadcast.js';
 import { folderFor } from '../helpers/command.js';
 import { Feed, until } from '../helpers/feed.js';
 import { isPicture } from '../helpers/flv.js';
 import { sample } from '../helpers/media.js';
+import { noNamespaces } from '../helpers/namespace.js';
 import { startRtmpServer, type Connection, type RtmpServer } from '../helpers/rtmp-server.js';
 
 const seconds = 6;
+const skip = noNamespaces();
 
 /** Pictures that a session had, once it was closed in order: at the end of the file the last of them are still on their way. */
 async function picturesOf(session: Connection | undefined): Promise<number> {
@@ -40,13 +44,29 @@ test('started again at the moment of its end, it is another whole broadcast', as
 });
 
 test('files are played from their beginning, however late the server says yes', async (t) => {
-  // Longer than a group of pictures, which is kept for those that come late.
-  await using server = await startRtmpServer({ acceptAfterMs: 3500 });
+  // Longer than a group of pictures (2 s), which is kept for those that come late; less than the film waits for its audience.
+  await using server = await startRtmpServer({ acceptAfterMs: 2500 });
   const { broadcast } = broadcastIn(t, await folderFor(t), await once(server));
   await broadcast.start();
   await until(() => broadcast.status().actual === 'ended', 30_000, 'the end of the file');
   assert.equal(await picturesOf(server.publishes.items[0]), seconds * 30);
 });
+
+test(
+  'a network that swallows everything as the file ends, and no more a moment later: all of it arrives',
+  { skip },
+  async () => {
+    const film = { VIDEO_SOURCE: 'file', VIDEO_FILES: await sample('h264-bframes.mp4'), VIDEO_LOOP: 'no' };
+    await using abroad = await startAbroad({ ...film, OUTPUT_MAX_QUEUE_SECONDS: '10' });
+    const { namespace, server, agent } = abroad;
+    const session = await server.published('k', { deadlineMs: 30_000 });
+    await session.tags.waitFor(({ timestamp }) => timestamp >= 4500, 30_000);
+    await namespace.blackHole();
+    await agent.status(({ hub }) => (hub as HubStatus | undefined)?.frames === seconds * 30, 30_000);
+    await namespace.heal();
+    assert.equal(await picturesOf(session), seconds * 30);
+  },
+);
 
 test('a server that never says yes keeps no file from being played to the others', async (t) => {
   await using server = await startRtmpServer();

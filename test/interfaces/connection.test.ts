@@ -2,14 +2,17 @@
 import assert from 'node:assert/strict';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
+import type { Clock } from '../../agent/clock.js';
 import { defaults } from '../../agent/config/resolve.js';
-import { Connection } from '../../agent/interfaces/mqtt/connection.js';
+import { Connection, type ConnectionEvents } from '../../agent/interfaces/mqtt/connection.js';
 import { Feed, until } from '../helpers/feed.js';
 
-/** When each connection came (ms), to a server that does `answer` with the CONNECT of each; the device draws no lots. */
+/** When each connection came (ms), to a server that does `answer` with the CONNECT of each; the device draws no lots unless `clock` says so. */
 async function visits(
   t: TestContext,
   answer: (socket: Socket, isFive: boolean) => void,
+  events: Partial<ConnectionEvents> = {},
+  clock: Clock = { now: () => performance.now(), random: () => 0 },
 ): Promise<{ came: Feed<number>; connection: Connection }> {
   const came = new Feed<number>('connections');
   const sockets: Socket[] = [];
@@ -26,8 +29,11 @@ async function visits(
     { ...defaults().mqtt, url },
     'kitchen',
     undefined,
-    { topics: () => ['a'], connected: nothing, message: nothing, denied: nothing, lost: nothing, takenOver: nothing },
-    { now: () => performance.now(), random: () => 0 },
+    {
+      ...{ subscriptions: () => [{ topic: 'a' }], subscribed: nothing, connected: nothing, message: nothing },
+      ...{ lost: nothing, takenOver: nothing, ...events },
+    },
+    clock,
     () => true,
   );
   t.after(async () => {
@@ -50,6 +56,7 @@ const odd: Readonly<Record<string, (socket: Socket, isFive: boolean) => void>> =
   'sends a length that never ends': (socket, isFive) => socket.end(Buffer.concat([welcome(isFive), endless])),
 };
 const takenOver = Buffer.from([0xe0, 2, 0x8e, 0]);
+const hello = Buffer.from([0x30, 4, 0, 1, 0x61, 0]);
 const alias = Buffer.from([0x30, 7, 0, 0, 3, 0x23, 0, 7, 120]);
 const endless = Buffer.from([0x30, 0xff, 0xff, 0xff, 0xff, 0xff]);
 
@@ -75,6 +82,24 @@ test('a broker that speaks neither version of MQTT is asked for both, and then e
   assert.ok(at[2]! - at[1]! >= 990 && at[4]! - at[3]! >= 1990, at.join());
 });
 
+test('many that lose a broker which had long been there come back spread over ten seconds, as each draws its lot', async (t) => {
+  const comesBackAfter = async (random: number): Promise<number> => {
+    let looks = 0;
+    // Ten seconds go by with each look: at the second one the connection has stood for long.
+    const clock: Clock = { now: () => ++looks * 10_000, random: () => random };
+    let there: Socket | undefined;
+    const welcomed = (socket: Socket, isFive: boolean): void => void (there = socket).write(welcome(isFive));
+    const { came } = await visits(t, welcomed, {}, clock);
+    await until(() => looks >= 2, 30_000, 'a connection that has stood');
+    const lost = performance.now();
+    there!.destroy();
+    await came.waitFor(() => came.items.length >= 2, 60_000);
+    return came.items[1]! - lost;
+  };
+  const [early, late] = await Promise.all([comesBackAfter(0.05), comesBackAfter(0.5)]);
+  assert.ok(early >= 490 && late >= 4990 && early < late, `${early} and ${late} ms`);
+});
+
 test('while nothing gets through, events are left out and answers are not, up to a bound', async (t) => {
   const { connection } = await visits(t, (socket, isFive) => {
     socket.write(welcome(isFive));
@@ -93,4 +118,30 @@ test('while nothing gets through, events are left out and answers are not, up to
   assert.ok((await whole(false, 1000)) < 1000, 'events end');
   assert.ok(!send(false) && send(true), 'answers do not yet');
   assert.ok((await whole(true, 1000)) < 50, 'but they do');
+});
+
+test('a broker that is left is not heard any more: neither that the place was given to the next connection, nor anything else', async (t) => {
+  const told: string[] = [];
+  let there: Socket | undefined;
+  const { connection } = await visits(
+    t,
+    (socket, isFive) => {
+      there = socket;
+      socket.write(welcome(isFive));
+    },
+    {
+      message: ({ topic }) => told.push(topic),
+      takenOver: () => told.push('taken over'),
+      lost: () => told.push('lost'),
+    },
+  );
+  await until(() => connection.isConnected, 30_000, 'the connection');
+  there!.write(hello);
+  await until(() => told.length > 0, 30_000, 'a message');
+  // Never acknowledged, so that the end in order takes as long as it may.
+  connection.publish('a', 'farewell', { qos: 1, retain: false });
+  const end = connection.stop();
+  there!.write(Buffer.concat([hello, takenOver]));
+  await end;
+  assert.deepEqual(told, ['a']);
 });

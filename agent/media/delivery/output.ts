@@ -38,6 +38,10 @@ const connectPollMs = 25;
 const connectMs = 7500;
 /** A connection that was begun so long ago, over a network that has changed since, is begun anew. */
 const freshConnectMs = 1000;
+/** A connection that stalls so soon after the network has changed is one of the network as it was. */
+const suspectMs = 5000;
+/** A server that has refused is asked no oftener by changes of the network: some machines have one every few seconds. */
+const refusedMs = 20_000;
 /** An encoder that can give a keyframe on demand has given it by then; else the last group of pictures is sent again. */
 const joinWaitMs = 400;
 /** The server's last word may never come. */
@@ -64,6 +68,8 @@ export class Output implements Subscriber {
   #droppedFrames = 0;
   #connects = 0;
   #connectingSince = 0;
+  #suspectUntil = -Infinity;
+  #askedAgainAt = -Infinity;
   #deliveredKbps = 0;
   readonly #rate: Rate;
   readonly #liveness = new Liveness();
@@ -106,6 +112,17 @@ export class Output implements Subscriber {
     return true;
   }
 
+  /** An address or a route of this machine has changed. */
+  networkChanged(): void {
+    const now = this.clock.now();
+    this.#suspectUntil = now + suspectMs;
+    if (this.#state === 'refused') {
+      if (now - this.#askedAgainAt < refusedMs) return;
+      this.#askedAgainAt = now;
+    }
+    this.retry();
+  }
+
   /** What has failed, or seems about to, is tried anew at once: the network has changed, or the operator asks for it. */
   retry(): void {
     if (this.#state === 'stalled') this.#fail(silentFault(this.#place));
@@ -119,11 +136,12 @@ export class Output implements Subscriber {
   /** Closes in order: the server sees the stream end before the connection does. Takes 1 s at most. */
   async close(): Promise<void> {
     clearTimeout(this.#timer);
-    const wasLive = this.#state === 'live';
-    if (this.#isConnected) this.left.set(this.session, this.clock.now());
+    // One that is stalled may take it yet: perhaps it was this machine that stood still.
+    const wasConnected = this.#isConnected;
+    if (wasConnected) this.left.set(this.session, this.clock.now());
     this.#enter('stopping');
     this.#leave();
-    if (wasLive) {
+    if (wasConnected) {
       const ended = new Promise<void>((resolve) => (this.#ended = resolve));
       this.#pipeline.sendEos();
       const late = new Promise<void>((resolve) => (this.#timer = setTimeout(resolve, closeMs)));
@@ -177,6 +195,7 @@ export class Output implements Subscriber {
     clearTimeout(this.#timer);
     this.#enter('connecting');
     this.#connectingSince = this.clock.now();
+    this.#suspectUntil = -Infinity;
     this.#pipeline.play();
     this.#awaitServer();
   }
@@ -229,16 +248,19 @@ export class Output implements Subscriber {
   /** Twice a second: what was acknowledged, whether the connection lives, and whether it is worth keeping. */
   #look(): void {
     this.#timer = setTimeout(() => {
+      const now = this.clock.now();
       const progress = this.#settle();
       this.#deliveredKbps = Math.round((this.#rate.perSecond(progress.acked) * 8) / 1000);
       const due = !this.#queue.isAcknowledged || (!this.#withholding && !this.#queue.isEmpty);
       const pulse = this.#liveness.look(progress, due);
       this.#retry.progress(pulse === 'fine');
       if (pulse === 'dead') return this.#fail(silentFault(this.#place));
-      if (this.#queue.givenBehindMs(this.clock.now()) > this.wanted.maxQueueMs + hopelessMs)
+      // One that takes nothing is not slow: how long it may do so is counted in looks, not by the clock.
+      if (pulse === 'fine' && this.#queue.givenBehindMs(now) > this.wanted.maxQueueMs + hopelessMs)
         return this.#fail(slowFault(this.#place));
       const state = pulse === 'fine' ? 'live' : 'stalled';
       if (state !== this.#state) this.#enter(state);
+      if (state === 'stalled' && now < this.#suspectUntil) return this.retry();
       this.#feed();
       this.#look();
     }, lookMs);
