@@ -29,6 +29,7 @@ import { isSupervised, problemReports, SettingsSource } from './settings.js';
 import { Broadcast } from './supervisor/broadcast.js';
 import { Desk } from './supervisor/commands.js';
 import { Intent } from './supervisor/intent.js';
+import { Recent } from './supervisor/recent.js';
 import { runs } from './supervisor/runs.js';
 import { statusLine, type Status } from './supervisor/status.js';
 import { Steering } from './supervisor/steering.js';
@@ -63,6 +64,7 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
   const { resolved: loaded, own } = await steering.open();
   redactor.add([...loaded.secrets, ...balenaSecrets(env)]);
   const log = new Log(loaded.settings.log, redactor, systemClock);
+  const recent = new Recent(log, Date.now);
   report = (fault) => log.warn(fault.code, `[${fault.code}] ${fault.message}`, { code: fault.code });
   early.forEach(report);
 
@@ -127,7 +129,7 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
   const led = new Led();
   const restart = supervised ? (): void => end(0) : undefined;
   const status = (): Status => control.status();
-  const able = runs({ broadcast, steering, status, version, led, caretaker: balena, restart });
+  const able = runs({ broadcast, steering, status, version, led, caretaker: balena, recent, restart });
   const desk = new Desk(able, storage, { wallMs: Date.now, builtAt });
   await desk.open();
   const interfaces: readonly Interface[] = [
@@ -192,7 +194,7 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
     if (supervised && good) void source.keep(resolved.settings);
   });
   source.watch(() => void reload(), stopped.signal);
-  watchNetwork(() => broadcast.retry(), stopped.signal);
+  watchNetwork(() => broadcast.networkChanged(), stopped.signal);
   watchDevices(() => void broadcast.devicesChanged(), stopped.signal);
   tell();
 

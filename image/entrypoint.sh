@@ -57,9 +57,10 @@ legacy_camera() {
     say 'bcm2835-v4l2 cannot be loaded: no PiCam of the legacy stack (label io.balena.features.kernel-modules?)'
 }
 
-# The old interface to the pins has no device node; lines that are exported later are opened up by the udev rule.
+# The old interface to the pins has no device node; lines that are exported later are opened up by the udev rule. Nor has
+# the board's own LED, by which a device is found among others (agent/machine/led.ts).
 open_pins() {
-  for file in /sys/class/gpio/export /sys/class/gpio/unexport; do
+  for file in /sys/class/gpio/export /sys/class/gpio/unexport /sys/class/leds/ACT/trigger /sys/class/leds/led0/trigger; do
     if [ -e "$file" ]; then chgrp gpio "$file" && chmod g+w "$file"; fi
   done
 }

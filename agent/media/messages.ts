@@ -87,6 +87,8 @@ export type ToDelivery =
   | { readonly type: 'delay'; readonly audioMs: number }
   /** Try again now what waits for its time, of all outputs or of the one that is named. */
   | { readonly type: 'retry'; readonly output?: string }
+  /** An address or a route of this machine has changed. */
+  | { readonly type: 'network' }
   /** Answer with the last keyframe. */
   | { readonly type: 'picture' }
   /** Close every output in order, then exit. */

@@ -16,20 +16,31 @@ export class Adaptation {
 
   constructor(private readonly clock: Clock) {}
 
-  /** One look at the outputs, about once a second: kbit/s to ask of the encoder. Outputs that `follows` says no to do not count. */
+  /**
+   * One look at the outputs, about once a second: kbit/s to ask of the encoder. Outputs that `follows` says no to do not count.
+   * One that carries nothing for a while says nothing new: what was asked for it last holds, or it would find a queue when it is back.
+   */
   look(outputs: Readonly<Record<string, OutputStatus>>, follows: (name: string) => boolean, bounds: Bounds): number {
     const now = this.clock.now();
-    let least = bounds.fullKbps;
     for (const [name, { state, queuedMs, deliveredKbps }] of Object.entries(outputs)) {
-      // One that is stalled carries nothing: that is no matter of the bitrate.
       if (state !== 'live' || !follows(name)) continue;
-      const known = this.#known.get(name);
-      const bitrate = known && now - known.lastLive < memoryMs ? known.bitrate : new Bitrate(bounds);
+      const bitrate = this.#recent(name, now) ?? new Bitrate(bounds);
       this.#known.set(name, { bitrate, lastLive: now });
       bitrate.within(bounds);
-      least = Math.min(least, bitrate.look({ queuedMs, deliveredKbps }, now));
+      bitrate.look({ queuedMs, deliveredKbps }, now);
+    }
+    let least = bounds.fullKbps;
+    for (const name of this.#known.keys()) {
+      const bitrate = follows(name) ? this.#recent(name, now) : undefined;
+      bitrate?.within(bounds);
+      least = Math.min(least, bitrate?.targetKbps ?? least);
     }
     return least;
+  }
+
+  #recent(name: string, now: number): Bitrate | undefined {
+    const known = this.#known.get(name);
+    return known && now - known.lastLive < memoryMs ? known.bitrate : undefined;
   }
 
   forget(): void {

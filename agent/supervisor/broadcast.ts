@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { cost, type Change } from '../config/cost.js';
 import type { Settings } from '../config/settings.js';
+import type { Plan } from '../../pipelines/plan.js';
 import { Fault, type FaultReport } from '../errors.js';
 import { jpegOf } from '../machine/snapshot.js';
 import type { OutputStatus, WantedOutput } from '../media/messages.js';
@@ -94,8 +95,8 @@ export class Broadcast {
 
   /** On the air, if that was wanted last and there is anywhere to stream to; else idle, which it says. */
   async start(): Promise<void> {
-    this.#folder = await runFolder(this.around.data);
     this.#wanted = await this.around.intent.load();
+    this.#folder = await runFolder(this.around.data);
     this.#begun = true;
     await this.#turns.take(() => this.#goOn());
   }
@@ -215,9 +216,14 @@ export class Broadcast {
     if (this.#state === 'on') await this.#programme.devicesChanged();
   }
 
-  /** Outputs that wait for their next try, all or the one of that name, are tried now: the network has changed, or an operator asks. */
+  /** Outputs that wait for their next try, all or the one of that name, are tried now: an operator asks for it. */
   retry(output?: string): void {
     this.#delivery.retry(output);
+  }
+
+  /** An address or a route of this machine has changed. One that is left without any network has nothing to try. */
+  networkChanged(): void {
+    if (!this.around.networkFault()) this.#delivery.networkChanged();
   }
 
   /** What is wrong with the settings, for the status document. */
@@ -225,12 +231,17 @@ export class Broadcast {
     this.#settingsProblems = problems;
   }
 
+  /** What is wanted on the air, as pipelines; none in it holds a key. */
+  get plan(): Plan | undefined {
+    return this.#programme.plan;
+  }
+
   status(): Status {
     const { plan } = this.#programme;
     const { hub, recording } = this.#delivery;
     return {
       version: this.around.version,
-      wanted: this.#state === 'on' ? 'on air' : 'idle',
+      wanted: this.#wanted === 'on' ? 'on air' : 'idle',
       actual: this.#actual(),
       uptimeSeconds: Math.round(process.uptime()),
       problems: [...this.#settingsProblems, ...this.#problems],
@@ -248,7 +259,8 @@ export class Broadcast {
   #actual(): ActualState {
     // Idle because of a setting that is not valid is not what was wanted.
     if (this.#state === 'idle' && this.#settingsProblems.length > 0) return 'degraded';
-    if (this.#state !== 'on') return this.#state;
+    const isToBegin = !this.#begun && this.#wanted === 'on' && isWanted(this.settings);
+    if (this.#state !== 'on') return this.#state === 'idle' && isToBegin ? 'starting' : this.#state;
     const { states } = this.#delivery;
     const problems = this.#settingsProblems.length + this.#problems.length;
     const ailing = states.some((state) => state === 'stalled' || state === 'waiting' || state === 'refused');
@@ -329,7 +341,10 @@ export class Broadcast {
     const { video, audio } = this.settings;
     const floor = video.minBitrateKbps === 'auto' ? fullKbps * floorShare : video.minBitrateKbps;
     const bounds = { fullKbps, floorKbps: Math.min(Math.round(floor), fullKbps), audioKbps: audio.bitrateKbps };
-    const follows = (name: string): boolean => video.adaptive && (this.settings.outputs[name]?.adaptive ?? false);
+    const follows = (name: string): boolean => {
+      const output = this.settings.outputs[name];
+      return video.adaptive && output !== undefined && output.enabled && output.adaptive;
+    };
     const kbps = this.#adaptation.look(outputs, follows, bounds);
     const limit = kbps < fullKbps ? kbps : undefined;
     if (limit === this.#limitKbps) return;
@@ -337,7 +352,8 @@ export class Broadcast {
     const { log } = this.around;
     if (this.#limitKbps === undefined)
       log.warn('bitrate_lowered', `A server takes less than is sent: ${kbps} kbit/s are made in place of ${fullKbps}.`);
-    if (limit === undefined) log.info('bitrate_restored', `The servers take all again: ${fullKbps} kbit/s are made.`);
+    if (limit === undefined)
+      log.info('bitrate_restored', `No server holds the bitrate down any more: ${fullKbps} kbit/s are made.`);
     this.#limitKbps = limit;
     void this.#programme.limit(limit);
   }

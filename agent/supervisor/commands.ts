@@ -31,7 +31,7 @@ export const commands = {
   snapshot: { doc: 'The last keyframe as a JPEG (base64, in `result.jpeg`).', args: none },
   identify: { doc: "Make the board's LED blink for 20 s, to find the device among others.", args: none },
   'set-secret': {
-    doc: 'Set a secret setting of this device, or forget it where there is no value. Over TLS only, unless `mqtt.allowPlainSecrets`.',
+    doc: 'Set a secret setting of this device, or forget it where there is no value. Over TLS only, unless `mqtt.allowPlainSecrets`. It is done when it is applied; `config/reported` says under `secrets` whether it was proved, or rolled back.',
     args: object({
       path: text('Such as outputs.club.key.', { maxLength: 128 }),
       value: optional(text('The secret, as it is.', { maxLength: 4096 })),
@@ -54,7 +54,10 @@ export const commands = {
     args: none,
     durable: true,
   },
-  diagnostics: { doc: 'All that is known of settings and state, without secrets.', args: none },
+  diagnostics: {
+    doc: 'All that is known of settings and state, the pipeline, and the last 100 lines of the log, without secrets.',
+    args: none,
+  },
 } as const satisfies Record<string, { doc: string; args: Shape<unknown>; durable?: true; repeatable?: true }>;
 
 export type CommandName = keyof typeof commands;

@@ -171,6 +171,11 @@ export class Delivery {
     this.#child.send({ type: 'retry', ...(output === undefined ? {} : { output }) });
   }
 
+  /** An address or a route of this machine has changed. */
+  networkChanged(): void {
+    this.#child.send({ type: 'network' });
+  }
+
   /** The last keyframe, as an FLV file in base64. */
   picture(): Promise<string | undefined> {
     return new Promise((resolve) => {

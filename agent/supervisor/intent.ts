@@ -1,7 +1,11 @@
 /** Whether the broadcast is to be on the air: what was commanded last, kept over restarts of the agent and of the machine. */
+import { Fault } from '../errors.js';
 import type { Storage } from '../machine/storage.js';
 
 export type Wanted = 'on' | 'idle';
+
+/** A card takes less than this, or may never be done; whoever has pressed a button does not wait for it. */
+const patienceMs = 1000;
 
 const name = 'broadcast';
 const format = 1;
@@ -18,8 +22,18 @@ export class Intent {
     return (await this.storage.readState(name, format, isState))?.wanted ?? 'on';
   }
 
-  /** On the card once this has resolved. Writes only what is new. What goes wrong is reported, and the command holds until the end. */
+  /**
+   * On the card once this has resolved, or on its way there after 1 s. Writes only what is new. What goes wrong is reported, and the
+   * command holds until the end.
+   */
   async keep(wanted: Wanted): Promise<void> {
-    await this.storage.writeState(name, format, { wanted });
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<'late'>((resolve) => (timer = setTimeout(resolve, patienceMs, 'late')));
+    const written = await Promise.race([this.storage.writeState(name, format, { wanted }), late]);
+    clearTimeout(timer);
+    if (written !== 'late') return;
+    const what = `The data folder ${this.storage.folder} takes more than 1 s to be written.`;
+    const mend = 'Check the card: a start or stop that was commanded may be forgotten if the power goes.';
+    this.storage.report(new Fault('state_unwritable', what, mend));
   }
 }

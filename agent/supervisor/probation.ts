@@ -4,9 +4,23 @@ import { Fault, type FaultReport } from '../errors.js';
 import { hadStream, isBack, mark, type Mark } from './proof.js';
 import type { Status } from './status.js';
 
+/** Looks in a row, a second apart, after which a change is taken to have worked for a while. */
+const goodLooks = 2;
+/** A server that starts anew is back by then: it is tried again after 0.3, 0.6, 1.2, 2.4 and 4.8 s. */
+const graceMs = 10_000;
+
 export class Probation {
   #mark: Mark | undefined;
   #end: NodeJS.Timeout | undefined;
+  /** So many were begun, and the last of them was confirmed. */
+  #changes = 0;
+  #isConfirmed = false;
+  /** In a row at which the last one had done no harm. */
+  #good = 0;
+  /** It was so for a while. */
+  #worked = false;
+  /** Who waits for the end of the probation. */
+  readonly #waiting: (() => void)[] = [];
   /** By the paths that it is about: whether a change there has worked, or what is in its way where that is known. */
   readonly #provers = new Map<readonly string[], () => boolean | FaultReport>();
   /** Paths that were changed since the last good settings. */
@@ -20,7 +34,37 @@ export class Probation {
   /** A change is about to be applied; `continues`: after another that nothing has proved. Not over before `endIn`. */
   begin(status: Status, continues: boolean): void {
     this.#mark = continues && this.#mark ? this.#mark : mark(status);
+    this.#changes += 1;
+    this.#isConfirmed = false;
+    this.#good = 0;
+    this.#worked = false;
     clearTimeout(this.#end);
+  }
+
+  /** `done`: the media processes have done the change that was begun last. Resolves then, or once the probation is over. */
+  confirmedBy(done: Promise<void>): Promise<void> {
+    const change = this.#changes;
+    const over = new Promise<void>((resolve) => this.#waiting.push(resolve));
+    const confirmed = done.then(() => void (this.#isConfirmed ||= change === this.#changes));
+    return Promise.race([confirmed, over]);
+  }
+
+  get isConfirmed(): boolean {
+    return this.#isConfirmed;
+  }
+
+  /** Once a second while something is on probation; `harmed`: there was harm at this moment. */
+  look(harmed: boolean): void {
+    this.#good = this.#isConfirmed && !harmed ? this.#good + 1 : 0;
+    if (this.#good >= goodLooks) this.#worked = true;
+  }
+
+  /**
+   * How long after the deadline it is looked on, ms, for a probation of `ms`. What was there for a while after the change, and is away
+   * just then, may come back by itself, and what was never confirmed may still be; what never came back is undone at once.
+   */
+  graceMs(ms: number, harmed: boolean): number {
+    return this.#worked || !harmed ? Math.min(ms, graceMs) : 0;
   }
 
   touch(changed: readonly Change[]): void {
@@ -38,13 +82,19 @@ export class Probation {
     clearTimeout(this.#end);
     this.#mark = undefined;
     this.#touched.clear();
+    for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
-  /** What was done to the stream or to the way to whoever steers by now, if anything; `by`: what now is, such as `within 20 s`. */
-  harm(status: Status, by: string): FaultReport | undefined {
+  /**
+   * What was done to the stream or to the way to whoever steers by now, if anything; `by`: what now is, such as `within 20 s`;
+   * `hasTarget`: the settings name an output, or a recording.
+   */
+  harm(status: Status, by: string, hasTarget: boolean): FaultReport | undefined {
     const mend = 'The last good settings are back.';
     const undoes = (what: string): FaultReport => new Fault('change_undone', what, mend).report();
-    if (this.#mark && hadStream(this.#mark) && !isBack(this.#mark, status)) {
+    if (this.#mark && hadStream(this.#mark) && !isBack(this.#mark, status, hasTarget)) {
+      if (status.actual === 'idle')
+        return undoes('The stream was live, and no output is left, nor a recording; `stop` is the way off the air.');
       const problem = status.problems[0] ?? Object.values(status.outputs).find(({ fault }) => fault)?.fault;
       return undoes(`The stream was live, and was not live again ${by}${because(problem)}.`);
     }

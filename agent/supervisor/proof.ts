@@ -21,10 +21,12 @@ export function hadStream({ live, outputs }: Mark): boolean {
 
 /**
  * Whether what was live before is live now. Where all was live, all must be. Where something ailed before, those outputs that were
- * live must be, of those that are still wanted. What is idle now was wanted so.
+ * live must be, of those that are still wanted. What was commanded off the air, is over, or is paused for an update, was wanted so;
+ * but not that the settings name nowhere to go (`hasTarget`).
  */
-export function isBack(before: Mark, now: Status): boolean {
-  if (now.wanted === 'idle') return true;
+export function isBack(before: Mark, now: Status, hasTarget: boolean): boolean {
+  if (now.wanted === 'idle' || now.actual === 'ended' || now.actual === 'stopping') return true;
+  if (now.actual === 'idle' && hasTarget) return true;
   if (before.live) return now.actual === 'live';
   const still = before.outputs.filter((name) => now.outputs[name]);
   const states = Object.entries(now.outputs);

@@ -1,15 +1,19 @@
 /** What each command does. */
+import type { Plan } from '../../pipelines/plan.js';
 import { isSecret } from '../config/remote.js';
 import { OUTPUT_NAME, outputName, rowOf } from '../config/settings.js';
 import { Fault } from '../errors.js';
 import type { Led } from '../machine/led.js';
 import type { Broadcast } from './broadcast.js';
 import type { Runs } from './commands.js';
+import type { Recent } from './recent.js';
 import type { Status } from './status.js';
 import type { Steering } from './steering.js';
 
 /** Long enough to walk along a shelf. */
 const identifyMs = 20_000;
+/** Of the pipelines of a playlist: they differ in the file only. */
+const mostPieces = 4;
 
 /** Whoever can update and restart this machine. Each throws the Fault of one that cannot. */
 export interface Caretaker {
@@ -27,6 +31,7 @@ export function runs({
   restart,
   led,
   caretaker,
+  recent,
 }: {
   readonly broadcast: Broadcast;
   readonly steering: Steering;
@@ -35,6 +40,7 @@ export function runs({
   readonly version: string;
   readonly led: Pick<Led, 'blink'>;
   readonly caretaker: Caretaker;
+  readonly recent: Pick<Recent, 'lines'>;
   /** Ends the program, where something starts it anew. */
   readonly restart: (() => void) | undefined;
 }): Runs {
@@ -87,9 +93,14 @@ export function runs({
         memoryMb: Math.round(process.memoryUsage.rss() / 1e6),
         status: status(),
         steering: steering.report(),
+        ...(broadcast.plan ? { plan: brief(broadcast.plan) } : {}),
+        log: recent.lines,
       }),
   };
 }
+
+/** A playlist may be of any length. */
+const brief = (plan: Plan): Plan => ({ ...plan, pieces: plan.pieces.slice(0, mostPieces) });
 
 function mustBeOn(on: boolean): void {
   if (!on) throw new Fault('command_failed', 'Nothing is on the air.', 'Start the broadcast first.');

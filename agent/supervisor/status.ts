@@ -38,6 +38,7 @@ export interface MqttStatus {
 /** Never holds a secret: it is shown to anyone who may look. */
 export interface Status {
   readonly version: string;
+  /** What was commanded last, over restarts too. */
   readonly wanted: 'on air' | 'idle';
   readonly actual: ActualState;
   /** Seconds since the agent started. */
@@ -55,6 +56,11 @@ export interface Status {
   readonly balena?: BalenaStatus;
   /** °C of the processor, where there is a sensor. */
   readonly temperature?: number;
+}
+
+/** Whether the broadcast is on, however well: `wanted` is what was commanded, which stays so while it is paused, over, or has nowhere to go. */
+export function isOn({ wanted, actual }: Pick<Status, 'wanted' | 'actual'>): boolean {
+  return wanted === 'on air' && (actual === 'starting' || actual === 'live' || actual === 'degraded');
 }
 
 /** The document in one line, for people. */

@@ -100,9 +100,10 @@ export class Steering {
 
   report(): SteeringReport {
     const { settings, ignored } = this.resolved;
+    const refusals = [...this.#refusals].filter(([layer]) => isFollowed(layer, settings.mqtt.groups));
     return {
       decisions: this.#trial.state.decisions,
-      refusals: Object.fromEntries(this.#refusals),
+      refusals: Object.fromEntries(refusals),
       settings: redactSettings(settings),
       origin: this.#layering.originOf(this.resolved),
       ignored,
@@ -127,6 +128,8 @@ export class Steering {
     const waiting = this.#waiting.get(layer);
     this.#waiting.set(layer, waiting ? joined(waiting, document) : { newest: document, others: [] });
     if (waiting) return;
+    // What was written while the device was off comes before the stream is there.
+    if (this.#trial.isStarting) await this.#trial.started();
     const change = await this.#turns.take(async () => {
       const { newest, others } = this.#waiting.get(layer)!;
       this.#waiting.delete(layer);
@@ -134,7 +137,8 @@ export class Steering {
       for (const other of others) made = (await this.#tried(layer, other)) ?? made;
       return made;
     });
-    await change?.confirmed;
+    // Whoever sent it reads in the report what has become of it.
+    await change?.confirmed.catch(() => undefined);
   }
 
   #tried(layer: LayerName, document: Document): Promise<Applied | undefined> {

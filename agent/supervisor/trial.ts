@@ -9,6 +9,8 @@ import type { Decision } from './decision.js';
 import type { Layering } from './layering.js';
 import { Probation } from './probation.js';
 import { isRemembered, nothingKept, pruned, settledBy, undone, type Kept, type Remembered } from './remembered.js';
+import { isOn, type Status } from './status.js';
+import { isWanted } from './wants.js';
 
 /** What the program around it gives. */
 export interface Helm {
@@ -18,7 +20,7 @@ export interface Helm {
 
 /** A change that was handed to the broadcast. */
 export interface Applied {
-  /** Resolves once the media processes have confirmed it, or the probation is over. A newer change does not wait for it. */
+  /** Resolves once the media processes have confirmed it; throws where it was undone before. A newer change does not wait for it. */
   readonly confirmed: Promise<void>;
 }
 
@@ -27,8 +29,17 @@ const stateName = 'steering';
 const stateFormat = 1;
 /** How often it is looked whether what was never proved has become live. */
 const lookMs = 1000;
+/** How often, whether what is starting has become live. */
+const startMs = 200;
 /** What could not be kept is tried again at each so many looks: it is said each time that it fails. */
 const keepLooks = 10;
+
+const neverConfirmed = (by: string): FaultReport =>
+  new Fault(
+    'change_undone',
+    `The media processes have not confirmed the change ${by}.`,
+    'The last good settings are back.',
+  ).report();
 
 /** How the trial reaches whoever steers. */
 export interface TrialEvents {
@@ -76,6 +87,18 @@ export class Trial {
     return this.#resolved;
   }
 
+  /** The stream is about to be there, and nothing that is on probation has to do with it. */
+  get isStarting(): boolean {
+    return !this.#state.pending && this.#helm?.broadcast.status().actual === 'starting';
+  }
+
+  /** Resolves once it is there or is known to ail, at the latest after a probation: only by what was live can a change be judged. */
+  async started(): Promise<void> {
+    const mostMs = this.#resolved.settings.config.probationSeconds * 1000;
+    for (let waitedMs = 0; this.isStarting && waitedMs < mostMs; waitedMs += startMs)
+      await new Promise((done) => setTimeout(done, startMs).unref());
+  }
+
   /** What is kept, with file and environment as they are now, is in force from here on. */
   begin(): void {
     this.#resolved = this.layering.resolve(this.#state.kept);
@@ -115,15 +138,23 @@ export class Trial {
     this.probation.touch(changed);
     const deadlineMs = resolved.settings.config.probationSeconds * 1000;
     this.probation.endIn(deadlineMs, () => void this.events.inTurn(() => this.#judge()));
-    const late = new Promise((done) => setTimeout(done, deadlineMs).unref());
-    const settled = Promise.race([helm.broadcast.settled(), late]);
-    return { confirmed: settled.then(() => this.events.inTurn(() => this.#confirm(layer, decision, changed))) };
+    const settled = this.probation.confirmedBy(helm.broadcast.settled());
+    const confirmed = settled.then(() => this.events.inTurn(() => this.#confirm(layer, decision, changed)));
+    // It is in the report too, and not everyone waits for it.
+    confirmed.catch(() => undefined);
+    return { confirmed };
   }
 
-  /** The media processes have done it. Nothing is left to say where it was undone, or a newer change has taken its place. */
+  /** The media processes have done it, or it is over. Throws the reason where it was undone; a newer change may have taken its place. */
   async #confirm(layer: string, decision: Decision, changed: readonly Change[]): Promise<void> {
     const { decisions, pending, kept } = this.#state;
-    if (decisions[layer] !== decision) return;
+    const now = decisions[layer];
+    if (now !== decision) {
+      const { status, version, reason } = now ?? {};
+      if (status === 'rolled_back' && version === decision.version && reason)
+        throw new Fault(reason.code, reason.what, reason.mend);
+      return;
+    }
     // What changes nothing has nothing to prove, unless something else has.
     const proves = changed.length === 0 && pending?.layers.length === 1;
     const applied: Decision = { ...decision, status: 'applied', proved: proves };
@@ -143,7 +174,7 @@ export class Trial {
 
   /** File or environment have changed. */
   async reload(): Promise<Change[]> {
-    const changed = await this.#apply(this.layering.resolve(this.#state.kept));
+    const changed = await this.#impose(this.layering.resolve(this.#state.kept));
     this.events.tell([]);
     if (!this.#state.pending) await this.remember(this.#pruned(this.#state));
     return changed;
@@ -157,7 +188,7 @@ export class Trial {
     const status = this.#helm.broadcast.status();
     // Too late to be judged by what is on the air.
     if (status.actual === 'stopping') return;
-    const reason = this.probation.harm(status, 'when the program was told to end');
+    const reason = this.#harm(status, 'when the program was told to end');
     this.probation.settle();
     await this.remember(reason ? undone(this.#state, reason) : settledBy(rest, false));
   }
@@ -170,13 +201,32 @@ export class Trial {
     return changed;
   }
 
-  /** The end of the probation. */
-  async #judge(): Promise<void> {
+  #harm(status: Status, by: string): FaultReport | undefined {
+    return this.probation.harm(status, by, isWanted(this.#resolved.settings));
+  }
+
+  /** As above, and what the broadcast fails at is said: the settings are what is wanted from here on all the same. */
+  async #impose(resolved: Resolved): Promise<Change[]> {
+    try {
+      return await this.#apply(resolved);
+    } catch (error) {
+      const { code, message } = Fault.from(error);
+      this.#helm?.log.error(code, `[${code}] ${message}`, { code });
+      return [];
+    }
+  }
+
+  /** The end of the probation, and looks at what may still come after it: `moreMs` after. */
+  async #judge(moreMs = 0): Promise<void> {
     const { pending, ...rest } = this.#state;
     if (!pending || !this.#helm) return;
     const status = this.#helm.broadcast.status();
-    const { probationSeconds } = this.#resolved.settings.config;
-    const reason = this.probation.harm(status, `within ${probationSeconds} s`);
+    const deadlineMs = this.#resolved.settings.config.probationSeconds * 1000;
+    const by = `within ${(deadlineMs + moreMs) / 1000} s`;
+    const harm = this.#harm(status, by);
+    const reason = harm ?? (isOn(status) && !this.probation.isConfirmed ? neverConfirmed(by) : undefined);
+    if (reason && moreMs < this.probation.graceMs(deadlineMs, harm !== undefined))
+      return this.probation.endIn(lookMs, () => void this.events.inTurn(() => this.#judge(moreMs + lookMs)));
     if (reason) return this.#undo(reason);
     this.probation.settle();
     await this.remember(this.#pruned(settledBy(rest, status.actual === 'live')));
@@ -189,13 +239,9 @@ export class Trial {
     const before = undone(this.#state, reason);
     await this.storage.writeState(stateName, stateFormat, before);
     this.#state = before;
-    const back = this.#apply(this.layering.resolve(before.kept));
+    const back = this.#impose(this.layering.resolve(before.kept));
     this.#helm?.log.warn('change_undone', `[change_undone] ${reason.what} ${reason.mend}`, { code: 'change_undone' });
-    await back.catch((error: unknown) => {
-      // They are what is wanted from here on all the same.
-      const { code, message } = Fault.from(error);
-      this.#helm?.log.error(code, `[${code}] ${message}`, { code });
-    });
+    await back;
     this.events.tell([]);
   }
 
@@ -205,6 +251,7 @@ export class Trial {
       this.#looks += 1;
       if (this.#unkept && this.#looks % keepLooks === 0) void this.events.inTurn(() => this.remember(this.#state));
       const { pending, decisions } = this.#state;
+      if (pending && this.#helm) this.probation.look(this.#harm(this.#helm.broadcast.status(), '') !== undefined);
       const open = Object.values(decisions).some(({ status, proved: done }) => status === 'applied' && !done);
       if (pending || !open || this.#helm?.broadcast.status().actual !== 'live') return;
       void this.events.inTurn(async () => {

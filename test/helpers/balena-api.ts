@@ -392,6 +392,8 @@ export class BalenaApi implements AsyncDisposable {
     }
     const follow = /^GET \/device\/v2\/([0-9a-f]{32})\/logs\?count=\d+&stream=1$/.exec(`${method} ${path}`);
     if (follow) {
+      await this.#pass();
+      this.#underWay--;
       response.writeHead(200, { 'Content-Type': 'application/x-ndjson' });
       for (const line of this.logsOf(follow[1]!)) response.write(`${JSON.stringify(line)}\n`);
       this.#followers.add(response);
@@ -403,9 +405,10 @@ export class BalenaApi implements AsyncDisposable {
       this.#send(response, { status: 429, text: 'Too Many Requests', headers: { 'Retry-After': this.pause } });
       return;
     }
-    if (write) await this.#pass();
+    const counts = write || /\/logs\?/.test(path);
+    if (counts) await this.#pass();
     this.#send(response, this.#answer(method, path, body));
-    if (write) this.#underWay--;
+    if (counts) this.#underWay--;
   }
 
   async #pass(): Promise<void> {

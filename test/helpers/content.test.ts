@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { run, temporaryFolder } from './command.js';
-import { flvFile, flvTags, isPicture } from './flv.js';
+import { drift, flvFile, flvTags, isPicture, usualSplice, type ArrivedTag } from './flv.js';
 import { lipSync, makeSyncFile } from './lipsync.js';
 import { sample } from './media.js';
 import { startNginx } from './nginx.js';
@@ -51,6 +51,23 @@ test('gaps, times that stand still and lost reference pictures are seen', async 
   } finally {
     await remove();
   }
+});
+
+test('a clock that is off, and splices that take long, are told from a moment in which nothing came', () => {
+  /** Six seconds of pictures, each on the way for `wayMs` of its place. */
+  const arrived = (wayMs: (timestamp: number) => number): ArrivedTag[] =>
+    Array.from({ length: 180 }, (_, index) => Math.round((index * 100) / 3)).map((timestamp) => ({
+      ...{ type: 9, timestamp, body: Buffer.from([0x27, 1, 0, 0, 0]) },
+      at: timestamp + 20 + wayMs(timestamp),
+    }));
+  assert.equal(drift(arrived(() => 0)), 0);
+  for (const from of [0, 2000, 4500])
+    assert.equal(drift(arrived((time) => (time >= from ? Math.max(0, from + 1500 - time) : 0))), 0, `from ${from} on`);
+  for (const part of [0.05, -0.05]) assert.ok(Math.abs(drift(arrived((time) => part * time)) - 3000 * part) <= 15);
+
+  const gaps = (splices: readonly number[]): number[] => splices.flatMap((gap) => [33, 34, 33, gap, 33]);
+  assert.equal(usualSplice(gaps([60, 50, 3000, 40]), 4), 50);
+  assert.equal(usualSplice(gaps([600, 500, 3000, 40]), 4), 500);
 });
 
 test('tones, loudness and silence are heard; colours are seen', async () => {
@@ -124,7 +141,9 @@ test('a live stream is observed by content and by the wall clock; its lip-sync, 
       [seen.video?.codec, seen.video?.profile, seen.video?.width, seen.audio?.rate, seen.audio?.channels],
       ['h264', 'Constrained Baseline', 320, 48000, 2],
     );
-    assert.ok(Math.abs(seen.video!.fps - 30) < 1 && Math.abs(seen.arrival.fps - 30) < 3, JSON.stringify(seen.arrival));
+    assert.ok(Math.abs(seen.video!.fps - 30) < 1, `${seen.video!.fps} fps`);
+    // A tenth too fast or too slow would be 200 ms in the 2 s from one half to the other.
+    assert.ok(Math.abs(seen.driftMs) < 200, `${seen.driftMs} ms off`);
     assert.ok(seen.video!.monotonic && seen.audio!.monotonic);
     const { medianMs } = await lipSync(file, 'flip');
     assert.ok(Math.abs(medianMs - shift) < 50, `${shift}: ${medianMs}`);

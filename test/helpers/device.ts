@@ -10,6 +10,7 @@ import { Log, type Line } from '../../agent/log.js';
 import { Storage } from '../../agent/machine/storage.js';
 import { Desk } from '../../agent/supervisor/commands.js';
 import { runs } from '../../agent/supervisor/runs.js';
+import type { RecentLine } from '../../agent/supervisor/recent.js';
 import type { ActualState, Status } from '../../agent/supervisor/status.js';
 import { Steering } from '../../agent/supervisor/steering.js';
 import type { Broadcast } from '../../agent/supervisor/broadcast.js';
@@ -18,12 +19,16 @@ import { Feed } from './feed.js';
 /** Does at once what it is told, and is as live as the test wants. */
 export class Stand {
   actual: ActualState = 'live';
+  /** What was commanded last. */
+  wanted: Status['wanted'] = 'on air';
   /** What it comes to when these settings are applied. */
   react: (settings: Settings) => ActualState = () => this.actual;
   /** What other interfaces have to add to the status document. */
   more: Partial<Status> = {};
   readonly applied: Change[][] = [];
   readonly asked: string[] = [];
+  /** What was logged last. */
+  readonly lines: RecentLine[] = [];
   #settings: Settings | undefined;
 
   begin(settings: Settings): void {
@@ -49,7 +54,7 @@ export class Stand {
     const idle = this.actual === 'idle';
     return {
       version: '1',
-      wanted: idle ? 'idle' : 'on air',
+      wanted: this.wanted,
       actual: this.actual,
       uptimeSeconds: 1,
       problems: [],
@@ -60,12 +65,14 @@ export class Stand {
 
   startBroadcast(): Promise<void> {
     this.asked.push('start');
+    this.wanted = 'on air';
     this.actual = 'live';
     return Promise.resolve();
   }
 
   stopBroadcast(): Promise<void> {
     this.asked.push('stop');
+    this.wanted = 'idle';
     this.actual = 'idle';
     return Promise.resolve();
   }
@@ -161,6 +168,7 @@ export class Device implements AsyncDisposable {
         restart: () => this.stand.asked.push('restart'),
         led: this.stand,
         caretaker: this.stand,
+        recent: this.stand,
       }),
       storage,
       time,

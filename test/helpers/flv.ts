@@ -31,6 +31,38 @@ export function lags(tags: readonly ArrivedTag[]): { readonly at: number; readon
   return late.map(({ at, ms }) => ({ at, ms: ms - least }));
 }
 
+/** Milliseconds of stream time from each picture to the next. */
+export function pictureGaps(tags: readonly MediaTag[]): number[] {
+  const times = tags.filter(isPicture).map(({ timestamp }) => timestamp);
+  return times.slice(1).map((time, index) => time - times[index]!);
+}
+
+/**
+ * Without a picture for so many milliseconds a broadcast has broken off. A splice takes some tenths of a second, and a machine that
+ * stands still for a moment is dark for as long; how short it is to be is measured by bench/recovery.
+ */
+export const darkMs = 5000;
+
+/** What a splice usually takes: the median of as many of the longest gaps as there were splices. */
+export function usualSplice(gaps: readonly number[], splices: number): number {
+  const longest = gaps.toSorted((a, b) => b - a).slice(0, splices);
+  return longest[Math.floor(longest.length / 2)]!;
+}
+
+/** By how many milliseconds the soonest of the pictures came, by its own time: what arrives soonest was delayed least. */
+export const shortestWay = (tags: readonly ArrivedTag[]): number =>
+  tags.filter(isPicture).reduce((soonest, { at, timestamp }) => Math.min(soonest, at - timestamp), Infinity);
+
+/**
+ * By how many milliseconds the way of the pictures of the second half was longer than that of the first, each by the one that was
+ * delayed least: what a stream's clock is off by, and not by a moment in which something waited.
+ */
+export function drift(tags: readonly ArrivedTag[]): number {
+  const middle = (tags[0]!.timestamp + tags.at(-1)!.timestamp) / 2;
+  const [early, late] = [true, false].map((isEarly) => tags.filter(({ timestamp }) => timestamp < middle === isEarly));
+  return Math.round(shortestWay(late!) - shortestWay(early!));
+}
+
 /** Bytes of an FLV file that holds `tags`. */
 export function flvFile(tags: readonly MediaTag[]): Buffer {
   const parts: Buffer[] = [Buffer.from([0x46, 0x4c, 0x56, 1, 5, 0, 0, 0, 9, 0, 0, 0, 0])];

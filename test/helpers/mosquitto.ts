@@ -79,6 +79,13 @@ export class Operator implements AsyncDisposable {
     return this.on(`cmd/${name}/ack`, (value) => value['id'] === id, from);
   }
 
+  /** Resolves once it hears again; to be called before the broker goes. */
+  async again(): Promise<void> {
+    await new Promise<void>((resolve) => this.client.once('connect', () => resolve()));
+    // A broker does one thing after the other: once it has this, it has what was subscribed before.
+    await this.client.subscribeAsync('none', { qos: 1 });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.client.endAsync(true);
   }
@@ -93,10 +100,16 @@ export class Mosquitto implements AsyncDisposable {
     readonly port: number,
     private readonly remove: () => Promise<void>,
     private readonly host = 'mqtt://127.0.0.1',
+    private readonly operatorsPort = port,
   ) {}
 
   get url(): string {
     return `${this.host}:${this.port}`;
+  }
+
+  /** Where operators come in. */
+  get operatorsUrl(): string {
+    return `${this.host}:${this.operatorsPort}`;
   }
 
   async start(): Promise<void> {
@@ -125,7 +138,7 @@ export class Mosquitto implements AsyncDisposable {
   async operator(
     id: string,
     options: IClientOptions = {},
-    url = this.url,
+    url = this.operatorsUrl,
     names?: readonly string[],
   ): Promise<Operator> {
     const client = await connectAsync(url, { reconnectPeriod: 200, ...options });
@@ -150,22 +163,24 @@ export class Mosquitto implements AsyncDisposable {
   }
 }
 
-/** Starts Mosquitto with the example of docs/, moved to a folder and a port of its own, and nothing else changed. */
-export async function startExampleMosquitto(authority: Authority): Promise<Mosquitto> {
+/** Starts Mosquitto with the example of docs/, moved to a folder and ports of its own, and nothing else changed. `authority`: of its own certificate and those of devices; `operators`: of theirs. */
+export async function startExampleMosquitto(authority: Authority, operators: Authority): Promise<Mosquitto> {
   const { folder, remove } = await temporaryFolder();
-  const [port] = (await freePorts(1)) as [number];
+  const [port, operatorsPort] = (await freePorts(2)) as [number, number];
   const example = (name: string): Promise<string> => readFile(path.join(root, 'docs/mosquitto', name), 'utf8');
   const server = await authority.sign('localhost');
   const conf = (await example('mosquitto.conf'))
     .replace('listener 8883', `user root\nlistener ${port} 127.0.0.1`)
+    .replace('listener 8884', `listener ${operatorsPort} 127.0.0.1`)
     .replace('/etc/mosquitto/certs/ca.pem', authority.ca)
-    .replace('/etc/mosquitto/certs/server.pem', server.cert)
-    .replace('/etc/mosquitto/certs/server.key', server.key)
+    .replace('/etc/mosquitto/certs/operators.pem', operators.ca)
+    .replaceAll('/etc/mosquitto/certs/server.pem', server.cert)
+    .replaceAll('/etc/mosquitto/certs/server.key', server.key)
     .replace('/etc/mosquitto/acl', path.join(folder, 'acl'))
     .replace('/var/lib/mosquitto/', `${folder}/`);
   await writeFile(path.join(folder, 'mosquitto.conf'), conf);
   await writeFile(path.join(folder, 'acl'), await example('acl'), { mode: 0o600 });
-  const broker = new Mosquitto(folder, port, remove, 'mqtts://localhost');
+  const broker = new Mosquitto(folder, port, remove, 'mqtts://localhost', operatorsPort);
   await broker.start();
   return broker;
 }

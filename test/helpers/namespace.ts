@@ -113,6 +113,11 @@ export class Namespace implements AsyncDisposable {
     await this.#inside('ip', 'route', 'del', 'unreachable', `${this.links[link]!.host}/32`);
   }
 
+  /** Sends over this link whatever is for none of the others that are up. */
+  async wayOut(link: number): Promise<void> {
+    await this.#inside('ip', 'route', 'add', 'default', 'via', this.links[link]!.host);
+  }
+
   /** Takes a link down (the program inside sees it), or up again. */
   async cut(link = 0): Promise<void> {
     await this.#inside('ip', 'link', 'set', this.links[link]!.insideDevice, 'down');

@@ -1,6 +1,6 @@
 /** Judges a recorded or a live stream by its content, as the receiver sees it: ffprobe for what it holds, ffmpeg for whether it decodes. */
 import { run } from './command.js';
-import { isPicture, wallClock } from './flv.js';
+import { drift, isPicture, wallClock } from './flv.js';
 import { subscribe } from './rtmp-client.js';
 
 interface Track {
@@ -11,7 +11,8 @@ interface Track {
   readonly seconds: number;
   /** Decode times never go back nor stand still. */
   readonly monotonic: boolean;
-  /** Milliseconds between two packets, at most. */
+  /** Milliseconds from each packet to the next, and the most of them. */
+  readonly gapsMs: readonly number[];
   readonly largestGapMs: number;
   /** Stream time of the first packet's presentation, in seconds. */
   readonly start: number;
@@ -88,6 +89,7 @@ function track(stream: Probe['streams'][number], packets: readonly Packet[]): Tr
     packets: packets.length,
     seconds,
     monotonic: steps.every((step) => step > 0),
+    gapsMs: steps.map((step) => Math.round(1000 * step)),
     largestGapMs: Math.round(1000 * steps.reduce((most, step) => Math.max(most, step), 0)),
     start: Number(packets[0]?.pts_time ?? 0),
     kbps: (packets.reduce((sum, packet) => sum + Number(packet.size), 0) * 8) / 1000 / seconds,
@@ -154,13 +156,8 @@ async function decodeErrors(file: string): Promise<string[]> {
 }
 
 export interface Observation extends Analysis {
-  /** The pictures by the wall clock at the subscriber: how many in how many seconds, and the longest wait for the next. */
-  readonly arrival: {
-    readonly pictures: number;
-    readonly seconds: number;
-    readonly fps: number;
-    readonly largestGapMs: number;
-  };
+  /** The stream's clock against the subscriber's, as {@link drift} has it. */
+  readonly driftMs: number;
 }
 
 /**
@@ -174,16 +171,7 @@ export async function observe(url: string, seconds: number, file: string): Promi
   const end = first.timestamp + seconds * 1000;
   await subscriber.tags.waitFor((tag) => isPicture(tag) && tag.timestamp >= end, seconds * 1000 + 15_000, index);
   await subscriber.save(file, index);
-  const times = subscriber.tags.items
-    .slice(index)
-    .filter(isPicture)
-    .map((tag) => tag.at);
-  const took = (times.at(-1)! - times[0]!) / 1000;
-  const largestGapMs = Math.round(Math.max(...differences(times)));
-  return {
-    ...(await analyse(file)),
-    arrival: { pictures: times.length, seconds: took, fps: (times.length - 1) / took, largestGapMs },
-  };
+  return { ...(await analyse(file)), driftMs: drift(subscriber.tags.items.slice(index)) };
 }
 
 /** Milliseconds from the start of a subscriber (ffmpeg) until it has decoded a picture; includes about 0.1 s of its own start. */

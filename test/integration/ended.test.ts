@@ -43,8 +43,8 @@ test('started again at the moment of its end, it is another whole broadcast', as
 });
 
 test('files are played from their beginning, however late the server says yes', async (t) => {
-  // Longer than a group of pictures, which is kept for those that come late.
-  await using server = await startRtmpServer({ acceptAfterMs: 3500 });
+  // Longer than a group of pictures (2 s), which is kept for those that come late; less than the film waits for its audience.
+  await using server = await startRtmpServer({ acceptAfterMs: 2500 });
   const { broadcast } = broadcastIn(t, await folderFor(t), await once(server));
   await broadcast.start();
   await until(() => broadcast.status().actual === 'ended', 30_000, 'the end of the file');

@@ -38,8 +38,7 @@ test(
     // Each look asks again, and none of them takes another of the four threads for files and names.
     await agent.elapse(15_000);
     assert.equal(server.publishes.items.length, 1);
-    const { tookMs } = await agent.stop();
-    assert.ok(tookMs < 7000, `it ended after ${tookMs} ms`);
+    assert.equal((await agent.stop()).code, 0, 'it ended before it had to be cut short');
     await agent.gone();
   },
 );

@@ -5,6 +5,7 @@ import { startAgent, type Environment } from '../helpers/agent.js';
 import { startMosquitto, type Mosquitto } from '../helpers/mosquitto.js';
 import { misfits } from '../helpers/schema.js';
 import { temporaryFolder } from '../helpers/command.js';
+import { darkMs } from '../helpers/flv.js';
 import { topics } from '../../agent/interfaces/mqtt/topics.js';
 import { startNginx, type Nginx } from '../helpers/nginx.js';
 import { analyse } from '../helpers/stream.js';
@@ -40,7 +41,8 @@ describe('documents', () => {
     );
     assert.equal((wrong['config'] as { audio: { mute: boolean } }).audio.mute, true);
     await agent.stop();
-    await operator.on('state', ({ state }) => state === 'stopped');
+    const stopped = await operator.on('state', ({ state }) => state === 'stopped');
+    assert.equal(stopped['wanted'], 'on air', 'nobody has commanded it off the air');
     await nginx.waitForCall('record_done');
     const { video, decodeErrors } = await analyse((await nginx.recordings())[0]!);
     assert.deepEqual(decodeErrors, []);
@@ -71,7 +73,29 @@ describe('documents', () => {
     await nginx.waitForCall('record_done');
     const { video, decodeErrors } = await analyse((await nginx.recordings())[0]!);
     assert.deepEqual(decodeErrors, []);
-    assert.ok(video!.largestGapMs < 1000, `${video!.largestGapMs} ms without a picture`);
+    assert.ok(video!.largestGapMs < darkMs, `${video!.largestGapMs} ms without a picture`);
+  });
+
+  test('another size and sample rate: applied, proved, and one new session for both', async () => {
+    await using nginx = await startNginx({ record: true });
+    await using broker = await startMosquitto();
+    await using operator = await broker.operator('kitchen');
+    await using agent = await startAgent(on(nginx, broker));
+    await operator.on('state', ({ state }) => state === 'live');
+    const other = { video: { width: 480, height: 270 }, audio: { rate: 44_100 } };
+    assert.equal((await operator.desire(1, other))['status'], 'applied');
+    await operator.on('config/reported', ({ version, proved }) => version === 1 && proved === true);
+    assert.equal(nginx.calls.items.filter(({ call }) => call === 'publish').length, 2);
+    const ended = nginx.calls.items.length;
+    await agent.stop();
+    await nginx.waitForCall('record_done', { from: ended });
+    const sizes: string[] = [];
+    for (const file of await nginx.recordings()) {
+      const { video, audio, decodeErrors } = await analyse(file);
+      assert.deepEqual(decodeErrors, []);
+      sizes.push(`${video!.width}x${video!.height} ${audio!.rate}`);
+    }
+    assert.deepEqual(sizes.sort(), ['320x180 48000', '480x270 44100']);
   });
 
   test('killed in the middle of a probation: it comes back with the last good settings, and says so', async () => {
@@ -159,7 +183,12 @@ describe('commands', () => {
     await operator.desire(1, { outputs: { main: { key: 'pasted-secret-1' } } });
     await operator.send('cmd/set-secret', { id: 'x', args: { path: 'outputs.main.kye', value: 'pasted-secret-2' } });
     await operator.on('cmd/set-secret/ack', ({ id }) => id === 'x');
-    assert.equal((await operator.command('diagnostics'))['ok'], true);
+    const bundle = (await operator.command('diagnostics'))['result'] as {
+      readonly log: readonly { readonly event: string }[];
+      readonly plan: { readonly pieces: readonly { readonly text: string }[] };
+    };
+    assert.ok(bundle.log.some(({ event }) => event === 'playing'));
+    assert.match(bundle.plan.pieces[0]!.text, /appsink name=tags/);
     await agent.stop();
     const written = operator.heard.items.filter(({ topic }) => !/cmd\/[^/]+$|desired$/.test(topic));
     assert.deepEqual(misfits(written, topics, operator.prefix), []);

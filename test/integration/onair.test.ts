@@ -21,9 +21,9 @@ const to = (nginx: Nginx, key = 'cam'): Environment => ({ STREAM_URL: nginx.url(
 /** Pictures that came from capture so far. */
 const framesOf = (status: StatusDocument): number => (status['hub'] as { frames: number } | undefined)?.frames ?? 0;
 
-/** The recording of stream `name` at nginx, once its publisher has gone. */
-async function recorded(nginx: Nginx, name: string, application = 'live'): Promise<string> {
-  await nginx.waitForCall('record_done', { name });
+/** The last recording of stream `name` at nginx, once its publisher has gone; from call number `from` on, where it came before. */
+async function recorded(nginx: Nginx, name: string, application = 'live', from = 0): Promise<string> {
+  await nginx.waitForCall('record_done', { name, from });
   const files = await nginx.recordings(application);
   const file = files.findLast((each) => path.basename(each).startsWith(name));
   assert.ok(file, `no recording of ${name}`);
@@ -50,9 +50,8 @@ describe('on the air', () => {
     for (const interval of video!.keyframeIntervals.slice(1)) assert.ok(Math.abs(interval - 2) < 0.07, `${interval} s`);
     assert.ok(video!.monotonic && audio!.monotonic);
     assert.deepEqual([audio!.codec, audio!.profile, audio!.rate, audio!.channels], ['aac', 'LC', 48_000, 2]);
-    // Frames against the receiver's own clock.
-    const { seconds, pictures } = seen.arrival;
-    assert.ok(Math.abs(pictures / seconds - 30) < 1.5, `${pictures} pictures in ${seconds} s`);
+    // Against the receiver's own clock: 5 % would be 150 ms in the 3 s from one half to the other.
+    assert.ok(Math.abs(seen.video!.fps - 30) < 1 && Math.abs(seen.driftMs) < 150, `${seen.driftMs} ms off`);
   });
 
   test('the picture is bars with a clock, the sound is a tone', async () => {
@@ -93,9 +92,10 @@ describe('on the air', () => {
     await later.stop('SIGINT');
     const apart = await lipSync(await recorded(nginx, 'later'), 'flip');
     await remove();
-    // The first second or so still stands as it was.
-    const shifted = apart.offsets.slice(2);
-    for (const offset of shifted) assert.ok(Math.abs(offset - 300) <= 40, JSON.stringify(apart));
+    // It stands as it was until the change, then apart, from one flash to the next and to the end.
+    const isApart = (offset: number): boolean => Math.abs(offset - 300) <= 40;
+    const shifted = apart.offsets.slice(apart.offsets.findIndex(isApart));
+    assert.ok(shifted.length >= 4 && shifted.every(isApart), JSON.stringify(apart));
   });
 });
 
@@ -123,15 +123,16 @@ describe('several outputs of one encode', () => {
     await writeFile(file, settings(true));
     await nginx.waitForCall('publish', { name: 'two', from });
     await doomed.kill();
-    await agent.status((status) => status.outputs['third']?.state === 'waiting');
-    await agent.status((status) => Number(status.outputs['second']?.['frames']) > 60);
+    const line = agent.log.items.length;
+    await agent.status((status) => status.outputs['third']?.state === 'waiting', 20_000, line);
+    await agent.status((status) => Number(status.outputs['second']?.['frames']) > 60, 20_000, line);
     await agent.stop('SIGINT');
 
     const { video, audio, decodeErrors } = await analyse(await recorded(nginx, 'one'));
     assert.deepEqual(decodeErrors, []);
     assert.ok(video!.largestGapMs < 200 && audio!.largestGapMs < 200, `${video!.largestGapMs}, ${audio!.largestGapMs}`);
     assert.equal(nginx.calls.items.filter(({ call, name }) => call === 'publish' && name === 'one').length, 1);
-    const again = await analyse(await recorded(nginx, 'two', 'second'));
+    const again = await analyse(await recorded(nginx, 'two', 'second', from));
     assert.ok(again.video!.startsWithKeyframe);
     assert.deepEqual(again.decodeErrors, []);
     await remove();
@@ -197,7 +198,9 @@ describe('changes on the air', () => {
       const now = framesOf(await agent.status((status) => framesOf(status) > 0, 20_000, from));
       await agent.status((status) => framesOf(status) >= now + frames, 40_000, from);
     };
-    await agent.event('playing');
+    // Only what was published is closed.
+    await nginx.waitForCall('publish', { name: 'cam' });
+    await agent.status(({ actual }) => actual === 'live');
     await change({ video: { ...size } });
     await nginx.waitForCall('record_done', { name: 'cam' });
     const from = nginx.calls.items.length - 1;

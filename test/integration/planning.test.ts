@@ -134,7 +134,7 @@ test('what another broadcast was looked at for is not played in the next one', a
   await broadcast.stopBroadcast();
   await broadcast.apply(settings({}));
   const started = broadcast.startBroadcast();
-  await until(() => broadcast.status().wanted === 'on air', 10_000, 'the next broadcast');
+  await until(() => broadcast.status().actual !== 'idle', 10_000, 'the next broadcast');
   looks.let();
   await Promise.all([looked, started]);
   await live(broadcast);

@@ -1,10 +1,11 @@
 /** Agent, capture and delivery as processes: killed one at a time, stopped in order, and never left behind. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { startAbroad } from '../helpers/abroad.js';
 import { startAgent, type Agent, type Environment, type LogLine, type StatusDocument } from '../helpers/agent.js';
-import { freePorts } from '../helpers/command.js';
+import { freePorts, mortal } from '../helpers/command.js';
 import { until } from '../helpers/feed.js';
 import { isVideoKey } from '../helpers/flv.js';
 import { evaluate } from '../helpers/inspector.js';
@@ -86,11 +87,11 @@ describe('killed alone', () => {
       const isAnother = ({ pid, command }: ProcessInfo): boolean =>
         command.includes('makercast-capture') && pid !== before;
       before = (await until(() => agent.processes().find(isAnother), 15_000, 'a capture process')).pid;
-      process.kill(before, 'SIGSEGV');
+      // SIGSEGV would have GStreamer, while it loads a plugin, say so many lines that the log leaves out what is waited for.
+      process.kill(before, 'SIGKILL');
     };
     for (let kill = 0; kill < 3; kill++) await crash();
     const { message } = await agent.event('next_best');
-    // Not always by the signal: GStreamer has a handler of its own for it while it loads a plugin.
     assert.match(message, /^the encoder x264enc is left out, since this has happened 3 times: .*ended by itself/);
     // An encoder that is left out stays a problem, until the broadcast is begun anew.
     const { tags } = server.publishes.items[0]!;
@@ -171,8 +172,6 @@ describe('killed in each state of an output', { skip, concurrency: true }, () =>
   } as const;
   type Name = keyof typeof table;
   const names = Object.keys(table) as Name[];
-  const isAsInTable = ({ outputs }: StatusDocument): boolean =>
-    names.every((name) => outputs[name]?.state === table[name]);
 
   for (const child of ['capture', 'delivery'] as const) {
     test(`${child}: each comes to where it was`, async () => {
@@ -200,7 +199,11 @@ describe('killed in each state of an output', { skip, concurrency: true }, () =>
       );
       await agent.status(({ outputs }) => outputs['swallowed']?.state === 'live');
       await namespace.blackHole(1);
-      const before = await agent.status(isAsInTable, 40_000);
+      // Not at the same time: some of them last for seconds only.
+      const seen = names.map((name) =>
+        agent.status(({ outputs }) => outputs[name]?.state === table[name], 40_000, agent.log.items.length),
+      );
+      const before = (await Promise.all(seen))[names.indexOf('swallowed')]!;
       const { pid } = await agent.descendant(`makercast-${child}`);
       const tries = mute.connections.items.length;
       const [lines, sent] = [agent.log.items.length, accepted.publishes.items[0]!.tags.items.length];
@@ -310,12 +313,9 @@ describe('stopped', () => {
     await live(agent);
     // An end in order waits for this child for 3 s: time enough for an impatient second signal.
     process.kill((await agent.descendant('makercast-capture')).pid, 'SIGSTOP');
-    agent.child.kill('SIGTERM');
-    await agent.event('stopping');
-    // What comes within 0.3 s is npm passing on the first one.
-    const again = setInterval(() => agent.child.kill('SIGTERM'), 100);
+    // By a process of its own, which does nothing else. What comes within 0.3 s is npm passing on the first one.
+    spawn(...mortal('sh', ['-c', `while kill -TERM ${agent.pid}; do sleep 0.1; done`]), { stdio: 'ignore' });
     const { code } = await agent.end();
-    clearInterval(again);
     assert.equal(code, 1);
     await agent.gone();
   });

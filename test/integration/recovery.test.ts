@@ -2,10 +2,12 @@
 import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
 import { startAbroad } from '../helpers/abroad.js';
+import { broadcastIn, smallTo } from '../helpers/broadcast.js';
+import { folderFor } from '../helpers/command.js';
 import { startAgent, type Agent, type Environment, type StatusDocument } from '../helpers/agent.js';
 import { until } from '../helpers/feed.js';
 import { isVideoKey } from '../helpers/flv.js';
-import { noNamespaces } from '../helpers/namespace.js';
+import { makeNamespace, noNamespaces } from '../helpers/namespace.js';
 import { startNginx } from '../helpers/nginx.js';
 import { subscribe } from '../helpers/rtmp-client.js';
 import { startRtmpServer, type RtmpServer, type Script } from '../helpers/rtmp-server.js';
@@ -32,8 +34,8 @@ function statesOf(agent: Agent, name = 'main', from = 0): string[] {
     );
 }
 
-/** The goal is 8 s; the rest is for a busy machine. */
-const noticedMs = 9500;
+/** The goal is 8 s, which bench/recovery measures; the rest is for a machine that stands still for a moment. */
+const noticedMs = 20_000;
 
 const noChildSuffered = (agent: Agent): void =>
   assert.ok(!agent.log.items.some(({ event }) => event === 'child_hung' || event === 'child_died'), agent.output);
@@ -57,6 +59,23 @@ async function cutFor(seconds: number, t: TestContext): Promise<void> {
   await live(agent);
   noChildSuffered(agent);
   await agent.stop();
+}
+
+/** An agent on the air over the first of two links; the way over the second is open, but longer. */
+async function startOverTwo() {
+  const namespace = await makeNamespace(2);
+  await namespace.wayOut(1);
+  const server = await startRtmpServer({}, '0.0.0.0');
+  const url = `rtmp://${namespace.links[0]!.host}:${server.port}/live`;
+  const agent = await startAgent({ ...small, STREAM_URL: url, STREAM_KEY: 'k' }, { prefix: namespace.prefix });
+  const dispose = async (): Promise<void> => {
+    await agent[Symbol.asyncDispose]();
+    await server.stop();
+    await namespace.stop();
+  };
+  await live(agent);
+  await (await server.published('k')).tags.waitFor(isVideoKey, 15_000);
+  return { namespace, server, agent, [Symbol.asyncDispose]: dispose };
 }
 
 // Of two minutes without a link nearly all is waiting: the rest runs meanwhile, one suite after the other.
@@ -155,7 +174,7 @@ describe('outputs come back', { concurrency: 2 }, () => {
       await again.tags.waitFor(isVideoKey, 30_000);
       const status = await both.status(({ outputs }) => outputs[which]?.state === 'live');
       assert.equal(status.outputs[other]!['connects'], 1);
-      assert.ok(!statesOf(both, other).includes('stalled'));
+      assert.ok(!statesOf(both, other).includes('waiting'));
       await both.stop();
     });
 
@@ -199,10 +218,7 @@ describe('outputs come back', { concurrency: 2 }, () => {
       await connection.tags.waitFor(({ timestamp }) => timestamp > 20_000, 60_000);
       assert.equal(server.publishes.items.length, 2);
       for (const name of ['main', 'tls']) {
-        assert.ok(
-          statesOf(agent, name).every((state) => state !== 'stalled' && state !== 'waiting'),
-          name,
-        );
+        assert.ok(!statesOf(agent, name).includes('waiting'), name);
       }
       await agent.stop();
     });
@@ -235,6 +251,26 @@ describe('outputs come back', { concurrency: 2 }, () => {
       assert.equal((status.outputs['main']!['fault'] as { code: string }).code, 'output_denied');
       assert.equal(status.actual, 'degraded');
       await agent.stop();
+    });
+
+    test('that refuses the key: asked again by a change of the network, not by every one; by the operator always', async (t) => {
+      await using server = await startRtmpServer({ publish: { status: 'NetStream.Publish.Denied' } });
+      const { broadcast } = broadcastIn(t, await folderFor(t), smallTo(server.url()));
+      const refused = (): Promise<boolean> =>
+        until(() => broadcast.status().outputs['main']?.state === 'refused', 15_000, 'a refusal');
+      await broadcast.start();
+      await refused();
+      // A container that is restarted again and again brings and takes a link each time.
+      for (let changes = 0; changes < 5; changes += 1) {
+        broadcast.networkChanged();
+        await broadcast.settled();
+        await refused();
+      }
+      assert.equal(server.connections.items.length, 2);
+      broadcast.retry();
+      await server.connection(2);
+      await refused();
+      await broadcast.stop();
     });
   });
 
@@ -300,6 +336,35 @@ describe('outputs come back', { concurrency: 2 }, () => {
       await agent.status(({ outputs }) => outputs['main']?.state === 'waiting', 30_000, cut);
       await namespace.mend();
       await publishedAgain(server, 1);
+      await agent.stop();
+    });
+
+    test('of two links: where the one in use goes, a new connection goes over the other before its silence would end it', async (t) => {
+      await using two = await startOverTwo();
+      const { namespace, server, agent } = two;
+      const before = server.publishes.items[0]!;
+      await namespace.cut(0);
+      const again = await publishedAgain(server, 1, 30_000);
+      const darkMs = again.tags.items[0]!.at - before.tags.items.at(-1)!.at;
+      t.diagnostic(`${Math.round(darkMs)} ms without media`);
+      // It is looked at twice a second, and given up after twelve looks in vain.
+      assert.ok(darkMs < 6000, `${darkMs} ms without media`);
+      await live(agent);
+      noChildSuffered(agent);
+      await agent.stop();
+    });
+
+    test('of two links: one that blinks keeps its connection', async () => {
+      await using two = await startOverTwo();
+      const { namespace, server, agent } = two;
+      await namespace.cut(0);
+      await agent.elapse(500);
+      await namespace.mend(0);
+      const { tags } = server.publishes.items[0]!;
+      const blinkedAt = tags.items.at(-1)!.timestamp;
+      // Longer than the change is remembered for.
+      await tags.waitFor(({ timestamp }) => timestamp > blinkedAt + 8000, 30_000);
+      assert.equal(server.connections.items.length, 1);
       await agent.stop();
     });
 

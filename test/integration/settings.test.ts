@@ -448,7 +448,7 @@ describe('under a supervisor', () => {
     await using agent = await startAgent({ ...small, ...supervised }, { cwd: folder });
     await agent.event('idle');
     const idle = await now(agent);
-    assert.deepEqual([idle.wanted, idle.actual, Object.keys(idle.outputs)], ['idle', 'idle', []]);
+    assert.deepEqual([idle.wanted, idle.actual, Object.keys(idle.outputs)], ['on air', 'idle', []]);
     assert.equal(agent.processes().length, 1, 'nothing runs but the agent');
 
     const settings = { outputs: { main: { url: server.url(), key: secret } } };

@@ -10,7 +10,18 @@ import { startRtmpServer } from '../helpers/rtmp-server.js';
 import { subscribe } from '../helpers/rtmp-client.js';
 import { lipSync } from '../helpers/lipsync.js';
 import { decodeSound, isSilent } from '../helpers/sound.js';
-import { flvFile, isAudioHeader, isPicture, isSound, isVideoHeader, isVideoKey } from '../helpers/flv.js';
+import {
+  darkMs,
+  flvFile,
+  isAudioHeader,
+  isPicture,
+  isSound,
+  isVideoHeader,
+  isVideoKey,
+  pictureGaps,
+  shortestWay,
+  usualSplice,
+} from '../helpers/flv.js';
 import { analyse, colour } from '../helpers/stream.js';
 
 const small: Environment = { VIDEO_WIDTH: '640', VIDEO_HEIGHT: '360', VIDEO_FPS: '25' };
@@ -87,16 +98,16 @@ test('slate.image is shown; one that is none, too large, or breaks off is not, a
   }
   assert.equal(server.publishes.items.length, 1);
   assert.ok(agent.log.items.some(({ event }) => event === 'slate_image'));
-  const pictures = tags.items.filter(isPicture);
-  const longest = Math.max(...pictures.slice(1).map(({ timestamp }, index) => timestamp - pictures[index]!.timestamp));
-  assert.ok(longest < 2000, `dark for ${longest} ms`);
+  const longest = Math.max(...pictureGaps(tags.items));
+  assert.ok(longest < darkMs, `dark for ${longest} ms`);
+  t.diagnostic(`${longest} ms without a picture at most`);
   await agent.stop();
 });
 
 const replans = 50;
 const measuredMs = 4000;
-/** Pictures in that time at 25 a second. */
-const measured = 100;
+/** Streams at the beginning and at the end by which the clock is read: as many of the slate as of the test picture in both. */
+const readBy = 15;
 
 test(`the picture goes to the slate and back ${replans} times: one session, times that never step back and stay true, lips in sync`, async (t) => {
   await using server = await startRtmpServer();
@@ -112,18 +123,19 @@ test(`the picture goes to the slate and back ${replans} times: one session, time
   await agent.status(({ actual }) => actual === 'live');
   const connection = await server.published('k7');
   const { tags } = connection;
-  /** So much of the stream that its clock can be read on a busy machine: some picture of it was not kept waiting. */
+  await tags.waitFor(isPicture, 15_000);
+  /** So much of the stream that its lip-sync can be measured. */
   const steady = async (): Promise<void> => {
     const from = tags.items.length;
     const begun = tags.items[from - 1]!.timestamp;
     await tags.waitFor(({ timestamp }) => timestamp > begun + measuredMs, 20_000, from);
   };
   await steady();
-  let last = 0;
+  const begins = [0];
   for (let round = 0; round < replans; round++) {
     const from = tags.items.length;
     await show(round % 2 === 0 ? '/dev/video99' : 'test');
-    last = tags.items.indexOf(await tags.waitFor(isVideoKey, 20_000, from));
+    begins.push(tags.items.indexOf(await tags.waitFor(isVideoKey, 20_000, from)));
   }
   await steady();
   const status = await agent.status(({ actual }) => actual === 'live', 20_000, agent.log.items.length);
@@ -135,12 +147,14 @@ test(`the picture goes to the slate and back ${replans} times: one session, time
       'a time stepped back',
     );
   }
-  const pictures = tags.items.filter(isPicture);
-  const gaps = pictures.slice(1).map(({ timestamp }, index) => timestamp - pictures[index]!.timestamp);
-  assert.ok(Math.max(...gaps) < 1000, `${Math.max(...gaps)} ms without a picture`);
-  // What arrived soonest was delayed least: how the shortest way changes over the broadcast is how its clock drifted.
-  const shortest = (part: typeof pictures): number => Math.min(...part.map(({ at, timestamp }) => at - timestamp));
-  const drift = shortest(pictures.slice(-measured)) - shortest(pictures.slice(0, measured));
+  const gaps = pictureGaps(tags.items);
+  const usual = usualSplice(gaps, replans);
+  assert.ok(usual < 1000 && Math.max(...gaps) < darkMs, `${usual} to ${Math.max(...gaps)} ms without a picture`);
+  // How the shortest way changes over the broadcast is how its clock drifted. A stream whose first picture was kept waiting
+  // has a clock of its own: most of them have not.
+  const ways = begins.map((begin, index) => shortestWay(tags.items.slice(begin, begins[index + 1])));
+  const median = (part: readonly number[]): number => part.toSorted((a, b) => a - b)[Math.floor(part.length / 2)]!;
+  const drift = median(ways.slice(-readBy)) - median(ways.slice(0, readBy));
   assert.ok(Math.abs(drift) <= 40, `${Math.round(drift)} ms off after ${replans} replans`);
   assert.equal(server.publishes.items.length, 1);
   await agent.stop();
@@ -152,10 +166,10 @@ test(`the picture goes to the slate and back ${replans} times: one session, time
   // The last stream alone: at the splices the picture turns dark or light without a beep.
   const end = path.join(folder, 'end.flv');
   const headers = [isVideoHeader, isAudioHeader].map((isHeader) => tags.items.findLast(isHeader)!);
-  await writeFile(end, flvFile([...headers, ...tags.items.slice(last)]));
+  await writeFile(end, flvFile([...headers, ...tags.items.slice(begins.at(-1))]));
   const sync = await lipSync(end, 'flip');
   assert.ok(Math.abs(sync.worstMs) <= 40, JSON.stringify(sync.offsets));
   t.diagnostic(
-    `${Math.round(drift)} ms off, ${Math.max(...gaps)} ms without a picture at most, lip-sync ${sync.worstMs.toFixed(0)} ms`,
+    `${Math.round(drift)} ms off, ${usual} ms without a picture at a splice, ${Math.max(...gaps)} ms at most, lip-sync ${sync.worstMs.toFixed(0)} ms`,
   );
 });

@@ -24,6 +24,7 @@ test('whoever read the log is gone: the broadcast goes on, and ends in order', a
   agent.child.stdout!.destroy();
   agent.child.stderr!.destroy();
   const { tags, history } = server.publishes.items[0]!;
+  await tags.waitFor(isPicture, 15_000);
   const { timestamp } = tags.items.at(-1)!;
   // Several lines of status were to be written by then.
   await tags.waitFor((tag) => isPicture(tag) && tag.timestamp > timestamp + 4000, 20_000);
@@ -69,7 +70,7 @@ test('delivery is killed, and the server still holds its session: that is our ow
   await onAir(agent);
   process.kill((await agent.descendant('makercast-delivery')).pid, 'SIGKILL');
   // What is refused for good is tried again after 20 s at the soonest.
-  await server.published('k', { from: 1, deadlineMs: 10_000 });
+  await server.published('k', { from: 1, deadlineMs: 18_000 });
   await agent.stop();
 });
 
@@ -171,9 +172,9 @@ test(
     const next = await server.published('k', { from: 1, deadlineMs: 30_000 });
     await next.tags.waitFor(isPicture, 15_000);
     // Nor does the end wait for it.
-    const { tookMs } = await agent.stop();
+    const { code } = await agent.stop();
     await disk.thaw();
-    assert.ok(tookMs < 8000, `${tookMs} ms`);
+    assert.equal(code, 0, 'it ended before it had to be cut short');
     await agent.gone();
   },
 );

@@ -10,12 +10,14 @@ import { small, startAgent } from '../helpers/agent.js';
 import { broadcastIn, live, smallTo } from '../helpers/broadcast.js';
 import { folderFor } from '../helpers/command.js';
 import { cuttableDisk, noCuttableDisk } from '../helpers/disk.js';
+import { until, within } from '../helpers/feed.js';
 import { startRtmpServer } from '../helpers/rtmp-server.js';
 
 test('off the air by command, over a restart, and on again', async (t) => {
   const folder = await folderFor(t);
   await using server = await startRtmpServer();
   const one = broadcastIn(t, folder, smallTo(server.url())).broadcast;
+  assert.equal(one.status().actual, 'starting', 'what is about to begin is not idle');
   await one.start();
   await live(one);
   await one.stopBroadcast();
@@ -59,6 +61,29 @@ test('commands that come fast end as the last one said', async (t) => {
   assert.deepEqual(kept, { format: 1, value: { wanted: 'idle' } });
 });
 
+test(
+  'a card that hangs holds up no stop and no start, and is told of them once it goes on',
+  { skip: noCuttableDisk },
+  async (t) => {
+    await using disk = await cuttableDisk();
+    await using server = await startRtmpServer();
+    const { broadcast, faults } = broadcastIn(t, disk.folder, smallTo(server.url()));
+    await broadcast.start();
+    await live(broadcast);
+    await disk.freeze();
+    await within(broadcast.stopBroadcast(), 10_000, 'a stop');
+    assert.deepEqual([broadcast.status().wanted, broadcast.status().actual], ['idle', 'idle']);
+    assert.match(faults[0]!.message, /takes more than 1 s/);
+    await within(broadcast.startBroadcast(), 10_000, 'a start');
+    await live(broadcast);
+    await within(broadcast.stopBroadcast(), 10_000, 'another stop');
+    await disk.thaw();
+    const kept = (): Promise<unknown> => new Intent(new Storage(disk.folder, () => undefined)).load();
+    await until(async () => (await kept()) === 'idle', 10_000, 'the last command on the card');
+    await broadcast.stop();
+  },
+);
+
 test('paused for an update: off the air in order, whatever is edited; on again when it does not come, and after a restart', async (t) => {
   const folder = await folderFor(t);
   await using server = await startRtmpServer();
@@ -67,7 +92,7 @@ test('paused for an update: off the air in order, whatever is edited; on again w
   await one.start();
   await live(one);
   await one.pause();
-  assert.equal(one.status().actual, 'idle');
+  assert.deepEqual([one.status().wanted, one.status().actual], ['on air', 'idle']);
   const connection = await server.published('k');
   assert.ok(connection.history.items.includes('deleteStream'), 'the server saw the stream end');
   await one.apply({ ...settings, audio: { ...settings.audio, gainDb: 3 } });

@@ -145,6 +145,41 @@ test('a broker that does not let it read a group: said, with the topic, and the 
   assert.equal(device.mqtt.tells().mqtt?.fault, undefined);
 });
 
+test('moved to a broker that does not let it read what steers it: taken back, with that reason', async (t) => {
+  const { folder, remove } = await temporaryFolder();
+  t.after(remove);
+  const start = async (): Promise<{ broker: Aedes; url: string }> => {
+    const broker = await Aedes.createBroker();
+    const server = createServer((socket) => broker.handle(socket));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    t.after(async () => {
+      await new Promise<void>((resolve) => broker.close(() => resolve()));
+      await new Promise((resolve) => server.close(resolve));
+    });
+    return { broker, url: `mqtt://127.0.0.1:${(server.address() as AddressInfo).port}` };
+  };
+  const here = await start();
+  const there = await start();
+  await using operator = new Operator(await connectAsync(here.url), 'makercast/v1/kitchen');
+  await operator.client.subscribeAsync('makercast/v1/kitchen/#', { qos: 1 });
+  const env = { MQTT_URL: here.url, MQTT_ID: 'kitchen', CONFIG_PROBATION_SECONDS: '2' };
+  await using device = new Device(folder, { env });
+  await device.start();
+  await operator.on('config/reported');
+  for (const [i, name] of ['cmd/+', 'config/desired'].entries()) {
+    there.broker.authorizeSubscribe = (_, subscription, done) =>
+      done(null, subscription.topic.endsWith(name) ? null : subscription);
+    await operator.send('config/desired', { version: i + 1, config: { mqtt: { url: there.url } } });
+    const { reason } = await operator.on(
+      'config/reported',
+      ({ status, version }) => status === 'rolled_back' && version === i + 1,
+    );
+    const text = (reason as { what: string }).what;
+    assert.match(text, /mqtt\.url has not worked within 2 s \(mqtt_refused: The broker does not let this device read /);
+    assert.ok(text.includes(`makercast/v1/kitchen/${name}.`), text);
+  }
+});
+
 test('a cloned card: over 3.1.1 nobody is told that its place was taken, and it is noticed all the same', async (t) => {
   const broker = await Aedes.createBroker();
   const server = createServer((socket) => broker.handle(socket));

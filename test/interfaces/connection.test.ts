@@ -3,13 +3,14 @@ import assert from 'node:assert/strict';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { defaults } from '../../agent/config/resolve.js';
-import { Connection } from '../../agent/interfaces/mqtt/connection.js';
+import { Connection, type ConnectionEvents } from '../../agent/interfaces/mqtt/connection.js';
 import { Feed, until } from '../helpers/feed.js';
 
 /** When each connection came (ms), to a server that does `answer` with the CONNECT of each; the device draws no lots. */
 async function visits(
   t: TestContext,
   answer: (socket: Socket, isFive: boolean) => void,
+  events: Partial<ConnectionEvents> = {},
 ): Promise<{ came: Feed<number>; connection: Connection }> {
   const came = new Feed<number>('connections');
   const sockets: Socket[] = [];
@@ -26,7 +27,10 @@ async function visits(
     { ...defaults().mqtt, url },
     'kitchen',
     undefined,
-    { topics: () => ['a'], connected: nothing, message: nothing, denied: nothing, lost: nothing, takenOver: nothing },
+    {
+      ...{ subscriptions: () => [{ topic: 'a' }], subscribed: nothing, connected: nothing, message: nothing },
+      ...{ lost: nothing, takenOver: nothing, ...events },
+    },
     { now: () => performance.now(), random: () => 0 },
     () => true,
   );
@@ -50,6 +54,7 @@ const odd: Readonly<Record<string, (socket: Socket, isFive: boolean) => void>> =
   'sends a length that never ends': (socket, isFive) => socket.end(Buffer.concat([welcome(isFive), endless])),
 };
 const takenOver = Buffer.from([0xe0, 2, 0x8e, 0]);
+const hello = Buffer.from([0x30, 4, 0, 1, 0x61, 0]);
 const alias = Buffer.from([0x30, 7, 0, 0, 3, 0x23, 0, 7, 120]);
 const endless = Buffer.from([0x30, 0xff, 0xff, 0xff, 0xff, 0xff]);
 
@@ -93,4 +98,30 @@ test('while nothing gets through, events are left out and answers are not, up to
   assert.ok((await whole(false, 1000)) < 1000, 'events end');
   assert.ok(!send(false) && send(true), 'answers do not yet');
   assert.ok((await whole(true, 1000)) < 50, 'but they do');
+});
+
+test('a broker that is left is not heard any more: neither that the place was given to the next connection, nor anything else', async (t) => {
+  const told: string[] = [];
+  let there: Socket | undefined;
+  const { connection } = await visits(
+    t,
+    (socket, isFive) => {
+      there = socket;
+      socket.write(welcome(isFive));
+    },
+    {
+      message: ({ topic }) => told.push(topic),
+      takenOver: () => told.push('taken over'),
+      lost: () => told.push('lost'),
+    },
+  );
+  await until(() => connection.isConnected, 30_000, 'the connection');
+  there!.write(hello);
+  await until(() => told.length > 0, 30_000, 'a message');
+  // Never acknowledged, so that the end in order takes as long as it may.
+  connection.publish('a', 'farewell', { qos: 1, retain: false });
+  const end = connection.stop();
+  there!.write(Buffer.concat([hello, takenOver]));
+  await end;
+  assert.deepEqual(told, ['a']);
 });

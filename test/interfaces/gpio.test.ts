@@ -236,8 +236,10 @@ test('a press starts, or tries again what waits; a long one stops', async (t) =>
   press(200);
   b.status = { ...idle, wanted: 'on air', actual: 'degraded' };
   press(200);
+  b.status = { ...idle, wanted: 'on air', actual: 'ended' };
+  press(200);
   press(longMs + 50);
-  assert.deepEqual(b.commands, ['start', 'retry', 'stop']);
+  assert.deepEqual(b.commands, ['start', 'retry', 'start', 'stop']);
 });
 
 test('the light follows the state', async () => {

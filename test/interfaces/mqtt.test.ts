@@ -17,15 +17,65 @@ import { startMosquitto, type Mosquitto, type Operator } from '../helpers/mosqui
 /** Not what a test has put on the device's own topics. */
 const isOurs = ({ text }: { readonly text: string }): boolean => text !== '' && !text.includes('of-another');
 
+/**
+ * What stands between a device and its broker, which can be away for the device alone: whoever is to hear what it says at its next
+ * connection is to be there before it, on a slow machine too.
+ */
+class Gate implements AsyncDisposable {
+  readonly #sockets = new Set<Socket>();
+  readonly #server;
+  #port = 0;
+
+  constructor(port: number) {
+    this.#server = createServer((socket) => {
+      const there = connect(port, '127.0.0.1');
+      const both = [socket, there];
+      // A broker that was killed resets it: nothing of that passes through a pipe.
+      const reset = (): void => both.forEach((each) => each.destroy());
+      for (const each of both) this.#sockets.add(each.on('error', reset));
+      socket.pipe(there).pipe(socket);
+    });
+  }
+
+  get url(): string {
+    return `mqtt://127.0.0.1:${this.#port}`;
+  }
+
+  /** At the same port as before. */
+  async open(): Promise<void> {
+    await new Promise<void>((resolve) => this.#server.listen(this.#port, '127.0.0.1', resolve));
+    this.#port = (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Nobody gets through any more; who is connected stays so. */
+  shut(): void {
+    this.#server.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.shut();
+    for (const socket of this.#sockets) socket.destroy();
+    return Promise.resolve();
+  }
+}
+
 interface Place {
   readonly broker: Mosquitto;
   readonly operator: Operator;
   readonly device: Device;
 }
 
-async function place(t: TestContext, options: DeviceOptions = {}): Promise<Place> {
+/** An open gate before `broker`. */
+async function gated(t: TestContext, broker: Mosquitto): Promise<Gate> {
+  const gate = new Gate(broker.port);
+  await gate.open();
+  t.after(() => gate[Symbol.asyncDispose]());
+  return gate;
+}
+
+async function place(t: TestContext, options: DeviceOptions = {}, broker?: Mosquitto): Promise<Place> {
   const { folder, remove } = await temporaryFolder();
-  const broker = await startMosquitto();
+  broker ??= await startMosquitto();
   const operator = await broker.operator('kitchen');
   const env = { MQTT_URL: broker.url, MQTT_ID: 'kitchen', CONFIG_PROBATION_SECONDS: '1', ...options.env };
   const device = new Device(folder, { ...options, env });
@@ -131,14 +181,14 @@ test('user and password; a wrong one is said to be so', async (t) => {
 });
 
 test('moved to another broker, proved there; to one that is none, and back', async (t) => {
-  const { operator, device } = await place(t);
+  const { operator, device } = await place(t, { env: { CONFIG_PROBATION_SECONDS: '5' } });
   await using other = await startMosquitto();
   await using there = await other.operator('kitchen');
   await operator.send('config/desired', { version: 1, config: { mqtt: { url: 'mqtt://127.0.0.1:1' } } });
   const back = await operator.on('config/reported', ({ status }) => status === 'rolled_back');
   assert.match(
     (back['reason'] as { what: string }).what,
-    /mqtt\.url has not worked within 1 s \(mqtt_unreachable: .*ECONNREFUSED/,
+    /mqtt\.url has not worked within 5 s \(mqtt_unreachable: .*ECONNREFUSED/,
   );
   await operator.send('config/desired', { version: 2, config: { mqtt: { url: other.url } } }, { retain: true });
   await operator.on('state', ({ state }) => state === 'stopped');
@@ -353,10 +403,11 @@ test('Home Assistant: no announcement is left behind, whatever was changed while
   );
 });
 
-test('a command that is retained is refused at the next connection', async (t) => {
+test('a command that is retained is refused, at once and at the next connection', async (t) => {
   const { broker, operator, device } = await place(t);
   await operator.send('cmd/stop', { id: 'evil' }, { retain: true });
-  await operator.on('cmd/stop/ack');
+  const at = await operator.on('cmd/stop/ack');
+  assert.equal((at['error'] as { code: string }).code, 'command_retained');
   const before = device.stand.asked.length;
   device.stand.actual = 'live';
   const again = new Device(device.folder, {
@@ -368,7 +419,7 @@ test('a command that is retained is refused at the next connection', async (t) =
   const answer = await operator.on('cmd/stop/ack', () => true, from);
   await again.stop();
   assert.equal((answer['error'] as { code: string }).code, 'command_retained');
-  assert.deepEqual([before, again.stand.asked], [1, []]);
+  assert.deepEqual([before, again.stand.asked], [0, []]);
 });
 
 test('the id of a command that ends the program is on the card before it runs', async (t) => {
@@ -415,14 +466,40 @@ test('a secret is taken over TLS only, unless that is allowed, and never comes b
   assert.doesNotMatch(written.map(({ text }) => text).join(), /geheim/);
 });
 
+test('what became of a secret is reported without it: proved, or rolled back with the reason', async (t) => {
+  const { operator } = await place(t, {
+    env: { MQTT_ALLOW_PLAIN_SECRETS: '1', STREAM_URL: 'rtmp://h/app', STREAM_KEY: 'first-0815' },
+    react: ({ outputs }) => (outputs['main']?.key === 'wrong-4711' ? 'degraded' : 'live'),
+  });
+  const told = async (version: number, status: string, proved: boolean): Promise<Record<string, unknown>> => {
+    const is = (secrets: Record<string, unknown> | undefined): boolean =>
+      secrets?.['version'] === version && secrets['status'] === status && secrets['proved'] === proved;
+    const reported = await operator.on('config/reported', ({ secrets }) => is(secrets as Record<string, unknown>));
+    return reported['secrets'] as Record<string, unknown>;
+  };
+  await operator.command('set-secret', { path: 'outputs.main.key', value: 'right-0816' });
+  assert.equal((await told(1, 'applied', true))['hash'], '');
+  assert.equal((await operator.command('set-secret', { path: 'outputs.main.key', value: 'wrong-4711' }))['ok'], true);
+  const { reason } = await told(2, 'rolled_back', false);
+  assert.match((reason as { what: string }).what, /was not live again/);
+  for (const { topic, text } of operator.heard.items)
+    if (!topic.endsWith('cmd/set-secret')) assert.doesNotMatch(text, /first-0815|right-0816|wrong-4711/, topic);
+});
+
 test('the broker goes away and comes back: events waited, figures did not, and what is wanted is still known', async (t) => {
-  const { broker, operator, device } = await place(t, { env: { MQTT_TELEMETRY_SECONDS: '1' } });
+  const broker = await startMosquitto();
+  const gate = await gated(t, broker);
+  const { operator, device } = await place(t, { env: { MQTT_TELEMETRY_SECONDS: '1', MQTT_URL: gate.url } }, broker);
+  gate.shut();
+  const again = operator.again();
   await broker.kill();
   await device.lines.waitFor(({ event }) => event === 'mqtt_unreachable', 30_000);
   for (let i = 0; i < 150; i++) device.log.always('warn', 'test', `event ${i}`);
   const from = operator.heard.items.length;
   const restarted = Date.now();
   await broker.start();
+  await again;
+  await gate.open();
   await operator.on('event', ({ message }) => message === 'event 149', from);
   const events = operator.heard.items.slice(from).filter(({ topic }) => topic.endsWith('/event'));
   assert.equal(events[0]!.value['leftOut'], 51);
@@ -433,14 +510,20 @@ test('the broker goes away and comes back: events waited, figures did not, and w
 });
 
 test('what was said to a broker that hangs, and then is gone, is said again', async (t) => {
-  const { broker, operator, device } = await place(t);
+  const broker = await startMosquitto();
+  const gate = await gated(t, broker);
+  const { operator, device } = await place(t, { env: { MQTT_URL: gate.url } }, broker);
   await operator.on('telemetry');
+  gate.shut();
+  const again = operator.again();
   await broker.kill('SIGSTOP');
   for (let i = 0; i < 20; i++) device.log.always('warn', 'test', `event ${i}`);
   await broker.kill();
   await device.lines.waitFor(({ event }) => event === 'mqtt_unreachable', 30_000);
   const from = operator.heard.items.length;
   await broker.start();
+  await again;
+  await gate.open();
   await operator.on('event', ({ event }) => event === 'mqtt_unreachable', from);
   const said = operator.heard.items.slice(from).filter(({ topic }) => topic.endsWith('/event'));
   assert.deepEqual(
@@ -534,7 +617,8 @@ test('a broker that was cut off and has forgotten what was said last makes no cl
     ...['allow_anonymous true', 'persistence true', `persistence_location ${folder}/`, 'autosave_interval 3600'],
   ]);
   t.after(() => broker[Symbol.asyncDispose]());
-  const env = { MQTT_URL: broker.url, MQTT_ID: 'kitchen' };
+  const gate = await gated(t, broker);
+  const env = { MQTT_URL: gate.url, MQTT_ID: 'kitchen' };
   await using operator = await broker.operator('kitchen');
   {
     await using before = new Device(folder, { env });
@@ -550,9 +634,13 @@ test('a broker that was cut off and has forgotten what was said last makes no cl
   let from = operator.heard.items.length;
   await device.start();
   const { boot } = await operator.on('state', ({ state }) => state === 'live', from);
+  gate.shut();
+  const again = operator.again();
   await broker.kill('SIGKILL');
   from = operator.heard.items.length;
   await broker.start();
+  await again;
+  await gate.open();
   await operator.on('state', (value) => value['boot'] !== boot, from);
   await operator.on('state', (value) => value['boot'] === boot && value['state'] === 'live', from);
   await operator.on('telemetry', (value) => value['boot'] === boot, from);
@@ -623,6 +711,23 @@ test('a text of any length under a wrong name is refused like any other, and no 
     );
   }
   assert.deepEqual(device.stand.applied, []);
+});
+
+test('a broker that takes short packets only: what fits is said, and why the rest is not', async (t) => {
+  const { folder, remove } = await temporaryFolder();
+  t.after(remove);
+  await using broker = await startMosquitto(['allow_anonymous true', 'max_packet_size 3000']);
+  await using operator = await broker.operator('kitchen');
+  await using device = new Device(folder, { env: { MQTT_URL: broker.url, MQTT_ID: 'kitchen' } });
+  await device.start();
+  const { status, config } = await operator.on('config/reported');
+  assert.deepEqual([status, config], ['none', undefined]);
+  const { ok, error } = await operator.command('diagnostics');
+  const { code, what } = error as { code: string; what: string };
+  assert.deepEqual([ok, code], [false, 'command_failed']);
+  assert.match(what, /longer than the MQTT broker takes \(29\d\d bytes\)/);
+  assert.equal((await operator.command('snapshot'))['ok'], true);
+  assert.ok(device.lines.items.every(({ event }) => event !== 'mqtt_unreachable'));
 });
 
 test('of answers with much in them only the last ones are kept whole', async (t) => {

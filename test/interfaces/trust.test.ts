@@ -1,15 +1,16 @@
 /** Who may do what, at a Mosquitto with exactly the configuration of docs/mosquitto/: TLS, certificates, and each rule of the list. */
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
+import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { createServer } from 'node:tls';
 import { connectAsync, type IClientOptions, type MqttClient } from 'mqtt';
 import { resolve } from '../../agent/config/resolve.js';
 import { temporaryFolder } from '../helpers/command.js';
 import { Device } from '../helpers/device.js';
-import { Feed, until } from '../helpers/feed.js';
+import { until } from '../helpers/feed.js';
 import { startExampleMosquitto, type Mosquitto, type Operator } from '../helpers/mosquitto.js';
 import { makeAuthority, type Authority } from '../helpers/tls.js';
 
@@ -17,19 +18,20 @@ const group = (name: string): string => `makercast/v1/_group/${name}/config/desi
 
 describe('the example configuration of Mosquitto', () => {
   let authority: Authority;
+  let operators: Authority;
   let broker: Mosquitto;
   let operator: Operator;
   let folder: string;
   let remove: () => Promise<void>;
   const clients: MqttClient[] = [];
 
-  const credentials = async (name: string): Promise<IClientOptions> => {
-    const { cert, key } = await authority.sign(name);
+  const credentials = async (name: string, by = authority): Promise<IClientOptions> => {
+    const { cert, key } = await by.sign(name);
     const [ca, certificate, privateKey] = await Promise.all([authority.ca, cert, key].map((file) => readFile(file)));
     return { ca: ca!, cert: certificate!, key: privateKey!, protocolVersion: 5, reconnectPeriod: 0 };
   };
-  const as = async (name: string): Promise<MqttClient> => {
-    const client = await connectAsync(broker.url, await credentials(name));
+  const as = async (name: string, options: IClientOptions = {}): Promise<MqttClient> => {
+    const client = await connectAsync(broker.url, { ...(await credentials(name)), ...options });
     clients.push(client);
     return client;
   };
@@ -37,8 +39,11 @@ describe('the example configuration of Mosquitto', () => {
   before(async () => {
     ({ folder, remove } = await temporaryFolder());
     authority = await makeAuthority(folder);
-    broker = await startExampleMosquitto(authority);
-    operator = await broker.operator('kitchen', await credentials('operator'));
+    const room = path.join(folder, 'operators');
+    await mkdir(room);
+    operators = await makeAuthority(room);
+    broker = await startExampleMosquitto(authority, operators);
+    operator = await broker.operator('kitchen', await credentials('operator', operators));
     await operator.client.subscribeAsync('homeassistant/#', { qos: 1 });
   });
   after(async () => {
@@ -59,16 +64,17 @@ describe('the example configuration of Mosquitto', () => {
     return operator.heard.items.slice(from).some(({ value, topic: at }) => at === topic && value?.['mark'] === mark);
   };
 
-  /** Whether what the operator writes to `topic` reaches `client`, which reads its own state for comparison. */
-  const isRead = async (client: MqttClient, own: string, topic: string): Promise<boolean> => {
-    const heard = new Feed<string>('messages at the device');
+  /** Whether what `by` writes to `topic` reaches `client`, which asks for `filter`; everybody hears it who may. */
+  const isRead = async (client: MqttClient, topic: string, filter = topic, by = operator.client): Promise<boolean> => {
+    const heard: string[] = [];
     client.removeAllListeners('message').on('message', (at) => heard.push(at));
-    await client.subscribeAsync([topic, `makercast/v1/${own}/cmd/+`], { qos: 1 }).catch(() => undefined);
-    await operator.client.publishAsync(topic, '{}', { qos: 1 }).catch(() => undefined);
-    const last = `makercast/v1/${own}/cmd/mark${heard.items.length}`;
-    await operator.client.publishAsync(last, '{}', { qos: 1 });
-    await heard.waitFor((at) => at === last, 30_000);
-    return heard.items.includes(topic);
+    await client.subscribeAsync(filter, { qos: 1 }).catch(() => undefined);
+    const from = operator.heard.items.length;
+    await by.publishAsync(topic, '{}', { qos: 1 });
+    await operator.heard.waitFor(({ topic: at }) => at === topic, 30_000, from);
+    // What reaches it at all has done so before the answer to this.
+    await client.unsubscribeAsync(filter);
+    return heard.includes(topic);
   };
 
   test('a device goes by its certificate: documents of its own and of its group, commands, and secrets over TLS', async () => {
@@ -110,12 +116,45 @@ describe('the example configuration of Mosquitto', () => {
   test('a device reads what is wanted of it and of its groups, and of nobody else', async () => {
     const kitchen = await as('kitchen');
     for (const topic of ['makercast/v1/kitchen/config/desired', 'makercast/v1/kitchen/cmd/stop', group('studio')])
-      assert.ok(await isRead(kitchen, 'kitchen', topic), topic);
+      assert.ok(await isRead(kitchen, topic), topic);
     for (const topic of ['makercast/v1/cellar/config/desired', 'makercast/v1/cellar/cmd/stop', group('cellar')])
-      assert.ok(!(await isRead(kitchen, 'kitchen', topic)), topic);
+      assert.ok(!(await isRead(kitchen, topic)), topic);
     const cellar = await as('cellar');
-    assert.ok(!(await isRead(cellar, 'cellar', group('studio'))), 'who is not in the group');
-    assert.ok(!(await isRead(cellar, 'cellar', 'makercast/v1/kitchen/config/desired')));
+    assert.ok(!(await isRead(cellar, group('studio'))), 'who is not in the group');
+    assert.ok(!(await isRead(cellar, 'makercast/v1/kitchen/config/desired')));
+  });
+
+  test('a device that asks for more than its own hears no secret, document or answer of another', async () => {
+    const kitchen = await as('kitchen');
+    const cellar = await as('cellar');
+    for (const [topic, ...filters] of [
+      ['makercast/v1/cellar/cmd/set-secret', 'makercast/v1/+/cmd/+', 'makercast/v1/cellar/#', 'makercast/v1/#', '#'],
+      ['makercast/v1/cellar/config/desired', 'makercast/v1/+/config/desired', 'makercast/v1/#'],
+      [group('cellar'), 'makercast/v1/_group/+/config/desired', 'makercast/v1/_group/#', '#'],
+    ] as const)
+      for (const filter of filters) assert.ok(!(await isRead(kitchen, topic, filter)), `${topic} by ${filter}`);
+    for (const name of ['state', 'info', 'config/reported', 'cmd/stop/ack', 'telemetry', 'event'])
+      for (const filter of [`makercast/v1/cellar/${name}`, `makercast/v1/+/${name}`, 'makercast/v1/#'])
+        assert.ok(!(await isRead(kitchen, `makercast/v1/cellar/${name}`, filter, cellar)), `${name} by ${filter}`);
+    // But the same filter lets through what is its own.
+    assert.ok(await isRead(kitchen, 'makercast/v1/kitchen/cmd/set-secret', 'makercast/v1/+/cmd/+'));
+  });
+
+  test('no device takes the place of another by going by its client id, nor comes in where operators do', async () => {
+    const kitchen = await as('kitchen', { clientId: 'makercast-kitchen' });
+    let isGone = false;
+    kitchen.on('close', () => (isGone = true));
+    for (const clientId of ['makercast-kitchen', 'kitchen']) {
+      const cellar = await as('cellar', { clientId });
+      assert.ok(
+        await isWritten(cellar, 'cellar', 'makercast/v1/cellar/event'),
+        'a client id of its own is none of ours',
+      );
+      assert.ok(await isWritten(kitchen, 'kitchen', 'makercast/v1/kitchen/event'));
+    }
+    assert.ok(!isGone);
+    const options = { ...(await credentials('kitchen')), connectTimeout: 5000 };
+    await assert.rejects(connectAsync(broker.operatorsUrl, options, false));
   });
 
   test('an operator writes no state, report or answer for a device', async () => {
@@ -137,6 +176,9 @@ describe('the example configuration of Mosquitto', () => {
     await operator.send('cmd/mark', { mark: 'after' });
     await operator.heard.waitFor(({ value }) => value?.['mark'] === 'after', 30_000, from);
     assert.ok(!operator.heard.items.slice(from).some(({ topic }) => topic.includes('_group')));
+    for (const topic of [group('studio'), 'makercast/v1/_group/cmd/stop', 'makercast/v1/_group/config/desired'])
+      for (const filter of [topic, 'makercast/v1/_group/#', '#'])
+        assert.ok(!(await isRead(nobody, topic, filter)), `${topic} by ${filter}`);
     const { problems } = resolve({ env: { MQTT_ID: '_group' } });
     assert.deepEqual(
       problems.map(({ path, code }) => `${path} ${code}`),
@@ -148,11 +190,13 @@ describe('the example configuration of Mosquitto', () => {
     const { folder: elsewhere, remove: away } = await temporaryFolder();
     const other = await makeAuthority(elsewhere);
     const forged = await other.sign('operator');
-    const { ca } = await credentials('operator');
+    const { ca } = await credentials('cellar');
     const [cert, key] = await Promise.all([readFile(forged.cert), readFile(forged.key)]);
     const tries: [string, IClientOptions][] = [
       [broker.url, { ca: ca as Buffer }],
       [broker.url, { ca: ca as Buffer, cert, key }],
+      [broker.operatorsUrl, { ca: ca as Buffer }],
+      [broker.operatorsUrl, { ca: ca as Buffer, cert, key }],
       [broker.url.replace('mqtts://localhost', 'mqtt://127.0.0.1'), {}],
     ];
     for (const [url, options] of tries)

@@ -37,6 +37,7 @@ test('a link that goes, one that comes, and another way out are changes; traffic
   // An address of IPv6 is tentative for a second.
   await until(async () => (await print()) === (await print()), 10_000, 'a network at rest');
   const before = await print();
+  const device = namespace.links[0]!.insideDevice;
   assert.match(before, /mi\d/);
   await namespace.cut();
   const cut = await print();
@@ -44,5 +45,20 @@ test('a link that goes, one that comes, and another way out are changes; traffic
   await namespace.mend();
   await until(async () => (await print()) === before, 10_000, 'the network as it was');
   await inside('ip', 'route', 'add', 'default', 'via', namespace.links[0]!.host);
-  assert.notEqual(await print(), before);
+  const routed = await print();
+  assert.notEqual(routed, before);
+  // The same of IPv6, where the address is kept.
+  const outside = 'fd00:6d63::1';
+  await inside('ip', 'addr', 'add', 'fd00:6d63::2/64', 'dev', device, 'nodad');
+  const addressed = await print();
+  assert.notEqual(addressed, routed);
+  await inside('ip', '-6', 'route', 'add', 'default', 'via', outside);
+  assert.notEqual(await print(), addressed);
+  await inside('ip', '-6', 'route', 'del', 'default', 'via', outside);
+  assert.equal(await print(), addressed);
+  // What every link has by itself is no way to a server: containers come and go with theirs.
+  await inside('ip', 'link', 'add', 'mc0', 'type', 'veth', 'peer', 'name', 'mc1');
+  for (const each of ['mc0', 'mc1']) await inside('ip', 'link', 'set', each, 'up');
+  await until(async () => /mc0/.test(await inside('ip', '-6', 'route')), 10_000, 'an address of that link');
+  assert.equal(await print(), addressed);
 });

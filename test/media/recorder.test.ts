@@ -193,6 +193,28 @@ describe('limits', () => {
     await studio.recorder.close();
   });
 
+  for (const [name, limit] of Object.entries({
+    'a minimum of free room that is larger than the card': { minFreeBytes: 1e18 },
+    'a quota that is smaller than any recording': { quotaBytes: 1000 },
+  })) {
+    test(`${name} costs no recording: it is said, and nothing is deleted`, async (t) => {
+      const folder = await folderFor(t);
+      const studio = await Studio.open(t, { folder, maxFileMs: 6000 });
+      await studio.record(3);
+      const before = await recordings(folder);
+      assert.equal(before.length, 3);
+      studio.recorder.adjust({ ...studio.recorder.wanted, ...limit });
+      await studio.record(1);
+      assert.deepEqual([studio.status.state, studio.status.fault?.code], ['waiting', 'recording_full']);
+      assert.deepEqual(await recordings(folder), before);
+      studio.recorder.adjust({ ...generous, folder });
+      await studio.record(4);
+      assert.equal(studio.status.state, 'recording');
+      await studio.recorder.close();
+      for (const file of before) await assertPlays(path.join(folder, file));
+    });
+  }
+
   test('room stays free; where others take it, recording waits, says so, and goes on', { skip: noDisks }, async (t) => {
     await using disk = await smallDisk(16_000_000);
     const folder = path.join(disk.folder, 'recordings');

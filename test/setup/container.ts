@@ -13,7 +13,7 @@ import { until } from '../helpers/feed.js';
 import { root } from '../helpers/root.js';
 
 export interface ContainerOptions {
-  /** As `privileged: true`: /sys can be written (it is an empty one with two GPIO files), and /dev can be replaced. */
+  /** As `privileged: true`: /sys can be written (it is an empty one with two GPIO files and an LED), and /dev can be replaced. */
   readonly privileged: boolean;
   /** Folder outside that is /data inside. */
   readonly data: string;
@@ -60,8 +60,9 @@ END
 done
 if [ "$6" = privileged ]; then
   mount -t tmpfs -o mode=755 sys sys
-  mkdir -p sys/class/gpio sys/bus sys/devices
+  mkdir -p sys/class/gpio sys/class/leds/ACT sys/bus sys/devices
   touch sys/class/gpio/export sys/class/gpio/unexport
+  echo 'none timer [mmc0]' >sys/class/leds/ACT/trigger
 else
   mount --rbind /sys sys
   mount -o remount,bind,ro sys

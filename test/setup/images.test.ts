@@ -379,7 +379,7 @@ describe('the entrypoint', { skip: noNamespaces() }, () => {
     await agent.end();
   });
 
-  test('privileged: the kernel’s devices, udev, and pins that the agent may open', async (t) => {
+  test('privileged: the kernel’s devices, udev, and pins and an LED that the agent may switch', async (t) => {
     const folder = await folderFor(t);
     const container = await started(folder, { privileged: true });
     await using agent = container.agent;
@@ -389,8 +389,9 @@ describe('the entrypoint', { skip: noNamespaces() }, () => {
     else assert.match(mounts, / \/dev devtmpfs /);
     for (const kept of ['/dev/pts devpts', '/dev/shm tmpfs']) assert.ok(mounts.includes(` ${kept} `), kept);
     await until(() => agent.processes().some(({ command }) => command.includes('udevd')), 5000, 'udevd');
-    const pins = await container.exec('stat', '-c', '%g %a', '/sys/class/gpio/export', '/sys/class/gpio/unexport');
-    assert.deepEqual(pins.stdout.toString().trim().split('\n'), ['997 664', '997 664']);
+    const files = ['gpio/export', 'gpio/unexport', 'leds/ACT/trigger'].map((file) => `/sys/class/${file}`);
+    const open = await container.exec('stat', '-c', '%g %a', ...files);
+    assert.deepEqual(open.stdout.toString().trim().split('\n'), ['997 664', '997 664', '997 664']);
     const main = mainOf(container);
     assert.match(field(main.pid, 'CapBnd'), /^0+$/);
     process.kill(container.first, 'SIGTERM');

@@ -225,6 +225,11 @@ test('a group that is left takes its layer along; who joins again begins anew', 
   await steering.propose('device', { version: 3, config: joined(['a']) });
   await steering.propose('group a', { version: 1, config: muted });
   assert.ok(mute(device));
+  // Nor is it said any more what was refused of it.
+  await steering.propose('group a', 'malformed');
+  assert.equal(refusedAs(device, 'group a'), 'document_malformed');
+  await steering.propose('device', { version: 4, config: joined([]) });
+  assert.equal(refusedAs(device, 'group a'), undefined);
 });
 
 test('a change is proved when the stream is live after it', async (t) => {
@@ -248,6 +253,104 @@ test('a change that takes the stream away is undone, with the reason, and not tr
   assert.deepEqual([audio.mute, audio.gainDb, device.stand.actual], [false, 3, 'live']);
   await device.steering.propose('device', { version: 2, config: muted });
   assert.deepEqual([decided(device).status, mute(device)], ['rolled_back', false]);
+});
+
+test('a document that leaves nowhere to stream to is undone; off the air is what `stop` says', async (t) => {
+  const react: DeviceOptions['react'] = ({ recording }) => (recording.enabled ? 'live' : 'idle');
+  const device = await begun(t, { react });
+  const { steering, stand } = device;
+  await steering.propose('device', { version: 1, config: { recording: { enabled: true } } });
+  await until(() => decided(device).proved, 30_000, 'proof');
+  await steering.propose('device', { version: 2, config: muted });
+  await until(() => !steering.isOnProbation, 30_000, 'end of the probation');
+  assert.equal(decided(device).status, 'rolled_back');
+  assert.match(decided(device).reason!.what, /no output is left, nor a recording/);
+  assert.deepEqual([stand.actual, mute(device)], ['live', false]);
+
+  await steering.propose('device', { version: 3, config: { recording: { enabled: true }, ...muted } });
+  await stand.stopBroadcast();
+  await until(() => !steering.isOnProbation, 30_000, 'end of the probation');
+  assert.deepEqual([decided(device).status, mute(device)], ['applied', true]);
+});
+
+test('paused for an update while a change is on probation: the change stands', async (t) => {
+  const file = { recording: { enabled: true } };
+  for (const actual of ['idle', 'ended', 'stopping'] as const) {
+    const device = await begun(t, { file });
+    await device.steering.propose('device', { version: 1, config: muted });
+    // It is still wanted on the air.
+    device.stand.actual = actual;
+    await until(() => !device.steering.isOnProbation, 30_000, 'end of the probation');
+    assert.deepEqual([decided(device).status, decided(device).proved, mute(device)], ['applied', false, true], actual);
+  }
+});
+
+test('away just at the end of the probation, as a server is that starts anew: what comes back stands, what does not is undone', async (t) => {
+  for (const comesBack of [true, false]) {
+    const device = await begun(t, { env: { CONFIG_PROBATION_SECONDS: '4' } });
+    const { stand } = device;
+    const status = stand.status.bind(stand);
+    let looks = 0;
+    stand.status = () => {
+      looks += 1;
+      return status();
+    };
+    await device.steering.propose('device', { version: 1, config: muted });
+    await until(() => looks >= 4, 30_000, 'three looks at what is live');
+    stand.actual = 'degraded';
+    // One a second before the deadline, two after it.
+    await until(() => looks >= 8 || !device.steering.isOnProbation, 30_000, 'looks after the deadline');
+    assert.deepEqual([decided(device).status, mute(device)], ['applied', true]);
+    if (comesBack) stand.actual = 'live';
+    await until(() => !device.steering.isOnProbation, 30_000, 'decision');
+    assert.deepEqual(
+      [decided(device).status, decided(device).proved, mute(device)],
+      [...(comesBack ? ['applied', true, true] : ['rolled_back', false, false])],
+    );
+    if (!comesBack) assert.match(decided(device).reason!.what, /was not live again within 8 s/);
+  }
+});
+
+test('a change that the media processes never confirm is not called applied: it is undone, and whoever asked is told', async (t) => {
+  for (const actual of ['live', 'degraded'] as const) {
+    const device = await begun(t, { react: () => actual });
+    const { settled } = device.stand;
+    device.stand.settled = () => new Promise(() => undefined);
+    const seen = new Set<string>();
+    device.steering.onChange(() => seen.add(device.steering.report().decisions['page']?.status ?? ''));
+    await assert.rejects(
+      device.steering.adjust('audio.mute', true),
+      (fault: Fault) => fault.code === 'change_undone' && /have not confirmed the change within 2 s/.test(fault.what),
+    );
+    assert.deepEqual([...seen], ['pending', 'rolled_back']);
+    assert.deepEqual([mute(device), device.steering.isOnProbation], [false, false]);
+    await device.steering.propose('device', { version: 1, config: muted });
+    assert.equal(decided(device).status, 'rolled_back');
+    device.stand.settled = settled;
+    await device.steering.adjust('audio.mute', true);
+    assert.ok(mute(device));
+  }
+});
+
+test('a document that was written while the device was off is judged too: it waits until the stream is there', async (t) => {
+  const device = await begun(t, { react: () => 'starting', env: { CONFIG_PROBATION_SECONDS: '2' } });
+  const { stand, steering } = device;
+  assert.equal(stand.actual, 'starting');
+  const proposed = steering.propose('device', { version: 1, config: muted });
+  const newer = steering.propose('device', { version: 2, config: { audio: { mute: true, gainDb: 2 } } });
+  stand.react = deadWhenMuted.react!;
+  stand.actual = 'live';
+  await Promise.all([proposed, newer]);
+  assert.deepEqual([decided(device).version, decided(device).status], [2, 'applied']);
+  await until(() => decided(device).status === 'rolled_back', 30_000, 'roll-back');
+  assert.equal(mute(device), false);
+
+  // What never comes up is not waited for without end, nor can it judge.
+  const dark = await begun(t, { react: () => 'starting' });
+  await dark.steering.propose('device', { version: 1, config: muted });
+  assert.deepEqual([decided(dark).status, mute(dark)], ['applied', true]);
+  await until(() => !dark.steering.isOnProbation, 30_000, 'end of the probation');
+  assert.deepEqual([decided(dark).status, decided(dark).proved], ['applied', false]);
 });
 
 test('what was not live before is not undone; it is proved once it is live', async (t) => {
@@ -400,6 +503,21 @@ test('a roll-back that the broadcast fails at ends nothing: it is said, and the 
   await until(() => decided(device).status === 'rolled_back', 30_000, 'roll-back');
   await device.steering.propose('device', { version: 2, config: { audio: { gainDb: 3 } } });
   assert.deepEqual([decided(device).status, device.steering.resolved.settings.audio.gainDb], ['applied', 3]);
+});
+
+test('an edit of the file that the broadcast fails at ends nothing: it is said, and the next edit is taken', async (t) => {
+  const file = { audio: { gainDb: 1 } };
+  const device = await begun(t, { file });
+  const { stand, steering } = device;
+  const apply = stand.apply.bind(stand);
+  stand.apply = () => Promise.reject(new Error('no more descriptors'));
+  file.audio.gainDb = 2;
+  assert.deepEqual((await steering.reload()).changed, []);
+  await device.lines.waitFor(({ event, message }) => event === 'internal' && /descriptors/.test(message), 30_000);
+  stand.apply = apply;
+  file.audio.gainDb = 3;
+  assert.equal((await steering.reload()).changed.length, 1);
+  assert.equal(steering.resolved.settings.audio.gainDb, 3);
 });
 
 test('a change that cannot be kept is not applied', async (t) => {

@@ -64,7 +64,8 @@ function settingAt(path: string): Setting | undefined {
   return row && path === row.path.replace('*', output) ? { row, path } : undefined;
 }
 
-export function readAssignments(given: readonly Given[]): Assignments {
+/** `one`: they are for one device. */
+export function readAssignments(given: readonly Given[], one: boolean): Assignments {
   const problems: string[] = [];
   const secrets: string[] = [];
   const byPath = new Map<string, Assignment>();
@@ -89,6 +90,10 @@ export function readAssignments(given: readonly Given[]): Assignments {
     else if (text === '')
       problems.push(`${variable} has no value: to take a variable away, use the dashboard or "balena env rm".`);
     else if (byPath.has(path)) problems.push(`${variable} is given twice.`);
+    else if (path === 'mqtt.id' && !one)
+      problems.push(
+        `${variable} is the name of one device: of several that share it none can be steered. ${oneDevice}`,
+      );
     byPath.set(path, { name: variable, path, text, shown: show(row, fromText(row.form, text)) });
   }
   const assignments = [...byPath.values()].filter(({ text }) => text !== '');
@@ -101,6 +106,8 @@ export function readAssignments(given: readonly Given[]): Assignments {
     secrets,
   };
 }
+
+const oneDevice = 'Set it for each on its own, with --device.';
 
 const elsewhere = (variable: string): string =>
   `Write ${variable} without a value, and it is taken from the environment or asked for; or use --values FILE.`;

@@ -31,10 +31,17 @@ const LONGEST_PAUSE_S = 60;
 const COMMIT = /^[0-9a-f]{7,40}$/;
 
 export class Cloud {
+  #stop: AbortSignal | undefined;
+
   constructor(
     private readonly sdk: Sdk,
     private readonly apiUrl: string,
   ) {}
+
+  /** From then on no pause of a busy cloud is waited for. */
+  waitsUntil(stop: AbortSignal): void {
+    this.#stop = stop;
+  }
 
   /** @throws Fault `fleet_denied` where the key is not taken. */
   async enter(key: string): Promise<void> {
@@ -156,7 +163,10 @@ export class Cloud {
       } catch (error) {
         const ms = pauseMs(error);
         if (ms === undefined || left <= 1) throw this.#fault(error);
-        await setTimeout(ms);
+        const options = this.#stop ? { signal: this.#stop } : {};
+        await setTimeout(ms, undefined, options).catch(() => {
+          throw this.#fault(error);
+        });
       }
     }
   }

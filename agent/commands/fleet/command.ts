@@ -38,7 +38,7 @@ export async function fleet(args: readonly string[], env: NodeJS.ProcessEnv): Pr
 /** What is to be set, or undefined where something is wrong with it, which is then said. */
 async function assignmentsOf(request: Request & { command: 'set' }, env: NodeJS.ProcessEnv, console: Console) {
   const given = await readGiven(request.words, request.valuesFile, env, console);
-  const { assignments, problems, warnings, secrets } = readAssignments(given);
+  const { assignments, problems, warnings, secrets } = readAssignments(given, request.devices.length === 1);
   console.hide(secrets);
   for (const warning of warnings) console.note(`warning: ${warning}`);
   for (const problem of problems) console.note(`problem: ${problem}`);
@@ -80,7 +80,7 @@ async function run(
       const setting = { fleet, assignments, dryRun, json, again: again('set', ...request.words) };
       return request.all
         ? setOnFleet(setting, all, cloud, console)
-        : setOnDevices(setting, devices, cloud, console, untilInterrupt(console));
+        : setOnDevices(setting, devices, cloud, console, untilInterrupt(console, cloud));
     }
     case 'pin':
     case 'track': {
@@ -88,12 +88,12 @@ async function run(
       const words = release ? ['release', 'pin', release.commit] : ['release', 'track'];
       const target = { fleet, release, dryRun, json, again: again(...words) };
       return some
-        ? releaseOfDevices(target, devices, cloud, console, untilInterrupt(console))
+        ? releaseOfDevices(target, devices, cloud, console, untilInterrupt(console, cloud))
         : releaseOfFleet(target, all, cloud, console);
     }
     case 'logs':
       return request.follow
-        ? followLogs(devices, request, cloud, console, untilInterrupt(console))
+        ? followLogs(devices, request, cloud, console, untilInterrupt(console, cloud))
         : lastLogs(devices, request, cloud, console);
   }
 }
@@ -129,8 +129,9 @@ async function listened(
 }
 
 /** Aborts at the first Ctrl-C: what is under way is finished and accounted for. A second one ends the program. */
-function untilInterrupt(console: Console): AbortSignal {
+function untilInterrupt(console: Console, cloud: Cloud): AbortSignal {
   const stopped = new AbortController();
+  cloud.waitsUntil(stopped.signal);
   process.once('SIGINT', () => {
     console.note('Stopping.');
     stopped.abort();

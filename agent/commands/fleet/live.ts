@@ -63,7 +63,7 @@ export async function live(
     `makercast-fleet-${randomUUID().slice(0, 8)}`,
     undefined,
     {
-      topics: () => [topics.state, topics.telemetry].map(({ topic }) => `${prefix}+/${topic}`),
+      subscriptions: () => [topics.state, topics.telemetry].map(({ topic }) => ({ topic: `${prefix}+/${topic}` })),
       connected: () => {
         after(keptMs, () => {
           keptIsHeard = true;
@@ -81,7 +81,7 @@ export async function live(
         look();
       },
       // What is not heard is said in the end.
-      denied: () => undefined,
+      subscribed: () => undefined,
       lost: (fault) => end(fault),
       takenOver: () => undefined,
     },

@@ -4,6 +4,7 @@ import { Fault } from '../../errors.js';
 import type { Cloud } from './cloud.js';
 import type { Console } from './console.js';
 import { plain } from './console.js';
+import { AT_A_TIME } from './round.js';
 import type { CloudDevice, LogLine } from './sdk.js';
 import { short } from './targets.js';
 
@@ -12,7 +13,7 @@ export interface LogsRequest {
   readonly json: boolean;
 }
 
-/** The last lines of each device, one device after the other. Returns the exit code. */
+/** The last lines of each device, one device after the other, while those of the next ones are fetched. Returns the exit code. */
 export async function lastLogs(
   devices: readonly CloudDevice[],
   { lines, json }: LogsRequest,
@@ -21,12 +22,20 @@ export async function lastLogs(
 ): Promise<number> {
   const show = printer(devices.length > 1, json, console);
   let code = 0;
-  for (const device of devices) {
+  const fetch = async (device: CloudDevice): Promise<{ found: LogLine[] } | { error: unknown }> => {
     try {
-      for (const line of await cloud.logs(device, lines)) show(device, line);
+      return { found: await cloud.logs(device, lines) };
     } catch (error) {
-      code = failed(device, error, console);
+      return { error };
     }
+  };
+  const ahead = devices.slice(0, AT_A_TIME).map(fetch);
+  for (const [i, device] of devices.entries()) {
+    const fetched = await ahead[i]!;
+    const next = devices[i + AT_A_TIME];
+    if (next) ahead.push(fetch(next));
+    if ('error' in fetched) code = failed(device, fetched.error, console);
+    else for (const line of fetched.found) show(device, line);
   }
   return code;
 }
@@ -41,15 +50,34 @@ export async function followLogs(
 ): Promise<number> {
   const show = printer(devices.length > 1, json, console);
   let code = 0;
+  const few = gate(AT_A_TIME);
   const follow = async (device: CloudDevice): Promise<void> => {
     try {
-      await followOne(device, lines, cloud, signal, show);
+      // All stay open, but so many at a time are asked for.
+      await followOne(device, () => few(() => cloud.followLogs(device, lines, signal)), signal, show);
     } catch (error) {
       code = failed(device, error, console);
     }
   };
   await Promise.all(devices.map(follow));
   return code;
+}
+
+/** Lets `most` works go on at a time, first come first served. */
+function gate(most: number): <T>(work: () => Promise<T>) => Promise<T> {
+  let free = most;
+  const waiting: (() => void)[] = [];
+  return async (work) => {
+    if (free > 0) free -= 1;
+    else await new Promise<void>((go) => waiting.push(go));
+    try {
+      return await work();
+    } finally {
+      const next = waiting.shift();
+      if (next) next();
+      else free += 1;
+    }
+  };
 }
 
 /** One log that cannot be had does not keep the others; a refused key would be refused for them too, and is thrown. Returns the exit code. */
@@ -73,13 +101,12 @@ const printer =
 
 async function followOne(
   device: CloudDevice,
-  lines: number,
-  cloud: Cloud,
+  open: () => Promise<NodeJS.ReadableStream>,
   signal: AbortSignal,
   show: Show,
 ): Promise<void> {
   try {
-    const stream = await cloud.followLogs(device, lines, signal);
+    const stream = await open();
     for await (const text of createInterface({ input: stream, crlfDelay: Infinity })) {
       if (text.trim() !== '') show(device, JSON.parse(text) as LogLine);
     }

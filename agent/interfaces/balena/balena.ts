@@ -5,7 +5,7 @@ import { Fault } from '../../errors.js';
 import type { Log } from '../../log.js';
 import { temperature } from '../../machine/health.js';
 import type { Storage } from '../../machine/storage.js';
-import type { BalenaStatus, Status } from '../../supervisor/status.js';
+import { isOn, type BalenaStatus, type Status } from '../../supervisor/status.js';
 import type { Control, Interface } from '../interface.js';
 import { every } from '../pace.js';
 import { UpdateLock } from './lock.js';
@@ -163,7 +163,7 @@ export class Balena implements Interface {
   async update(force: boolean): Promise<void> {
     // Before the lock is let go, or variables that wait would no longer be known to.
     if (force) await this.ask();
-    const interrupts = force && this.#update === 'waiting' && this.control.status().wanted === 'on air';
+    const interrupts = force && this.#update === 'waiting' && isOn(this.control.status());
     await this.#commanded(force, async (supervisor) => {
       if (interrupts) await this.#pause();
       await supervisor.startUpdate(force, this.#signal);
@@ -209,7 +209,7 @@ export class Balena implements Interface {
     const { clock, log, wall, probation } = this.around;
     const now = clock.now();
     if (Object.values(status.outputs).some(({ deliveredKbps }) => deliveredKbps > 0)) this.#deliveredAt = now;
-    const delivering = status.wanted === 'on air' && now - this.#deliveredAt < deliveredMs;
+    const delivering = isOn(status) && now - this.#deliveredAt < deliveredMs;
     const command = now < this.#openUntil ? 'unlock' : this.#locked ? 'lock' : undefined;
     const { since } = this.#patience;
     const waits = this.#update === 'waiting' && since !== undefined;

@@ -3,7 +3,7 @@ import type { GpioSettings } from '../../config/settings.js';
 import type { Clock } from '../../clock.js';
 import { Fault } from '../../errors.js';
 import type { Log } from '../../log.js';
-import type { Status } from '../../supervisor/status.js';
+import { isOn, type Status } from '../../supervisor/status.js';
 import type { Control, Interface } from '../interface.js';
 import { every } from '../pace.js';
 import { Button } from './button.js';
@@ -133,9 +133,9 @@ export class Gpio implements Interface {
   }
 
   #pressed(): void {
-    const isOn = this.control.status().wanted === 'on air';
-    this.around.log.info('button', isOn ? 'The button: outputs that wait are tried now.' : 'The button: start.');
-    if (isOn) this.control.retry();
+    const on = isOn(this.control.status());
+    this.around.log.info('button', on ? 'The button: outputs that wait are tried now.' : 'The button: start.');
+    if (on) this.control.retry();
     else void this.control.startBroadcast();
   }
 

@@ -23,6 +23,7 @@ export class Clones {
   /** Another broker, where nothing of ours is. */
   elsewhere(): void {
     this.#said = false;
+    this.#signs = [];
   }
 
   connected(): void {

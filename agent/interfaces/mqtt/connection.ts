@@ -16,13 +16,19 @@ export interface Message {
   readonly retained: boolean;
 }
 
+export interface Subscription {
+  readonly topic: string;
+  /** What comes is `retained` as it was published, also while the connection stands. Only MQTT 5 can tell. */
+  readonly asPublished?: true;
+}
+
 export interface ConnectionEvents {
-  /** To be subscribed to at every connection. */
-  topics(): readonly string[];
+  /** At every connection. */
+  subscriptions(): readonly Subscription[];
   connected(protocol: Protocol): void;
   message(message: Message): void;
-  /** The broker lets us subscribe to none of these. */
-  denied(topics: readonly string[]): void;
+  /** Which topics the broker lets us read, of those that it was asked for together, and which not. */
+  subscribed(granted: readonly string[], denied: readonly string[]): void;
   /** It could not be made, or was lost, and is tried again. */
   lost(fault: Fault): void;
   /** The broker has given this client's place to another of the same name. */
@@ -48,6 +54,8 @@ const spreadMs = 10_000;
 /** How long a try waits for the next after it: see Backoff, which spreads each wait. */
 const maxWaitMs = 30_000;
 const firstWaitMs = 2000;
+/** Of a PUBLISH, besides topic and payload: type, length of the rest, length of the topic, number, no properties. */
+const headBytes = 1 + 4 + 2 + 2 + 1;
 /** In order, at the end. */
 const endMs = 1000;
 
@@ -55,7 +63,8 @@ export class Connection {
   #client: MqttClient | undefined;
   #protocol: Protocol = '5';
   #connected = false;
-  #reached = false;
+  /** Whoever sends a longer one is thrown out. */
+  #mostPacketBytes = Infinity;
   #stopped = false;
   #waiting: NodeJS.Timeout | undefined;
   readonly #backoff: Backoff;
@@ -79,11 +88,6 @@ export class Connection {
     return this.#connected;
   }
 
-  /** It was made once at least. */
-  get wasReached(): boolean {
-    return this.#reached;
-  }
-
   /** Whether what is sent crosses the network encrypted. */
   get isPrivate(): boolean {
     return /^(mqtts|wss):/.test(this.settings.url);
@@ -93,7 +97,12 @@ export class Connection {
     void this.#open();
   }
 
-  /** False where it was left out: there is no connection, or nothing gets through. */
+  /** Length (bytes) of the longest payload that the broker takes on `topic`; MQTT 5 tells, 3.1.1 does not. */
+  room(topic: string): number {
+    return this.#mostPacketBytes - headBytes - Buffer.byteLength(topic);
+  }
+
+  /** False where it was left out: there is no connection, nothing gets through, or it is too long for the broker. */
   publish(
     topic: string,
     payload: string,
@@ -101,7 +110,7 @@ export class Connection {
     means: Means = {},
   ): boolean {
     const client = this.#client;
-    if (!client || !this.#connected) return false;
+    if (!client || !this.#connected || Buffer.byteLength(payload) > this.room(topic)) return false;
     const full = (client.stream as unknown as { writableLength?: number }).writableLength ?? 0;
     if (full > (means.isAnswer ? mostAnswerBytes : mostWaitingBytes) && !options.retain) return false;
     const { qos, retain } = options;
@@ -109,13 +118,23 @@ export class Connection {
     return true;
   }
 
-  subscribe(topics: readonly string[]): void {
+  subscribe(subscriptions: readonly Subscription[]): void {
     const client = this.#client;
-    if (topics.length === 0 || !client) return;
-    client.subscribe([...topics], { qos: 1 }, (_error, _topics, packet) => {
-      const { granted = [] } = (packet ?? {}) as { readonly granted?: readonly number[] };
-      const denied = topics.filter((_, i) => (granted[i] ?? 0) >= notGranted);
-      if (denied.length > 0 && this.#client === client) this.events.denied(denied);
+    if (subscriptions.length === 0 || !client) return;
+    const topics = subscriptions.map(({ topic }) => topic);
+    const options = subscriptions.map(
+      ({ asPublished = false }) => ({ qos: 1, rap: asPublished, nl: false, rh: 0 }) as const,
+    );
+    const map = Object.fromEntries(topics.map((topic, i) => [topic, options[i]!]));
+    client.subscribe(map, (_error, _topics, packet) => {
+      const { granted } = (packet ?? {}) as { readonly granted?: readonly number[] };
+      // None where the connection was lost before the answer.
+      if (!granted || this.#client !== client || this.#stopped) return;
+      const isDenied = (_: string, i: number): boolean => (granted[i] ?? 0) >= notGranted;
+      this.events.subscribed(
+        topics.filter((topic, i) => !isDenied(topic, i)),
+        topics.filter(isDenied),
+      );
     });
   }
 
@@ -168,18 +187,19 @@ export class Connection {
 
   #listen(client: MqttClient): void {
     this.#client = client;
+    // What comes while it ends is of a broker that this device has left.
     const mine = (work: () => void): void => {
-      if (this.#client === client) work();
+      if (this.#client === client && !this.#stopped) work();
     };
     let why: unknown;
     client.on('error', (error) => (why = error));
-    client.on('connect', () =>
+    client.on('connect', ({ properties }) =>
       mine(() => {
         this.#connected = true;
-        this.#reached = true;
+        this.#mostPacketBytes = properties?.maximumPacketSize ?? Infinity;
         // Small packets wait up to 40 ms for the acknowledgement of the one before, otherwise.
         (client.stream as unknown as Partial<Socket>).setNoDelay?.(true);
-        this.subscribe(this.events.topics());
+        this.subscribe(this.events.subscriptions());
         this.events.connected(this.#protocol);
       }),
     );

@@ -29,6 +29,8 @@ export class Mqtt implements Interface {
   #fault: FaultReport | undefined;
   /** Topics that the broker does not let us read. */
   #unread: readonly string[] = [];
+  /** This broker has let us read what steers us. */
+  #isSteerable = false;
   #ending = false;
   readonly #clones: Clones;
   readonly #inbox: Inbox;
@@ -52,7 +54,7 @@ export class Mqtt implements Interface {
     around.steering.provedBy(
       own.map((name) => `mqtt.${name}`),
       // A broker that is away for a moment just then is the right one all the same.
-      () => this.#connection?.wasReached || (this.#fault ?? false),
+      () => (this.#connection && this.#isSteerable) || (this.#fault ?? false),
     );
     around.steering.onChange(() => this.#changed());
   }
@@ -96,7 +98,7 @@ export class Mqtt implements Interface {
     } else {
       const [was, is] = [groupTopics(before), groupTopics(mqtt)];
       this.#connection?.unsubscribe(was.filter((topic) => !is.includes(topic)));
-      this.#connection?.subscribe(is.filter((topic) => !was.includes(topic)));
+      this.#connection?.subscribe(is.filter((topic) => !was.includes(topic)).map((topic) => ({ topic })));
       this.#left(was.filter((topic) => !is.includes(topic)));
       if (was.join() !== is.join() || !same('discovery', 'discoveryPrefix', 'telemetrySeconds')) this.#outbox.inform();
       if (!same('telemetrySeconds')) this.#outbox.measure();
@@ -108,29 +110,35 @@ export class Mqtt implements Interface {
     const before = this.#connection;
     this.#connection = undefined;
     this.#fault = undefined;
+    this.#isSteerable = false;
     if (before?.isConnected) this.#outbox.sayState('stopped');
     void before?.stop();
     this.#outbox.address(this.#own, prefixOf(settings, this.#own));
     if (settings.url === '') return;
     const own = (name: string): string => this.#outbox.topic(name);
+    const steered = [own(topics.desired.topic), own(topics.command.topic.replace('{command}', '+'))] as const;
     const will: Payload<'state'> = { state: 'lost', boot: this.#boot };
     const connection = new Connection(
       settings,
       `makercast-${this.#own}`,
       { topic: own(topics.state.topic), payload: JSON.stringify(will) },
       {
-        topics: () => [
-          own(topics.desired.topic),
-          own(topics.command.topic.replace('{command}', '+')),
-          own(topics.state.topic),
-          ...groupTopics(this.around.steering.resolved.settings.mqtt),
+        subscriptions: () => [
+          { topic: steered[0] },
+          // One that is retained is refused: it would come again at every connection.
+          { topic: steered[1], asPublished: true },
+          { topic: own(topics.state.topic) },
+          ...groupTopics(this.around.steering.resolved.settings.mqtt).map((topic) => ({ topic })),
         ],
         connected: (protocol) => this.#connected(protocol),
         message: (message) => {
           if (message.topic === own(topics.state.topic)) this.#clones.stateHeard(message.payload, message.retained);
           else this.#inbox.heard(message);
         },
-        denied: (refused) => this.#denied(refused),
+        subscribed: (granted, denied) => {
+          if (steered.every((topic) => granted.includes(topic))) this.#isSteerable = true;
+          if (denied.length > 0) this.#denied(denied);
+        },
         lost: (fault) => this.#lost(fault),
         takenOver: () => this.#clones.takenOver(),
       },

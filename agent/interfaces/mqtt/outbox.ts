@@ -2,10 +2,12 @@
 import { rowOf } from '../../config/settings.js';
 import type { Line } from '../../log.js';
 import { temperature } from '../../machine/health.js';
-import { commandNames, type Answer } from '../../supervisor/commands.js';
+import { Fault } from '../../errors.js';
+import { commandNames, refused, type Answer } from '../../supervisor/commands.js';
 import type { Connection, Means, Protocol } from './connection.js';
 import { announcement } from './discovery.js';
 import { Events } from './events.js';
+import { maxBytes } from './payload.js';
 import { reported } from './reported.js';
 import type { MqttSurroundings } from './surroundings.js';
 import { fixed, topics, updates, type Payload } from './topics.js';
@@ -15,6 +17,13 @@ const bitrateRange = { min, max };
 
 const stateName = 'announced';
 const stateFormat = 1;
+const tooLong = (bytes: number): Fault =>
+  new Fault(
+    'command_failed',
+    `The answer is longer than the MQTT broker takes (${bytes} bytes).`,
+    'Raise its maximum packet size.',
+  );
+
 const isTopic = (value: unknown): value is string => typeof value === 'string';
 
 export class Outbox {
@@ -87,7 +96,12 @@ export class Outbox {
   answer(name: string, answer: Answer): void {
     // What a stranger has put there comes back as an answer on a topic of ours: only names that can be.
     const safe = /^[a-z-]{1,32}$/.test(name) ? name : 'unknown';
-    this.#publish(this.topic(topics.ack.topic.replace('{command}', safe)), topics.ack, answer, { isAnswer: true });
+    const topic = this.topic(topics.ack.topic.replace('{command}', safe));
+    const say = (what: Answer): boolean => this.#publish(topic, topics.ack, what, { isAnswer: true });
+    if (say(answer) || answer.result === undefined) return;
+    const room = this.#connection?.room(topic) ?? Infinity;
+    // It has been done all the same, but who has asked for a picture has none.
+    if (Buffer.byteLength(JSON.stringify(answer)) > room) say(refused(answer.id, tooLong(room)));
   }
 
   /** What it is and can do. */
@@ -156,7 +170,8 @@ export class Outbox {
   }
 
   sayReported(): void {
-    const payload = reported(this.around.steering.report());
+    const room = this.#connection?.room(this.topic(topics.reported.topic)) ?? Infinity;
+    const payload = reported(this.around.steering.report(), Math.min(maxBytes, room));
     const text = JSON.stringify(payload);
     if (text !== this.#reported && this.#say('reported', payload)) this.#reported = text;
   }

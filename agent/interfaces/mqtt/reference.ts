@@ -66,7 +66,9 @@ ${entries.map(([, topic]) => topicRow(topic)).join('\n')}
 ## Commands
 
 \`{id, expires?, args?}\` on \`cmd/<name>\`, and the answer on \`cmd/<name>/ack\`. The same \`id\` twice runs once, and is answered twice; for another command it is refused.
-One that is retained, has expired or is not known is refused with an answer that says why. Where the clock of the device stands
+The \`id\` comes back as it was, but for secrets of this device, which are \`***\` there too: take ids of chance or numbers, no words.
+One that is retained, has expired or is not known is refused with an answer that says why. A broker of MQTT 3.1.1 does not tell those that are connected
+that a command was retained: it runs once, and is refused from the next connection on. Take it away with an empty retained payload. Where the clock of the device stands
 before the day on which the program was built, one with \`expires\` is refused: \`clock_not_set\`.
 
 | Command | Arguments | |

@@ -1,5 +1,4 @@
 /** The document `config/reported`: what became of what was wanted, in its form on the broker. */
-import { maxBytes } from './payload.js';
 import type { SteeringReport } from '../../supervisor/steering.js';
 import type { Payload } from './topics.js';
 
@@ -8,8 +7,8 @@ type Layer = Payload<'reported'>['groups'][string];
 /** What of each list is left where all would be longer than a broker takes. */
 const briefly = 20;
 
-/** The whole, or without what is not a decision where that would be too long: a document that a broker drops says nothing. */
-export function reported(report: SteeringReport): Payload<'reported'> {
+/** The whole, or without what is not a decision where that would be longer than `maxBytes`: a document that a broker drops says nothing. */
+export function reported(report: SteeringReport, maxBytes: number): Payload<'reported'> {
   const whole = all(report);
   if (Buffer.byteLength(JSON.stringify(whole)) <= maxBytes) return whole;
   const decisions = Object.entries(report.decisions).map(([name, decision]) => [
@@ -37,6 +36,7 @@ function decisionsOf(report: SteeringReport): Payload<'reported'> {
     ...layer(report, 'device'),
     groups: Object.fromEntries(groups.map((name) => [name.slice('group '.length), layer(report, name)])),
     ...(names.includes('page') ? { page: layer(report, 'page') } : {}),
+    ...(names.includes('secrets') ? { secrets: layer(report, 'secrets') } : {}),
     ignored: report.ignored,
   };
 }

@@ -93,7 +93,7 @@ export const topics = {
         [...states, 'stopped', 'lost'],
         '`lost` comes from the broker, when the device is gone without a word.',
       ),
-      wanted: optional(oneOf(['on air', 'idle'])),
+      wanted: optional(oneOf(['on air', 'idle'], 'What was commanded last: `start` or `stop`, over restarts too.')),
       update: optional(
         oneOf(
           updates,
@@ -150,8 +150,13 @@ export const topics = {
       ...decision,
       groups: map(object(decision), 'The same of each group.'),
       page: optional(object(decision, 'The same of what was adjusted one by one.')),
+      secrets: optional(
+        object(decision, 'The same of what `set-secret` has set, each of which counts as a version; without a hash.'),
+      ),
       config: optional(
-        any('All settings that are in force, without secrets; left out where all would be longer than 256 KB.'),
+        any(
+          'All settings that are in force, without secrets; left out where all would be longer than 256 KB, or than the broker takes.',
+        ),
       ),
       origin: optional(map(text(), 'Which layer gave each setting; left out with `config`.')),
       ignored: list(object({ layer: text(), path: text() }), 'What layers say that this release does not know.'),
@@ -164,7 +169,7 @@ export const topics = {
     qos: 1,
     retain: false,
     payload: request,
-    doc: `A command: ${commandNames.join(', ')}. One that is retained is refused.`,
+    doc: `A command: ${commandNames.join(', ')}. One that is retained is refused (over 3.1.1: at the next connection).`,
   }),
   ack: topic({
     topic: 'cmd/{command}/ack',

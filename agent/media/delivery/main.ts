@@ -46,6 +46,9 @@ const peer = serve<ToDelivery, FromDelivery>({
         for (const [name, output] of outputs)
           if (message.output === undefined || message.output === name) output.retry();
         return;
+      case 'network':
+        for (const output of outputs.values()) output.networkChanged();
+        return;
       case 'picture': {
         const flv = hub.picture();
         peer.send({ type: 'picture', ...(flv ? { flv: flv.toString('base64') } : {}) });

@@ -38,6 +38,10 @@ const connectPollMs = 25;
 const connectMs = 7500;
 /** A connection that was begun so long ago, over a network that has changed since, is begun anew. */
 const freshConnectMs = 1000;
+/** A connection that stalls so soon after the network has changed is one of the network as it was. */
+const suspectMs = 5000;
+/** A server that has refused is asked no oftener by changes of the network: some machines have one every few seconds. */
+const refusedMs = 20_000;
 /** An encoder that can give a keyframe on demand has given it by then; else the last group of pictures is sent again. */
 const joinWaitMs = 400;
 /** The server's last word may never come. */
@@ -64,6 +68,8 @@ export class Output implements Subscriber {
   #droppedFrames = 0;
   #connects = 0;
   #connectingSince = 0;
+  #suspectUntil = -Infinity;
+  #askedAgainAt = -Infinity;
   #deliveredKbps = 0;
   readonly #rate: Rate;
   readonly #liveness = new Liveness();
@@ -104,6 +110,17 @@ export class Output implements Subscriber {
     if (sessionOf(wanted.destination) !== this.session) return false;
     this.wanted = wanted;
     return true;
+  }
+
+  /** An address or a route of this machine has changed. */
+  networkChanged(): void {
+    const now = this.clock.now();
+    this.#suspectUntil = now + suspectMs;
+    if (this.#state === 'refused') {
+      if (now - this.#askedAgainAt < refusedMs) return;
+      this.#askedAgainAt = now;
+    }
+    this.retry();
   }
 
   /** What has failed, or seems about to, is tried anew at once: the network has changed, or the operator asks for it. */
@@ -178,6 +195,7 @@ export class Output implements Subscriber {
     clearTimeout(this.#timer);
     this.#enter('connecting');
     this.#connectingSince = this.clock.now();
+    this.#suspectUntil = -Infinity;
     this.#pipeline.play();
     this.#awaitServer();
   }
@@ -230,6 +248,7 @@ export class Output implements Subscriber {
   /** Twice a second: what was acknowledged, whether the connection lives, and whether it is worth keeping. */
   #look(): void {
     this.#timer = setTimeout(() => {
+      const now = this.clock.now();
       const progress = this.#settle();
       this.#deliveredKbps = Math.round((this.#rate.perSecond(progress.acked) * 8) / 1000);
       const due = !this.#queue.isAcknowledged || (!this.#withholding && !this.#queue.isEmpty);
@@ -237,10 +256,11 @@ export class Output implements Subscriber {
       this.#retry.progress(pulse === 'fine');
       if (pulse === 'dead') return this.#fail(silentFault(this.#place));
       // One that takes nothing is not slow: how long it may do so is counted in looks, not by the clock.
-      if (pulse === 'fine' && this.#queue.givenBehindMs(this.clock.now()) > this.wanted.maxQueueMs + hopelessMs)
+      if (pulse === 'fine' && this.#queue.givenBehindMs(now) > this.wanted.maxQueueMs + hopelessMs)
         return this.#fail(slowFault(this.#place));
       const state = pulse === 'fine' ? 'live' : 'stalled';
       if (state !== this.#state) this.#enter(state);
+      if (state === 'stalled' && now < this.#suspectUntil) return this.retry();
       this.#feed();
       this.#look();
     }, lookMs);

@@ -18,7 +18,7 @@ test('a variable or a path gives the same variable', () => {
     ['VIDEO_FILES', 'VIDEO_FILES', '["/a.mp4"]'],
     ['VIDEO_SOURCE', 'VIDEO_SOURCE', 'file'],
   ] as const) {
-    const { assignments, problems, warnings } = readAssignments([open(name, text)]);
+    const { assignments, problems, warnings } = readAssignments([open(name, text)], true);
     assert.deepEqual([problems, warnings], [[], []], name);
     assert.deepEqual(
       assignments.map((each) => [each.name, each.text]),
@@ -30,26 +30,29 @@ test('a variable or a path gives the same variable', () => {
 test('every setting can be named by its path', () => {
   for (const { path } of rows) {
     const name = path.replace('*', 'club');
-    const { assignments } = readAssignments([closed(name, 'x')]);
+    const { assignments } = readAssignments([closed(name, 'x')], true);
     assert.equal(assignments[0]?.path, name);
   }
 });
 
 test('everything that is wrong, at once', () => {
-  const { problems } = readAssignments([
-    open('VIDEO_FPS', '600'),
-    open('video.bitrateKbps', 'much'),
-    open('VIDEO_FSP', '25'),
-    open('AV_DISABLE_AUDIO', '1'),
-    open('MAKERCAST_DATA', '/x'),
-    open('AUDIO_MUTE', ''),
-    open('audio.rate', '48000'),
-    open('AUDIO_RATE', '44100'),
-    open('outputs.constructor.url', 'rtmp://example.org/live'),
-    open('outputs.main.url.more', 'x'),
-    open('toString', 'x'),
-    open('STREAM_URL', 'http://example.org'),
-  ]);
+  const { problems } = readAssignments(
+    [
+      open('VIDEO_FPS', '600'),
+      open('video.bitrateKbps', 'much'),
+      open('VIDEO_FSP', '25'),
+      open('AV_DISABLE_AUDIO', '1'),
+      open('MAKERCAST_DATA', '/x'),
+      open('AUDIO_MUTE', ''),
+      open('audio.rate', '48000'),
+      open('AUDIO_RATE', '44100'),
+      open('outputs.constructor.url', 'rtmp://example.org/live'),
+      open('outputs.main.url.more', 'x'),
+      open('toString', 'x'),
+      open('STREAM_URL', 'http://example.org'),
+    ],
+    true,
+  );
   const expected = [
     /VIDEO_FSP is no setting\. Did you mean VIDEO_FPS\?/,
     /AV_DISABLE_AUDIO is an old name: set AUDIO_SOURCE instead\./,
@@ -71,6 +74,13 @@ test('everything that is wrong, at once', () => {
     );
 });
 
+test('the name of one device is for one device', () => {
+  for (const name of ['MQTT_ID', 'mqtt.id']) {
+    assert.deepEqual(readAssignments([open(name, 'kitchen')], true).problems, []);
+    assert.match(readAssignments([open(name, 'kitchen')], false).problems.join(), /MQTT_ID is the name of one device/);
+  }
+});
+
 test('a secret is not taken from a command line, and is quoted nowhere', () => {
   const key = 'abcd-efgh-SECRET';
   for (const [name, text] of [
@@ -79,9 +89,9 @@ test('a secret is not taken from a command line, and is quoted nowhere', () => {
     ['STREAM_URL', `rtmp://example.org/live/${key}`],
     ['STREAM_URL', `rtmp://me:${key}@example.org/live`],
   ] as const) {
-    const refused = readAssignments([open(name, text)]);
+    const refused = readAssignments([open(name, text)], true);
     assert.match(refused.problems.join(), /everybody on this machine can read a command line/);
-    const taken = readAssignments([closed(name, text)]);
+    const taken = readAssignments([closed(name, text)], true);
     assert.deepEqual(taken.problems, [], name);
     assert.equal(taken.assignments[0]?.text, text);
     for (const { problems, warnings, assignments, secrets } of [refused, taken]) {
@@ -91,5 +101,8 @@ test('a secret is not taken from a command line, and is quoted nowhere', () => {
     }
   }
   // A key in the place of a name.
-  assert.doesNotMatch(readAssignments([open(key, 'x'), open('live_1_secret', '')]).problems.join(), /SECRET|secret_?/);
+  assert.doesNotMatch(
+    readAssignments([open(key, 'x'), open('live_1_secret', '')], true).problems.join(),
+    /SECRET|secret_?/,
+  );
 });

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { describe, test } from 'node:test';
 import { mainFile } from '../../helpers/agent.js';
 import { ended, mortal, run, temporaryFolder } from '../../helpers/command.js';
-import { Feed, within } from '../../helpers/feed.js';
+import { Feed, until, within } from '../../helpers/feed.js';
 import { bench, broken, device, fleetOf, key, mustBeWell, young } from '../../helpers/fleet.js';
 import { root } from '../../helpers/root.js';
 
@@ -189,6 +189,9 @@ describe('set', () => {
       ['set', 'VIDEO_FPS=25'],
       ['set', '--all'],
       ['set', 'VIDEO_FPS=25', '--all', '--device', 'cam-001'],
+      ['set', 'MQTT_ID=kitchen', '--all'],
+      ['set', 'MQTT_ID=kitchen', '--tag', 'site=hall'],
+      ['set', 'MQTT_ID=kitchen', '--device', 'cam-001', '--device', 'cam-002'],
     ]) {
       assert.equal((await fleet(words)).code, 2, words.join(' '));
     }
@@ -344,6 +347,25 @@ describe('many devices', () => {
     assert.equal(stderr.match(/--device/g)?.length, 14);
   });
 
+  test('Ctrl-C ends the pause that a busy cloud wants', async (t) => {
+    const { api, home } = await bench(t, [fleetOf([device(1), device(2)])]);
+    const words = ['fleet', 'set', 'VIDEO_FPS=25', '--device', 'cam-001'];
+    const child = spawn(...mortal(process.execPath, [mainFile, ...words]), {
+      env: { PATH: process.env['PATH'], HOME: home, BALENA_API_URL: api.url, BALENA_API_KEY: key },
+    });
+    t.after(() => child.kill('SIGKILL'));
+    let stderr = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+    api.busy = Infinity;
+    api.pause = '60';
+    const end = ended(child);
+    await until(() => api.writes.length > 0, 20_000, 'the first try');
+    child.kill('SIGINT');
+    assert.equal((await within(end, 20_000, 'the end')).code, 1);
+    assert.match(stderr, /cam-001: failed: .*\(429\)/);
+    assert.equal(api.writes.length, 1);
+  });
+
   test('a bar, on a terminal', async (t) => {
     const devices = Array.from({ length: 12 }, (_, index) => device(index + 1, { tags: { site: 'hall' } }));
     const { terminal } = await bench(t, [fleetOf(devices)]);
@@ -432,6 +454,31 @@ describe('logs', () => {
     assert.equal(said.code, 1);
     assert.match(said.out, /Z cam-001: line 3.*\n.*Z cam-003: line 3/);
     assert.match(said.stderr, /cam-002: failed: .*No log of this device/);
+  });
+
+  test('of many devices: a few at a time are asked for, and shown in their order', async (t) => {
+    const devices = Array.from({ length: 20 }, (_, index) => device(index + 1, { tags: { site: 'hall' } }));
+    const { api, home, fleet } = await bench(t, [fleetOf(devices)]);
+    api.gate = 6;
+    const { out } = mustBeWell(await fleet(['logs', '--tag', 'site', '--lines', '1']));
+    assert.equal(api.atOnce, 6);
+    assert.deepEqual(
+      [...out.matchAll(/Z (cam-\d+): line 3/g)].map(([, name]) => name),
+      devices.map(({ name }) => name),
+    );
+    api.atOnce = 0;
+    api.gate = 6;
+    const child = spawn(...mortal(process.execPath, [mainFile, 'fleet', 'logs', '--tag', 'site', '--follow']), {
+      env: { PATH: process.env['PATH'], HOME: home, BALENA_API_URL: api.url, BALENA_API_KEY: key },
+    });
+    t.after(() => child.kill('SIGKILL'));
+    let said = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (said += text));
+    const end = ended(child);
+    await until(() => said.match(/: line 3 of/g)?.length === 20, 20_000, 'every log');
+    assert.equal(api.atOnce, 6);
+    child.kill('SIGINT');
+    assert.deepEqual(await within(end, 20_000, 'the end'), { code: 0, signal: null });
   });
 
   for (const [how, code] of [

@@ -104,18 +104,20 @@ test('live figures of devices that are there, the last word of those that are no
 test('over TLS, by the certificate of an operator, at the Mosquitto of docs/', async (t) => {
   const folder = await folderFor(t);
   const authority = await makeAuthority(folder);
-  const broker = await startExampleMosquitto(authority);
+  const operators = await makeAuthority(await folderFor(t));
+  const broker = await startExampleMosquitto(authority, operators);
   t.after(() => broker[Symbol.asyncDispose]());
-  const as = async (name: string): Promise<Record<string, string>> => {
-    const { cert, key: privateKey } = await authority.sign(name);
-    return { MQTT_URL: broker.url, MQTT_CA: authority.ca, MQTT_CERT: cert, MQTT_KEY: privateKey };
+  const as = async (name: string, by = authority): Promise<Record<string, string>> => {
+    const { cert, key: privateKey } = await by.sign(name);
+    const url = by === operators ? broker.operatorsUrl : broker.url;
+    return { MQTT_URL: url, MQTT_CA: authority.ca, MQTT_CERT: cert, MQTT_KEY: privateKey };
   };
   const env = { ...(await as(first)), MQTT_ID: first, MQTT_TELEMETRY_SECONDS: '1' };
   await using there = await new Device(await folderFor(t), { env }).start();
   const { fleet } = await bench(t, [fleetOf(devices)]);
   const list = async (more: Record<string, string>): Promise<string> =>
     mustBeWell(await fleet(['list', '--device', 'cam-001'], { BALENA_API_KEY: key, ...more })).out;
-  const operator = await as('operator');
+  const operator = await as('operator', operators);
   await until(async () => /main 500/.test(await list(operator)), 20_000, 'the figures');
   // Who trusts nobody, and who may not read.
   const stranger = { ...operator, MQTT_CA: '' };

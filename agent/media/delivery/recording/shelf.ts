@@ -51,14 +51,20 @@ export class Shelf {
     }
   }
 
-  /** Deletes the oldest recordings until `bytes` more may be written. Throws `recording_full` where that is not enough. */
+  /** Deletes the oldest recordings until `bytes` more may be written. Throws `recording_full` where all of them are not enough, and deletes none then. */
   async makeRoom(bytes: number): Promise<void> {
     const { quotaBytes, minFreeBytes } = this.limits;
     const disk = await statfs(this.folder);
     let free = disk.bavail * disk.bsize;
-    let held = this.#recordings.reduce((sum, recording) => sum + recording.bytes, this.#current?.bytes ?? 0);
+    const old = this.#recordings.reduce((sum, recording) => sum + recording.bytes, 0);
+    const own = this.#current?.bytes ?? 0;
+    let held = old + own;
+    // A limit that cannot be kept, mistyped perhaps, is no reason to lose anything.
+    const isTooLittle = free + old - bytes < minFreeBytes;
+    if (isTooLittle || own + bytes > quotaBytes) throw this.#full(isTooLittle);
     while (held + bytes > quotaBytes || free - bytes < minFreeBytes) {
       const oldest = this.#recordings.shift();
+      // Somebody else has deleted some that were counted.
       if (!oldest) throw this.#full(free - bytes < minFreeBytes);
       await rm(path.join(this.folder, oldest.name), { force: true });
       held -= oldest.bytes;
@@ -84,7 +90,7 @@ export class Shelf {
     return byOthers
       ? new Fault(
           'recording_full',
-          `Less than ${gigabytes(minFreeBytes)} would be free where ${this.folder} is, and no older recording is left to delete.`,
+          `Less than ${gigabytes(minFreeBytes)} would be free where ${this.folder} is, even if every older recording were deleted.`,
           'Make room there, name another folder (recording.folder), or lower recording.minFreeGb.',
         )
       : new Fault(
