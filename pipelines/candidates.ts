@@ -5,9 +5,10 @@ import type { Camera, Facts } from './facts.js';
 import { cameraPlan, slatePlan, testPlan } from './live.js';
 import { NoPlan } from './noplan.js';
 import type { Plan } from './plan.js';
-import { filePlan, inFormatOfFiles } from './recorded.js';
+import { filePlan, inFormatOfFiles, inFormatOnAir } from './recorded.js';
 import { cameraName, findCamera, noCamera, rawKinds } from './sources/camera.js';
 import { asNear, chooseFormat } from './sources/format.js';
+import { slateName } from './sources/slate.js';
 import type { Wanted, WantedVideo, Way } from './wanted.js';
 
 export interface Candidate {
@@ -15,6 +16,8 @@ export interface Candidate {
   readonly what: string;
   /** Why it comes before those that follow. */
   readonly why: string;
+  /** It stands in for what is wanted. */
+  readonly standsIn: boolean;
   readonly plan?: Plan;
   /** Why it is none. */
   readonly refused?: NoPlan;
@@ -32,7 +35,8 @@ export function candidates(wanted: Wanted, facts: Facts): Candidate[] {
   const installed = new Set(facts.elements);
   return sources(wanted, facts).flatMap(({ name, ways, plan }) =>
     ways.map((way) => {
-      const about = { what: `${name}, ${way === 'passthrough' ? 'H.264 as it comes' : way}`, why: merit(way) };
+      const what = `${name}, ${way === 'passthrough' ? 'H.264 as it comes' : way}`;
+      const about = { what, why: merit(way), standsIn: name === slateName };
       try {
         const made = plan(way);
         for (const piece of made.pieces) requireElements(piece.text, installed);
@@ -57,7 +61,8 @@ function sources(wanted: Wanted, facts: Facts): Source[] {
     plan: (way) => testPlan(way, wanted, facts),
   };
   // The last resort goes by any encoder, whichever one is insisted on.
-  const slate: Source = { name: 'slate', ways: encoderNames, plan: (way) => slatePlan(way, wanted, facts) };
+  const ofSlate = source === 'file' ? inFormatOfFiles(wanted, facts) : inFormatOnAir(wanted, facts);
+  const slate: Source = { name: slateName, ways: encoderNames, plan: (way) => slatePlan(way, ofSlate, facts) };
   const cameraSource = (camera: Camera): Source => ({
     name: cameraName(camera),
     ways: chosen(cameraWays(camera, wanted.video, facts)),
@@ -66,23 +71,31 @@ function sources(wanted: Wanted, facts: Facts): Source[] {
   if (source === 'test') return [test, slate];
   if (source === 'file') {
     const ways = chosen(['passthrough', ...encoderNames]);
-    const after = inFormatOfFiles(wanted, facts);
-    return [
-      { name: 'file', ways, plan: (way) => filePlan(way, wanted, facts) },
-      { ...slate, plan: (way) => slatePlan(way, after, facts) },
-    ];
+    return [{ name: 'file', ways, plan: (way) => filePlan(way, wanted, facts) }, slate];
   }
   if (source === 'auto') {
     const cameras = facts.cameras.map(cameraSource);
-    return [...cameras, ...(cameras.length === 0 && !facts.cameraLost ? [test] : []), slate];
+    if (cameras.length > 0) return [...cameras, slate];
+    return [facts.cameraLost ? away('camera', cameraGone) : test, slate];
   }
   const named = findCamera(source, facts);
-  if (named) return [cameraSource(named), slate];
-  const plan = (): never => {
-    throw noCamera(source, facts);
-  };
-  return [{ name: `camera ${source}`, ways: ['passthrough'], plan }, slate];
+  return [named ? cameraSource(named) : away(`camera ${source}`, noCamera(source, facts)), slate];
 }
+
+/** One that is wanted and not there. */
+const away = (name: string, reason: NoPlan): Source => ({
+  name,
+  ways: ['passthrough'],
+  plan() {
+    throw reason;
+  },
+});
+
+const cameraGone = new NoPlan(
+  'source_not_found',
+  'The camera that was on the air is away, and there is no other.',
+  'Plug it in again.',
+);
 
 /** The camera's own H.264 comes first where nothing else that the camera gives is nearer to the wanted size and rate. */
 function cameraWays(camera: Camera, video: WantedVideo, facts: Facts): readonly Way[] {

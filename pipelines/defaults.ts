@@ -74,15 +74,16 @@ export function settle(wish: Wish, facts: Facts, onAir?: Format): Wanted {
 export function defaultFormat(wish: Wish, facts: Facts): { readonly format: Format; readonly why: string } {
   const { source } = wish.video;
   const camera = source === 'auto' ? facts.cameras[0] : findCamera(source, facts);
-  const machine = { soc: facts.board.soc, encodes: encodesBy(camera, facts) };
+  const machine = { soc: facts.board.soc, encodes: encodesBy(camera, wish.video.encoder, facts) };
   const { format, why } = rules.find(({ applies }) => applies(machine))!;
   if (!camera) return { format, why };
   return fitted(camera, format, why, facts);
 }
 
-function encodesBy(camera: Camera | undefined, facts: Facts): Machine['encodes'] {
+function encodesBy(camera: Camera | undefined, insisted: Wanted['video']['encoder'], facts: Facts): Machine['encodes'] {
   if (camera && chooseFormat(camera.formats, hd, ['h264'])) return gpuEncodes(camera) ? 'gpu' : 'camera';
-  return facts.encoders.some(({ hardware, works }) => hardware && works) ? 'chip' : 'processor';
+  const chips = facts.encoders.filter(({ hardware, works }) => hardware && works);
+  return chips.some(({ element }) => insisted === 'auto' || insisted === element) ? 'chip' : 'processor';
 }
 
 /** The largest picture that the camera itself gives within `format` at its rate: nothing is gained by blowing one up. */

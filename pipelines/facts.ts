@@ -113,8 +113,12 @@ export interface Board {
 
 export interface Facts {
   readonly board: Board;
+  /** A picture that is no slate is on the air. */
+  readonly pictureOnAir?: boolean;
   /** A camera was on the air in this broadcast and is away: the slate stands in for it, where `auto` would else mean the test picture. */
   readonly cameraLost?: boolean;
+  /** The microphone that was heard with it last, if any: the slate that stands in for the camera has that one, or silence. */
+  readonly heard?: { readonly microphone?: string };
   /** Why the test picture is out of service, where it is. */
   readonly testFault?: NonNullable<Plan['missed']>;
   /** Names of all GStreamer elements that are installed. */
@@ -126,8 +130,8 @@ export interface Facts {
   readonly slateImage?: SlateImage;
   /** The wanted files were played to their end, and are not to be played again. */
   readonly filesPlayed?: boolean;
-  /** The format that files have given the broadcast by passing through; absent where something else was on the air since. */
-  readonly filesOnAir?: Pick<Plan, 'video' | 'audio'>;
+  /** The format that files or a camera have given the broadcast by passing through; absent where something else was on the air since. */
+  readonly passedOnAir?: Pick<Plan, 'video' | 'audio'>;
   /** Why the wanted files cannot be played, where they cannot. */
   readonly filesFault?: NonNullable<Plan['missed']>;
   /** What the probe of each wanted media file said; empty unless `video.source` is `file`. */

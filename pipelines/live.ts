@@ -65,7 +65,10 @@ export function slatePlan(way: Way, wanted: Wanted, facts: Facts): Plan {
   const { path, unfit } = facts.slateImage ?? {};
   const slate = { ...wanted.slate, image: path === wanted.slate.image && !unfit ? path : '' };
   const picture = slatePicture(slate, video, encoder.formats[0]!, new Set(facts.elements));
-  const sound = liveSound(audio, facts, autoMicrophone(facts)?.id, 'silence', 'tone', 'live');
+  // Of several, none that was never on: nobody expects to be heard by it.
+  const { heard } = facts;
+  const microphone = heard ? findMicrophone(heard.microphone ?? '', facts) : autoMicrophone(facts);
+  const sound = liveSound(audio, facts, microphone?.id, 'silence', 'tone', 'live');
   const made = livePlan(encode(picture, encoder, video, facts), sound, []);
   return slate.image === '' ? made : { ...made, devices: { ...made.devices, slateImage: slate.image } };
 }

@@ -30,16 +30,15 @@ export function filePlan(way: Way, wanted: Wanted, facts: Facts): Plan {
   throw new NoPlan('passthrough_unfit', `Not fit to be passed through: ${why}.`, 'Set video.encoder to auto.');
 }
 
-/**
- * What is wanted of a slate that stands in for files: no microphone, which was never meant to be heard, and the format that they
- * had on the air, which is their own where they pass through.
- */
+/** What is wanted of a slate: the format that is on the air, which is the source's own where that passed through. */
+export const inFormatOnAir = (wanted: Wanted, { passedOnAir }: Facts): Wanted =>
+  passedOnAir ? inFormat(wanted, passedOnAir.video, passedOnAir.audio) : wanted;
+
+/** The same of one that stands in for files: no microphone, which was never meant to be heard, and their format even when they are known only. */
 export function inFormatOfFiles(wanted: Wanted, facts: Facts): Wanted {
   const { video, audio } = wanted;
   const muted = { ...wanted, audio: { ...audio, source: audio.source === 'test' ? 'test' : 'none' } };
-  const { filesOnAir } = facts;
-  if (filesOnAir) return inFormat(muted, filesOnAir.video, filesOnAir.audio);
-  if (!facts.filesPlayed) return muted;
+  if (facts.passedOnAir || !facts.filesPlayed) return inFormatOnAir(muted, facts);
   const files = video.files.flatMap((path) => facts.files.find((file) => file.path === path) ?? []);
   const [first] = files;
   const passes = video.encoder === 'auto' || video.encoder === 'passthrough';

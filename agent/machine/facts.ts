@@ -26,6 +26,8 @@ export interface Question {
   readonly patienceMs?: number;
   /** Encoders to try; leave out those that the plan will not need, each costs a run (0.2 s on a PC, seconds on a Zero W). */
   readonly encoders: readonly EncoderName[];
+  /** Those of them that only a slate would need: that the firmware leaves one out is no fault. */
+  readonly spare?: readonly EncoderName[];
 }
 
 export interface Machine {
@@ -61,7 +63,9 @@ export async function gather(
   ]);
   const found = [...video.found, ...picams.found];
   const unseen = [
-    question.encoders.includes('v4l2h264enc') ? encoderFault(board, names) : undefined,
+    question.encoders.includes('v4l2h264enc') && !question.spare?.includes('v4l2h264enc')
+      ? encoderFault(board, names)
+      : undefined,
     question.camera && found.length + video.faults.length + picams.faults.length === 0
       ? noCameraFault(board, legacy)
       : undefined,
@@ -118,7 +122,7 @@ const slow = (path: string, ms: number): Fault =>
   );
 
 /**
- * The facts that a wanted broadcast needs, and no more of them: each probe costs time at the start. `warn` hears what could not be
+ * The facts that a wanted broadcast and its slate need, and no more of them: each probe costs time at the start. `warn` hears what could not be
  * found out. A media file that cannot be used is part of the facts; throws the fault of a GStreamer that is not installed.
  */
 export async function factsFor(
@@ -127,13 +131,13 @@ export async function factsFor(
   warn: (fault: Fault) => void,
   { patienceMs, answers }: { readonly patienceMs?: number; readonly answers?: Answers } = {},
 ): Promise<Facts> {
-  const encoder = encoderNames.find((name) => name === video.encoder);
-  const encoders = encoder ? [encoder] : video.encoder === 'passthrough' ? [] : encoderNames;
   const question = {
     camera: video.source !== 'file' && video.source !== 'test',
     files: video.source === 'file' ? video.files : [],
     ...(patienceMs === undefined ? {} : { patienceMs }),
-    encoders,
+    // The slate goes by any that works, whichever way is insisted on; those that work are remembered.
+    encoders: encoderNames,
+    spare: encoderNames.filter((name) => video.encoder !== 'auto' && video.encoder !== name),
   };
   const [{ facts, faults }, slateImage] = await Promise.all([
     gather(question, storage, '/', runProgram, answers),

@@ -8,7 +8,10 @@ import type { InputPart } from '../media/messages.js';
 
 /** What is tried again after so many failures within {@link memoryMs}: first soon, then ever more seldom. */
 const retryMs = [2000, 4000, 8000, 16_000, 30_000];
-/** The same for one that was just plugged in: it must have been there for so long before it goes on the air again. */
+/**
+ * The same where something was plugged in or out; and one that has failed more than once and comes back must then have been there for
+ * so long, without a look that missed it, before it goes on the air again.
+ */
 const steadyMs = [300, 2000, 5000, 10_000, 30_000];
 /** A failure that lies so far back counts no more. */
 const memoryMs = 120_000;
@@ -33,22 +36,46 @@ const testKey = 'test picture';
 export class Inputs {
   readonly #outages = new Map<string, Outage>();
   readonly #counted = new WeakSet<Plan>();
+  /** Since when each camera and microphone is there. */
+  readonly #since = new Map<string, number>();
   #cameraSeen = false;
+  /** What was heard with the camera last. */
+  #heard: Facts['heard'];
   /** The slate's picture failed on the air, though it had looked like one: it is left out until its file changes. */
   #brokenImage: SlateImage | undefined;
 
   constructor(private readonly clock: Clock) {}
 
+  /** A look at the machine has found `facts`. */
+  looked({ cameras, microphones }: Facts): void {
+    const now = this.clock.now();
+    const there = new Set([...cameras.map(cameraKey), ...microphones.map(({ id }) => microphoneKey(id))]);
+    for (const key of [...this.#since.keys()]) if (!there.has(key)) this.#since.delete(key);
+    for (const key of there) if (!this.#since.has(key)) this.#since.set(key, now);
+  }
+
+  /** When it may go on the air again, since it was left out or because it comes and goes; one that was lost once may at once. */
+  #readyAt(key: string, { until, failures }: Outage): number {
+    const now = this.clock.now();
+    const since = this.#since.get(key);
+    const count = failures.filter((at) => now - at < memoryMs).length;
+    return since === undefined || count < 2 ? until : Math.max(until, since + step(steadyMs, count));
+  }
+
   /** What of `facts` may be used now. */
   usable(facts: Facts): Facts {
     const now = this.clock.now();
-    const out = (key: string): boolean => (this.#outages.get(key)?.until ?? 0) > now;
+    const out = (key: string): boolean => {
+      const outage = this.#outages.get(key);
+      return outage !== undefined && this.#readyAt(key, outage) > now;
+    };
     const files = this.#outages.get(filesKey);
     const test = this.#outages.get(testKey);
     const image = this.#brokenImage;
     return {
       ...facts,
       cameraLost: this.#cameraSeen,
+      ...(this.#heard ? { heard: this.#heard } : {}),
       ...(test && out(testKey) ? { testFault: test.fault } : {}),
       ...(files && out(filesKey) ? { filesFault: files.fault } : {}),
       ...(image && image.version === facts.slateImage?.version ? { slateImage: image } : {}),
@@ -82,24 +109,31 @@ export class Inputs {
     this.#counted.add(plan);
     if (image) this.#brokenImage = { ...image, unfit: imageFault(image, fault).report() };
     if (key === undefined) return true;
-    const now = this.clock.now();
-    const before = this.#outages.get(key)?.failures ?? [];
-    const failures = [...before.filter((at) => now - at < memoryMs), now];
-    const until = now + step(retryMs, failures.length);
+    const failures = this.#failures(key);
+    const until = this.clock.now() + step(retryMs, failures.length);
     this.#outages.set(key, { fault: fault.report(), failures, until, over: false });
     return true;
   }
 
-  /** An encoder that is not used any more in this broadcast. */
-  leaveOut(encoder: string, fault: Fault): void {
-    const failures = [this.clock.now()];
-    this.#outages.set(encoderKey(encoder), { fault: fault.report(), failures, until: Infinity, over: false });
+  /** An encoder that is not used any more in this broadcast; one that is `insisted` on, for a while. */
+  leaveOut(encoder: string, fault: Fault, insisted = false): void {
+    const key = encoderKey(encoder);
+    const failures = this.#failures(key);
+    const until = insisted ? this.clock.now() + step(retryMs, failures.length) : Infinity;
+    this.#outages.set(key, { fault: fault.report(), failures, until, over: false });
   }
 
-  /** Something was plugged in or out: what failed may have been mended. */
+  /** Those of late, with the one of now. */
+  #failures(key: string): number[] {
+    const now = this.clock.now();
+    return [...(this.#outages.get(key)?.failures ?? []).filter((at) => now - at < memoryMs), now];
+  }
+
+  /** Something was plugged in or out: what failed may have been mended, but it may also have come and gone between two looks. */
   devicesChanged(): void {
     const now = this.clock.now();
     for (const [key, outage] of this.#outages) {
+      if (!outage.over && this.#since.has(key)) this.#since.set(key, now);
       const soon = now + step(steadyMs, outage.failures.length);
       if (outage.until > soon && outage.until < Infinity) this.#outages.set(key, { ...outage, until: soon });
     }
@@ -108,8 +142,13 @@ export class Inputs {
   /** `plan` gives pictures and sound. */
   playing(plan: Plan, facts: Facts): void {
     const camera = facts.cameras.find(({ path }) => path === plan.devices.camera);
-    if (camera) this.#cameraSeen = true;
+    if (camera) {
+      this.#cameraSeen = true;
+      const { microphone = this.#heard?.microphone } = plan.devices;
+      this.#heard = microphone === undefined ? {} : { microphone };
+    }
     const keys = [
+      encoderKey(plan.video.encoder),
       ...(camera ? [cameraKey(camera)] : []),
       ...(plan.devices.microphone === undefined ? [] : [microphoneKey(plan.devices.microphone)]),
       ...(plan.live ? [] : [filesKey]),
@@ -124,9 +163,10 @@ export class Inputs {
   /** Milliseconds until something may be tried again; undefined where nothing waits. */
   get nextMs(): number | undefined {
     const now = this.clock.now();
-    const waits = [...this.#outages.values()].flatMap(({ until }) =>
-      until > now && until < Infinity ? [until - now] : [],
-    );
+    const waits = [...this.#outages].flatMap(([key, outage]) => {
+      const at = this.#readyAt(key, outage);
+      return at > now && at < Infinity ? [at - now] : [];
+    });
     return waits.length > 0 ? Math.min(...waits) : undefined;
   }
 
@@ -135,11 +175,13 @@ export class Inputs {
     return [...this.#outages.values()].filter(({ over }) => !over).map(({ fault }) => fault);
   }
 
-  /** A new broadcast begins with a clean record. */
-  forget(): void {
+  /** A new broadcast, or another source, begins with a clean record. `sameVideo`: the slate stands in for the same camera. */
+  forget(sameVideo = false): void {
     this.#outages.clear();
-    this.#cameraSeen = false;
     this.#brokenImage = undefined;
+    if (sameVideo) return;
+    this.#cameraSeen = false;
+    this.#heard = undefined;
   }
 }
 

@@ -59,8 +59,8 @@ export class Programme {
   #planAgain = false;
   /** The slate stands at the end of the playlist. */
   #filesPlayed = false;
-  /** Files that pass through, for as long as what is on has their format: they, or the slate that stands in for them. */
-  #filesOnAir: Plan | undefined;
+  /** What passes through, for as long as what is on has its format: that itself, or the slate that stands in for it. */
+  #passedOnAir: Plan | undefined;
   #retry: NodeJS.Timeout | undefined;
   /** Another format is wanted, and no plan of it was made yet. */
   #formatChanges = false;
@@ -123,7 +123,7 @@ export class Programme {
     this.#planner.forgetFormat();
     this.#service.forget();
     this.#filesPlayed = false;
-    this.#filesOnAir = undefined;
+    this.#passedOnAir = undefined;
     this.#formatChanges = false;
     this.#troubles.clear();
     this.#said = '';
@@ -149,10 +149,11 @@ export class Programme {
     this.settings = settings;
     const isOther = JSON.stringify(programmeOf(video)) !== JSON.stringify(programmeOf(settings.video));
     if (isOther) this.#filesPlayed = false;
-    if (isOther || audio.source !== settings.audio.source) this.#service.forgetInputs();
+    if (isOther || audio.source !== settings.audio.source)
+      this.#service.forgetInputs(video.source === settings.video.source, this.#stage.onAir);
     if (how === 'restart') {
       this.#planner.forgetFormat();
-      this.#filesOnAir = undefined;
+      this.#passedOnAir = undefined;
       this.#formatChanges = true;
     }
     if (how === 'live') await this.#adjust();
@@ -230,6 +231,7 @@ export class Programme {
     const failed = [...this.#failedCameras];
     this.#failedCameras.clear();
     const facts = await this.studio.gather(wish, failed);
+    this.#service.looked(facts);
     const isOn = this.isPlaying && this.#plan?.video.source !== slateName;
     if (facts.filesFault && isOn) throw faultOf(facts.filesFault);
     return facts;
@@ -253,8 +255,13 @@ export class Programme {
 
   /** What of the machine is in service, and what of the files is to be played. */
   #usable(facts: Facts): Facts {
-    const filesOnAir = this.#filesOnAir;
-    return { ...this.#service.usable(facts), filesPlayed: this.#filesPlayed, ...(filesOnAir ? { filesOnAir } : {}) };
+    const passedOnAir = this.#passedOnAir;
+    const usable = this.#service.usable(facts);
+    const { video, devices } = this.#stage.onAir ?? {};
+    // A camera that is out of service may not have gone off yet.
+    const isOut = devices?.camera !== undefined && !usable.cameras.some(({ path }) => path === devices.camera);
+    const pictureOnAir = video !== undefined && video.source !== slateName && !isOut;
+    return { ...usable, filesPlayed: this.#filesPlayed, pictureOnAir, ...(passedOnAir ? { passedOnAir } : {}) };
   }
 
   #put(plan: Plan, facts: Facts, onlyIfOther: boolean): void {
@@ -319,8 +326,7 @@ export class Programme {
   #playing(plan: Plan, afterMs: number): void {
     this.#troubles.mended('capture');
     this.#service.playing(plan);
-    if (plan.video.source !== slateName)
-      this.#filesOnAir = !plan.live && plan.video.encoder === 'passthrough' ? plan : undefined;
+    if (plan.video.source !== slateName) this.#passedOnAir = plan.video.encoder === 'passthrough' ? plan : undefined;
     const text = describe(plan);
     if (text !== this.#said) this.studio.log.info('playing', `Picture and sound: ${text}.`, { afterMs });
     this.#said = text;
@@ -376,7 +382,8 @@ export class Programme {
 
   /** What comes in place of a plan that failed once too often has not failed yet, and is not to wait for what has. */
   #failedAgain(plan: Plan | undefined, fault: Fault, backoff: Backoff): void {
-    if (this.#service.failedAgain(plan, fault)) backoff.reset();
+    const insisted = plan?.video.encoder === this.settings.video.encoder;
+    if (this.#service.failedAgain(plan, fault, insisted)) backoff.reset();
     this.#retryLater();
   }
 

@@ -24,6 +24,11 @@ export class Service {
     this.#inputs = new Inputs(clock);
   }
 
+  /** A look at the machine has found `facts`. */
+  looked(facts: Facts): void {
+    this.#inputs.looked(facts);
+  }
+
   /** What of `facts` may be used now. */
   usable(facts: Facts): Facts {
     return this.#inputs.usable(facts);
@@ -50,12 +55,14 @@ export class Service {
     this.#inputs.devicesChanged();
   }
 
-  /** A camera that is not there any more has failed, even if its driver has not said so yet. True where that is news. */
-  unplugged(plan: Plan, { cameras }: Facts): boolean {
-    const { camera } = plan.devices;
-    if (camera === undefined || cameras.some(({ path }) => path === camera)) return false;
-    const fault = new Fault('source_not_found', `${plan.video.source} was unplugged.`, 'Plug it in again.');
-    return this.failed(plan, 'picture', fault);
+  /** A camera or microphone that is not there any more has failed, even if its driver has not said so yet. True where that is news. */
+  unplugged(plan: Plan, { cameras, microphones }: Facts): boolean {
+    const { camera, microphone } = plan.devices;
+    const fault = (source: string) => new Fault('source_not_found', `${source} was unplugged.`, 'Plug it in again.');
+    if (camera !== undefined && !cameras.some(({ path }) => path === camera))
+      return this.failed(plan, 'picture', fault(plan.video.source));
+    if (microphone === undefined || microphones.some(({ id }) => id === microphone)) return false;
+    return this.failed(plan, 'sound', fault(plan.audio.source));
   }
 
   /** False where the fault is none of an input, or that input has been counted out for this plan before. */
@@ -66,10 +73,13 @@ export class Service {
     return true;
   }
 
-  /** `plan` failed, by nothing in particular. True where the next best way is to be taken, since the end was the same again and again. */
-  failedAgain(plan: Plan | undefined, fault: Fault): boolean {
+  /**
+   * `plan` failed, by nothing in particular. True where the next best way is to be taken, since the end was the same again and again.
+   * `insisted`: its encoder is tried again after a while, since only the slate goes without it.
+   */
+  failedAgain(plan: Plan | undefined, fault: Fault, insisted: boolean): boolean {
     this.#unexplained += 1;
-    return plan !== undefined && this.#unexplained >= patience && this.#doWithout(plan, fault);
+    return plan !== undefined && this.#unexplained >= patience && this.#doWithout(plan, fault, insisted);
   }
 
   /** Milliseconds until something may be tried again; undefined where nothing waits. */
@@ -81,9 +91,10 @@ export class Service {
     return this.#inputs.problems;
   }
 
-  /** What went wrong with other sources says nothing about those that come. */
-  forgetInputs(): void {
-    this.#inputs.forget();
+  /** What went wrong with other sources says nothing about those that come. `onAir` may be one of them, and then plays on. */
+  forgetInputs(sameVideo: boolean, onAir: Plan | undefined): void {
+    this.#inputs.forget(sameVideo);
+    if (onAir) this.playing(onAir);
   }
 
   /** A new broadcast begins with a clean record. */
@@ -93,7 +104,7 @@ export class Service {
   }
 
   /** By another encoder, or else with the slate; false where nothing less is left. */
-  #doWithout(plan: Plan, fault: Fault): boolean {
+  #doWithout(plan: Plan, fault: Fault, insisted: boolean): boolean {
     this.#unexplained = 0;
     const others = this.usable(this.#facts.get(plan)!).encoders.filter(
       ({ element, works }) => works && element !== plan.video.encoder,
@@ -102,7 +113,7 @@ export class Service {
     const byEncoder = !byImage && plan.video.encoder !== 'passthrough' && others.length > 0;
     const kind = byImage ? 'the picture of the slate' : plan.video.source;
     const what = byEncoder ? `the encoder ${plan.video.encoder}` : kind;
-    if (byEncoder) this.#inputs.leaveOut(plan.video.encoder, fault);
+    if (byEncoder) this.#inputs.leaveOut(plan.video.encoder, fault, insisted);
     else if (!this.failed(plan, 'picture', fault)) return false;
     this.log.warn('next_best', `${what} is left out, since this has happened ${patience} times: ${fault.what}`);
     return true;

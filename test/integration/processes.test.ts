@@ -119,19 +119,29 @@ describe('killed alone', () => {
     await agent.stop();
   });
 
-  test('a child that is stopped (SIGSTOP) is found, killed and replaced', async () => {
+  test('a child that is stopped (SIGSTOP) is found, killed and replaced, and the agent goes on telling its status', async () => {
     await using server = await startRtmpServer();
-    await using agent = await startAgent({ ...small, STREAM_URL: server.url(), STREAM_KEY: 'k' });
+    await using agent = await startAgent({ ...small, ...fewKeyframes, STREAM_URL: server.url(), STREAM_KEY: 'k' });
     await live(agent);
-    const capture = await agent.descendant('makercast-capture');
-    process.kill(capture.pid, 'SIGSTOP');
-    await agent.waitFor(({ event }) => event === 'child_hung', 30_000);
-    const next = await until(
-      () => agent.processes().find(({ pid, command }) => pid !== capture.pid && command.includes('makercast-capture')),
-      15_000,
-      'a new capture process',
-    );
-    assert.ok(next);
+    const { tags } = server.publishes.items[0]!;
+    await tags.waitFor(isVideoKey, 15_000);
+    for (const child of ['capture', 'delivery']) {
+      const { pid } = await agent.descendant(`makercast-${child}`);
+      const [from, sent] = [agent.log.items.length, tags.items.length];
+      process.kill(pid, 'SIGSTOP');
+      const isHung = ({ event, message }: LogLine): boolean => event === 'child_hung' && message.includes(child);
+      const hung = await agent.waitFor(isHung, 30_000, from);
+      const meanwhile = agent.log.items.slice(from, agent.log.items.indexOf(hung));
+      assert.ok(
+        meanwhile.some(({ event }) => event === 'status'),
+        `${child}: no status while it was stopped`,
+      );
+      if (child === 'delivery') await (await server.published('k', { from: 1 })).tags.waitFor(isVideoKey, 15_000);
+      else await tags.waitFor(isVideoKey, 15_000, sent);
+      assert.equal(server.publishes.items.length, child === 'delivery' ? 2 : 1);
+      await agent.status(({ actual }) => actual === 'live', 20_000, agent.log.items.length);
+      assert.ok(agent.processes().every((each) => each.pid !== pid));
+    }
     await agent.stop();
     await agent.gone();
   });

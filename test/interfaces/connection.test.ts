@@ -2,15 +2,17 @@
 import assert from 'node:assert/strict';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
+import type { Clock } from '../../agent/clock.js';
 import { defaults } from '../../agent/config/resolve.js';
 import { Connection, type ConnectionEvents } from '../../agent/interfaces/mqtt/connection.js';
 import { Feed, until } from '../helpers/feed.js';
 
-/** When each connection came (ms), to a server that does `answer` with the CONNECT of each; the device draws no lots. */
+/** When each connection came (ms), to a server that does `answer` with the CONNECT of each; the device draws no lots unless `clock` says so. */
 async function visits(
   t: TestContext,
   answer: (socket: Socket, isFive: boolean) => void,
   events: Partial<ConnectionEvents> = {},
+  clock: Clock = { now: () => performance.now(), random: () => 0 },
 ): Promise<{ came: Feed<number>; connection: Connection }> {
   const came = new Feed<number>('connections');
   const sockets: Socket[] = [];
@@ -31,7 +33,7 @@ async function visits(
       ...{ subscriptions: () => [{ topic: 'a' }], subscribed: nothing, connected: nothing, message: nothing },
       ...{ lost: nothing, takenOver: nothing, ...events },
     },
-    { now: () => performance.now(), random: () => 0 },
+    clock,
     () => true,
   );
   t.after(async () => {
@@ -78,6 +80,24 @@ test('a broker that speaks neither version of MQTT is asked for both, and then e
   assert.deepEqual(versions.slice(0, 6), [5, 4, 5, 4, 5, 4]);
   const at = came.items;
   assert.ok(at[2]! - at[1]! >= 990 && at[4]! - at[3]! >= 1990, at.join());
+});
+
+test('many that lose a broker which had long been there come back spread over ten seconds, as each draws its lot', async (t) => {
+  const comesBackAfter = async (random: number): Promise<number> => {
+    let looks = 0;
+    // Ten seconds go by with each look: at the second one the connection has stood for long.
+    const clock: Clock = { now: () => ++looks * 10_000, random: () => random };
+    let there: Socket | undefined;
+    const welcomed = (socket: Socket, isFive: boolean): void => void (there = socket).write(welcome(isFive));
+    const { came } = await visits(t, welcomed, {}, clock);
+    await until(() => looks >= 2, 30_000, 'a connection that has stood');
+    const lost = performance.now();
+    there!.destroy();
+    await came.waitFor(() => came.items.length >= 2, 60_000);
+    return came.items[1]! - lost;
+  };
+  const [early, late] = await Promise.all([comesBackAfter(0.05), comesBackAfter(0.5)]);
+  assert.ok(early >= 490 && late >= 4990 && early < late, `${early} and ${late} ms`);
 });
 
 test('while nothing gets through, events are left out and answers are not, up to a bound', async (t) => {

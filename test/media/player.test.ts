@@ -10,6 +10,7 @@ import { systemClock } from '../../agent/clock.js';
 import type { Fault } from '../../agent/errors.js';
 import { isKeyframe, TagCutter } from '../../agent/flv/tag.js';
 import { Player } from '../../agent/media/capture/player.js';
+import { Pipeline } from '../../agent/media/gstreamer.js';
 import { Uplink } from '../../agent/media/capture/uplink.js';
 import type { InputPart } from '../../agent/media/messages.js';
 import { type Plan, plan } from '../../pipelines/plan.js';
@@ -31,7 +32,7 @@ function valved(): Plan {
 }
 
 /** A player whose tags a hub of the test receives. */
-async function playing(made: Plan) {
+async function playing(made: Plan, told: () => void = () => undefined) {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'makercast player '));
   const cutter = new TagCutter();
   let onKeyframe: () => void = () => undefined;
@@ -52,7 +53,10 @@ async function playing(made: Plan) {
     playing: () => (begun += 1),
     ended: () => undefined,
     round: () => undefined,
-    failed: (fault, part) => fail({ fault, part }),
+    failed: (fault, part) => {
+      told();
+      fail({ fault, part });
+    },
   });
   return {
     player,
@@ -106,4 +110,20 @@ test('sound alone does not begin a programme: a picture that never comes is foun
   on.player.start();
   const { fault, part } = await on.failed;
   assert.deepEqual([fault.code, part, on.begun()], ['source_silent', 'picture', 0]);
+});
+
+test('a fault is told before the devices are let go of, in which a driver may hang', { timeout: 30_000 }, async (t) => {
+  const order: string[] = [];
+  const { destroy } = Pipeline.prototype;
+  t.mock.method(Pipeline.prototype, 'destroy', function (this: Pipeline) {
+    order.push('let go');
+    destroy.call(this);
+  });
+  await using on = await playing(valved(), () => order.push('told'));
+  on.player.start();
+  await on.keyframe;
+  on.player.adjust(valved(), [{ element: 'picture', property: 'drop', value: true }]);
+  await on.failed;
+  // What plays next is started by a message, which is not heard before this.
+  assert.deepEqual(order, ['told', 'let go']);
 });

@@ -320,12 +320,46 @@ test('the slate that stands in for files has their format, as near as an encoder
     video: { ...film.video, width: 1365, height: 767, fps: 0 },
     audio: { ...film.audio, channels: 6 },
   };
-  for (const [filesOnAir, format] of [
+  for (const [passedOnAir, format] of [
     [film, [film.video.width, film.video.height, film.video.fps, film.audio.rate, film.audio.channels]],
     [surround, [1364, 766, wanted.video.fps, film.audio.rate, 2]],
   ] as const) {
-    const { video, audio } = plan(wanted, { ...pc, filesFault, filesOnAir });
+    const { video, audio } = plan(wanted, { ...pc, filesFault, passedOnAir });
     assert.equal(video.source, 'slate');
     assert.deepEqual([video.width, video.height, video.fps, audio.rate, audio.channels], format);
   }
+});
+
+test('the slate that stands in for a camera whose H.264 passed through has its format; the camera has its own again', () => {
+  const full = { ...c920, formats: c920.formats.filter(({ fourcc, width }) => fourcc === 'H264' && width === 1920) };
+  const wanted = want({ encoder: 'passthrough', fps: 25 });
+  const onAir = plan(wanted, { ...pc, cameras: [full] });
+  const { width, height, fps } = onAir.video;
+  assert.deepEqual([width, height, fps], [1920, 1080, 30]);
+  const away = { ...pc, cameraLost: true, passedOnAir: onAir };
+  const { video, audio } = plan(wanted, away);
+  assert.deepEqual([video.source, video.width, video.height, video.fps], ['slate', width, height, fps]);
+  assert.deepEqual([audio.rate, audio.channels], [onAir.audio.rate, onAir.audio.channels]);
+  assert.deepEqual(plan(wanted, { ...away, cameras: [full] }), onAir);
+});
+
+test('an encoder that cannot be had: a picture that is on the air stays, else it is the slate', () => {
+  const unfit = { ...pc, cameras: [c270] };
+  for (const encoder of ['passthrough', 'v4l2h264enc'] as const) {
+    assert.equal(plan(want({ encoder }), unfit).video.source, 'slate');
+    assert.throws(() => plan(want({ encoder }), { ...unfit, pictureOnAir: true }), NoPlan);
+  }
+  // What is wanted is away: that is another matter.
+  const lost = { ...pc, pictureOnAir: true, cameraLost: true };
+  assert.equal(plan(want({ encoder: 'passthrough' }), lost).video.source, 'slate');
+  assert.equal(plan(want({ encoder: 'passthrough', source: '/dev/video9' }), lost).video.source, 'slate');
+});
+
+test('an encoder that is there for the slate only does not raise the default size', () => {
+  const small = { ...pi3, cameras: [c270] };
+  const sizeWith = (encoder: Wanted['video']['encoder']) => {
+    const automatic = { width: 'auto', height: 'auto', fps: 'auto', bitrateKbps: 'auto' } as const;
+    return settle({ ...want(), video: { ...want().video, ...automatic, encoder } }, small).video.height;
+  };
+  assert.deepEqual([sizeWith('auto'), sizeWith('v4l2h264enc'), sizeWith('x264enc')], [720, 720, 480]);
 });

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Facts } from '../../pipelines/facts.js';
 import { plan } from '../../pipelines/plan.js';
+import { cameraName } from '../../pipelines/sources/camera.js';
 import { Fault } from '../../agent/errors.js';
 import { Inputs } from '../../agent/supervisor/inputs.js';
 import { c270, c920, c920Microphone, movie, pc, usbAudio, want } from '../pipelines/machines.js';
@@ -17,7 +18,7 @@ function studio() {
   return {
     inputs,
     wait: (ms: number) => void (now += ms),
-    plan: (of = facts) => plan(want(), inputs.usable(of)),
+    plan: (of: Facts = facts) => plan(want(), inputs.usable(of)),
   };
 }
 
@@ -109,6 +110,96 @@ for (const [part, kind] of [
   });
 }
 
+/** Unplugs and plugs in, as the looks at the machine see it; what is on the air fails as it goes. */
+function plugs({ inputs, plan: made }: ReturnType<typeof studio>, with_: Facts, without: Facts) {
+  let on: ReturnType<typeof made> | undefined;
+  const look = (found: Facts) => {
+    inputs.devicesChanged();
+    inputs.looked(found);
+  };
+  const show = () => {
+    on = made(with_);
+    inputs.playing(on, with_);
+    return on;
+  };
+  inputs.looked(with_);
+  return {
+    show,
+    pull(part: 'picture' | 'sound') {
+      look(without);
+      if (on) inputs.failed(part, fault, on, with_);
+      on = undefined;
+    },
+    push: () => look(with_),
+  };
+}
+
+for (const [part, kind, without] of [
+  ['picture', 'video', { ...facts, cameras: [] }],
+  ['sound', 'audio', { ...facts, microphones: [] }],
+] as const) {
+  test(`one that was lost once is back at once; one that comes and goes must be there for a while, with no gap: ${part}`, () => {
+    const set = studio();
+    const { inputs, wait, plan: made } = set;
+    const { show, pull, push } = plugs(set, facts, without);
+    show();
+    wait(60_000);
+    pull(part);
+    wait(5000);
+    push();
+    assert.match(show()[kind].source, /C920/, 'lost once');
+    wait(1000);
+    pull(part);
+    // It comes and goes for long enough that every wait from its last failure on has passed.
+    for (let flap = 0; flap < 5; flap++) {
+      wait(1000);
+      push();
+      assert.doesNotMatch(made()[kind].source, /C920/, `flap ${flap}`);
+      wait(1000);
+      assert.doesNotMatch(made()[kind].source, /C920/, `a second after flap ${flap}`);
+      pull(part);
+    }
+    wait(1000);
+    push();
+    assert.equal(inputs.nextMs, 2000);
+    // Pulled and put back between two looks: the change is seen, the gap is not.
+    wait(1500);
+    push();
+    wait(1500);
+    assert.doesNotMatch(made()[kind].source, /C920/);
+    wait(inputs.nextMs! + 1);
+    assert.match(show()[kind].source, /C920/, 'it has held still');
+    assert.deepEqual(inputs.problems, []);
+  });
+}
+
+test('the slate has the microphone that was on with the camera, and no other', () => {
+  const two = { ...facts, microphones: [usbAudio, c920Microphone] };
+  const { inputs, plan: made } = studio();
+  assert.match(made({ ...two, cameras: [] }).audio.source, /Device/, 'without a camera it is the first');
+  const first = made(two);
+  assert.match(first.audio.source, /C920/);
+  inputs.playing(first, two);
+  inputs.failed('picture', fault, first, two);
+  const slate = made(two);
+  assert.deepEqual([slate.video.source, slate.audio.source], ['slate', first.audio.source]);
+  const gone = made({ ...two, cameras: [], microphones: [usbAudio] });
+  assert.deepEqual([gone.video.source, gone.audio.source], ['slate', 'silence']);
+  inputs.forget();
+  assert.match(made({ ...two, cameras: [] }).audio.source, /Device/, 'in another broadcast');
+});
+
+test('another sound is wanted while the slate stands in for a camera: the slate stays', () => {
+  const { inputs, plan: made } = studio();
+  const first = made();
+  inputs.playing(first, facts);
+  inputs.failed('picture', fault, first, facts);
+  const gone = { ...facts, cameras: [], microphones: [] };
+  inputs.forget(true);
+  assert.deepEqual(inputs.problems, []);
+  assert.deepEqual([made(gone).video.source, made(gone).audio.source], ['slate', 'silence']);
+});
+
 test('a camera is known again under another node by where it is plugged in', () => {
   const { inputs, plan: made } = studio();
   inputs.failed('picture', fault, made(), facts);
@@ -161,4 +252,22 @@ test('an encoder that is left out makes room for the next; a fault of nothing in
   assert.equal(made(raw).video.encoder, 'openh264enc');
   inputs.forget();
   assert.equal(made(raw).video.encoder, 'x264enc');
+});
+
+test('an encoder that is insisted on is left out for a while: the slate goes by another', () => {
+  const { inputs, wait } = studio();
+  const raw = { ...facts, cameras: [c270] };
+  const made = () => plan(want({ encoder: 'x264enc' }), inputs.usable(raw));
+  for (const waitMs of [2000, 4000]) {
+    const on = made();
+    assert.deepEqual([on.video.source, on.video.encoder], [cameraName(c270), 'x264enc']);
+    inputs.playing(on, raw);
+    assert.deepEqual(inputs.problems, []);
+    inputs.leaveOut('x264enc', fault, true);
+    const slate = made();
+    assert.deepEqual([slate.video.source, slate.video.encoder], ['slate', 'openh264enc']);
+    assert.equal(slate.missed?.code, 'encoder_missing');
+    assert.equal(inputs.nextMs, waitMs);
+    wait(waitMs + 1);
+  }
 });

@@ -78,9 +78,9 @@ function play({ id, plan, batchMs, overlap }: Extract<ToCapture, { type: 'play' 
   try {
     coming.start();
   } catch (error) {
-    coming.stop();
     next = undefined;
     peer.send({ type: 'fault', id, part: 'other', fault: Fault.from(error).report() });
+    coming.stop();
   }
 }
 

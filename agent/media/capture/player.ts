@@ -28,6 +28,7 @@ export interface Listener {
   ended(): void;
   /** The playlist begins again. */
   round(): void;
+  /** Its devices are let go of once this returns. */
   failed(fault: Fault, part: InputPart): void;
 }
 
@@ -67,11 +68,15 @@ export class Player {
   }
 
   stop(): void {
+    this.#end();
+    this.#pipeline?.destroy();
+    this.#pipeline = undefined;
+  }
+
+  #end(): void {
     this.#over = true;
     clearTimeout(this.#opening);
     clearInterval(this.#looking);
-    this.#pipeline?.destroy();
-    this.#pipeline = undefined;
   }
 
   #open(): void {
@@ -192,8 +197,10 @@ export class Player {
 
   #fail(fault: Fault, part: InputPart): void {
     if (this.#over) return;
-    this.stop();
+    this.#end();
+    // Told before the devices are let go of, in which a driver may hang for good: nobody would ever hear why.
     this.listener.failed(fault, part);
+    this.stop();
   }
 }
 
