@@ -104,7 +104,7 @@ function liveSound(
 
 function livePlan(video: Encoding, sound: Sound, notes: readonly string[], camera?: Camera): Plan {
   return {
-    pieces: [livePiece(video, sound)],
+    pieces: [livePiece(video, sound, !camera && sound.microphone === undefined)],
     live: true,
     loop: false,
     video: video.about,
@@ -122,17 +122,20 @@ function livePlan(video: Encoding, sound: Sound, notes: readonly string[], camer
 /**
  * How long the muxer waits for the side that is late; nothing waits while both deliver. A machine that is just fast enough is late by
  * the pictures that wait on their way: one in videorate, two before the encoder, some in it. A picture that is dropped behind the
- * encoder spoils all that follow it, so there is room for eight.
+ * encoder spoils all that follow it, so there is room for eight. After a stall of the machine, sound has caught up while the encoder
+ * still works. Where both are made here (`drawn`) none goes silent alone, and the picture is waited for; which device has gone silent
+ * is told by what still comes, so there the wait is shorter than a second.
  */
-const patienceNs = (fps: number): string => `${Math.max(500, Math.ceil(8000 / fps))}000000`;
+const patienceNs = (fps: number, drawn: boolean): string =>
+  `${Math.max(drawn ? 3000 : 500, Math.ceil(8000 / fps))}000000`;
 
 /** What comes later than the muxer waits is dropped: it would otherwise get a wrong time. Queues let source and muxer work at their own pace. */
-function livePiece({ picture, text: encoder, about }: Encoding, sound: Sound): Piece {
+function livePiece({ picture, text: encoder, about }: Encoding, sound: Sound, drawn: boolean): Piece {
   return {
     text: [
       `${picture.text}${encoder} ! ${avc} ! queue ! mux.video`,
       `${sound.text} ! queue ! mux.audio`,
-      `flvmux name=mux streamable=true skip-backwards-streams=true latency=${patienceNs(about.fps)} ! ` +
+      `flvmux name=mux streamable=true skip-backwards-streams=true latency=${patienceNs(about.fps, drawn)} ! ` +
         'appsink name=tags sync=false max-buffers=200 enable-last-sample=false',
     ].join('\n'),
     properties: [...picture.properties, ...sound.properties],

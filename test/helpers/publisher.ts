@@ -36,7 +36,7 @@ const words = (text: string): string[] => text.trim().split(/\s+/);
 
 /**
  * A small live test stream by gst-launch: 320x180 at 30 frames/s, whose picture turns to its negative each second (a ball's
- * colours swap every 50 frames), with a tick at the same time. The muxer waits up to 0.5 s for the other track: on a busy
+ * colours swap every 50 frames), with a tick at the same time. The muxer waits up to 3 s for the other track: on a busy
  * machine it would else give several pictures one timestamp. `location` as rtmp2sink takes it; `picture`, `sound` and `sink`
  * are further properties of videotestsrc, audiotestsrc and rtmp2sink.
  */
@@ -52,7 +52,7 @@ export function gstPublisher(
       ! video/x-h264,profile=baseline ! h264parse ! mux.
       audiotestsrc wave=ticks ${options.sound ?? ''} ! audio/x-raw,rate=48000,channels=2 ! clocksync
       ! voaacenc bitrate=128000 ! aacparse ! mux.
-      flvmux name=mux streamable=true latency=500000000 ! rtmp2sink ${options.sink ?? ''}`),
+      flvmux name=mux streamable=true latency=3000000000 ! rtmp2sink ${options.sink ?? ''}`),
     `location=${location}`,
   ]);
 }

@@ -32,6 +32,28 @@ test('whoever read the log is gone: the broadcast goes on, and ends in order', a
   assert.ok(history.items.includes('deleteStream'), history.items.join(', '));
 });
 
+test('the capture process stands still for a moment: no picture is missing, however far sound is ahead then', async (t) => {
+  await using server = await startRtmpServer();
+  const { broadcast } = broadcastIn(t, await folderFor(t), smallTo(server.url()));
+  await broadcast.start();
+  await live(broadcast);
+  const { tags } = server.publishes.items[0]!;
+  const come = (ms: number): Promise<unknown> =>
+    tags.waitFor((tag) => isPicture(tag) && tag.timestamp > ms, 30_000, tags.items.length);
+  await come(2000);
+  const { pid } = processTree(process.pid).find(({ command }) => command.includes('makercast-capture'))!;
+  process.kill(pid, 'SIGSTOP');
+  const stopped = performance.now();
+  // Longer, and it would be taken for hung.
+  await until(() => performance.now() - stopped >= 800, 10_000, 'the end of the stall').finally(() =>
+    process.kill(pid, 'SIGCONT'),
+  );
+  await come(tags.items.at(-1)!.timestamp + 3000);
+  const times = tags.items.filter(isPicture).map(({ timestamp }) => timestamp);
+  const longest = Math.max(...times.slice(1).map((time, i) => time - times[i]!));
+  assert.ok(longest < 50, `${longest} ms between two pictures`);
+});
+
 describe('the folder of the run', () => {
   test('is swept away in mid-broadcast: another capture process, and another delivery, still find each other', async () => {
     await using server = await startRtmpServer();

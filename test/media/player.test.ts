@@ -19,14 +19,15 @@ import { pc, want } from '../pipelines/machines.js';
 
 const facts = { ...pc, elements: installedElements() };
 
-/** The test picture and its tone, each behind a valve that a test shuts as a device would that goes silent. */
+/** The test picture and its tone, each behind a valve that a test shuts as a device would that goes silent; the muxer waits as it does for devices. */
 function valved(): Plan {
   const made = plan(want({ source: 'test', width: 320, height: 180, testPattern: 'ball' }, { source: 'test' }), facts);
   const piece = made.pieces[0]!;
   const text = piece.text
+    .replace('latency=3000000000', 'latency=500000000')
     .replace(/(videotestsrc name=video-source [^!]*! [^!]* )!/, '$1! valve name=picture !')
     .replace(/(audiotestsrc name=audio-source [^!]*! [^!]* )!/, '$1! valve name=sound !');
-  assert.match(text, /valve name=picture[^]*valve name=sound/);
+  assert.match(text, /valve name=picture[^]*valve name=sound[^]*latency=500000000/);
   return { ...made, pieces: [{ ...piece, text }] };
 }
 
