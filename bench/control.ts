@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { startAgent } from '../test/helpers/agent.js';
 import { ended, temporaryFolder } from '../test/helpers/command.js';
 import { Feed, until } from '../test/helpers/feed.js';
-import { isPicture, wallClock } from '../test/helpers/flv.js';
+import { isPicture, pictureGaps, wallClock } from '../test/helpers/flv.js';
 import { startMosquitto, type Mosquitto, type Operator } from '../test/helpers/mosquitto.js';
 import { startNginx } from '../test/helpers/nginx.js';
 import { subscribe } from '../test/helpers/rtmp-client.js';
@@ -55,13 +55,16 @@ async function live(): Promise<Row[]> {
     ...{ STREAM_URL: nginx.url(), STREAM_KEY: 'bench', MQTT_URL: broker.url, MQTT_ID: 'bench' },
   });
   await operator.on('state', ({ state }) => state === 'live');
+  await using viewer = await subscribe(`${nginx.url()}/bench`);
+  const begin = viewer.tags.items.indexOf(await viewer.keyframe(20_000));
   const took: number[] = [];
   for (let i = 0; i < changes; i++)
     took.push(await desire(operator, i + 1, { video: { bitrateKbps: 700 + i }, audio: { gainDb: (i % 20) - 10 } }));
+  const steps = pictureGaps(viewer.tags.items.slice(begin));
+  const frameMs = median(steps) ?? 0;
+  const lost = steps.reduce((sum, ms) => sum + Math.max(0, Math.round(ms / frameMs) - 1), 0);
   const [cost] = costs(agent.pid, true);
 
-  await using viewer = await subscribe(`${nginx.url()}/bench`);
-  await viewer.keyframe(20_000);
   const gaps: number[] = [];
   for (let i = 0; i < 10; i++) {
     const seen = viewer.tags.items.length;
@@ -82,6 +85,7 @@ async function live(): Promise<Row[]> {
   return [
     row(`desired to applied, live setting, ${changes} changes: median`, 'ms', median(took), 50),
     row('the same: worst', 'ms', Math.max(...took), 200),
+    row(`the same: frames lost of ${steps.length + 1}`, '', lost, 0),
     row('rebuild: gap at the server, median of 10', 'ms', median(gaps), 1000),
     row('rebuild: gap at the server, worst of 10', 'ms', Math.max(...gaps), 1000),
     row('longest wait between two pictures of the recording', 'ms', video?.largestGapMs ?? null, 1000),
