@@ -159,7 +159,7 @@ const kinds = {
   change_undone: {
     actor: 'operator',
     retryable: false,
-    doc: 'A change from afar took the stream or the broker away, or was cut off on probation; the last good settings are back.',
+    doc: 'A change from afar took the stream or the broker away, left no output, was never confirmed, or was cut off on probation; the last good settings are back.',
   },
   command_malformed: { actor: 'operator', retryable: false, doc: 'A command is not `{id, expires?, args?}`.' },
   command_unknown: { actor: 'operator', retryable: false, doc: 'There is no command of that name here.' },

@@ -1,6 +1,6 @@
 /** This machine in the words of the plan: everything that the other files here find out, gathered at once. */
 import { encoderNames } from '../../pipelines/encoders/encoder.js';
-import type { Camera, Facts } from '../../pipelines/facts.js';
+import type { Camera, Encoder, Facts } from '../../pipelines/facts.js';
 import type { EncoderName, Wish } from '../../pipelines/wanted.js';
 import { Fault } from '../errors.js';
 import type { Answers } from './answers.js';
@@ -26,7 +26,7 @@ export interface Question {
   readonly patienceMs?: number;
   /** Encoders to try; leave out those that the plan will not need, each costs a run (0.2 s on a PC, seconds on a Zero W). */
   readonly encoders: readonly EncoderName[];
-  /** Those of them that only a slate would need: that the firmware leaves one out is no fault. */
+  /** Where none of those works, these are tried until one does, best first: a slate goes by any. */
   readonly spare?: readonly EncoderName[];
 }
 
@@ -58,14 +58,14 @@ export async function gather(
     installed.then((known) => (question.camera ? libcameraCameras(board, names, known.names, run) : noCameras)),
     microphones(root, run),
     installed,
-    installed.then((known) => encoders(question.encoders, known, { board, video: names }, storage, root, run)),
+    installed.then((known) =>
+      encodersFor(question, answers, (some) => encoders(some, known, { board, video: names }, storage, root, run)),
+    ),
     installed.then((known) => (known.names.length > 0 ? mediaFiles(question, run) : [])),
   ]);
   const found = [...video.found, ...picams.found];
   const unseen = [
-    question.encoders.includes('v4l2h264enc') && !question.spare?.includes('v4l2h264enc')
-      ? encoderFault(board, names)
-      : undefined,
+    question.encoders.includes('v4l2h264enc') ? encoderFault(board, names) : undefined,
     question.camera && found.length + video.faults.length + picams.faults.length === 0
       ? noCameraFault(board, legacy)
       : undefined,
@@ -98,6 +98,22 @@ async function elementsOf(root: string, names: VideoNames, run: Runner, answers?
   const lasting = ({ names: all, version, faults }: Elements): boolean =>
     all.length > 0 && version !== '' && faults.length === 0 && (all.includes('v4l2h264enc') || !hasCodec(names));
   return answers.of(await registration(root, await codecNodes(root)), ask, lasting);
+}
+
+async function encodersFor(
+  { encoders: wanted, spare = [] }: Question,
+  answers: Answers | undefined,
+  tried: (names: readonly EncoderName[]) => Promise<readonly Encoder[]>,
+): Promise<readonly Encoder[]> {
+  const found = [...(await tried(wanted))];
+  for (const name of spare) {
+    if (found.some(({ works }) => works)) break;
+    const ask = (): Promise<readonly Encoder[]> => tried([name]);
+    // One that fails may take its 20 s to do so: nobody waits for that at every look, for a slate.
+    const fails = ([encoder]: readonly Encoder[]): boolean => encoder?.works === false;
+    found.push(...(await (answers ? answers.of(`spare ${name}`, ask, fails) : ask())));
+  }
+  return found;
 }
 
 /** One after the other: two would only make the disk seek. */
@@ -135,8 +151,8 @@ export async function factsFor(
     camera: video.source !== 'file' && video.source !== 'test',
     files: video.source === 'file' ? video.files : [],
     ...(patienceMs === undefined ? {} : { patienceMs }),
-    // The slate goes by any that works, whichever way is insisted on; those that work are remembered.
-    encoders: encoderNames,
+    encoders: encoderNames.filter((name) => video.encoder === 'auto' || video.encoder === name),
+    // For the slate, whichever way is insisted on.
     spare: encoderNames.filter((name) => video.encoder !== 'auto' && video.encoder !== name),
   };
   const [{ facts, faults }, slateImage] = await Promise.all([

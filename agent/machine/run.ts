@@ -9,7 +9,7 @@ export interface RunOptions {
   readonly fd3?: number;
   /** Takes what the program writes to its descriptor 4. Answers true when it has seen enough: the program is killed. */
   readonly onFd4?: (chunk: Buffer) => boolean;
-  /** The program is killed as soon as its standard output holds this. */
+  /** The program is killed as soon as what it says, to either stream, holds this. */
   readonly until?: RegExp;
 }
 
@@ -79,6 +79,7 @@ export const run: Runner = (program, args, { deadlineMs, fd3, onFd4, until }) =>
     });
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       if (stderr.length < maxTextBytes) stderr += text;
+      if (until?.test(stderr)) finish({});
     });
     const fd4 = stdio[4] as Readable | null | undefined;
     fd4?.on('error', () => undefined);

@@ -258,7 +258,7 @@ export class Broadcast {
 
   #actual(): ActualState {
     // Idle because of a setting that is not valid is not what was wanted.
-    if (this.#state === 'idle' && this.#settingsProblems.length > 0) return 'degraded';
+    if (this.#state === 'idle' && !this.#paused && this.#settingsProblems.length > 0) return 'degraded';
     const isToBegin = !this.#begun && this.#wanted === 'on' && isWanted(this.settings);
     if (this.#state !== 'on') return this.#state === 'idle' && isToBegin ? 'starting' : this.#state;
     const { states } = this.#delivery;

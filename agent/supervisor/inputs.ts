@@ -33,6 +33,12 @@ const encoderKey = (name: string): string => `encoder ${name}`;
 const filesKey = 'files';
 const testKey = 'test picture';
 
+/** Which sources are what they were. */
+export interface Same {
+  readonly video: boolean;
+  readonly sound: boolean;
+}
+
 export class Inputs {
   readonly #outages = new Map<string, Outage>();
   readonly #counted = new WeakSet<Plan>();
@@ -175,13 +181,12 @@ export class Inputs {
     return [...this.#outages.values()].filter(({ over }) => !over).map(({ fault }) => fault);
   }
 
-  /** A new broadcast, or another source, begins with a clean record. `sameVideo`: the slate stands in for the same camera. */
-  forget(sameVideo = false): void {
+  /** A new broadcast, or another source, begins with a clean record; the slate may stand in for the `same` camera all the while. */
+  forget(same: Same = { video: false, sound: false }): void {
     this.#outages.clear();
     this.#brokenImage = undefined;
-    if (sameVideo) return;
-    this.#cameraSeen = false;
-    this.#heard = undefined;
+    if (!same.video) this.#cameraSeen = false;
+    if (!same.video || !same.sound) this.#heard = undefined;
   }
 }
 

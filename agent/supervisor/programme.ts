@@ -150,7 +150,10 @@ export class Programme {
     const isOther = JSON.stringify(programmeOf(video)) !== JSON.stringify(programmeOf(settings.video));
     if (isOther) this.#filesPlayed = false;
     if (isOther || audio.source !== settings.audio.source)
-      this.#service.forgetInputs(video.source === settings.video.source, this.#stage.onAir);
+      this.#service.forgetInputs(
+        { video: video.source === settings.video.source, sound: audio.source === settings.audio.source },
+        this.#stage.onAir,
+      );
     if (how === 'restart') {
       this.#planner.forgetFormat();
       this.#passedOnAir = undefined;
@@ -230,7 +233,8 @@ export class Programme {
   async #gather(wish: Wish): Promise<Facts> {
     const failed = [...this.#failedCameras];
     this.#failedCameras.clear();
-    const facts = await this.studio.gather(wish, failed);
+    const asked = this.#service.needsOthers ? { ...wish, video: { ...wish.video, encoder: 'auto' as const } } : wish;
+    const facts = await this.studio.gather(asked, failed);
     this.#service.looked(facts);
     const isOn = this.isPlaying && this.#plan?.video.source !== slateName;
     if (facts.filesFault && isOn) throw faultOf(facts.filesFault);
@@ -358,7 +362,9 @@ export class Programme {
     if (this.#service.failed(plan, part, told)) return this.#standIn();
     this.#troubles.add('capture', told);
     this.#failedAgain(plan, told, this.#backoff);
-    if (!this.isPlaying) this.#backoff.again(() => void this.replan());
+    // The slate, which stands in for it, is no reason to stay with that.
+    const { video } = this.#stage.onAir ?? {};
+    if (video === undefined || video.source === slateName) this.#backoff.again(() => void this.replan());
   }
 
   #died(fault: Fault): void {
@@ -376,7 +382,8 @@ export class Programme {
     this.#restart.again(() => {
       this.#stage.start(this.#socket);
       this.#plan = undefined;
-      this.#playAnother();
+      if (this.#service.needsOthers) void this.replan();
+      else this.#playAnother();
     });
   }
 

@@ -5,7 +5,7 @@ import type { Clock } from '../clock.js';
 import { Fault, type FaultReport } from '../errors.js';
 import type { Log } from '../log.js';
 import type { InputPart } from '../media/messages.js';
-import { Inputs } from './inputs.js';
+import { Inputs, type Same } from './inputs.js';
 
 /** After so many ends of the process, or failures of nothing in particular, in a row, something else is tried. */
 const patience = 3;
@@ -16,6 +16,7 @@ export class Service {
   readonly #facts = new WeakMap<Plan, Facts>();
   /** Failures in a row that point at no input. */
   #unexplained = 0;
+  #needsOthers = false;
 
   constructor(
     private readonly log: Log,
@@ -79,7 +80,13 @@ export class Service {
    */
   failedAgain(plan: Plan | undefined, fault: Fault, insisted: boolean): boolean {
     this.#unexplained += 1;
+    if (insisted && this.#unexplained >= patience - 1) this.#needsOthers = true;
     return plan !== undefined && this.#unexplained >= patience && this.#doWithout(plan, fault, insisted);
+  }
+
+  /** The encoder that is insisted on is about to be left out: looks at the machine are for any, which the slate may go by. */
+  get needsOthers(): boolean {
+    return this.#needsOthers;
   }
 
   /** Milliseconds until something may be tried again; undefined where nothing waits. */
@@ -92,8 +99,8 @@ export class Service {
   }
 
   /** What went wrong with other sources says nothing about those that come. `onAir` may be one of them, and then plays on. */
-  forgetInputs(sameVideo: boolean, onAir: Plan | undefined): void {
-    this.#inputs.forget(sameVideo);
+  forgetInputs(same: Same, onAir: Plan | undefined): void {
+    this.#inputs.forget(same);
     if (onAir) this.playing(onAir);
   }
 
@@ -101,6 +108,7 @@ export class Service {
   forget(): void {
     this.#inputs.forget();
     this.#unexplained = 0;
+    this.#needsOthers = false;
   }
 
   /** By another encoder, or else with the slate; false where nothing less is left. */

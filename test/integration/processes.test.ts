@@ -33,6 +33,23 @@ test('three processes, and no GStreamer in the agent', async () => {
   await agent.stop();
 });
 
+const isPlaying =
+  (source: string) =>
+  (line: LogLine): boolean =>
+    line.event === 'playing' && line.message.includes(source);
+
+/** Kills the capture process, another one each time that it is called. */
+function crashes(agent: Agent): () => Promise<void> {
+  let before = -1;
+  return async () => {
+    const isAnother = ({ pid, command }: ProcessInfo): boolean =>
+      command.includes('makercast-capture') && pid !== before;
+    before = (await until(() => agent.processes().find(isAnother), 15_000, 'a capture process')).pid;
+    // SIGSEGV would have GStreamer, while it loads a plugin, say so many lines that the log leaves out what is waited for.
+    process.kill(before, 'SIGKILL');
+  };
+}
+
 describe('killed alone', () => {
   test('capture: the session at the server goes on, and so does the picture', async () => {
     await using nginx = await startNginx();
@@ -82,14 +99,7 @@ describe('killed alone', () => {
     await using agent = await startAgent({ ...small, STREAM_URL: server.url(), STREAM_KEY: 'k' });
     const encoder = (status: StatusDocument) => status.video?.encoder;
     await agent.status((status) => status.actual === 'live' && encoder(status) === 'x264enc');
-    let before = -1;
-    const crash = async (): Promise<void> => {
-      const isAnother = ({ pid, command }: ProcessInfo): boolean =>
-        command.includes('makercast-capture') && pid !== before;
-      before = (await until(() => agent.processes().find(isAnother), 15_000, 'a capture process')).pid;
-      // SIGSEGV would have GStreamer, while it loads a plugin, say so many lines that the log leaves out what is waited for.
-      process.kill(before, 'SIGKILL');
-    };
+    const crash = crashes(agent);
     for (let kill = 0; kill < 3; kill++) await crash();
     const { message } = await agent.event('next_best');
     assert.match(message, /^the encoder x264enc is left out, since this has happened 3 times: .*ended by itself/);
@@ -109,12 +119,28 @@ describe('killed alone', () => {
       next.message,
       /^test picture \(bars\) is left out, since this has happened 3 times: .*ended by itself/,
     );
-    const isPlaying = (source: string) => (line: LogLine) => line.event === 'playing' && line.message.includes(source);
     const slate = await agent.waitFor(isPlaying('slate'), 30_000, from);
     const sent = tags.items.length;
     await tags.waitFor(isVideoKey, 15_000, sent);
     // It is tried again, since it did not fail for good.
     await agent.waitFor(isPlaying('test picture'), 30_000, agent.log.items.indexOf(slate));
+    assert.equal(server.publishes.items.length, 1);
+    await agent.stop();
+  });
+
+  test('capture, again and again, by an encoder that is insisted on: the slate goes by another until that one is tried again', async () => {
+    await using server = await startRtmpServer();
+    const env = { ...small, VIDEO_ENCODER: 'x264enc', STREAM_URL: server.url(), STREAM_KEY: 'k' };
+    await using agent = await startAgent(env);
+    await live(agent);
+    const crash = crashes(agent);
+    for (let kill = 0; kill < 3; kill++) await crash();
+    const { message } = await agent.event('next_best');
+    assert.match(message, /^the encoder x264enc is left out, since this has happened 3 times/);
+    const slate = await agent.waitFor(isPlaying('slate'), 30_000);
+    assert.match(slate.message, /openh264enc/);
+    const again = await agent.waitFor(isPlaying('test picture'), 30_000, agent.log.items.indexOf(slate));
+    assert.match(again.message, /x264enc/);
     assert.equal(server.publishes.items.length, 1);
     await agent.stop();
   });

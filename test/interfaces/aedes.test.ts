@@ -162,7 +162,7 @@ test('moved to a broker that does not let it read what steers it: taken back, wi
   const there = await start();
   await using operator = new Operator(await connectAsync(here.url), 'makercast/v1/kitchen');
   await operator.client.subscribeAsync('makercast/v1/kitchen/#', { qos: 1 });
-  const env = { MQTT_URL: here.url, MQTT_ID: 'kitchen', CONFIG_PROBATION_SECONDS: '2' };
+  const env = { MQTT_URL: here.url, MQTT_ID: 'kitchen', CONFIG_PROBATION_SECONDS: '5' };
   await using device = new Device(folder, { env });
   await device.start();
   await operator.on('config/reported');
@@ -175,7 +175,7 @@ test('moved to a broker that does not let it read what steers it: taken back, wi
       ({ status, version }) => status === 'rolled_back' && version === i + 1,
     );
     const text = (reason as { what: string }).what;
-    assert.match(text, /mqtt\.url has not worked within 2 s \(mqtt_refused: The broker does not let this device read /);
+    assert.match(text, /mqtt\.url has not worked within 5 s \(mqtt_refused: The broker does not let this device read /);
     assert.ok(text.includes(`makercast/v1/kitchen/${name}.`), text);
   }
 });

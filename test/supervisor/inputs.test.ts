@@ -195,7 +195,7 @@ test('another sound is wanted while the slate stands in for a camera: the slate 
   inputs.playing(first, facts);
   inputs.failed('picture', fault, first, facts);
   const gone = { ...facts, cameras: [], microphones: [] };
-  inputs.forget(true);
+  inputs.forget({ video: true, sound: false });
   assert.deepEqual(inputs.problems, []);
   assert.deepEqual([made(gone).video.source, made(gone).audio.source], ['slate', 'silence']);
 });

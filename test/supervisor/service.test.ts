@@ -61,7 +61,7 @@ test('an encoder that is insisted on crashes again and again: the slate takes ov
 test('another source is wanted, and it is the camera that is on: when that goes, the slate has its place and its sound', () => {
   const { service, play } = studio();
   const first = play({ ...facts, microphones: [usbAudio, c920Microphone] });
-  service.forgetInputs(false, first);
+  service.forgetInputs({ video: false, sound: true }, first);
   const { video, audio } = play({ ...facts, cameras: [], microphones: [usbAudio] });
   assert.deepEqual([video.source, audio.source], ['slate', 'silence']);
 });

@@ -30,7 +30,9 @@ export function announcement({ id, prefix, release, board, bitrate, telemetrySec
       p: 'switch',
       icon: 'mdi:broadcast',
       state_topic: `${prefix}state`,
-      value_template: "{{ 'ON' if value_json.wanted == 'on air' else 'OFF' }}",
+      // A restart or an update is no switching off; after the end of a film it can be switched on again.
+      value_template:
+        "{{ 'ON' if value_json.wanted == 'on air' and value_json.state not in ['idle', 'ended'] else 'OFF' }}",
       state_on: 'ON',
       state_off: 'OFF',
       command_topic: `${prefix}cmd/on-air`,

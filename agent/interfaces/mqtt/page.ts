@@ -24,9 +24,9 @@ mosquitto_pub -h broker.example.org -t makercast/v1/kitchen/cmd/force-keyframe -
 - One that is right is on the card as **pending** before it is applied, at the cost that [settings.md](settings.md) names, and **applied** once the
   media processes have confirmed it.
 - It is then on probation for \`config.probationSeconds\`. If the stream was live and is not live again, or a broker that was changed is
-  not reached or does not let the device read its \`config/desired\` and \`cmd\`, it is **rolled_back**: the last good settings are back, with the
+  not reached or refuses to let the device read its \`config/desired\` and \`cmd\` (Mosquitto's access list refuses without a word), it is **rolled_back**: the last good settings are back, with the
   \`reason\`. Else it is \`proved\`. That goes for a document that leaves no output, too: the way off the air is \`cmd/stop\`. A stream
-  that was live for a while after the change, and is away just at the end, may take up to 10 s more to come back, and so may media processes to
+  that was live for a while after the change, and is away just at the end, may take up to 10 s more to come back (as long again as a shorter probation), and so may media processes to
   confirm it. A document that comes while the stream is just starting waits until it is there or ails, at most as long as a probation. What was changed while nothing was on
   the air is proved when it is next live. A newer change takes the place of one on probation. One that is found on probation
   after a crash or a power cut is rolled back.

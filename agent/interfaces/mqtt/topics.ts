@@ -54,7 +54,9 @@ const decision = {
     ['none', ...decisionStatuses],
     'none: nothing was decided yet. pending: being applied. applied: the media processes have confirmed it. rejected: nothing has changed. rolled_back: it was applied, and the last good settings are back.',
   ),
-  proved: flag('The stream was live after it, and the broker was reached where `mqtt.*` was changed.'),
+  proved: flag(
+    'The stream was live after it, and where `mqtt.*` was changed the broker was reached and lets the device read what steers it.',
+  ),
   hash: optional(text('Of its content.')),
   release: optional(text('The release that decided.')),
   by: optional(text('Who wanted it.')),

@@ -23,7 +23,7 @@ export const states: Readonly<Record<OutputState, State>> = {
     next: ['stalled', 'waiting', 'stopping'],
   },
   stalled: {
-    doc: 'For 2 s nothing of what is due was acknowledged, or less than half of what was has been read; after 6 s the connection is given up.',
+    doc: 'For 2 s nothing of what is due was acknowledged, or less than half of what was has been read; after 6 s the connection is given up, and at once if the network of this machine has just changed.',
     next: ['live', 'waiting', 'stopping'],
   },
   waiting: {
