@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { run } from './command.js';
 
 let counter = 0;
+let linkCounter = 0;
 
 /** One veth pair: `host` is the address outside (where servers listen), `inside` the one in the namespace. */
 export interface Link {
@@ -143,9 +144,10 @@ export async function makeNamespace(links = 0): Promise<Namespace> {
   counter += 1;
   const id = `${process.pid}-${counter}`;
   const name = `mc-${id}`;
-  // 10.128-255.x.y: a /30 each, from pid and count, so that test files that run at the same time keep apart.
+  // 10.128-255.x.y: a /30 each, from pid and count, so that test files that run at the same time keep apart; 64 for each of them.
   const made: Link[] = Array.from({ length: links }, (_, index) => {
-    const subnet = (process.pid * 64 + ((counter * 8 + index) % 64)) % 2 ** 21;
+    linkCounter += 1;
+    const subnet = (process.pid * 64 + (linkCounter % 64)) % 2 ** 21;
     const address = (last: number): string =>
       `10.${128 + (subnet >> 14)}.${(subnet >> 6) & 255}.${(subnet & 63) * 4 + last}`;
     return { host: address(1), inside: address(2), hostDevice: `mh${id}-${index}`, insideDevice: `mi${id}-${index}` };
