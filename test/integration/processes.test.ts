@@ -134,7 +134,13 @@ describe('killed alone', () => {
     await using agent = await startAgent(env);
     await live(agent);
     const crash = crashes(agent);
-    for (let kill = 0; kill < 3; kill++) await crash();
+    let from = 0;
+    // Each time while it encodes.
+    for (let kill = 0; kill < 3; kill++) {
+      await agent.waitFor(isPlaying('test picture'), 20_000, from);
+      from = agent.log.items.length;
+      await crash();
+    }
     const { message } = await agent.event('next_best');
     assert.match(message, /^the encoder x264enc is left out, since this has happened 3 times/);
     const slate = await agent.waitFor(isPlaying('slate'), 30_000);
