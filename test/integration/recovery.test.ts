@@ -172,7 +172,9 @@ describe('outputs come back', { concurrency: 2 }, () => {
       assert.equal(failed['code'], 'output_stalled');
       const again = await server.published(name, { from: 2, deadlineMs: 30_000 });
       await again.tags.waitFor(isVideoKey, 30_000);
-      const status = await both.status(({ outputs }) => outputs[which]?.state === 'live');
+      // From now on: at the beginning one of them was live before the other.
+      const isLive = ({ outputs }: StatusDocument): boolean => outputs[which]?.state === 'live';
+      const status = await both.status(isLive, 20_000, both.log.items.length);
       assert.equal(status.outputs[other]!['connects'], 1);
       assert.ok(!statesOf(both, other).includes('waiting'));
       await both.stop();
