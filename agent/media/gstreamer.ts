@@ -1,7 +1,7 @@
 /** The one place that touches gstreamer-superficial (patched: see patches/), typed, with its errors as faults. Children only. */
 import { createRequire } from 'node:module';
 import type { ElementProperty, Piece } from '../../pipelines/plan.js';
-import { Fault } from '../errors.js';
+import { Fault, sentence } from '../errors.js';
 
 /** A message of the pipeline's bus. `message` and `debug` are there for errors, and may quote what was set as a property. */
 export interface BusMessage {
@@ -149,5 +149,5 @@ function parseFault(message: string): Fault {
         `GStreamer has no element ${missing}.`,
         'Run npm start, or makercast probe to see which package it is in.',
       )
-    : new Fault('pipeline_invalid', `GStreamer does not accept the pipeline: ${message.split('\n')[0]}.`);
+    : new Fault('pipeline_invalid', `GStreamer does not accept the pipeline: ${sentence(message)}`);
 }

@@ -1,5 +1,6 @@
 /** Whether the broadcast is to be on the air: what was commanded last, kept over restarts of the agent and of the machine. */
 import { Fault } from '../errors.js';
+import { within } from '../machine/looks.js';
 import type { Storage } from '../machine/storage.js';
 
 export type Wanted = 'on' | 'idle';
@@ -27,13 +28,13 @@ export class Intent {
    * command holds until the end.
    */
   async keep(wanted: Wanted): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<'late'>((resolve) => (timer = setTimeout(resolve, patienceMs, 'late')));
-    const written = await Promise.race([this.storage.writeState(name, format, { wanted }), late]);
-    clearTimeout(timer);
-    if (written !== 'late') return;
+    await within(this.storage.writeState(name, format, { wanted }), patienceMs, () => this.#late());
+  }
+
+  #late(): false {
     const what = `The data folder ${this.storage.folder} takes more than 1 s to be written.`;
     const mend = 'Check the card: a start or stop that was commanded may be forgotten if the power goes.';
     this.storage.report(new Fault('state_unwritable', what, mend));
+    return false;
   }
 }

@@ -49,9 +49,9 @@ export function usualSplice(gaps: readonly number[], splices: number): number {
   return longest[Math.floor(longest.length / 2)]!;
 }
 
-/** By how many milliseconds the soonest of the pictures came, by its own time: what arrives soonest was delayed least. */
-export const shortestWay = (tags: readonly ArrivedTag[]): number =>
-  tags.filter(isPicture).reduce((soonest, { at, timestamp }) => Math.min(soonest, at - timestamp), Infinity);
+/** By how many milliseconds the soonest of one kind came, by its own time: what arrives soonest was delayed least. */
+export const shortestWay = (tags: readonly ArrivedTag[], kind: (tag: MediaTag) => boolean = isPicture): number =>
+  tags.filter(kind).reduce((soonest, { at, timestamp }) => Math.min(soonest, at - timestamp), Infinity);
 
 /**
  * By how many milliseconds the way of the pictures of the second half was longer than that of the first, each by the one that was

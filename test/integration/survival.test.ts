@@ -9,7 +9,7 @@ import { broadcastIn, live, smallTo } from '../helpers/broadcast.js';
 import { folderFor, run } from '../helpers/command.js';
 import { cuttableDisk, noCuttableDisk } from '../helpers/disk.js';
 import { until } from '../helpers/feed.js';
-import { isPicture } from '../helpers/flv.js';
+import { isPicture, pictureGaps } from '../helpers/flv.js';
 import { processTree } from '../helpers/processes.js';
 import { startRtmpServer, type RtmpServer } from '../helpers/rtmp-server.js';
 
@@ -45,8 +45,7 @@ test('the capture process stands still for a moment: no picture is missing, howe
   // Longer, and it would be taken for hung; so that the tests' own process may stand still meanwhile, another one does it.
   await run('sh', ['-c', `kill -STOP ${pid}; sleep 0.8; kill -CONT ${pid}`]);
   await come(tags.items.at(-1)!.timestamp + 3000);
-  const times = tags.items.filter(isPicture).map(({ timestamp }) => timestamp);
-  const longest = Math.max(...times.slice(1).map((time, i) => time - times[i]!));
+  const longest = Math.max(...pictureGaps(tags.items));
   assert.ok(longest < 50, `${longest} ms between two pictures`);
 });
 

@@ -7,7 +7,7 @@ import { startAbroad, type Abroad } from '../helpers/abroad.js';
 import type { StatusDocument } from '../helpers/agent.js';
 import { temporaryFolder } from '../helpers/command.js';
 import { until } from '../helpers/feed.js';
-import { flvFile, isPicture, isSound, lags, type ArrivedTag, type MediaTag } from '../helpers/flv.js';
+import { flvFile, isPicture, isSound, lags, shortestWay, type ArrivedTag, type MediaTag } from '../helpers/flv.js';
 import { decodeSound, isSilent, part, toneShare, type Sound } from '../helpers/sound.js';
 import { c920, tone, UsbCamera } from './devices/usb-camera.js';
 import { load, mustBeGuest, small } from './guest.js';
@@ -42,10 +42,6 @@ function longestStep(tags: readonly MediaTag[], kind: (tag: MediaTag) => boolean
   );
   return Math.max(...steps);
 }
-
-/** How much later than their own times the soonest of `tags` came: what changes of it is a clock that drifts. */
-const soonest = (tags: readonly ArrivedTag[], kind: (tag: MediaTag) => boolean): number =>
-  Math.min(...tags.filter(kind).map(({ at, timestamp }) => at - timestamp));
 
 describe('the test picture and a USB microphone, sent abroad', () => {
   let camera: UsbCamera;
@@ -130,7 +126,7 @@ describe('the test picture and a USB microphone, sent abroad', () => {
       assert.equal(output(await agent.status(undefined, 20_000, agent.log.items.length)).connects, 1);
       longestStep(tags.items, isSound);
       const [dark, brief] = [away, again].map((some) => longestStep(some, isPicture));
-      const shift = (kind: (tag: MediaTag) => boolean): number => soonest(again, kind) - soonest(before, kind);
+      const shift = (kind: (tag: MediaTag) => boolean): number => shortestWay(again, kind) - shortestWay(before, kind);
       const apart = Math.round(shift(isSound) - shift(isPicture));
       const faults = agent.log.items.slice(pulled).filter(({ level }) => level === 'error' || level === 'warn');
       t.diagnostic(
