@@ -1,45 +1,44 @@
-/** Runs compiled test files with node:test and adds up what came of them. */
-import path from 'node:path';
-import { root } from './ready.mjs';
-
-/** A short difference of two values fits, and some failures still stand together on one screen. */
-const errorLines = 12;
-
-/** What failed, in a few lines: name, file, and how the error begins. */
-function summary({ name, file, line, details }) {
-  // The runner wraps what a test threw.
-  const error = details.error.cause ?? details.error;
-  const text = String(error.stack ?? error).split('\n');
-  const telling = text.filter((one) => one.trim() !== '' && !/^\s+at .*\(?node:/.test(one)).slice(0, errorLines);
-  const where = file ? ` (${path.relative(root, file)}:${line})` : '';
-  // Where a file fails as a whole, its path is the name.
-  return [`FAILED: ${name.replace(`${root}/`, '')}${where}`, ...telling.map((one) => `  ${one}`)].join('\n');
-}
+/** Runs compiled test files side by side, adds up what came of them, and says what each took. */
+import { runFile } from './testfile.mjs';
 
 /**
- * Runs files (absolute paths), so many at a time; one that takes longer than `fileMs` counts as hung; reports on stdout, and resolves to the counts that the runner
- * closes with and to some lines of text about each failure.
- * @returns {Promise<{passed: number, failed: number, skipped: number, failures: string[]}>}
+ * Runs files (absolute paths) in this order, `slots` of them at a time; one that takes longer than `fileMs` counts as hung and is
+ * ended. Reports on stdout as each ends, and resolves to the counts, some lines of text about each failure, and what each file took
+ * in seconds. `apart`: each in a network of its own, where that can be had.
+ * @param {string[]} files
+ * @param {{slots: number, fileMs?: number, apart?: boolean}} options
  */
-export async function runFiles(files, concurrency, fileMs = 5 * 60_000) {
-  const counts = { pass: 0, fail: 0, cancelled: 0, skipped: 0 };
-  const failures = [];
-  if (files.length > 0) {
-    // Only now: a Node.js that is too old has neither, and should hear that it is too old.
-    const { run } = await import('node:test');
-    const { spec } = await import('node:test/reporters');
-    const events = run({ files, concurrency, timeout: fileMs });
-    events.on('test:diagnostic', ({ nesting, message }) => {
-      const [, what, count] = /^(pass|fail|cancelled|skipped) (\d+)$/.exec(message) || [];
-      if (what && nesting === 0) counts[what] += Number(count);
-    });
-    events.on('test:fail', (test) => {
-      // What only holds a failed test says nothing new, and one that is to be written does not count.
-      if (test.details.error.failureType !== 'subtestsFailed' && test.todo === undefined) failures.push(summary(test));
-    });
-    const report = events.compose(spec);
-    report.pipe(process.stdout);
-    await new Promise((resolve, reject) => report.on('end', resolve).on('error', reject));
-  }
-  return { passed: counts.pass, failed: counts.fail + counts.cancelled, skipped: counts.skipped, failures };
+export async function runFiles(files, { slots, fileMs = 5 * 60_000, apart = false }) {
+  const waiting = [...files];
+  /** @type {import('./testfile.mjs').Outcome[]} */
+  const outcomes = [];
+  const work = async () => {
+    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
+      const outcome = await runFile(file, { fileMs, apart });
+      const took = `${outcome.wall.toFixed(1)} s, ${outcome.processor.toFixed(1)} s of processor time`;
+      process.stdout.write(`\n── ${outcome.file} (${took})\n${outcome.report}`);
+      outcomes.push(outcome);
+    }
+  };
+  await Promise.all(Array.from({ length: slots }, work));
+  const sum = (...names) =>
+    outcomes.reduce((all, { counts }) => all + names.reduce((some, name) => some + counts[name], 0), 0);
+  return {
+    passed: sum('pass'),
+    failed: sum('fail', 'cancelled'),
+    skipped: sum('skipped'),
+    failures: outcomes.flatMap(({ failures }) => failures),
+    times: outcomes.map(({ file, wall, processor }) => ({ file, wall, processor })),
+  };
+}
+
+/** The files with what each took, slowest first, and the sum: lines of text. */
+export function timeTable(times) {
+  const row = (name, wall, processor) => `${wall.toFixed(1).padStart(8)} ${processor.toFixed(1).padStart(8)}  ${name}`;
+  const sum = (what) => times.reduce((all, one) => all + one[what], 0);
+  return [
+    'wall (s)  cpu (s)  file',
+    ...[...times].sort((a, b) => b.wall - a.wall).map(({ file, wall, processor }) => row(file, wall, processor)),
+    row(`sum of ${times.length} files`, sum('wall'), sum('processor')),
+  ];
 }

@@ -1,24 +1,65 @@
-/** `npm test`: installs what the tests need, compiles, and runs them; `npm test -- <text>` only the files whose path holds the text. */
-import { readdirSync } from 'node:fs';
+/**
+ * `npm test`: installs what the tests need, compiles, and runs them; `npm test -- <text>` only the files whose path holds the text.
+ * `npm run test:long` runs, in their long form, those that have a short one for every day; `npm run test:busy` keeps one core busy
+ * meanwhile.
+ */
+import { spawn } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { parseArgs } from 'node:util';
 import { ready, root } from './ready.mjs';
-import { runFiles } from './runner.mjs';
+import { runFiles, timeTable } from './runner.mjs';
 
 /** What needs a machine of its own has a command of its own: test/vm runs in `npm run test:vm`. */
 const elsewhere = ['test/vm'];
+/**
+ * So many files at a time on two cores: most tests wait for something most of the time (`npm test` prints both times of each file).
+ * Each has a network of its own where this is root, and ports of its own anywhere.
+ */
+const slots = 3;
 
-/** The compiled files of test/, as listed by their sources: dist/ may still hold those of tests that are gone. */
+/** The sources of the test files. */
 function testFiles(folder = 'test') {
   if (elsewhere.includes(folder)) return [];
   return readdirSync(path.join(root, folder), { withFileTypes: true }).flatMap((entry) => {
     const file = `${folder}/${entry.name}`;
     if (entry.isDirectory()) return testFiles(file);
-    return file.endsWith('.test.ts') ? [file.replace(/\.ts$/, '.js')] : [];
+    return file.endsWith('.test.ts') ? [file] : [];
   });
 }
 
-const words = process.argv.slice(2);
-const files = testFiles().filter((file) => words.every((word) => file.includes(word)));
+const hasLongForm = (file) => readFileSync(path.join(root, file), 'utf8').includes('/helpers/long.js');
+
+/** How long each file took when it last ran on this machine, in seconds. */
+const timesFile = path.join(root, '.cache/test-times.json');
+function lastTimes() {
+  try {
+    return JSON.parse(readFileSync(timesFile, 'utf8'));
+  } catch {
+    return {};
+  }
+}
+
+/** Longest first, so that nothing long begins when all else has ended. One that has not run here yet: those of whole broadcasts first. */
+function inOrder(files) {
+  const last = lastTimes();
+  const guess = (file) => (/^test\/(integration|commands|interfaces|media)\//.test(file) ? 30 : 5);
+  const time = (file) => last[file] ?? guess(file);
+  return [...files].sort((a, b) => time(b) - time(a));
+}
+
+function keepTimes(times) {
+  const seconds = Object.fromEntries(times.map(({ file, wall }) => [file.replace(/\.js$/, '.ts'), Math.round(wall)]));
+  mkdirSync(path.dirname(timesFile), { recursive: true });
+  writeFileSync(timesFile, JSON.stringify({ ...lastTimes(), ...seconds }));
+}
+
+const { values: options, positionals: words } = parseArgs({
+  options: { long: { type: 'boolean' }, busy: { type: 'boolean' } },
+  allowPositionals: true,
+});
+const chosen = testFiles().filter((file) => words.every((word) => file.includes(word)));
+const files = options.long ? chosen.filter(hasLongForm) : chosen;
 const fleet = files.some((file) => file.startsWith('test/commands/fleet'));
 await ready({ packages: ['runtime', 'test'], native: true, build: 'all', fleet });
 
@@ -26,34 +67,20 @@ await ready({ packages: ['runtime', 'test'], native: true, build: 'all', fleet }
 for (const name of Object.keys(process.env)) {
   if (/^(STREAM|OUTPUT|AV|MAKERCAST|BALENA)_/.test(name)) delete process.env[name];
 }
+if (options.long) process.env.TEST_LONG = '1';
+// It ends with us, however we end.
+const busy = ['--pdeathsig', 'KILL', '--', process.execPath, '--eval', 'for (;;);'];
+const load = options.busy ? spawn('setpriv', busy, { stdio: 'ignore' }) : undefined;
 
-const slow = (file) => /^test\/(integration|helpers)\//.test(file);
-/**
- * Two minutes of this are a network that is cut: it takes 54 s of processor time in 124 s. What runs beside it for as long waits for
- * brokers, locks and restarts, and judges no media by the clock (user and system time, 2026-11-21). Two processors are idle for half.
- */
-const waits = (file) => file === 'test/integration/recovery.test.js';
-const beside = (file) => /^test\/integration\/(balena|mqtt|secrets)\.test\.js$/.test(file);
-const apart = (file) => slow(file) && !waits(file) && !beside(file);
-/** What takes half a minute and more begins first, so that it is not what everything else has ended before. */
-const isLong = (file) => /\/(mqtt|files|fuzz|recorder|steering|images)\.test\.js$/.test(file);
-const compiled = (chosen) =>
-  [...chosen.filter(isLong).sort(), ...chosen.filter((file) => !isLong(file)).sort()].map((file) =>
-    path.join(root, 'dist', file),
-  );
 const began = Date.now();
-// What judges live media judges real time, so each such file has the machine to itself.
-const results = [
-  await runFiles(compiled(files.filter((file) => !slow(file))), 2),
-  await runFiles(compiled(files.filter(apart)), 1),
-  ...(await Promise.all([waits, beside].map((chosen) => runFiles(compiled(files.filter(chosen)), 1)))),
-];
-const [passed, failed, skipped] = ['passed', 'failed', 'skipped'].map((name) =>
-  results.reduce((sum, counts) => sum + counts[name], 0),
-);
+const compiled = inOrder(files).map((file) => path.join(root, 'dist', file.replace(/\.ts$/, '.js')));
+const { passed, failed, skipped, failures, times } = await runFiles(compiled, { slots, apart: true });
+load?.kill('SIGKILL');
+keepTimes(times);
+for (const line of timeTable(times)) console.log(line);
 console.log(`${files.length} files, ${((Date.now() - began) / 1000).toFixed(0)} s`);
 // Once more at the end: of a long run often only the end is seen.
-for (const failure of results.flatMap(({ failures }) => failures)) console.log(failure);
+for (const failure of failures) console.log(failure);
 console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
 if (passed + failed === 0)
   console.log(`No test ran${words.length > 0 ? `: no file's path holds ${words.join(' and ')}` : ''}.`);

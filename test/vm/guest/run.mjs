@@ -10,4 +10,4 @@ Object.assign(process.env, environment);
 /** Under software emulation everything takes its time. */
 const fileMs = 12 * 60_000;
 const compiled = files.map((file) => path.join(root, 'dist', file));
-writeFileSync('/dev/ttyS1', `verdict ${JSON.stringify(await runFiles(compiled, 1, fileMs))}\n`);
+writeFileSync('/dev/ttyS1', `verdict ${JSON.stringify(await runFiles(compiled, { slots: 1, fileMs }))}\n`);
