@@ -1,6 +1,7 @@
 /** Runs makercast as a user would, with a clean environment, and sees what it says, what it starts and what it leaves behind. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdir, symlink } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { copyFile, mkdir, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ended, mortal, run as runCommand, temporaryFolder, type CommandResult } from './command.js';
@@ -17,8 +18,8 @@ export type Environment = Readonly<Record<string, string>>;
 export const small: Environment = {
   VIDEO_SOURCE: 'test',
   AUDIO_SOURCE: 'test',
-  VIDEO_WIDTH: '640',
-  VIDEO_HEIGHT: '360',
+  VIDEO_WIDTH: '320',
+  VIDEO_HEIGHT: '180',
   VIDEO_BITRATE_KBPS: '800',
 };
 
@@ -67,20 +68,42 @@ export interface AgentOptions {
   readonly dataFolder?: string;
 }
 
+/**
+ * HOME of all that tests start, and what makes them start as on a machine that they know. GStreamer keeps its registry there, and scans
+ * some of its plugins anew wherever HOME is another, three times a start; beside it is what makercast remembers of encoders that work.
+ */
+const shared = path.join(root, '.cache', 'home');
+const encoders = path.join(shared, 'encoders.json');
+
 const environment = (folder: string, env: Environment): NodeJS.ProcessEnv => ({
   PATH: process.env['PATH'],
-  HOME: folder,
+  HOME: shared,
+  // Node.js 22 and newer: what it has compiled of our modules.
+  NODE_COMPILE_CACHE: path.join(shared, 'compiled'),
   MAKERCAST_DATA: path.join(folder, 'data'),
   ...env,
 });
 
-/** A home of its own, but for ~/.cache: GStreamer's registry is there, and each new one costs seconds of scanning. */
+/** Where it works and keeps its data: that of a device that has started before. */
 async function home(): Promise<{ folder: string; remove: () => Promise<void> }> {
-  const cache = path.join(root, '.cache', 'home');
+  await mkdir(shared, { recursive: true });
   const temporary = await temporaryFolder();
-  await mkdir(cache, { recursive: true });
-  await symlink(cache, path.join(temporary.folder, '.cache'));
-  return temporary;
+  const data = path.join(temporary.folder, 'data');
+  await mkdir(data, { mode: 0o700 });
+  const mine = path.join(data, 'encoders.json');
+  const isKnown = await copyFile(encoders, mine).then(
+    () => true,
+    () => false,
+  );
+  return {
+    folder: temporary.folder,
+    async remove() {
+      // In one step, since others may be reading it.
+      if (!isKnown && existsSync(mine))
+        await copyFile(mine, `${encoders}.${process.pid}`).then(() => rename(`${encoders}.${process.pid}`, encoders));
+      await temporary.remove();
+    },
+  };
 }
 
 function parse(line: string): LogLine {
@@ -104,7 +127,7 @@ export class Agent implements AsyncDisposable {
 
   constructor(
     readonly child: ChildProcess,
-    /** HOME, and parent of the data folder. */
+    /** Where it works, and parent of the data folder. */
     readonly folder: string,
     private readonly remove: () => Promise<void>,
   ) {

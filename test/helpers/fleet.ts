@@ -1,11 +1,13 @@
 /** `makercast fleet` as an admin runs it, with the real balena-sdk, against a server that knows only the calls of the facts. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import path from 'node:path';
 import type { TestContext } from 'node:test';
 import { mainFile } from './agent.js';
 import { BalenaApi, type ApiDevice, type ApiFleet } from './balena-api.js';
 import { ended, mortal, run, temporaryFolder, type CommandResult } from './command.js';
 import { Feed, within } from './feed.js';
+import { root } from './root.js';
 
 /** What the admin's key is: found by {@link quiet}, wherever it were said. */
 export const key = 'SECRETKEYOFTHEADMIN';
@@ -57,7 +59,8 @@ export async function bench(t: TestContext, fleets: ApiFleet[]): Promise<Bench> 
   t.after(() => api[Symbol.asyncDispose]());
   const { folder: home, remove } = await temporaryFolder();
   t.after(remove);
-  const bare = { PATH: process.env['PATH'], HOME: home, BALENA_API_URL: api.url };
+  const compiled = path.join(root, '.cache/home/compiled');
+  const bare = { PATH: process.env['PATH'], HOME: home, BALENA_API_URL: api.url, NODE_COMPILE_CACHE: compiled };
   return {
     api,
     home,

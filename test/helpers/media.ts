@@ -10,11 +10,11 @@ import { root } from './root.js';
 
 const folder = path.join(root, '.cache', 'media');
 /** Part of the files' names: raise it when a recipe changes. */
-const edition = 1;
-const seconds = 6;
+const edition = 2;
 
 interface Recipe {
   readonly size?: string;
+  readonly seconds?: number;
   readonly fps?: string;
   /** ffmpeg's output options; an empty list leaves the track out. */
   readonly video: string;
@@ -23,6 +23,9 @@ interface Recipe {
 
 const x264 = '-c:v libx264 -preset veryfast -threads 1 -pix_fmt yuv420p';
 const aac = '-c:a aac -b:a 128k -ar 48000 -ac 2';
+
+/** Of those that are only shown and transcoded. */
+const brief = { size: '320x180', seconds: 4 };
 
 /** Names are file names; what they end on is the container. */
 const recipes = {
@@ -37,22 +40,26 @@ const recipes = {
   /** 4:4:4 chroma: no player of a live stream takes it. */
   'h264-444.mp4': { video: '-c:v libx264 -preset veryfast -threads 1 -pix_fmt yuv444p -g 60', audio: aac },
   /** Fits but for its sound. */
-  'h264-mp3.mkv': { video: `${x264} -bf 0 -g 60`, audio: '-c:a libmp3lame -b:a 128k -ar 44100 -ac 2' },
+  'h264-mp3.mkv': { ...brief, video: `${x264} -bf 0 -g 60`, audio: '-c:a libmp3lame -b:a 128k -ar 44100 -ac 2' },
   'h264-silent.mp4': { video: `${x264} -bf 0 -g 60`, audio: '' },
   'vp8-opus.webm': {
+    ...brief,
     video: '-c:v libvpx -b:v 1M -deadline realtime -cpu-used 8 -threads 1',
     audio: '-c:a libopus -b:a 96k -ac 2',
   },
   'vp9-opus.webm': {
+    ...brief,
     video: '-c:v libvpx-vp9 -b:v 1M -deadline realtime -cpu-used 8 -threads 1',
     audio: '-c:a libopus -b:a 96k -ac 2',
   },
   'mpeg4-mp3.mov': {
+    ...brief,
     video: '-c:v mpeg4 -q:v 5 -threads 1',
     audio: '-c:a libmp3lame -b:a 128k -ar 44100 -ac 1',
     fps: '25',
   },
   'hevc.mp4': {
+    ...brief,
     video: '-c:v libx265 -preset ultrafast -x265-params log-level=error:pools=1:frame-threads=1 -tag:v hvc1',
     audio: aac,
   },
@@ -60,7 +67,8 @@ const recipes = {
   'theora-vorbis.ogv': {
     video: '-c:v libtheora -q:v 6',
     audio: '-c:a libvorbis -ar 22050 -ac 1',
-    size: '480x360',
+    size: '240x180',
+    seconds: 4,
     fps: '24',
   },
   'sound-only.m4a': { video: '', audio: aac },
@@ -75,7 +83,7 @@ export async function sample(name: Sample): Promise<string> {
   const file = path.join(folder, `${edition}-${name}`);
   if (existsSync(file)) return file;
   await mkdir(folder, { recursive: true });
-  const { size = '640x360', fps = '30', video, audio }: Recipe = recipes[name];
+  const { size = '640x360', seconds = 6, fps = '30', video, audio }: Recipe = recipes[name];
   const words = (text: string): string[] => text.split(' ').filter((word) => word !== '');
   // Made under a name of its own: test files run at the same time, and a half-made file must not be taken for a whole one.
   const temporary = path.join(folder, `making-${process.pid}-${name}`);

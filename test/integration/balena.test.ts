@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { startAgent, type Environment } from '../helpers/agent.js';
+import { small, startAgent, type Environment } from '../helpers/agent.js';
 import { temporaryFolder } from '../helpers/command.js';
 import { until } from '../helpers/feed.js';
 import { startMosquitto } from '../helpers/mosquitto.js';
@@ -12,15 +12,6 @@ import { startRtmpServer, type RtmpServer } from '../helpers/rtmp-server.js';
 import { SupervisorServer } from '../helpers/supervisor.js';
 import { processInfo } from '../helpers/processes.js';
 import { lockAttempt } from '../helpers/update-lock.js';
-
-const small: Environment = {
-  VIDEO_SOURCE: 'test',
-  AUDIO_SOURCE: 'test',
-  VIDEO_WIDTH: '640',
-  VIDEO_HEIGHT: '360',
-  VIDEO_BITRATE_KBPS: '800',
-  STREAM_KEY: 'q1w2e3r4t5',
-};
 
 interface Service {
   readonly supervisor: SupervisorServer;
@@ -38,7 +29,12 @@ async function service(t: TestContext): Promise<Service> {
   t.after(() => supervisor[Symbol.asyncDispose]());
   const server = await startRtmpServer();
   t.after(() => server[Symbol.asyncDispose]());
-  return { supervisor, server, dataFolder, env: { ...small, ...supervisor.environment, STREAM_URL: server.url() } };
+  return {
+    supervisor,
+    server,
+    dataFolder,
+    env: { ...small, STREAM_KEY: 'q1w2e3r4t5', ...supervisor.environment, STREAM_URL: server.url() },
+  };
 }
 
 /** The contract with balena: it kills 10 s after SIGTERM. */
@@ -218,7 +214,7 @@ test('told to end while it still looks at the machine: out in time', async (t) =
     await writeFile(path.join(folder, name), '#!/bin/sh\nexec sleep 60\n', { mode: 0o755 });
   }
   await using supervisor = await SupervisorServer.start();
-  const env = { ...small, ...supervisor.environment, STREAM_URL: 'rtmp://127.0.0.1:1/live' };
+  const env = { ...small, ...supervisor.environment, STREAM_URL: 'rtmp://127.0.0.1:1/live', STREAM_KEY: 'k' };
   await using agent = await startAgent({ ...env, PATH: `${folder}:${process.env['PATH']}` });
   await agent.descendant('sleep 60');
   const { tookMs } = await agent.stop();

@@ -3,14 +3,13 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, test } from 'node:test';
-import { startAgent, type Agent, type Environment, type StatusDocument } from '../helpers/agent.js';
+import { small, startAgent, type Agent, type StatusDocument } from '../helpers/agent.js';
 import { temporaryFolder } from '../helpers/command.js';
 import { startDns, type DnsAnswer } from '../helpers/dns.js';
 import { isVideoKey } from '../helpers/flv.js';
 import { noNamespaces, makeNamespace } from '../helpers/namespace.js';
 import { startRtmpServer } from '../helpers/rtmp-server.js';
 
-const small: Environment = { VIDEO_SOURCE: 'test', VIDEO_WIDTH: '320', VIDEO_HEIGHT: '180', VIDEO_BITRATE_KBPS: '800' };
 const skip = noNamespaces();
 
 /** An agent behind a DNS server of its own, with two outputs to one server: `named` by name, `plain` by address. */

@@ -3,14 +3,13 @@ import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, test } from 'node:test';
-import { startAgent, type Agent, type Environment } from '../helpers/agent.js';
+import { small, startAgent, type Agent, type Environment } from '../helpers/agent.js';
 import { freePorts } from '../helpers/command.js';
 import { noNamespaces, makeNamespace } from '../helpers/namespace.js';
 import { startNginx } from '../helpers/nginx.js';
 import { startRtmpServer, type Script } from '../helpers/rtmp-server.js';
 import { startTlsProxy } from '../helpers/tls.js';
 
-const small: Environment = { VIDEO_SOURCE: 'test', VIDEO_WIDTH: '320', VIDEO_HEIGHT: '180', VIDEO_BITRATE_KBPS: '300' };
 const secret = 'geheim-4711';
 
 interface Failed {
@@ -170,21 +169,25 @@ const nasty = [
 
 describe('secrets', () => {
   test('any key arrives unchanged, injects nothing, and is found nowhere else', async () => {
+    await using server = await startRtmpServer();
+    const keys = nasty.flatMap((key, i) => [
+      [`OUTPUT_O${i}_URL`, server.url()],
+      [`OUTPUT_O${i}_KEY`, key],
+    ]);
+    await using agent = await startAgent({ ...small, ...(Object.fromEntries(keys) as Environment) });
+    for (const key of nasty) assert.equal((await server.published(key)).app, 'live');
+    await agent.status((status) => status.actual === 'live');
+    const [processes, environments] = [agent.processes(), agent.environments()];
+    assert.ok(processes.length >= 3, 'an agent and its two children');
+    await agent.stop();
+    assert.deepEqual(server.publishes.items.map(({ name }) => name).sort(), [...nasty].sort());
     for (const key of nasty) {
-      await using server = await startRtmpServer();
-      await using agent = await startAgent({ ...small, STREAM_URL: server.url(), STREAM_KEY: key });
-      const connection = await server.published();
-      assert.equal(connection.name, key);
-      assert.equal(connection.app, 'live');
-      await agent.status((status) => status.actual === 'live');
-      const processes = agent.processes();
       for (const { pid, command } of processes) {
         assert.ok(!command.includes(key), 'in the process list');
         if (pid === agent.pid) continue;
-        const values = Object.values(agent.environments().get(pid) ?? {});
+        const values = Object.values(environments.get(pid) ?? {});
         assert.ok(!values.some((value) => value.includes(key)), 'in the environment of a child');
       }
-      await agent.stop();
       // A key of one line stands in JSON as it is, but for its escapes.
       for (const form of [key, JSON.stringify(key).slice(1, -1), encodeURIComponent(key)]) {
         assert.ok(!agent.output.includes(form), `${form} in the log`);

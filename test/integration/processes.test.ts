@@ -4,7 +4,14 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { startAbroad } from '../helpers/abroad.js';
-import { startAgent, type Agent, type Environment, type LogLine, type StatusDocument } from '../helpers/agent.js';
+import {
+  small,
+  startAgent,
+  type Agent,
+  type Environment,
+  type LogLine,
+  type StatusDocument,
+} from '../helpers/agent.js';
 import { freePorts, mortal } from '../helpers/command.js';
 import { until } from '../helpers/feed.js';
 import { isVideoKey } from '../helpers/flv.js';
@@ -15,7 +22,6 @@ import type { ProcessInfo } from '../helpers/processes.js';
 import { startRtmpServer } from '../helpers/rtmp-server.js';
 import { subscribe } from '../helpers/rtmp-client.js';
 
-const small: Environment = { VIDEO_SOURCE: 'test', VIDEO_WIDTH: '640', VIDEO_HEIGHT: '360', VIDEO_BITRATE_KBPS: '800' };
 /** The next keyframe is then that of a new stream. */
 const fewKeyframes: Environment = { VIDEO_KEYFRAME_SECONDS: '10' };
 /** Where CI cannot make namespaces, the tests fail: they would else be skipped for ever. */

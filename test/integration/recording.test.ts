@@ -53,7 +53,7 @@ test('no server is configured: what is on the air is recorded, and the end is in
     Math.abs(video!.seconds - audio!.seconds) < 0.3,
     `${video!.seconds} s of picture, ${audio!.seconds} of sound`,
   );
-  assert.equal(`${video!.width}x${video!.height}`, '640x360');
+  assert.equal(`${video!.width}x${video!.height}`, '320x180');
   assert.deepEqual([audio!.codec, audio!.rate, audio!.channels], ['aac', 48_000, 2]);
 });
 

@@ -4,8 +4,9 @@ import { describe, test, type TestContext } from 'node:test';
 import { startAbroad } from '../helpers/abroad.js';
 import { broadcastIn, smallTo } from '../helpers/broadcast.js';
 import { folderFor } from '../helpers/command.js';
-import { startAgent, type Agent, type Environment, type StatusDocument } from '../helpers/agent.js';
+import { small, startAgent, type Agent, type StatusDocument } from '../helpers/agent.js';
 import { until } from '../helpers/feed.js';
+import { daily } from '../helpers/long.js';
 import { isVideoKey } from '../helpers/flv.js';
 import { makeNamespace, noNamespaces } from '../helpers/namespace.js';
 import { startNginx } from '../helpers/nginx.js';
@@ -13,7 +14,6 @@ import { subscribe } from '../helpers/rtmp-client.js';
 import { startRtmpServer, type RtmpServer, type Script } from '../helpers/rtmp-server.js';
 import { startTlsProxy } from '../helpers/tls.js';
 
-const small: Environment = { VIDEO_SOURCE: 'test', VIDEO_WIDTH: '320', VIDEO_HEIGHT: '180', VIDEO_BITRATE_KBPS: '800' };
 const live = (agent: Agent) => agent.status((status) => status.actual === 'live');
 /** Where CI cannot make namespaces, the tests fail: they would else be skipped for ever. */
 const skip = noNamespaces();
@@ -78,9 +78,13 @@ async function startOverTwo() {
   return { namespace, server, agent, [Symbol.asyncDispose]: dispose };
 }
 
+/** The first is shorter than an output is waited for; after the others the connection was given up, and tried again and again. */
+const cuts = daily([3, 14], [5, 30, 120]);
+
 // Of two minutes without a link nearly all is waiting: the rest runs meanwhile, one suite after the other.
-describe('outputs come back', { concurrency: 2 }, () => {
-  test('a network that is cut for 120 s: media soon after it is back', { skip }, (t) => cutFor(120, t));
+describe('outputs come back', { concurrency: daily(1, 2) }, () => {
+  const last = cuts.at(-1)!;
+  test(`a network that is cut for ${last} s: media soon after it is back`, { skip }, (t) => cutFor(last, t));
 
   describe('a real nginx-rtmp', () => {
     test('killed and started again', async () => {
@@ -277,7 +281,7 @@ describe('outputs come back', { concurrency: 2 }, () => {
   });
 
   // Each in a network of its own: most of their time is waiting.
-  describe('a network', { skip, concurrency: true }, () => {
+  describe('a network', { skip, concurrency: 3 }, () => {
     for (const seconds of ['1', '4']) {
       test(`that swallows everything, then not any more, where ${seconds} s may wait`, async () => {
         await using abroad = await startAbroad({ ...small, OUTPUT_MAX_QUEUE_SECONDS: seconds });
@@ -370,7 +374,7 @@ describe('outputs come back', { concurrency: 2 }, () => {
       await agent.stop();
     });
 
-    for (const seconds of [5, 30]) {
+    for (const seconds of cuts.slice(0, -1)) {
       test(`that is cut for ${seconds} s: media soon after it is back`, (t) => cutFor(seconds, t));
     }
   });

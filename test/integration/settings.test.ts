@@ -3,19 +3,12 @@ import assert from 'node:assert/strict';
 import { chmod, copyFile, mkdir, readdir, readFile, rename, stat, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, test } from 'node:test';
-import { runAgent, startAgent, type Agent, type Environment } from '../helpers/agent.js';
+import { runAgent, small, startAgent, type Agent, type Environment } from '../helpers/agent.js';
 import { folderFor, run } from '../helpers/command.js';
 import { isPicture } from '../helpers/flv.js';
 import { sample } from '../helpers/media.js';
 import { startRtmpServer } from '../helpers/rtmp-server.js';
 
-const small: Environment = {
-  VIDEO_SOURCE: 'test',
-  AUDIO_SOURCE: 'test',
-  VIDEO_WIDTH: '320',
-  VIDEO_HEIGHT: '180',
-  VIDEO_BITRATE_KBPS: '300',
-};
 const secret = 'geheim-4711';
 const supervised: Environment = { MAKERCAST_SUPERVISED: '1' };
 /** Root without the right to read what its owner may not read: file permissions count for it too. */

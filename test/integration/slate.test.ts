@@ -5,6 +5,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { startAgent, type Environment, type StatusDocument } from '../helpers/agent.js';
 import { folderFor, run } from '../helpers/command.js';
+import { daily } from '../helpers/long.js';
 import { startNginx } from '../helpers/nginx.js';
 import { startRtmpServer } from '../helpers/rtmp-server.js';
 import { subscribe } from '../helpers/rtmp-client.js';
@@ -104,10 +105,10 @@ test('slate.image is shown; one that is none, too large, or breaks off is not, a
   await agent.stop();
 });
 
-const replans = 50;
+const replans = daily(16, 50);
 const measuredMs = 4000;
 /** Streams at the beginning and at the end by which the clock is read: as many of the slate as of the test picture in both. */
-const readBy = 15;
+const readBy = daily(7, 15);
 
 test(`the picture goes to the slate and back ${replans} times: one session, times that never step back and stay true, lips in sync`, async (t) => {
   await using server = await startRtmpServer();

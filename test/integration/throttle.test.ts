@@ -4,13 +4,14 @@ import { describe, test } from 'node:test';
 import { startAbroad, type Abroad } from '../helpers/abroad.js';
 import type { Environment, StatusDocument } from '../helpers/agent.js';
 import { isPicture, isVideoKey, lags, type ArrivedTag } from '../helpers/flv.js';
+import { daily } from '../helpers/long.js';
 import { sample } from '../helpers/media.js';
 import { noNamespaces } from '../helpers/namespace.js';
 
 const skip = noNamespaces();
 const fullKbps = 2500;
 const throttledKbps = 800;
-const throttledMs = 45_000;
+const throttledMs = daily(22_000, 45_000);
 /** What the encoder and the links need to come to rest; the goal is 10 s, the rest is for a busy machine. */
 const settleMs = 15_000;
 

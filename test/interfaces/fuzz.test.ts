@@ -9,10 +9,11 @@ import { commandNames } from '../../agent/supervisor/commands.js';
 import { temporaryFolder } from '../helpers/command.js';
 import { Device } from '../helpers/device.js';
 import { until, within } from '../helpers/feed.js';
+import { daily } from '../helpers/long.js';
 import { startMosquitto } from '../helpers/mosquitto.js';
 import { misfits } from '../helpers/schema.js';
 
-const messages = 10_000;
+const messages = daily(2_000, 10_000);
 const batch = 100;
 
 const nasty = [

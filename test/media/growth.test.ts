@@ -12,18 +12,20 @@ import { Stage } from '../../agent/supervisor/stage.js';
 import { rtmpOutput, rtmpProperties } from '../../pipelines/outputs/rtmp.js';
 import { plan } from '../../pipelines/plan.js';
 import { Feed } from '../helpers/feed.js';
+import { daily } from '../helpers/long.js';
 import { holdings, processTree } from '../helpers/processes.js';
 import { startRtmpServer } from '../helpers/rtmp-server.js';
 import { installedElements } from '../pipelines/gst.js';
 import { pc, want } from '../pipelines/machines.js';
 
 /** The first of them fill heaps and pools. */
-const warmUp = 300;
-const replans = 700;
-const readings = 100_000;
+const warmUp = daily(60, 300);
+const replans = daily(100, 700);
+const readings = daily(30_000, 100_000);
 /**
- * A pipeline that is not given back keeps 1 to 2 MB and 2 descriptors: hundreds of each here. Accessors of each element's own were
- * 22 kB a pipeline in JavaScript's heap, and 25 MB in all here. A reading that does not release what it has read loses 83 MB.
+ * A pipeline that is not given back keeps 1 to 2 MB and 2 descriptors: hundreds of each here. A reading that does not release what it
+ * has read loses 83 MB in 100,000. Accessors of each element's own were 22 kB a pipeline in JavaScript's heap, and 25 MB in all in the
+ * long form, which alone sees them.
  */
 const mayGrowMb = 14;
 const mayGrowHandles = 4;
