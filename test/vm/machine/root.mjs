@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { packages } from '../../../setup/packages.mjs';
-import { aptOptions, aptSources, suite } from '../../../setup/room.mjs';
+import { aptOptions, aptSources, sourcesName } from '../../../setup/debian.mjs';
 import { step } from '../../../setup/run.mjs';
 import { digest } from './cache.mjs';
 import { packImage } from './image.mjs';
@@ -37,8 +37,8 @@ export function rootKey() {
 /** Makes `root.img` in the cache and returns its folder. */
 export async function makeRoot(cache) {
   return cache.get('root', rootKey(), async (folder) => {
-    const sources = aptSources();
-    const list = path.join(folder, /^Types:/m.test(sources) ? 'apt.sources' : 'apt.list');
+    const sources = aptSources(suite);
+    const list = path.join(folder, sourcesName(sources));
     writeFileSync(list, sources);
     const tree = path.join(folder, 'tree');
     mkdirSync(tree);
