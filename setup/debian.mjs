@@ -1,6 +1,6 @@
 /** Debian's releases that makercast is made for, and where their packages come from, whichever of them this machine runs. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Stop } from './run.mjs';
 
@@ -11,6 +11,12 @@ const keyrings = '/usr/share/keyrings';
 
 const read = (file) => (existsSync(file) ? readFileSync(file, 'utf8') : '');
 const list = (folder) => (existsSync(folder) ? readdirSync(folder).map((name) => path.join(folder, name)) : []);
+
+/** Number of the release that this machine runs, as text; undefined where it is none of those. */
+export function hostRelease(text = read('/etc/os-release')) {
+  const number = /^VERSION_ID="?(\d+)"?$/m.exec(text)?.[1] ?? '';
+  return /^ID=debian$/m.test(text) && Object.hasOwn(releases, number) ? number : undefined;
+}
 
 /** The suite of release `number`, given as text. Throws Stop where there is none. */
 export function suiteOf(number) {
@@ -67,6 +73,39 @@ export function mustKnow(suite) {
     `The package debian-archive-keyring of this machine has no key of Debian's ${suite}.` +
       ' Run apt-get update and apt-get install debian-archive-keyring, then start again.',
   );
+}
+
+/**
+ * The way to the packages of `suite` for a machine that may run another: what apt's programs need in their environment. Its lists
+ * are kept in `folder`, and this machine's own apt knows nothing of them; whoever uses it runs `apt-get update` with it first.
+ */
+export function aptOf(suite, folder) {
+  if (suite === releases[hostRelease()]) return process.env;
+  mustKnow(suite);
+  const sources =
+    aptSources(suite) ||
+    `deb [signed-by=${keyrings}/debian-archive-keyring.gpg] http://deb.debian.org/debian ${suite} main\n`;
+  const list = path.join(folder, sourcesName(sources));
+  for (const part of ['lists/partial', 'cache/archives/partial', 'none'])
+    mkdirSync(path.join(folder, part), { recursive: true });
+  writeFileSync(list, sources);
+  writeFileSync(path.join(folder, 'status'), '');
+  const settings = {
+    'Dir::Etc::SourceList': list,
+    'Dir::Etc::SourceParts': path.join(folder, 'none'),
+    'Dir::State': folder,
+    'Dir::State::Lists': path.join(folder, 'lists'),
+    'Dir::State::Status': path.join(folder, 'status'),
+    'Dir::Cache': path.join(folder, 'cache'),
+  };
+  const config = path.join(folder, 'apt.conf');
+  writeFileSync(
+    config,
+    Object.entries(settings)
+      .map(([name, value]) => `${name} "${value}";\n`)
+      .join(''),
+  );
+  return { ...process.env, APT_CONFIG: config };
 }
 
 /** How this machine's apt reaches its servers: proxies, certificates, retries. */
