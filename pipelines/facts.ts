@@ -39,6 +39,8 @@ export interface Camera {
   readonly formats: readonly CameraFormat[];
   /** What can be set while it runs; empty for libcamera, whose GStreamer element of Debian 12 sets nothing. */
   readonly controls: readonly CameraControl[];
+  /** Its driver encodes H.264, and gives a keyframe when it is asked for one (control `force_key_frame`). */
+  readonly givesKeyframes?: boolean;
 }
 
 export interface Microphone {

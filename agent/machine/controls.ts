@@ -29,6 +29,13 @@ export function parseControls(text: string): CameraControl[] {
   return controls.filter((control) => !control.choices || Object.keys(control.choices).length > 1);
 }
 
+/** Whether there is a button of that name: a control that has no value, and does something each time it is set. */
+export const hasButton = (text: string, name: string): boolean =>
+  text.split('\n').some((line) => {
+    const [, found, type, says = ''] = row.exec(line) ?? [];
+    return found === name && type === 'button' && !/\bflags=.*\b(disabled|read-only)\b/.test(says);
+  });
+
 function settable(name: string, type: string, says: string): CameraControl | undefined {
   if (!['int', 'bool', 'menu', 'intmenu'].includes(type) || / dims=/.test(says)) return undefined;
   const flags = /flags=(.*)$/.exec(says)?.[1]?.split(', ') ?? [];
