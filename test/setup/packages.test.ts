@@ -67,7 +67,7 @@ test('each package says what it is for, and each purpose has its programs for sy
 test('an old Node.js is told so, in one line, with what to do', () => {
   for (const version of ['12.22.12', '18.20.4', '20.18.3']) {
     const line = nodeProblem(version, '/usr/bin/node');
-    assert.match(line, new RegExp(`/usr/bin/node is ${version.replaceAll('.', '\\.')}\\. .*install Node\\.js 22`));
+    assert.match(line, new RegExp(`/usr/bin/node is ${version.replaceAll('.', '\\.')}\\. .*install Node\\.js 24`));
     assert.doesNotMatch(line, /\n/);
   }
   for (const version of ['20.19.0', '20.20.2', '22.0.0', '24.1.0']) assert.equal(nodeProblem(version, 'node'), '');
