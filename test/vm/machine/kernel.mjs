@@ -116,7 +116,7 @@ async function takeSources(linux, files) {
 }
 
 /** Builds the modules in `build` and puts them into the tree `modulesFolder`/updates, where modprobe finds them before Debian's. */
-async function buildModules(linux, release, build, modulesFolder) {
+async function buildModules(cache, linux, release, build, modulesFolder) {
   const source = await takeSources(
     linux,
     modules.flatMap(({ files }) => files),
@@ -138,8 +138,11 @@ async function buildModules(linux, release, build, modulesFolder) {
   copyFileSync(path.join(own, 'Kbuild'), path.join(build, 'Kbuild'));
   const headers = path.join(linux, 'headers');
   const tree = path.join(headers, `usr/src/linux-headers-${release}`);
-  const args = ['-j2', '-C', tree, `M=${build}`, `MAKERCAST_HEADERS=${headers}`, 'modules'];
-  await step(`compiling ${modules.length} kernel modules`, 'make', args);
+  // The kernel's makefiles take no path with a space, and see through links.
+  const plain = (folder) => path.join('/mnt', path.relative(cache.folder, folder));
+  const args = ['-j2', '-C', plain(tree), `M=${plain(build)}`, `MAKERCAST_HEADERS=${plain(headers)}`, 'modules'];
+  const mounted = ['--mount', 'sh', '-c', 'mount --bind "$0" /mnt && exec make "$@"', cache.folder];
+  await step(`compiling ${modules.length} kernel modules`, 'unshare', [...mounted, ...args]);
   const updates = path.join(modulesFolder, 'updates');
   mkdirSync(updates, { recursive: true });
   for (const file of readdirSync(build, { recursive: true }).filter((name) => name.endsWith('.ko'))) {
@@ -175,7 +178,7 @@ export async function makeKernel(cache, offered) {
     cpSync(path.join(linux, 'image/lib/modules', offered.release), tree, { recursive: true });
     const build = path.join(folder, 'build');
     mkdirSync(build);
-    await buildModules(linux, offered.release, build, tree);
+    await buildModules(cache, linux, offered.release, build, tree);
     rmSync(build, { recursive: true });
     await buildPrograms(path.join(layer, 'usr/local/bin'));
     await step('indexing the modules', 'depmod', ['-b', path.join(layer, 'usr'), offered.release]);
