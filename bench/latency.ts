@@ -51,7 +51,7 @@ export async function pictureLatency(tags: readonly ArrivedTag[]): Promise<Laten
     await writeFile(file, flvFile(tags.filter((tag) => isPicture(tag) || isVideoHeader(tag))));
     const scale = `scale=${width}:${height}:flags=area,format=gray`;
     const { stdout, stderr } = await run('ffmpeg', [
-      ...['-nostdin', '-nostats', '-v', 'info', '-copyts', '-i', file, '-vsync', 'passthrough'],
+      ...['-nostdin', '-nostats', '-v', 'info', '-copyts', '-i', file, '-fps_mode', 'passthrough'],
       ...['-vf', `${scale},showinfo`, '-f', 'rawvideo', '-'],
     ]);
     const arrivals = new Map(pictures.map(({ timestamp, at }) => [timestamp, at]));

@@ -44,6 +44,7 @@ export interface Encoding {
   readonly text: string;
   readonly about: Plan['video'];
   readonly adjustable: readonly ElementProperty[];
+  readonly keyframe?: ElementProperty;
   readonly notes: readonly string[];
 }
 
@@ -72,6 +73,7 @@ export function encode<P extends Picture>(
       bitrateKbps,
     },
     adjustable: [{ element: 'venc', ...encoder.bitrate(bitrateKbps) }, ...(picture.adjustable ?? [])],
+    ...(encoder.keyframe ? { keyframe: { element: 'venc', ...encoder.keyframe } } : {}),
     notes: doubt === undefined ? [] : [doubt],
   };
 }

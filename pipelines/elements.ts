@@ -1,7 +1,7 @@
 /** GStreamer elements: which ones a text uses, and the Debian package that each comes in. */
 import { NoPlan } from './noplan.js';
 
-/** Debian 12 packages; whatever is not named here is in GStreamer's core or in `gstreamer1.0-plugins-base`. */
+/** Packages of Debian 12 and 13; whatever is not named here is in GStreamer's core or in `gstreamer1.0-plugins-base`. */
 const packages: Readonly<Record<string, readonly string[]>> = {
   'gstreamer1.0-x': ['clockoverlay', 'textoverlay'],
   'gstreamer1.0-alsa': ['alsasrc'],

@@ -37,8 +37,10 @@ export interface Camera {
   readonly usbPath?: string;
   /** Of libcamera raw ones only. */
   readonly formats: readonly CameraFormat[];
-  /** What can be set while it runs; empty for libcamera, whose GStreamer element of Debian 12 sets nothing. */
+  /** What can be set while it runs; empty for libcamera, whose controls nobody asks for (GStreamer's element of Debian 12 sets none). */
   readonly controls: readonly CameraControl[];
+  /** Its driver encodes H.264, and gives a keyframe when it is asked for one (control `force_key_frame`). */
+  readonly givesKeyframes?: boolean;
 }
 
 export interface Microphone {

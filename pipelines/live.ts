@@ -40,6 +40,7 @@ export function cameraPlan(camera: Camera, way: Way, wanted: Wanted, facts: Fact
       ...(gpuEncodes(camera) ? { bitrateKbps: video.bitrateKbps } : {}),
     },
     adjustable: picture.adjustable ?? [],
+    ...(picture.keyframe ? { keyframe: picture.keyframe } : {}),
     notes: [],
   };
   return livePlan(encoding, sound, controls.notes, camera);
@@ -114,6 +115,7 @@ function livePlan(video: Encoding, sound: Sound, notes: readonly string[], camer
       ...(sound.microphone === undefined ? {} : { microphone: sound.microphone }),
     },
     adjustable: [...video.adjustable, ...sound.adjustable],
+    ...(video.keyframe ? { keyframe: video.keyframe } : {}),
     notes: [...video.notes, ...notes],
     ...(sound.missed ? { missed: sound.missed } : {}),
   };

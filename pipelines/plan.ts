@@ -59,6 +59,8 @@ export interface Plan {
    * has to be set; where none does, the source cannot take the change (H.264 that passes through keeps its bitrate).
    */
   readonly adjustable: readonly ElementProperty[];
+  /** What asks its driver for a keyframe each time it is set, where GStreamer's event may not reach it; absent where the event is the way. */
+  readonly keyframe?: ElementProperty;
   /** Settings that the source cannot follow, and why: one plain sentence each. */
   readonly notes: readonly string[];
   /** What keeps the wanted picture or sound away, where a slate or silence stands in; absent where that is known from elsewhere. */

@@ -107,6 +107,7 @@ function transcodedPlan(files: readonly MediaFile[], way: EncoderName, wanted: W
     audio: sounding.sound.about,
     devices: {},
     adjustable: [...first!.adjustable, ...sounding.sound.adjustable],
+    ...(first!.keyframe ? { keyframe: first!.keyframe } : {}),
     notes: first!.notes,
   };
 }

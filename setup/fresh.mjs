@@ -1,9 +1,10 @@
 /**
- * `npm run test:fresh`: the proof that the two commands do all the set-up. In a minimal Debian 12 with nothing but Node.js:
+ * `npm run test:fresh`: the proof that the two commands do all the set-up. In a minimal Debian with nothing but Node.js:
  * a clone of the commit, `npm start` until media arrives at a server, twice, then `npm test`.
  *
- * Options: `--node 22` takes the newest Node.js 22 of the npm registry instead of the one that runs this, `--no-tests`
- * leaves the last step out, `--keep` leaves the folder in place. The bare Debian is kept in .cache/fresh for a week.
+ * Options: `--debian 12` takes that release instead of the newest, `--node 22` the newest Node.js 22 of the npm registry instead of
+ * the one that runs this, `--with timeline` (or that word alone) runs only that part of the tests, `--no-tests` none; `--keep` leaves
+ * the folder in place. The bare Debian is kept in .cache/fresh for a week.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync } from 'node:fs';
@@ -11,6 +12,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { installPackages } from './apt.mjs';
+import { releases, suiteOf } from './debian.mjs';
 import { alone } from './install.mjs';
 import { missingPackages, root } from './ready.mjs';
 import { fetchNode, furnish, makeBase, open, remove } from './room.mjs';
@@ -25,9 +27,18 @@ const stopMs = 15_000;
 /** Of the 125 and 215 packets that 5 s at 25 pictures a second and 44100 Hz have. */
 const least = { h264: 100, aac: 150 };
 
-const { values: options } = parseArgs({
-  options: { node: { type: 'string' }, 'no-tests': { type: 'boolean' }, keep: { type: 'boolean' } },
+const { values: options, positionals } = parseArgs({
+  options: {
+    debian: { type: 'string', default: Object.keys(releases).at(-1) },
+    node: { type: 'string' },
+    with: { type: 'string', multiple: true, default: [] },
+    'no-tests': { type: 'boolean' },
+    keep: { type: 'boolean' },
+  },
+  allowPositionals: true,
 });
+/** What `npm test` is given. */
+const words = [...options.with, ...positionals];
 
 const began = Date.now();
 const say = (line) => console.log(`[fresh ${String(Math.round((Date.now() - began) / 1000)).padStart(3)} s] ${line}`);
@@ -115,8 +126,9 @@ async function prove(folder, room, server) {
   say('npx makercast check');
   await runIn(room, ['npx', 'makercast', 'check']);
   if (options['no-tests']) return;
-  say('npm test');
-  await runIn(room, ['npm', 'test']);
+  const command = ['npm', 'test', ...(words.length > 0 ? ['--', ...words] : [])];
+  say(command.join(' '));
+  await runIn(room, command);
   const left = room.processes();
   if (left.length > 0) throw new Error(`npm test left running: ${left.join('; ')}`);
 }
@@ -124,6 +136,7 @@ async function prove(folder, room, server) {
 async function main() {
   if (process.getuid() !== 0)
     throw new Stop('A Debian root can be made and entered by root only. Run: sudo npm run test:fresh');
+  const suite = suiteOf(options.debian);
   const lack = missingPackages(['fresh']);
   if (lack.length > 0) await installPackages(lack);
   const folder = mkdtempSync(path.join(tmpdir(), 'makercast-fresh-'));
@@ -138,9 +151,9 @@ async function main() {
   };
   for (const name of ['SIGINT', 'SIGTERM']) process.once(name, () => void cleanUp().finally(() => process.exit(1)));
   try {
-    say('making a minimal Debian 12');
+    say(`making a minimal Debian ${options.debian}`);
     const cache = path.join(root, '.cache/fresh');
-    if (await makeBase(inside, cache))
+    if (await makeBase(suite, inside, cache))
       say(`taken from ${path.relative(process.cwd(), cache)} (remove it for a new one)`);
     furnish(inside, options.node && fetchNode(options.node, folder));
     if (execFileSync('git', ['-C', root, 'status', '--porcelain'], { encoding: 'utf8' }))

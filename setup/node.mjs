@@ -8,7 +8,7 @@ export function nodeProblem(version, execPath) {
   const [major, minor] = version.split('.').map(Number);
   if (major > oldest[0] || (major === oldest[0] && minor >= oldest[1])) return '';
   return (
-    `makercast needs Node.js ${oldest.join('.')} or newer (22 is best); ${execPath} is ${version}.` +
-    ' The package of Debian 12 itself is too old: install Node.js 22 from nodejs.org or with nvm, then start again.'
+    `makercast needs Node.js ${oldest.join('.')} or newer (24 is best, on 32-bit ARM 22); ${execPath} is ${version}.` +
+    " Debian 12's own package is too old, Debian 13's is not: install Node.js 24 from nodejs.org or with nvm, then start again."
   );
 }

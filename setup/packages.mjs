@@ -1,4 +1,4 @@
-/** The Debian packages that makercast needs, by purpose, and why each. Their names are those of Debian 12. */
+/** The Debian packages that makercast needs, by purpose, and why each. Their names are those of Debian 12, which 13 has or provides. */
 
 /** @typedef {'runtime' | 'build' | 'test' | 'bench' | 'fresh' | 'images' | 'vm'} Purpose */
 
@@ -97,15 +97,26 @@ export const programs = {
   vm: ['qemu-system-x86_64', 'mmdebstrap', 'mke2fs', 'busybox', 'cpio', 'depmod', 'cc', 'make', 'patch', 'xz'],
 };
 
-/** Of `names`, those that dpkg's status file (`/var/lib/dpkg/status`, given as text) does not call installed. */
+/**
+ * Of `names`, those that dpkg's status file (`/var/lib/dpkg/status`, given as text) does not call installed, nor provided by what is:
+ * Debian 13 has libelf1 as libelf1t64.
+ */
 export function notInstalled(status, names) {
   const text = `\n${status}\n`;
-  return names.filter((name) => {
+  /** Whether one of the entries that hold `line` is installed. */
+  const installed = (line, counts = () => true) => {
     // One package may stand there once for each architecture.
-    for (let at = -1; (at = text.indexOf(`\nPackage: ${name}\n`, at + 1)) >= 0;) {
-      const entry = text.slice(at, text.indexOf('\n\n', at + 1));
-      if (/^Status: \S+ ok installed$/m.test(entry)) return false;
+    for (let at = -1; (at = text.indexOf(line, at + 1)) >= 0;) {
+      const begin = text.lastIndexOf('\n\n', at) + 1;
+      const end = text.indexOf('\n\n', at + 1);
+      const entry = text.slice(begin, end < 0 ? undefined : end);
+      if (/^Status: \S+ ok installed$/m.test(entry) && counts(entry)) return true;
     }
-    return true;
-  });
+    return false;
+  };
+  const provided = (name) =>
+    installed(` ${name}`, (entry) =>
+      (/^Provides: (.*)$/m.exec(entry)?.[1] ?? '').split(', ').some((one) => one.split(/[ :]/)[0] === name),
+    );
+  return names.filter((name) => !installed(`\nPackage: ${name}\n`) && !provided(name));
 }

@@ -1,4 +1,4 @@
-/** A minimal Debian 12 in a folder, and programs run in it as on a machine of its own (but for the kernel and the network). */
+/** A minimal Debian in a folder, and programs run in it as on a machine of its own (but for the kernel and the network). */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
@@ -18,43 +18,23 @@ import {
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { aptOptions, aptSources, mustKnow, sourcesName } from './debian.mjs';
 
-/** The release of Debian that everything here is made for. */
-export const suite = 'bookworm';
 /** A cached base is made anew when it is older, lest security updates pile up in it. */
 const cacheMs = 7 * 24 * 3600_000;
 
 const read = (file) => (existsSync(file) ? readFileSync(file, 'utf8') : '');
 const list = (folder) => (existsSync(folder) ? readdirSync(folder).map((name) => path.join(folder, name)) : []);
 
-/** This machine's own apt sources of that suite, as text; '' when it has none (mmdebstrap then takes Debian's). */
-export function aptSources() {
-  const files = ['/etc/apt/sources.list', ...list('/etc/apt/sources.list.d')];
-  const lines = files.filter((file) => file.endsWith('.list')).flatMap((file) => read(file).split('\n'));
-  const stanzas = files.filter((file) => file.endsWith('.sources')).flatMap((file) => read(file).split(/\n\s*\n/));
-  const ofSuite = new RegExp(`\\s${suite}(-updates|-security|/updates)?\\s`);
-  const one = lines.filter((line) => /^deb\s/.test(line) && ofSuite.test(line));
-  const many = stanzas.filter(
-    (stanza) => /^Types:.*\bdeb\b/m.test(stanza) && ofSuite.test(`${/^Suites:.*/m.exec(stanza)?.[0]} `),
-  );
-  // One file has one format; the older one where a machine has both.
-  return one.length > 0 ? `${one.join('\n')}\n` : many.map((stanza) => `${stanza.trim()}\n`).join('\n');
-}
-
-/** How this machine's apt reaches its servers: proxies, certificates, retries. */
-export function aptOptions() {
-  const dump = execFileSync('apt-config', ['dump'], { encoding: 'utf8' }).split('\n');
-  return dump.filter((line) => /^Acquire::(https?|Check-|Retries|ForceIPv)/.test(line) && !line.endsWith(' "";'));
-}
-
-/** Makes the base in `folder`, from `cache` (a folder) where that holds a recent one. Returns whether it did. */
-export async function makeBase(folder, cache) {
+/** Makes the base of `suite` in `folder`, from `cache` (a folder) where that holds a recent one. Returns whether it did. */
+export async function makeBase(suite, folder, cache) {
   const tar = path.join(cache, `${suite}-${process.arch}.tar`);
   const cached = existsSync(tar) && Date.now() - statSync(tar).mtimeMs < cacheMs;
   if (!cached) {
+    mustKnow(suite);
     mkdirSync(cache, { recursive: true });
-    const sources = aptSources();
-    const list = path.join(cache, /^Types:/m.test(sources) ? 'apt.sources' : 'apt.list');
+    const sources = aptSources(suite);
+    const list = path.join(cache, sourcesName(sources));
     writeFileSync(list, sources);
     const options = aptOptions().map((option) => `--aptopt=${option}`);
     const args = [

@@ -24,23 +24,26 @@ function skip(reason) {
 
 /** Builds what the cache lacks; returns the folders of kernel and system. */
 async function build() {
-  const [{ Cache }, { kernelKeys, makeKernel, offeredKernel }, { makeRoot, rootKey }, { unbuildable }] =
+  const [{ Cache }, { kernelApt, kernelKeys, makeKernel, offeredKernel }, { makeRoot, rootKey }, { unbuildable }] =
     await Promise.all(['cache', 'kernel', 'root', 'possible'].map((name) => import(`../test/vm/machine/${name}.mjs`)));
   const { step, Stop } = await import('./run.mjs');
   const cache = new Cache(path.join(root, '.cache/vm'));
   mkdirSync(cache.folder, { recursive: true });
   const complete = () => {
-    const offered = offeredKernel();
+    const offered = offeredKernel(cache);
     return offered && cache.has('kernel', kernelKeys(offered).kernel) && cache.has('root', rootKey());
   };
   if (!complete()) {
     const reason = await unbuildable(cache.folder);
     if (reason) skip(reason);
     // A list of last week names packages that are gone.
-    await step('fetching the list of Debian packages', 'apt-get', ['-q', '-o', 'DPkg::Lock::Timeout=300', 'update']);
+    const update = ['-q', '-o', 'DPkg::Lock::Timeout=300', 'update'];
+    await step('fetching the list of Debian packages', 'apt-get', update);
+    const env = kernelApt(cache);
+    if (env !== process.env) await step("fetching the list of Debian 12's packages", 'apt-get', update, { env });
   }
-  const offered = offeredKernel();
-  if (!offered) skip("apt knows no kernel of Debian 12 (its sources lack 'bookworm main').");
+  const offered = offeredKernel(cache);
+  if (!offered) skip("apt's sources have no kernel of Debian 12 (they lack 'bookworm main').");
   // Both at once: one mostly waits for the network while the other compiles.
   const made = await Promise.allSettled([makeKernel(cache, offered), makeRoot(cache)]);
   const failure = made.find(({ status }) => status === 'rejected')?.reason;

@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { Camera } from '../../pipelines/facts.js';
 import { Fault } from '../errors.js';
 import type { Answers } from './answers.js';
-import { parseControls } from './controls.js';
+import { hasButton, parseControls } from './controls.js';
 import { run as runProgram, type Runner } from './run.js';
 import { linkOf, namesIn, usbPathOf } from './sysfs.js';
 import { formatsOf, isCamera, isNever, listsAll, openRange, parseIntervals, parseNode } from './v4l2.js';
@@ -20,7 +20,7 @@ export interface Found<T> {
 /** What a node says of itself, and what a look at it came to. */
 interface Asked {
   /** A camera, nothing, or what stands in the way. */
-  readonly is: Pick<Camera, 'name' | 'driver' | 'formats' | 'controls'> | Fault | undefined;
+  readonly is: Pick<Camera, 'name' | 'driver' | 'formats' | 'controls' | 'givesKeyframes'> | Fault | undefined;
   /** It would say the same again: a camera that has answered every question and lists all that it can, or what can never be one. */
   readonly lasting: boolean;
   /** The name under /dev/v4l/by-id that it had last: udev makes it some time after the node. */
@@ -105,6 +105,7 @@ async function look(node: string, run: Runner): Promise<Asked> {
     driver: info.driver,
     formats: formatsOf(info, rates),
     controls: parseControls(said.stdout),
+    ...(hasButton(said.stdout, 'force_key_frame') ? { givesKeyframes: true } : {}),
   };
   return { is, lasting: said.code === 0 && listsAll(info) && (!open || rates.length > 0) };
 }

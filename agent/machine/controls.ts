@@ -1,4 +1,4 @@
-/** What `v4l2-ctl --list-ctrls-menus` (v4l-utils 1.22 of Debian 12; older and newer ones alike) says of a camera's knobs. Pure. */
+/** What `v4l2-ctl --list-ctrls-menus` (v4l-utils 1.12 to 1.30) says of a camera's knobs. Pure. */
 import type { CameraControl } from '../../pipelines/facts.js';
 
 /** `   brightness 0x00980900 (int)    : min=0 max=255 step=1 default=128 value=128 flags=slider`; of old without the number. */
@@ -28,6 +28,13 @@ export function parseControls(text: string): CameraControl[] {
   }
   return controls.filter((control) => !control.choices || Object.keys(control.choices).length > 1);
 }
+
+/** Whether there is a button of that name: a control that has no value, and does something each time it is set. */
+export const hasButton = (text: string, name: string): boolean =>
+  text.split('\n').some((line) => {
+    const [, found, type, says = ''] = row.exec(line) ?? [];
+    return found === name && type === 'button' && !/\bflags=.*\b(disabled|read-only)\b/.test(says);
+  });
 
 function settable(name: string, type: string, says: string): CameraControl | undefined {
   if (!['int', 'bool', 'menu', 'intmenu'].includes(type) || / dims=/.test(says)) return undefined;

@@ -92,27 +92,35 @@ function parseFormats(text: string): CameraFormat[] {
   return sizes.map(([width, height]) => ({ fourcc: 'NV12', width, height, fps: rates }));
 }
 
-/** The V3's sensor and the Pi 5's camera port came after Debian 12's libcamera 0.0.3: it has neither tuning nor driver for them. */
-const tooNew = (board: Board, sensor: string): boolean => board.soc === 'bcm2712' || sensor.startsWith('imx708');
-
 const ownPackages = "install Raspberry Pi's own libcamera packages, as on Raspberry Pi OS";
 
+/**
+ * What Debian's libcamera lacks for this camera: 0.0.3 (Debian 12) has no tuning for the V3's sensor, which 0.4.0 (Debian 13) has;
+ * neither is built with what drives a Pi 5's camera port. `version` undefined: of whichever could be installed.
+ */
+function lacking(board: Board, sensor: string, version?: string): { what: string; mend: string } | undefined {
+  // Raspberry Pi's own builds call themselves `0.5.2+99-bfd68f78`.
+  if (board.soc === 'bcm2712' && !version?.includes('+'))
+    return { what: "Debian's knows no camera of a Pi 5", mend: ownPackages };
+  if (sensor.startsWith('imx708') && (version ?? '0.0.').startsWith('0.0.'))
+    return { what: "Debian 12's knows no PiCam V3", mend: `take Debian 13, or ${ownPackages}` };
+  return undefined;
+}
+
 function installation(board: Board, present: readonly string[]): string {
-  return present.some((sensor) => tooNew(board, sensor))
-    ? `${ownPackages} (Debian 12's gstreamer1.0-libcamera is too old for this ${board.soc === 'bcm2712' ? 'board' : 'camera'}).`
-    : 'apt-get install gstreamer1.0-libcamera libcamera-tools';
+  const usual = 'apt-get install gstreamer1.0-libcamera libcamera-tools';
+  const [lack] = present.flatMap((sensor) => lacking(board, sensor) ?? []);
+  return lack ? `${usual}; ${lack.what}: ${lack.mend}.` : usual;
 }
 
 /** A sensor that the kernel shows and libcamera does not list. */
 function unlisted(board: Board, sensor: string, stderr: string): Fault {
   // eslint-disable-next-line no-control-regex -- libcamera colours its log
   const log = stderr.replace(/\x1b\[[\d;]*m/g, '');
-  const version = /libcamera v(\d+\.\d+\.\d+)/.exec(log)?.[1];
-  const what = `The PiCam's sensor ${sensor} is there, but libcamera${version ? ` ${version}` : ''} cannot drive it`;
-  if (tooNew(board, sensor) && (version === undefined || version.startsWith('0.0.'))) {
-    const which = board.soc === 'bcm2712' ? 'no camera of a Pi 5' : 'no PiCam V3';
-    return new Fault('camera_unsupported', `${what}.`, `Debian 12's knows ${which}: ${ownPackages}.`);
-  }
+  const version = /libcamera v(\d+\.\d+\.\d+\+?)/.exec(log)?.[1];
+  const what = `The PiCam's sensor ${sensor} is there, but libcamera${version ? ` ${version.replace('+', '')}` : ''} cannot drive it`;
+  const lack = lacking(board, sensor, version);
+  if (lack) return new Fault('camera_unsupported', `${what}.`, `${lack.what}: ${lack.mend}.`);
   // `[0:10:30.355] [3656] ERROR RPI raspberrypi.cpp:1265 Failed to load a suitable IPA library`
   const reason = /\bERROR \S+ \S+:\d+ (.*)$/m.exec(log)?.[1];
   const mend = "Run `cam -l` to see its log; the user has to be in the group 'video'.";

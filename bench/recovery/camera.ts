@@ -23,7 +23,7 @@ async function keyframes(near: Near, file: string): Promise<{ readonly at: numbe
   const tags: readonly ArrivedTag[] = [...near.viewer.tags.items];
   await near.viewer.save(file);
   const { stdout } = await run('ffmpeg', [
-    ...['-nostdin', '-v', 'error', '-skip_frame', 'nokey', '-i', file, '-an', '-vsync', 'passthrough'],
+    ...['-nostdin', '-v', 'error', '-skip_frame', 'nokey', '-i', file, '-an', '-fps_mode', 'passthrough'],
     ...['-vf', 'scale=1:1:flags=area,format=rgb24', '-f', 'rawvideo', '-'],
   ]);
   return tags

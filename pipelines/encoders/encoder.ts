@@ -25,6 +25,8 @@ export interface VideoEncoder {
   level?(settings: EncoderSettings): string;
   /** How its bitrate is changed while it runs. */
   bitrate(kbps: number): { readonly property: string; readonly value: string | number };
+  /** What asks it for a keyframe; absent where GStreamer's event does. */
+  readonly keyframe?: { readonly property: string; readonly value: string };
   /** What it is feared to make of such pictures, in one sentence; undefined where all is well. */
   doubt?(settings: EncoderSettings, facts: Facts): string | undefined;
 }

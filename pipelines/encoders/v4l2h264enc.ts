@@ -10,6 +10,12 @@ export function steppedBitrate(kbps: number): number {
   return Math.min(Math.max(Math.round((kbps * 1000) / 25_000), 1), 1000) * 25_000;
 }
 
+/**
+ * Asks a driver that encodes for a keyframe (V4L2_CID_MPEG_VIDEO_FORCE_KEY_FRAME, a button: any value presses it, as often as it
+ * is set). `v4l2h264enc` hands GStreamer's event on from 1.22.4 only, `v4l2src` never; both set what controls they are told to.
+ */
+export const forceKeyframe = { property: 'extra-controls', value: 'controls,force_key_frame=1' } as const;
+
 /** bcm2835-codec lays its lines out in steps of 64 bytes; where a width is none, drivers and GStreamer have disagreed on where a line ends. */
 export const strideBytes = 64;
 
@@ -22,6 +28,7 @@ export const v4l2h264enc: VideoEncoder = {
   merit: 'encoded in hardware: the processor stays free',
   formats: ['I420', 'NV12'],
   bitrate: (kbps) => ({ property: 'extra-controls', value: `controls,video_bitrate=${steppedBitrate(kbps)}` }),
+  keyframe: forceKeyframe,
   level: (settings) => levelOf(settings).name,
   doubt: ({ width }, { board }) =>
     width % strideBytes === 0 || !board.soc

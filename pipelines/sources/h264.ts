@@ -1,5 +1,5 @@
 /** A camera that encodes: its H.264 goes on the air as it comes. */
-import { high, steppedBitrate } from '../encoders/v4l2h264enc.js';
+import { forceKeyframe, high, steppedBitrate } from '../encoders/v4l2h264enc.js';
 import { levelOf } from '../encoders/level.js';
 import type { Camera } from '../facts.js';
 import type { WantedVideo } from '../wanted.js';
@@ -30,6 +30,7 @@ export function cameraH264(camera: Camera, format: Choice, video: WantedVideo, c
     ...v4l2Source(camera, format, [...(own ? encoder : []), ...controls.set]),
     source: cameraName(camera),
     adjustable: adjustableControls([...(own ? [bitrate] : []), ...controls.all]),
+    ...(camera.givesKeyframes ? { keyframe: { element: 'video-source', ...forceKeyframe } } : {}),
     ...(own ? { level: level.name } : {}),
   };
 }

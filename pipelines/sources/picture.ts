@@ -10,6 +10,8 @@ export interface Picture {
   readonly source: string;
   /** What of the source changes while it runs, with the value that it has now; absent where nothing does. */
   readonly adjustable?: readonly ElementProperty[];
+  /** What asks the source for a keyframe, where it encodes and can be asked. */
+  readonly keyframe?: ElementProperty;
   /** H.264 level, where the source encodes and was told one. */
   readonly level?: string;
 }

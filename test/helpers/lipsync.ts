@@ -42,7 +42,7 @@ async function brightness(file: string): Promise<Brightness[]> {
     '-i',
     file,
     '-an',
-    '-vsync',
+    '-fps_mode',
     'passthrough',
     '-vf',
     filter,

@@ -148,7 +148,7 @@ export async function analyse(file: string): Promise<Analysis> {
  * debuggers. Timestamps are the matter of `monotonic`, not of the null muxer.
  */
 async function decodeErrors(file: string): Promise<string[]> {
-  const output = ['-vsync', 'passthrough', '-enc_time_base:v', '1:1000', '-f', 'null', '-'];
+  const output = ['-fps_mode', 'passthrough', '-enc_time_base:v', '1:1000', '-f', 'null', '-'];
   const { stderr } = await run('ffmpeg', ['-nostdin', '-v', 'level+debug', '-i', file, ...output], { mayFail: true });
   return stderr
     .split('\n')

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { cameras } from '../../agent/machine/cameras.js';
-import { parseControls } from '../../agent/machine/controls.js';
+import { hasButton, parseControls } from '../../agent/machine/controls.js';
 import { tree } from './tree.js';
 
 async function controlsOn(machine: string) {
@@ -51,6 +51,22 @@ test('legacy PiCam: rotation, white balance, the encoder inside it, and menus of
   assert.equal(controls.get('white_balance_auto_preset')?.choices?.['10'], 'Greyworld');
   assert.ok(controls.has('compression_quality'));
   assert.ok(!controls.has('force_key_frame'), 'a button holds no value');
+});
+
+test('which camera gives a keyframe when it is asked: one whose driver has the button, and lets it be pressed', async () => {
+  for (const [machine, gives] of [
+    ['zero-w-picam', true],
+    ['pi3-c920', undefined],
+    ['vm-vivid', undefined],
+  ] as const) {
+    using laid = tree(machine);
+    assert.equal((await cameras(laid.root, laid.run)).found[0]!.givesKeyframes, gives, machine);
+  }
+  const button = '                force_key_frame 0x009909e5 (button) : flags=write-only, execute-on-write';
+  assert.ok(hasButton(`brightness (int)    : min=0 max=9 step=1 default=5\n${button}`, 'force_key_frame'));
+  assert.ok(!hasButton(button, 'force_key'));
+  assert.ok(!hasButton(button.replace('write-only', 'disabled'), 'force_key_frame'));
+  assert.ok(!hasButton(button.replace('(button)', '(bool)'), 'force_key_frame'));
 });
 
 test('vivid: buttons, texts, bit masks, arrays, 64 bits and what is read-only are no settings', async () => {

@@ -115,29 +115,45 @@ test('libcamera that is not installed, or not whole, or hangs: what to install',
   );
 });
 
-test('a PiCam V3 or a Pi 5 with the libcamera of Debian 12: too old, and which to take', async () => {
+test('a PiCam V3 or a Pi 5 with the libcamera of Debian: what it lacks, and which to take', async () => {
   using pi5 = tree('pi5-libcamera');
-  const debian = (machine: Tree) =>
+  const debian = (machine: Tree, version = '0.0.3') =>
     but(machine, (command) =>
       command === 'cam -l'
-        ? { stdout: 'Available cameras:\n', stderr: '[0:00:01] [1] \x1b[1;32m INFO \x1b[0mlibcamera v0.0.3\n' }
+        ? { stdout: 'Available cameras:\n', stderr: `[0:00:01] [1] \x1b[1;32m INFO \x1b[0mlibcamera v${version}\n` }
         : undefined,
     );
   assert.deepEqual((await seen(pi5, debian(pi5))).faults, [
     [
       'camera_unsupported',
       "The PiCam's sensor imx708_wide is there, but libcamera 0.0.3 cannot drive it. " +
-        "Debian 12's knows no camera of a Pi 5: install Raspberry Pi's own libcamera packages, as on Raspberry Pi OS.",
+        "Debian's knows no camera of a Pi 5: install Raspberry Pi's own libcamera packages, as on Raspberry Pi OS.",
     ],
   ]);
+  assert.match(
+    (await seen(pi5, debian(pi5, '0.4.0'))).faults[0]![1],
+    /libcamera 0\.4\.0 .* Debian's knows no camera of a Pi 5/,
+  );
+  assert.match(
+    (await seen(pi5, debian(pi5, '0.5.2+99-bfd68f78'))).faults[0]![1],
+    /libcamera 0\.5\.2 cannot.*Run `cam -l`/,
+  );
   using pi4 = tree('pi4-libcamera');
   const sensor = path.join(pi4.root, 'sys/devices/platform/soc/fe801000.csi/video4linux/v4l-subdev0/name');
   writeFileSync(sensor, 'imx708 10-001a\n');
-  assert.match((await seen(pi4, debian(pi4))).faults[0]![1], /sensor imx708 .* Debian 12's knows no PiCam V3: install/);
+  assert.match(
+    (await seen(pi4, debian(pi4))).faults[0]![1],
+    /sensor imx708 .* Debian 12's knows no PiCam V3: take Debian 13, or install Raspberry Pi's/,
+  );
+  // Debian 13's has it: whatever fails there is something else.
+  assert.match(
+    (await seen(pi4, debian(pi4, '0.4.0'))).faults[0]![1],
+    /libcamera 0\.4\.0 cannot drive it\. Run `cam -l`/,
+  );
   const none = but(pi4, (command) => (command === 'gst-inspect-1.0' ? { stdout: 'tee:  tee: Tee\n' } : undefined));
   assert.match(
     (await seen(pi4, none)).faults[0]![1],
-    /install Raspberry Pi's own libcamera packages.* too old for this camera/,
+    /apt-get install gstreamer1\.0-libcamera libcamera-tools; Debian 12's knows no PiCam V3: take Debian 13, or install/,
   );
   // One that Debian's does know, and that fails all the same: why is in its log.
   writeFileSync(sensor, 'imx219 10-0010\n');

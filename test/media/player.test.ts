@@ -36,7 +36,8 @@ async function playing(made: Plan, told: () => void = () => undefined) {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'makercast player '));
   const cutter = new TagCutter();
   let onKeyframe: () => void = () => undefined;
-  const keyframe = new Promise<void>((resolve) => (onKeyframe = resolve));
+  const next = (): Promise<void> => new Promise((resolve) => (onKeyframe = resolve));
+  const keyframe = next();
   const server = createServer((socket) =>
     socket.on('data', (bytes) => {
       for (const found of cutter.push(bytes)) if (!found.begin && isKeyframe(found.tag)) onKeyframe();
@@ -61,6 +62,8 @@ async function playing(made: Plan, told: () => void = () => undefined) {
   return {
     player,
     keyframe,
+    /** The next one that comes from now on. */
+    nextKeyframe: next,
     failed,
     begun: () => begun,
     async [Symbol.asyncDispose]() {
@@ -84,6 +87,28 @@ for (const part of ['picture', 'sound'] as const) {
     assert.match(fault.what, part === 'sound' ? /^tone gives nothing/ : /^test picture .* gives nothing/);
   });
 }
+
+test('a keyframe is asked for by an event, or by the property that the plan names', { timeout: 30_000 }, async () => {
+  const made = valved();
+  const [piece] = made.pieces;
+  // None comes by itself within the test.
+  const seldom = { ...made, pieces: [{ ...piece!, text: piece!.text.replace(/key-int-max=\d+/, 'key-int-max=9000') }] };
+  assert.notEqual(seldom.pieces[0]!.text, piece!.text);
+  {
+    await using on = await playing(seldom);
+    on.player.start();
+    await on.keyframe;
+    const another = on.nextKeyframe();
+    on.player.forceKeyframe();
+    await another;
+  }
+  // What a driver does by its control is shown by a valve: it shuts, and the picture stays away.
+  await using on = await playing({ ...seldom, keyframe: { element: 'picture', property: 'drop', value: true } });
+  on.player.start();
+  await on.keyframe;
+  on.player.forceKeyframe();
+  assert.equal((await on.failed).part, 'picture');
+});
 
 test(
   'a file that gives nothing any more, and no error, is found too, if later: films stand still',

@@ -131,12 +131,13 @@ const cases: Readonly<Record<string, readonly [Wish, Facts]>> = {
 function written([wish, facts]: readonly [Wish, Facts]): string {
   const made = plan(settle(wish, facts), facts);
   const live = made.adjustable.map(({ element, property, value }) => `# live: ${element}.${property} = ${value}\n`);
+  const asked = [made.keyframe ?? []].flat().map((to) => `# keyframe: ${to.element}.${to.property} = ${to.value}\n`);
   const notes = made.notes.map((note) => `# ${note}\n`);
   const pieces = made.pieces.map(({ text, properties }) => {
     const set = properties.map(({ element, property, value }) => `${element}.${property} = ${JSON.stringify(value)}\n`);
     return `\n${text}\n${set.join('')}`;
   });
-  return `# ${describe(made)}\n${notes.join('')}${live.join('')}${pieces.join('')}`;
+  return `# ${describe(made)}\n${notes.join('')}${live.join('')}${asked.join('')}${pieces.join('')}`;
 }
 
 function check(name: string, text: string): void {

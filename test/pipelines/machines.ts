@@ -131,6 +131,7 @@ export const piCam: Camera = {
   name: 'mmal service 16.1',
   driver: 'bm2835 mmal',
   controls: piCamControls,
+  givesKeyframes: true,
   formats: [...formats('YU12', [30, 25, 15]), ...formats('MJPG', [30, 25, 15]), ...formats('H264', [30, 25, 15])],
 };
 export const c920: Camera = {

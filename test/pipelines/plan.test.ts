@@ -173,6 +173,21 @@ test('a running encoder takes another bitrate in its own unit', () => {
   assert.deepEqual(value({}, { ...pi3, cameras: [c920] }), [], 'it passes through, and keeps its own');
 });
 
+test('a keyframe is asked for by the control of the driver that encodes, and by an event elsewhere', () => {
+  const control = (element: string) => ({ element, property: 'extra-controls', value: 'controls,force_key_frame=1' });
+  const byPi = { ...pi3, cameras: [piCam] };
+  assert.deepEqual(plan(want(), byPi).keyframe, control('video-source'));
+  assert.deepEqual(plan(want({ encoder: 'v4l2h264enc' }), byPi).keyframe, control('venc'));
+  assert.deepEqual(plan(want({ source: 'test' }), pi3).keyframe, control('venc'));
+  const transcoded = plan(want({ source: 'file', files: [webm.path] }), { ...pi3, files: [webm] });
+  assert.deepEqual(transcoded.keyframe, control('venc'));
+  // An older driver of the PiCam has no such control, nor has a webcam; what these cannot do no event can.
+  const older = { ...piCam, givesKeyframes: false };
+  for (const camera of [older, c920]) assert.equal(plan(want(), { ...pi3, cameras: [camera] }).keyframe, undefined);
+  for (const encoder of ['x264enc', 'openh264enc'] as const)
+    assert.equal(plan(want({ encoder }), byPi).keyframe, undefined);
+});
+
 test('a bitrate beyond the level that the encoder was started with takes a new pipeline', () => {
   assert.equal(changes(want(), want({ bitrateKbps: 15_000 }), pi3), undefined);
   assert.equal(changes(want(), want({ bitrateKbps: 14_000 }), pi3)?.length, 1);

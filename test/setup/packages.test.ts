@@ -37,6 +37,19 @@ test('only what dpkg calls installed counts as installed', () => {
   assert.deepEqual(notInstalled(status, asked), ['nginx', 'half', 'guile', 'quoted']);
 });
 
+test('what an installed package provides is there: Debian 13 has libelf1 as libelf1t64', () => {
+  const status = [
+    `${entry('libelf1t64', 'install ok installed')}Provides: libelf1 (= 0.192-4), libdwarf-free\n`,
+    `${entry('gone', 'deinstall ok config-files')}Provides: zlib1\n`,
+    `${entry('needy', 'install ok installed')}Depends: libc6, zlib1\nProvides: libelf1-dev:amd64 (= 1)\n`,
+  ].join('\n');
+  assert.deepEqual(notInstalled(status, ['libelf1', 'libelf', 'libelf1-dev', 'libdwarf-free', 'zlib1', 'libc6']), [
+    'libelf',
+    'zlib1',
+    'libc6',
+  ]);
+});
+
 test('an empty status file means that all is missing', () => {
   assert.deepEqual(notInstalled('', ['make', 'ffmpeg']), ['make', 'ffmpeg']);
 });
@@ -54,7 +67,7 @@ test('each package says what it is for, and each purpose has its programs for sy
 test('an old Node.js is told so, in one line, with what to do', () => {
   for (const version of ['12.22.12', '18.20.4', '20.18.3']) {
     const line = nodeProblem(version, '/usr/bin/node');
-    assert.match(line, new RegExp(`/usr/bin/node is ${version.replaceAll('.', '\\.')}\\. .*install Node\\.js 22`));
+    assert.match(line, new RegExp(`/usr/bin/node is ${version.replaceAll('.', '\\.')}\\. .*install Node\\.js 24`));
     assert.doesNotMatch(line, /\n/);
   }
   for (const version of ['20.19.0', '20.20.2', '22.0.0', '24.1.0']) assert.equal(nodeProblem(version, 'node'), '');

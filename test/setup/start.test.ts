@@ -61,7 +61,9 @@ test('a second start spawns nothing, writes nothing, says nothing, and hands the
   const first = await run(process.execPath, ['setup/start.mjs'], { cwd: copy });
   assert.equal(first.stderr, '');
   // Node's own permission model: whoever spawns a process or writes a file gets ERR_ACCESS_DENIED.
-  const bound = ['--experimental-permission', '--allow-fs-read=*', '--no-warnings'];
+  const name = '--permission';
+  const model = process.allowedNodeEnvironmentFlags.has(name) ? name : '--experimental-permission';
+  const bound = [model, '--allow-fs-read=*', '--no-warnings'];
   for (const entry of ['setup/start.mjs', 'bin/makercast.mjs']) {
     const second = await run(process.execPath, [...bound, entry, 'a b', '--c'], { cwd: copy });
     assert.deepEqual([second.stdout.toString(), second.stderr], ['["a b","--c"]\n', '']);

@@ -13,7 +13,7 @@ export async function keyframes(
 ): Promise<{ readonly at: number; readonly isSlate: boolean }[]> {
   await writeFile(file, flvFile(tags));
   const { stdout } = await run('ffmpeg', [
-    ...['-nostdin', '-v', 'error', '-skip_frame', 'nokey', '-i', file, '-an', '-vsync', 'passthrough'],
+    ...['-nostdin', '-v', 'error', '-skip_frame', 'nokey', '-i', file, '-an', '-fps_mode', 'passthrough'],
     ...['-vf', leftQuarter, '-f', 'rawvideo', '-'],
   ]);
   const keys = tags.filter(isVideoKey);

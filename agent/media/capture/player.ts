@@ -64,7 +64,9 @@ export class Player {
   }
 
   forceKeyframe(): void {
-    this.#pipeline?.forceKeyframe('tags');
+    const { keyframe } = this.plan;
+    if (keyframe) this.#pipeline?.set(keyframe);
+    else this.#pipeline?.forceKeyframe('tags');
   }
 
   stop(): void {

@@ -1,4 +1,4 @@
-/** The guest's kernel: Debian's own, with the modules and programs of test/vm/kernel/ built against it. */
+/** The guest's kernel: that of Debian 12, whichever release the host runs, with the modules and programs of test/vm/kernel/ built against it. */
 import { execFileSync } from 'node:child_process';
 import {
   copyFileSync,
@@ -12,6 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
+import { aptOf, suiteOf } from '../../../setup/debian.mjs';
 import { step, Stop } from '../../../setup/run.mjs';
 import { modules, programs } from '../kernel/modules.mjs';
 import { contents, digest } from './cache.mjs';
@@ -21,7 +22,8 @@ import { packInitrd } from './initrd.mjs';
 const own = path.join(import.meta.dirname, '../kernel');
 /** What else the result depends on. */
 const recipes = ['kernel.mjs', 'initrd.mjs', 'image.mjs', '../guest/initrd.sh'];
-/** Series of Debian 12's kernel: the sources' package is named after it. */
+/** The patches of test/vm/kernel/ are made for this release's kernel. The sources' package is named after its series. */
+const release = '12';
 const series = '6.1';
 
 /** Drivers of hardware that no guest has: a third of the modules' bytes, and time to pack and to scan. */
@@ -30,23 +32,26 @@ const needless = [
   ...['mtd', 'nvme', 'target', 'block/drbd', 'media/pci', 'media/dvb-frontends', 'media/tuners'],
 ].map((name) => `kernel/drivers/${name}`);
 
-const output = (command, ...args) => execFileSync(command, args, { encoding: 'utf8' });
+/** The environment in which apt's programs know that release's packages; lists of its own in the cache where this machine runs another. */
+export const kernelApt = (cache) => aptOf(suiteOf(release), cache.path('apt', release));
 
 /** The newest kernel of that series that apt knows: `{release: '6.1.0-56-amd64', version: '6.1.192-2'}`; undefined when it knows none. */
-export function offeredKernel() {
+export function offeredKernel(cache) {
+  const env = kernelApt(cache);
+  const output = (command, ...args) => execFileSync(command, args, { encoding: 'utf8', env });
   const names = output(
     'apt-cache',
     'search',
     '--names-only',
     `^linux-image-${series.replace('.', '\\.')}\\.0-[0-9]+-amd64$`,
   );
-  const releases = [...names.matchAll(/^linux-image-(\S+)/gm)].map(([, release]) => release);
-  const release = releases.sort((a, b) => Number(a.split('-')[1]) - Number(b.split('-')[1])).at(-1);
-  if (!release) return undefined;
+  const kernels = [...names.matchAll(/^linux-image-(\S+)/gm)].map(([, name]) => name);
+  const newest = kernels.sort((a, b) => Number(a.split('-')[1]) - Number(b.split('-')[1])).at(-1);
+  if (!newest) return undefined;
   const version = /^Version: (.*)$/m.exec(
-    output('apt-cache', 'show', '--no-all-versions', `linux-image-${release}`),
+    output('apt-cache', 'show', '--no-all-versions', `linux-image-${newest}`),
   )?.[1];
-  return { release, version };
+  return { release: newest, version };
 }
 
 /** Keys of what {@link makeKernel} keeps: `linux` is what Debian gives, `kernel` what is made from it. */
@@ -61,7 +66,7 @@ export const kernelKeys = ({ release, version }) => ({
 });
 
 /** Downloads and unpacks Debian's packages into `folder`: `image/`, `headers/` and `source.tar.xz`. */
-async function fetchLinux({ release, version }, folder) {
+async function fetchLinux({ release, version }, folder, env) {
   const abi = release.replace(/-amd64$/, '');
   const names = [
     `linux-image-${release}`,
@@ -76,6 +81,7 @@ async function fetchLinux({ release, version }, folder) {
   const options = ['-q', '-o', 'APT::Sandbox::User=root', '-o', 'Acquire::Retries=3'];
   await step(`downloading Debian's kernel ${release} ${version}`, 'apt-get', [...options, 'download', ...names], {
     cwd: debs,
+    env,
   });
   for (const deb of readdirSync(debs)) {
     const into = deb.startsWith('linux-image') ? 'image' : deb.startsWith('linux-source') ? 'source' : 'headers';
@@ -110,7 +116,7 @@ async function takeSources(linux, files) {
 }
 
 /** Builds the modules in `build` and puts them into the tree `modulesFolder`/updates, where modprobe finds them before Debian's. */
-async function buildModules(linux, release, build, modulesFolder) {
+async function buildModules(cache, linux, release, build, modulesFolder) {
   const source = await takeSources(
     linux,
     modules.flatMap(({ files }) => files),
@@ -132,8 +138,11 @@ async function buildModules(linux, release, build, modulesFolder) {
   copyFileSync(path.join(own, 'Kbuild'), path.join(build, 'Kbuild'));
   const headers = path.join(linux, 'headers');
   const tree = path.join(headers, `usr/src/linux-headers-${release}`);
-  const args = ['-j2', '-C', tree, `M=${build}`, `MAKERCAST_HEADERS=${headers}`, 'modules'];
-  await step(`compiling ${modules.length} kernel modules`, 'make', args);
+  // The kernel's makefiles take no path with a space, and see through links.
+  const plain = (folder) => path.join('/mnt', path.relative(cache.folder, folder));
+  const args = ['-j2', '-C', plain(tree), `M=${plain(build)}`, `MAKERCAST_HEADERS=${plain(headers)}`, 'modules'];
+  const mounted = ['--mount', 'sh', '-c', 'mount --bind "$0" /mnt && exec make "$@"', cache.folder];
+  await step(`compiling ${modules.length} kernel modules`, 'unshare', [...mounted, ...args]);
   const updates = path.join(modulesFolder, 'updates');
   mkdirSync(updates, { recursive: true });
   for (const file of readdirSync(build, { recursive: true }).filter((name) => name.endsWith('.ko'))) {
@@ -163,13 +172,13 @@ async function buildPrograms(folder) {
 export async function makeKernel(cache, offered) {
   const keys = kernelKeys(offered);
   return cache.get('kernel', keys.kernel, async (folder) => {
-    const linux = await cache.get('linux', keys.linux, (into) => fetchLinux(offered, into));
+    const linux = await cache.get('linux', keys.linux, (into) => fetchLinux(offered, into, kernelApt(cache)));
     const layer = path.join(folder, 'layer');
     const tree = path.join(layer, 'usr/lib/modules', offered.release);
     cpSync(path.join(linux, 'image/lib/modules', offered.release), tree, { recursive: true });
     const build = path.join(folder, 'build');
     mkdirSync(build);
-    await buildModules(linux, offered.release, build, tree);
+    await buildModules(cache, linux, offered.release, build, tree);
     rmSync(build, { recursive: true });
     await buildPrograms(path.join(layer, 'usr/local/bin'));
     await step('indexing the modules', 'depmod', ['-b', path.join(layer, 'usr'), offered.release]);

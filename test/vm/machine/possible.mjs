@@ -1,5 +1,6 @@
 /** Whether the bench can be built and run on this machine at all. */
 import { readFileSync, statfsSync } from 'node:fs';
+import { hostRelease, releases } from '../../../setup/debian.mjs';
 import { quietly } from '../../../setup/run.mjs';
 import { memoryMb } from './qemu.mjs';
 
@@ -13,14 +14,8 @@ export function impossible() {
   if (process.platform !== 'linux' || process.arch !== 'x64')
     return `it is made for Linux on x64, this is ${process.platform} on ${process.arch}.`;
   if (process.getuid() !== 0) return 'only root may make the system that runs in it.';
-  let release = '';
-  try {
-    release = readFileSync('/etc/os-release', 'utf8');
-  } catch {
-    // Not Debian either.
-  }
-  if (!/^ID=debian$/m.test(release) || !/^VERSION_ID="12"$/m.test(release))
-    return "it is built from Debian 12's packages, and this is not Debian 12.";
+  if (!hostRelease())
+    return `it is built from Debian's packages, and this is neither Debian ${Object.keys(releases).join(' nor ')}.`;
   const available = Number(/^MemAvailable:\s*(\d+) kB$/m.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1]) / 1024;
   if (available < memoryMb + overheadMb)
     return `it needs ${memoryMb + overheadMb} MB of memory, and ${Math.round(available)} MB are available.`;

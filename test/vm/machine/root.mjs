@@ -1,9 +1,12 @@
-/** The guest's system: a minimal Debian 12 with what makercast and its tests need, as an image. */
+/**
+ * The guest's system: a minimal Debian with what makercast and its tests need, as an image. It is of the host's release, so that the
+ * binding that was compiled there runs in it.
+ */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { packages } from '../../../setup/packages.mjs';
-import { aptOptions, aptSources, suite } from '../../../setup/room.mjs';
+import { aptOptions, aptSources, hostRelease, sourcesName, suiteOf } from '../../../setup/debian.mjs';
 import { step } from '../../../setup/run.mjs';
 import { digest } from './cache.mjs';
 import { packImage } from './image.mjs';
@@ -37,8 +40,9 @@ export function rootKey() {
 /** Makes `root.img` in the cache and returns its folder. */
 export async function makeRoot(cache) {
   return cache.get('root', rootKey(), async (folder) => {
-    const sources = aptSources();
-    const list = path.join(folder, /^Types:/m.test(sources) ? 'apt.sources' : 'apt.list');
+    const suite = suiteOf(hostRelease());
+    const sources = aptSources(suite);
+    const list = path.join(folder, sourcesName(sources));
     writeFileSync(list, sources);
     const tree = path.join(folder, 'tree');
     mkdirSync(tree);
