@@ -3,10 +3,14 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { systemClock } from '../clock.js';
 import { Fault } from '../errors.js';
 import { openFiles } from './descriptors.js';
 import { heldBytes, type MemoryLimits } from './memory.js';
 import type { Sync, Synced } from './messages.js';
+import { lookMs, Silence, type ProcessReading } from './silence.js';
+import { readProcess } from './threads.js';
+import { Watchdog, type Pace } from './watchdog.js';
 
 /** SIGTERM, and after this SIGKILL. */
 const killMs = 3000;
@@ -15,18 +19,6 @@ const killMs = 3000;
  * with what it holds open. It dies by itself once the kernel lets it go.
  */
 const clingMs = 1000;
-/** A child is looked at four times a second. */
-const lookMs = 250;
-/** Loading Node and GStreamer from a slow SD card takes its time. */
-const startMs = 60_000;
-/**
- * A machine that is slow at starting a child is slow at all it does: a child may be silent for this many times as long as it took
- * to come up, if that is more than its own patience. A PC starts one in 0.3 s, a Zero W in several seconds.
- */
-const startsPatience = 3;
-const mostPatienceMs = 10_000;
-/** So does what a child announces with a `busy`: plugins are loaded, a device is opened or closed, and nothing else is done meanwhile. */
-const busyMs = 8000;
 
 /** What it holds of memory and files is looked at so often. */
 const memoryMs = 30_000;
@@ -67,12 +59,8 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
   #process: ChildProcess | undefined;
   #stopping = false;
   #why: Fault | undefined;
-  #watchdog: NodeJS.Timeout | undefined;
-  /** Milliseconds without a sign of life, in looks, not by the clock: on a machine that stands still we look as seldom as the child beats. */
-  #silentMs = 0;
-  #patienceMs = startMs;
-  /** How long it may be silent once it is up. */
-  #usualMs = startMs;
+  readonly #watchdog: Watchdog;
+  #watching: NodeJS.Timeout | undefined;
   #looks = 0;
   /** Who waits for the answer to which `sync`. */
   readonly #syncs = new Map<number, () => void>();
@@ -85,18 +73,21 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
   #unborn: NodeJS.Immediate | undefined;
 
   /**
-   * `entry`: path of the compiled main file, relative to this folder. `hungMs`: how long it may be silent between two beats.
+   * `entry`: path of the compiled main file, relative to this folder. `pace`: how often it beats, and how long it may be silent.
    * `environment`: all that the child sees of ours. `limits`: of its memory; one that is
    * past the last of them is killed.
    */
   constructor(
     readonly name: string,
     private readonly entry: string,
-    private readonly hungMs: number,
+    pace: Pace,
     private readonly environment: NodeJS.ProcessEnv,
     private readonly events: ChildEvents<Out>,
     private readonly limits: MemoryLimits = { quietBytes: Infinity, maxBytes: Infinity },
-  ) {}
+    private readonly now = systemClock.now,
+  ) {
+    this.#watchdog = new Watchdog(pace);
+  }
 
   /** A second start of a running child does nothing. */
   start(): void {
@@ -122,11 +113,7 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
     this.#watch();
     child.on('message', (message) => {
       if (this.#process !== child) return;
-      if (this.#usualMs === startMs) {
-        this.#usualMs = Math.min(Math.max(this.hungMs, startsPatience * this.#silentMs), mostPatienceMs);
-      }
-      this.#silentMs = 0;
-      this.#patienceMs = (message as Out).type === 'busy' ? Math.max(busyMs, this.#usualMs) : this.#usualMs;
+      this.#watchdog.heard((message as Out).type);
       if ((message as Synced).type === 'synced') return this.#synced((message as Synced).id);
       this.events.message(message as Out);
     });
@@ -138,8 +125,8 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
       const end = (how: string): void => {
         if (this.#process !== child) return;
         this.#process = undefined;
-        clearInterval(this.#watchdog);
-        clearTimeout(this.#clinging);
+        clearInterval(this.#watching);
+        clearInterval(this.#clinging);
         this.#clinging = undefined;
         for (const id of [...this.#syncs.keys()]) this.#synced(id);
         resolve();
@@ -187,26 +174,23 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
     const child = this.#process;
     if (!child) return;
     this.#stopping = true;
-    clearInterval(this.#watchdog);
+    clearInterval(this.#watching);
     // By signal as well as by message: a channel that is stuck must not make it wait.
     if (child.connected) child.send({ type: 'halt' }, () => undefined);
     else child.kill('SIGTERM');
-    const killer = setTimeout(() => this.#kill(), killMs);
+    const killer = this.#patiently(killMs, () => this.#kill());
     await this.#gone;
-    clearTimeout(killer);
+    clearInterval(killer);
   }
 
   #watch(): void {
-    clearInterval(this.#watchdog);
-    this.#silentMs = 0;
-    this.#patienceMs = startMs;
-    this.#usualMs = startMs;
-    this.#watchdog = setInterval(() => {
-      this.#silentMs += lookMs;
+    clearInterval(this.#watching);
+    this.#watchdog.started();
+    this.#watching = setInterval(() => {
       this.#looks += 1;
       if ((this.#looks * lookMs) % (this.limits.everyMs ?? memoryMs) === 0) void this.#weigh();
-      if (this.#silentMs < this.#patienceMs) return;
-      this.#replace('child_hung', `The ${this.name} process did not answer for ${this.#silentMs / 1000} s.`);
+      const silent = this.#watchdog.look(this.#read);
+      if (silent !== undefined) this.#replace('child_hung', `The ${this.name} process did not answer for ${silent}.`);
     }, lookMs);
   }
 
@@ -238,9 +222,26 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
   #kill(): void {
     const child = this.#process;
     child?.kill('SIGKILL');
-    this.#clinging ??= setTimeout(() => {
+    this.#clinging ??= this.#patiently(clingMs, () => {
       child?.unref();
       this.#end('it cannot be ended');
-    }, clingMs);
+    });
   }
+
+  /** Does `late` once the child has had `ms` in which to end; what it waited for a processor does not count. */
+  #patiently(ms: number, late: () => void): NodeJS.Timeout {
+    const silence = new Silence(0);
+    const timer = setInterval(() => {
+      silence.look(this.#read);
+      if (!silence.isPast(ms)) return;
+      clearInterval(timer);
+      late();
+    }, lookMs);
+    return timer;
+  }
+
+  readonly #read = (): ProcessReading | undefined => {
+    const pid = this.#process?.pid;
+    return pid === undefined ? undefined : readProcess(pid, this.now);
+  };
 }

@@ -4,6 +4,9 @@ import type { ElementProperty, Plan } from '../../pipelines/plan.js';
 import type { FaultReport } from '../errors.js';
 import type { OutputState } from './delivery/states.js';
 
+/** How often each child says at least that it is there. Delivery is woken as seldom as can be; what viewers miss while capture hangs is longer. */
+export const beatMs = { capture: 400, delivery: 1000, demo: 1000 } as const;
+
 /** Agent → any child: answer with {@link Synced} once all that came before is done. */
 export interface Sync {
   readonly type: 'sync';

@@ -6,14 +6,16 @@ import type { Fault, FaultReport } from '../errors.js';
 import type { Log } from '../log.js';
 import { Child } from '../media/child.js';
 import { memoryLimits, type MemoryLimits } from '../media/memory.js';
-import type {
-  FromDelivery,
-  HubStatus,
-  OutputStatus,
-  RecordingStatus,
-  ToDelivery,
-  WantedOutput,
+import {
+  beatMs,
+  type FromDelivery,
+  type HubStatus,
+  type OutputStatus,
+  type RecordingStatus,
+  type ToDelivery,
+  type WantedOutput,
 } from '../media/messages.js';
+import type { Pace } from '../media/watchdog.js';
 import { Backoff } from './backoff.js';
 import { Outputs } from './outputs.js';
 import { Recording } from './recording.js';
@@ -28,8 +30,8 @@ const memoryShare = 0.5;
  * server announces) to take the next ones from its heap, which then never shrinks: 53 MB of it for 14 in use after 8 minutes of faults, and 13 for 11 so.
  */
 const allocation = { MALLOC_MMAP_THRESHOLD_: '131072' };
-/** Delivery beats once a second, to be woken seldom. */
-const hungMs = 2000;
+/** Two beats missed. */
+const pace: Pace = { beatMs: beatMs.delivery, hungMs: 2000 };
 /** Nothing was sent or recorded for so long: a server that is just coming back is not made to wait for another process. */
 const quietMs = 5000;
 /** Delivery answers at once, or not at all. */
@@ -95,7 +97,7 @@ export class Delivery {
       died: (fault: Fault) => this.#died(fault),
     };
     const limits = deliveryLimits ?? memoryLimits(memoryShare);
-    this.#child = new Child('delivery', 'delivery/main.js', hungMs, { ...environment, ...allocation }, heard, limits);
+    this.#child = new Child('delivery', 'delivery/main.js', pace, { ...environment, ...allocation }, heard, limits);
   }
 
   /** `socket`: where the hub listens. `demo`: the demonstration server, where nothing else is wanted. */

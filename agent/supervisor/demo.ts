@@ -1,10 +1,11 @@
 /** The demonstration server as a destination: started where nothing is configured, so that the first start already shows a stream. */
 import { Fault } from '../errors.js';
 import { Child } from '../media/child.js';
-import type { FromDemo, ToDemo, WantedOutput } from '../media/messages.js';
+import { beatMs, type FromDemo, type ToDemo, type WantedOutput } from '../media/messages.js';
+import type { Pace } from '../media/watchdog.js';
 
 /** It serves one viewer on this machine: nothing hangs on it. */
-const hungMs = 10_000;
+const pace: Pace = { beatMs: beatMs.demo, hungMs: 10_000 };
 /** One that has ended is started again after this long. */
 const againMs = 1000;
 
@@ -22,7 +23,7 @@ export class Demo {
     return new Promise((resolve) => {
       /** Where it listens: one that has died comes back there. */
       let at = port;
-      const child = new Child<ToDemo, FromDemo>('demonstration server', 'demo/main.js', hungMs, this.environment, {
+      const child = new Child<ToDemo, FromDemo>('demonstration server', 'demo/main.js', pace, this.environment, {
         message: (message) => {
           if (message.type === 'missing') {
             this.report(

@@ -3,12 +3,13 @@ import type { ElementProperty, Plan } from '../../pipelines/plan.js';
 import { Fault } from '../errors.js';
 import { Child } from '../media/child.js';
 import { memoryLimits, type MemoryLimits } from '../media/memory.js';
-import type { FromCapture, InputPart, ToCapture } from '../media/messages.js';
+import { beatMs, type FromCapture, type InputPart, type ToCapture } from '../media/messages.js';
+import type { Pace } from '../media/watchdog.js';
 
 /** Of the memory of this machine. The connections outlive a capture process that is replaced, so it may be so early. */
 const captureShare = 0.35;
-/** Capture beats every 400 ms: three beats missed. What viewers miss begins with the first one. */
-const hungMs = 1500;
+/** Three beats missed. What viewers miss begins with the first one. */
+const pace: Pace = { beatMs: beatMs.capture, hungMs: 1500 };
 
 export interface StageEvents {
   /** `plan` gives pictures, so many ms after it was asked for. */
@@ -73,7 +74,7 @@ export class Stage {
     const child: Child<ToCapture, FromCapture> = new Child(
       'capture',
       'capture/main.js',
-      hungMs,
+      pace,
       environment,
       heard,
       limits,

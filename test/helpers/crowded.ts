@@ -9,7 +9,13 @@ const died = new Promise<string>((resolve) => {
     said: () => undefined,
     died: ({ message }: Error) => resolve(message),
   };
-  const child = new Child('crowded', '../../test/helpers/growing.js', 2000, { PATH: process.env['PATH'] }, heard);
+  const child = new Child(
+    'crowded',
+    '../../test/helpers/growing.js',
+    { beatMs: 100, hungMs: 2000 },
+    { PATH: process.env['PATH'] },
+    heard,
+  );
   // A first look loads what is needed later.
   void run('true', [], { deadlineMs: 10_000 }).then(() => {
     const held: number[] = [];

@@ -1,13 +1,15 @@
-/** A child that grows, in memory or in files, is replaced before the kernel has to choose, and what it holds is measured as the kernel counts it. */
+/** A child that hangs, or grows, is replaced; one that only waits for a processor is not. What it holds is measured as the kernel counts it. */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { spawn } from 'node:child_process';
+import { describe, test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Fault } from '../../agent/errors.js';
 import { run as runProgram } from '../../agent/machine/run.js';
 import { Child } from '../../agent/media/child.js';
 import { heldBytes, memoryLimit } from '../../agent/media/memory.js';
-import { run } from '../helpers/command.js';
+import { mortal, run } from '../helpers/command.js';
 import { Feed, until } from '../helpers/feed.js';
+import { processTree } from '../helpers/processes.js';
 
 const growing = '../../test/helpers/growing.js';
 
@@ -23,7 +25,7 @@ function start(
   const child = new Child<{ type: string }, { type: string }>(
     'growing',
     growing,
-    2000,
+    { beatMs: 100, hungMs: 2000 },
     { PATH: process.env['PATH'], ...env },
     { message: (message) => beats.push(message), said: () => undefined, died: (fault) => died.push(fault) },
     { quietBytes: 0.5 * maxBytes, maxBytes, everyMs: 250 },
@@ -112,4 +114,77 @@ test('what a process holds, and what it may hold', async () => {
     [430e6, 950e6, 64e9].map((total) => memoryLimit(0.35, total) / 1e6),
     [150.5, 332.5, 800],
   );
+});
+
+describe('silent', () => {
+  const pace = { beatMs: 100, hungMs: 1000 };
+
+  /** A child that labours, once it has beaten, and when it beat. */
+  async function labouring(t: TestContext, labourMs: number) {
+    const [died, beats] = [new Feed<Fault>('ends'), new Feed<number>('beats')];
+    const child = new Child<{ type: string }, { type: string }>(
+      'labouring',
+      '../../test/helpers/labouring.js',
+      pace,
+      { PATH: process.env['PATH'], LABOUR_MS: `${labourMs}` },
+      { message: () => beats.push(performance.now()), said: () => undefined, died: (fault) => died.push(fault) },
+    );
+    t.after(() => child.stop());
+    child.start();
+    await beats.waitFor(() => true, 60_000, 1);
+    const { pid } = await until(
+      () => processTree(process.pid).find(({ command }) => command.includes('labouring.js')),
+      5000,
+      'the process',
+    );
+    return { child, died, beats, pid };
+  }
+
+  /** Keeps the first processor busy, with the child on it; of the same session, or each session would have its share of it. */
+  async function crowd(t: TestContext, pid: number): Promise<void> {
+    const loop = spawn(...mortal('taskset', ['-c', '0', 'sh', '-c', 'while :; do :; done']), { stdio: 'ignore' });
+    t.after(() => loop.kill('SIGKILL'));
+    await run('taskset', ['-a', '-p', '-c', '0', `${pid}`]);
+  }
+
+  test('a child that does not get a processor is not killed, however long it says nothing', async (t) => {
+    const { child, died, beats, pid } = await labouring(t, 50);
+    await crowd(t, pid);
+    // By weight it now gets one part in seventy: 50 ms take 3.5 s.
+    await run('renice', ['-n', '19', '-p', `${pid}`]);
+    const gap = (at: number): boolean => at - (beats.items[beats.items.indexOf(at) - 1] ?? at) > 2 * pace.hungMs;
+    await beats.waitFor(gap, 60_000);
+    assert.deepEqual(died.items, []);
+    child.send({ type: 'spin' });
+    await run('renice', ['-n', '0', '-p', `${pid}`]);
+    assert.equal((await died.waitFor(() => true, 180_000)).code, 'child_hung');
+  });
+
+  for (const crowded of [false, true]) {
+    const where = crowded ? 'where others want its processor too' : 'alone';
+
+    test(`one that is stopped is killed, ${where}`, async (t) => {
+      const { died, pid } = await labouring(t, 0);
+      if (crowded) await crowd(t, pid);
+      process.kill(pid, 'SIGSTOP');
+      const { code, message } = await died.waitFor(() => true, 30_000);
+      assert.equal(code, 'child_hung');
+      assert.match(
+        message,
+        /^The labouring process did not answer for [\d.]+ s[ ,\w.]*\. It is killed and started again\.$/,
+      );
+    });
+
+    test(`one that spins is killed, ${where}`, async (t) => {
+      const { child, died, pid } = await labouring(t, 0);
+      if (crowded) await crowd(t, pid);
+      child.send({ type: 'spin' });
+      const { code, message } = await died.waitFor(() => true, 180_000);
+      assert.equal(code, 'child_hung');
+      assert.match(
+        message,
+        /^The labouring process did not answer for [\d.]+ s(, [\d.]+ s of it for want of a processor)?\. It is killed/,
+      );
+    });
+  }
 });

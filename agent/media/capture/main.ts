@@ -2,7 +2,7 @@
 import { systemClock } from '../../clock.js';
 import { Fault } from '../../errors.js';
 import { loadGStreamer } from '../gstreamer.js';
-import type { FromCapture, ToCapture } from '../messages.js';
+import { beatMs, type FromCapture, type ToCapture } from '../messages.js';
 import { lastWords, serve } from '../peer.js';
 import { Player } from './player.js';
 import { Uplink } from './uplink.js';
@@ -30,7 +30,7 @@ const peer = serve<ToCapture, FromCapture>({
         return;
     }
   },
-  beatMs: 400,
+  beatMs: beatMs.capture,
   beat() {
     uplink?.look();
     return { type: 'beat' };

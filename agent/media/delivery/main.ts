@@ -6,13 +6,14 @@ import { systemClock } from '../../clock.js';
 import { Fault } from '../../errors.js';
 import { TagCutter } from '../../flv/tag.js';
 import { loadGStreamer, tcpSockets } from '../gstreamer.js';
-import type {
-  FromDelivery,
-  OutputStatus,
-  RecordingStatus,
-  ToDelivery,
-  WantedOutput,
-  WantedRecording,
+import {
+  beatMs,
+  type FromDelivery,
+  type OutputStatus,
+  type RecordingStatus,
+  type ToDelivery,
+  type WantedOutput,
+  type WantedRecording,
 } from '../messages.js';
 import { lastWords, serve } from '../peer.js';
 import { Hub } from './hub.js';
@@ -58,7 +59,7 @@ const peer = serve<ToDelivery, FromDelivery>({
         return;
     }
   },
-  beatMs: 1000,
+  beatMs: beatMs.delivery,
   beat() {
     recorder?.measure();
     // Somebody has swept /tmp: the next capture process would not find us.

@@ -2,7 +2,7 @@
 import { createServer } from 'node:net';
 import { createRequire } from 'node:module';
 import { Fault } from '../../errors.js';
-import type { FromDemo, ToDemo } from '../messages.js';
+import { beatMs, type FromDemo, type ToDemo } from '../messages.js';
 import { lastWords, serve } from '../peer.js';
 
 process.title = 'makercast-demo';
@@ -19,7 +19,7 @@ const peer = serve<ToDemo, FromDemo>({
   async handle(message) {
     if (message.type === 'listen') await listen(message.port, message.folder);
   },
-  beatMs: 1000,
+  beatMs: beatMs.demo,
   beat: () => ({ type: 'beat' }),
   halt: () => Promise.resolve(),
   failed(error) {
