@@ -201,6 +201,7 @@ async function main() {
   writeFileSync(path.join(cache, 'report.md'), text);
   console.log(`\n${text}`);
   say('passed');
+  console.log(`${names.length} passed, 0 failed, 0 skipped`);
 }
 
 main().catch((error) => {

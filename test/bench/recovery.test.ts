@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { gaps, kbps } from '../../bench/recovery/arrivals.js';
 import { faults } from '../../bench/recovery/faults.js';
+import { verdicts } from '../../bench/recovery/short.js';
 import { lines, merged, rows, table, type Measured } from '../../bench/recovery/table.js';
 import { lags, type ArrivedTag } from '../helpers/flv.js';
 
@@ -94,5 +95,28 @@ describe('rows', () => {
     const kept = (each: Measured) => rows([each]).find(({ measure }) => measure.includes('session kept'))!.met;
     assert.deepEqual([kept(measured), kept(lost)], [true, false]);
     assert.match(table(lines([lost])), /\(3, 0, 0 rounds\)[^]*session kept \| not always \| .* \*\*missed\*\*/);
+  });
+});
+
+describe('the short form', () => {
+  const killed = faults.find(({ name }) => name === 'encoding process killed')!;
+  const hung = faults.find(({ name }) => name === 'delivering process hangs (SIGSTOP)')!;
+  const problems = (fault: string, ...rounds: Measured['rounds']) =>
+    verdicts([{ fault, contender: 'makercast', date: '2026-01-01', rounds }])[0]!.problems;
+
+  test('lets a goal be missed, but not grossly; each round is judged', () => {
+    const most = killed.goals['media again']!.worst!;
+    const round = (media: number, kept = 100) => ({ 'media again': media, 'session kept': kept });
+    assert.deepEqual(problems(killed.name, round(most + 1), round(2 * most)), []);
+    assert.match(problems(killed.name, round(10), round(2 * most + 1)).join(), /^media again: 6001 ms/);
+    assert.deepEqual(problems(killed.name, round(10), round(10, 0)), ['session kept: 0 %, goal 100']);
+  });
+
+  test('what never came back fails, with a goal or without; so does what was not measured', () => {
+    assert.deepEqual(hung.goals, {});
+    assert.deepEqual(problems(hung.name, { 'media again': 60_000 }), []);
+    assert.deepEqual(problems(hung.name, { 'media again': null }), ['media again: never']);
+    assert.deepEqual(problems(killed.name, { 'media again': 10 }), ['session kept: not measured']);
+    assert.deepEqual(problems(killed.name), ['no round came to its end']);
   });
 });

@@ -25,7 +25,7 @@ const hasLoop = ((): boolean => {
   }
 })();
 
-/** Why there is no disk whose power can be cut. `.ci/run` runs these tests outside of that room too, and insists (TEST_DISKS=1). */
+/** Why there is no disk whose power can be cut. `.ci/full disks` runs these tests outside of that room, and insists (TEST_DISKS=1). */
 export const noCuttableDisk: string | false =
   process.env['TEST_DISKS'] === '1' ? false : hasLoop ? noDisks : 'no loop devices';
 
