@@ -19,9 +19,9 @@ import { ready, root } from './ready.mjs';
 
 /** Name -> the file without its ending, and the test files that judge it: such as end within seconds, without live media. */
 const targets = {
-  timeline: ['agent/media/delivery/timeline', ['media/timeline', 'media/hub']],
+  timeline: ['agent/media/delivery/timeline', ['media/timeline']],
   hub: ['agent/media/delivery/hub', ['media/hub']],
-  muxer: ['agent/mp4/muxer', ['mp4/muxer']],
+  muxer: ['agent/mp4/muxer', ['mp4/steps']],
   cost: ['agent/config/cost', ['config/cost']],
   layer: ['agent/config/layer', ['config/resolve', 'config/remote', 'config/environment', 'config/check']],
   resolve: ['agent/config/resolve', ['config/resolve', 'config/remote', 'config/environment', 'config/check']],
@@ -62,12 +62,9 @@ async function mutantsOf(Stryker, [file, tests]) {
     mutate: [`dist/${file}.js`],
     inPlace: true,
     tempDirName: '.stryker',
-    testRunner: 'tap',
-    plugins: [path.join(cache, 'node_modules/@stryker-mutator/tap-runner/dist/src/index.js')],
-    tap: {
-      testFiles,
-      nodeArgs: ['--test-reporter=tap', '-r', '{{hookFile}}', '{{testFile}}'],
-    },
+    testRunner: 'here',
+    plugins: [path.join(root, 'setup/mutate/runner.mjs')],
+    here: { testFiles },
     coverageAnalysis: 'perTest',
     disableTypeChecks: false,
     concurrency: 1,
