@@ -40,6 +40,10 @@ const rises = (placed: readonly Placed[], of: (tag: Tag) => boolean): boolean =>
   return times.every((at, i) => i === 0 || at >= times[i - 1]!);
 };
 
+test('nothing comes before a stream has begun', () => {
+  assert.deepEqual(new Timeline().place(picture(0), 0), []);
+});
+
 test('a stream begins at its first keyframe, headers first, and sound before it is dropped', () => {
   const timeline = new Timeline();
   timeline.begin();
