@@ -2,14 +2,16 @@
 import { accessSync, constants, existsSync, mkdirSync, openSync, closeSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { installPackages } from './apt.mjs';
-import { compileBinding, installFleet, installModules } from './modules.mjs';
+import { compileBinding, installFleet, installModules, installMutate } from './modules.mjs';
 import { missing, nothing, root } from './ready.mjs';
 import { inherited, quietly, say, step, Stop } from './run.mjs';
 import { buildPrint, writeStamp } from './stamps.mjs';
 
 /** Throws Stop unless this user may write in the checkout. */
 function mustBeWritable() {
-  for (const folder of ['.', 'node_modules', 'dist', '.cache', '.cache/fleet'].map((name) => path.join(root, name))) {
+  for (const folder of ['.', 'node_modules', 'dist', '.cache', '.cache/fleet', '.cache/mutate'].map((name) =>
+    path.join(root, name),
+  )) {
     if (!existsSync(folder)) continue;
     try {
       accessSync(folder, constants.W_OK);
@@ -67,6 +69,7 @@ export async function install(wanted) {
       lack = missing(wanted);
       if (lack.modules) await installModules(root);
       if (lack.fleet) await installFleet(root);
+      if (lack.mutate) await installMutate(root);
       if (lack.native) await compileBinding(root);
       if (lack.build) await compile(wanted.build);
     });

@@ -2,7 +2,7 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { needsNetwork, offline, quietly, step, Stop } from './run.mjs';
-import { fleetPrint, modulesPrint, nativePrint, writeStamp } from './stamps.mjs';
+import { fleetPrint, modulesPrint, mutatePrint, nativePrint, writeStamp } from './stamps.mjs';
 
 const binding = 'gstreamer-superficial';
 /** What waits for a button at a GPIO line; used on few machines, and compiled in a second. */
@@ -69,18 +69,26 @@ export async function installModules(root) {
   writeStamp(root, 'modules', { modules: print });
 }
 
-/** Installs balena-sdk as setup/fleet/package-lock.json says, in .cache/fleet: 90 MB that only the fleet tool needs. Runs no script. */
-export async function installFleet(root) {
-  const folder = path.join(root, '.cache/fleet');
+/** Installs what setup/TOOL/package-lock.json says in .cache/TOOL: what a device never needs. Runs no script. */
+async function installTool(root, tool, title, print) {
+  const folder = path.join(root, '.cache', tool);
   rmSync(path.join(folder, '.makercast.json'), { force: true });
   mkdirSync(folder, { recursive: true });
   for (const name of ['package.json', 'package-lock.json']) {
-    copyFileSync(path.join(root, 'setup/fleet', name), path.join(folder, name));
+    copyFileSync(path.join(root, 'setup', tool, name), path.join(folder, name));
   }
   await mustReachRegistry(folder);
-  await runNpm(folder, 'installing balena-sdk for the fleet tool', ['ci', '--ignore-scripts']);
-  writeStamp(root, 'fleet', { fleet: fleetPrint(root) });
+  await runNpm(folder, title, ['ci', '--ignore-scripts']);
+  writeStamp(root, tool, { [tool]: print });
 }
+
+/** balena-sdk: 90 MB that only the fleet tool needs. */
+export const installFleet = (root) =>
+  installTool(root, 'fleet', 'installing balena-sdk for the fleet tool', fleetPrint(root));
+
+/** Stryker: 70 MB that only `npm run mutate` needs. */
+export const installMutate = (root) =>
+  installTool(root, 'mutate', 'installing Stryker for the mutations', mutatePrint(root));
 
 /** Compiles the GStreamer binding for this Node.js, and loads it once to see that it works. */
 export async function compileBinding(root) {

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { nodeProblem } from './node.mjs';
 import { notInstalled, packages, programs } from './packages.mjs';
-import { buildPrint, fleetPrint, modulesPrint, nativePrint, readStamp, writeStamp } from './stamps.mjs';
+import { buildPrint, fleetPrint, modulesPrint, mutatePrint, nativePrint, readStamp, writeStamp } from './stamps.mjs';
 
 const dpkgStatus = '/var/lib/dpkg/status';
 
@@ -53,7 +53,8 @@ export function missingPackages(purposes) {
  * - `packages`: purposes whose Debian packages are needed,
  * - `native`: whether the GStreamer binding is needed (compiling it needs the packages of purpose `build`),
  * - `build`: compile what a `start` needs, or `all` with tests and benchmarks,
- * - `fleet`: whether balena-sdk is needed, which is large, lies apart in .cache/fleet, and is never on a device.
+ * - `fleet`: whether balena-sdk is needed, which is large, lies apart in .cache/fleet, and is never on a device,
+ * - `mutate`: the same of Stryker, in .cache/mutate.
  */
 export function missing(wanted) {
   const stamp = readStamp(root, 'modules');
@@ -65,11 +66,12 @@ export function missing(wanted) {
     native,
     build: modules || readStamp(root, 'build')[wanted.build] !== buildPrint(root, wanted.build),
     fleet: Boolean(wanted.fleet) && readStamp(root, 'fleet').fleet !== fleetPrint(root),
+    mutate: Boolean(wanted.mutate) && readStamp(root, 'mutate').mutate !== mutatePrint(root),
   };
 }
 
 export const nothing = (lack) =>
-  lack.packages.length === 0 && !lack.modules && !lack.native && !lack.build && !lack.fleet;
+  lack.packages.length === 0 && !['modules', 'native', 'build', 'fleet', 'mutate'].some((part) => lack[part]);
 
 /** Installs and builds what is missing for `wanted` (see `missing`), or says what to do and ends the process with exit code 1. */
 export async function ready(wanted) {

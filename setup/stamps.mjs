@@ -14,6 +14,7 @@ const files = {
   build: 'dist/.makercast.json',
   packages: '.cache/packages.json',
   fleet: '.cache/fleet/.makercast.json',
+  mutate: '.cache/mutate/.makercast.json',
 };
 
 /** Source folders that a start needs compiled, and those that tests and benchmarks need too. */
@@ -56,11 +57,13 @@ export function modulesPrint(root) {
   return hash.digest('hex');
 }
 
-/** What the fleet tool's own node_modules must be made from: its lock file, by content. */
-export const fleetPrint = (root) =>
+/** What a tool's own node_modules in .cache/TOOL must be made from: its lock file, by content. */
+const toolPrint = (root, tool) =>
   createHash('sha256')
-    .update(readFileSync(path.join(root, 'setup/fleet/package-lock.json')))
+    .update(readFileSync(path.join(root, 'setup', tool, 'package-lock.json')))
     .digest('hex');
+export const fleetPrint = (root) => toolPrint(root, 'fleet');
+export const mutatePrint = (root) => toolPrint(root, 'mutate');
 
 /** What the native binding must be compiled for: an addon runs on one Node ABI, one architecture. */
 export const nativePrint = () => `${process.platform} ${process.arch} abi ${process.versions.modules}`;

@@ -27,7 +27,7 @@ export function cost(before: Settings, after: Settings): { cost: Cost; changed: 
     }
   }
   const dearest = Math.max(0, ...changed.map((change) => costs.indexOf(change.cost)));
-  return { cost: costs[dearest] ?? 'none', changed };
+  return { cost: costs[dearest]!, changed };
 }
 
 function same(a: unknown, b: unknown): boolean {

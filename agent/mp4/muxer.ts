@@ -60,7 +60,7 @@ class Track {
   /** Where a tag stands in the file that began at `baseMs`. */
   place(atMs: number, baseMs: number): number {
     const measured = Math.round(((atMs - baseMs) * this.scale) / 1000);
-    if (!this.held) return Math.max(0, measured);
+    if (!this.held) return measured;
     const expected = this.held.start + (this.frame ?? 0);
     const isThere = this.frame !== undefined && Math.abs(measured - expected) <= (roundingMs * this.scale) / 1000;
     return isThere ? expected : Math.max(this.held.start + 1, measured);
@@ -139,7 +139,7 @@ export class Muxer {
   /** What has been complete so far, as a fragment: for when nothing comes any more. */
   flush(): Fragment[] {
     const file = this.#file;
-    return file ? this.#cut(file, file.video.held?.atMs ?? file.atMs) : [];
+    return file ? this.#cut(file, file.video.held!.atMs) : [];
   }
 
   /** The rest; the next keyframe begins a new file. */
@@ -161,7 +161,7 @@ export class Muxer {
     const out: Fragment[] = [];
     const start = file.video.place(atMs, file.baseMs);
     const isLong = atMs - file.atMs > maxFragmentMs + (key ? lateKeyframeMs : 0);
-    if (isLong) out.push(...this.#cut(file, file.video.held?.atMs ?? atMs));
+    if (isLong) out.push(...this.#cut(file, file.video.held!.atMs));
     file.video.complete(start);
     if (key && (isNew || this.#split || atMs - file.baseMs >= this.maxFileMs)) {
       return [...out, ...this.#turn(file, tag, atMs)];

@@ -34,6 +34,43 @@ test('each change has its cost, the dearest counts', () => {
   assert.equal(cost(before, { ...after, video: { ...after.video, fps: 25 } }).cost, 'restart');
 });
 
+test('a list is the same where each of its entries is', () => {
+  const files = (...list: string[]): Settings => ({ ...before, video: { ...before.video, files: list } });
+  const changed = { cost: 'rebuild', changed: [{ path: 'video.files', cost: 'rebuild' }] };
+  const none = { cost: 'none', changed: [] };
+  for (const [one, other, want] of [
+    [files('/a.mp4', '/b.mp4'), files('/a.mp4', '/b.mp4'), none],
+    [files('/a.mp4', '/b.mp4'), files('/a.mp4', '/c.mp4'), changed],
+    [files('/a.mp4', '/b.mp4'), files('/b.mp4', '/a.mp4'), changed],
+    [files('/a.mp4'), files('/a.mp4', '/b.mp4'), changed],
+    [files('/a.mp4', '/b.mp4'), files('/a.mp4'), changed],
+    [files(), files('/a.mp4'), changed],
+  ] as const) {
+    assert.deepEqual(cost(one, other), want, `${one.video.files.join()} and ${other.video.files.join()}`);
+  }
+});
+
+test('each setting of an output counts once, beside those of the rest', () => {
+  const audio = { ...before.audio, mute: !before.audio.mute };
+  const one = { ...before, outputs: { main: MAIN } };
+  for (const [field, value] of Object.entries({
+    url: 'rtmp://h/other',
+    key: 'OTHER',
+    enabled: false,
+    adaptive: false,
+    tlsVerify: false,
+  })) {
+    const other = { ...before, audio, outputs: { main: { ...MAIN, [field]: value } } };
+    assert.deepEqual(cost(one, other), {
+      cost: 'live',
+      changed: [
+        { path: 'audio.mute', cost: 'live' },
+        { path: `outputs.main.${field}`, cost: 'live' },
+      ],
+    });
+  }
+});
+
 test('outputs come, go and change live', () => {
   const one = { ...before, outputs: { main: MAIN } };
   const two = { ...before, outputs: { main: { ...MAIN, key: 'OTHER' }, youtube: MAIN } };
@@ -49,5 +86,6 @@ test('outputs come, go and change live', () => {
 
 test('what fixes the broadcast format costs a restart', () => {
   const format = ['video.width', 'video.height', 'video.fps', 'audio.rate', 'audio.channels'];
-  for (const row of rows) if (format.includes(row.path)) assert.equal(row.cost, 'restart', row.path);
+  const dear = rows.filter(({ path }) => format.includes(path)).map(({ path, cost }) => [path, cost]);
+  assert.deepEqual(dear.sort(), format.map((path) => [path, 'restart']).sort());
 });

@@ -55,3 +55,43 @@ export function completeBytes(bytes: Buffer): number {
   }
   return complete;
 }
+
+export interface TrackRun {
+  readonly track: number;
+  /** Where its first sample stands, in units of the track. */
+  readonly start: number;
+  readonly samples: readonly { duration: number; sync: boolean; composition: number; data: Buffer }[];
+}
+
+/** The boxes right inside `bytes`, with their contents. */
+function boxes(bytes: Buffer): { name: string; at: number; body: Buffer }[] {
+  const found: { name: string; at: number; body: Buffer }[] = [];
+  for (let at = 0; at < bytes.length; at += bytes.readUInt32BE(at)) {
+    const body = bytes.subarray(at + 8, at + bytes.readUInt32BE(at));
+    found.push({ name: bytes.toString('latin1', at + 4, at + 8), at, body });
+  }
+  return found;
+}
+
+/** What the one fragment in `bytes` holds of each track (ISO/IEC 14496-12, 8.8), with every field of every sample. */
+export function runsOf(bytes: Buffer): TrackRun[] {
+  const { body: moof, at: moofAt } = boxes(bytes).find(({ name }) => name === 'moof')!;
+  return boxes(moof)
+    .filter(({ name }) => name === 'traf')
+    .map(({ body: traf }) => {
+      const part = (wanted: string): Buffer => boxes(traf).find(({ name }) => name === wanted)!.body;
+      const trun = part('trun');
+      let at = moofAt + trun.readUInt32BE(8);
+      const samples = Array.from({ length: trun.readUInt32BE(4) }, (_, i) => {
+        const [duration, size, flags] = [0, 4, 8].map((field) => trun.readUInt32BE(12 + 16 * i + field)) as [
+          number,
+          number,
+          number,
+        ];
+        const data = bytes.subarray(at, at + size);
+        at += size;
+        return { duration, sync: flags === 0x0200_0000, composition: trun.readInt32BE(12 + 16 * i + 12), data };
+      });
+      return { track: part('tfhd').readUInt32BE(4), start: Number(part('tfdt').readBigUInt64BE(4)), samples };
+    });
+}

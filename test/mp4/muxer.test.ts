@@ -8,9 +8,8 @@ import { hide } from '../../agent/mp4/fragment.js';
 import { Muxer, type Fragment } from '../../agent/mp4/muxer.js';
 import { folderFor, run } from '../helpers/command.js';
 import { sample, type Sample } from '../helpers/media.js';
-import { packets, topBoxes } from '../helpers/mp4.js';
+import { packets } from '../helpers/mp4.js';
 import { analyse } from '../helpers/stream.js';
-import { aacHeader, avcHeader, picture, sound } from '../helpers/tags.js';
 
 const born = Date.UTC(2026, 4, 3, 2, 1, 0);
 const endless = Number.MAX_SAFE_INTEGER;
@@ -129,71 +128,5 @@ describe('a real stream', () => {
       hashes.push(...(await packets(part)).map(({ hash }) => hash));
     }
     assert.deepEqual(hashes.sort(), (await packets(file)).map(({ hash }) => hash).sort());
-  });
-});
-
-/** What each picture and frame of sound of a stream made by hand comes to: fragments, judged by their boxes. */
-function feed(muxer: Muxer, ...steps: readonly (readonly [Tag, number])[]): Fragment[] {
-  return steps.flatMap(([tag, at]) => muxer.add(tag, at));
-}
-const headers = (): [Tag, number][] => [
-  [avcHeader(), 0],
-  [aacHeader(), 0],
-];
-
-describe('made by hand', () => {
-  test('a changed sequence header ends the file in order and opens the next', () => {
-    const muxer = new Muxer(endless, () => born);
-    const first = feed(muxer, ...headers(), [picture(0, true), 0], [sound(5), 5], [picture(33), 33], [sound(26), 26]);
-    assert.deepEqual(first, []);
-    // Until its keyframe comes, nothing can be decoded.
-    const between = feed(muxer, [avcHeader(9), 66], [picture(66), 66], [sound(70), 70]);
-    assert.deepEqual(between, []);
-    const [end, ...more] = feed(muxer, [picture(100, true), 100]);
-    assert.deepEqual([opens(end!), end!.frames, more.length], [true, 2, 0]);
-    assert.equal(topBoxes(end!.bytes).join(' '), 'ftyp moov free moof mdat');
-    feed(muxer, [picture(133), 133]);
-    const [next] = muxer.end();
-    assert.deepEqual([opens(next!), next!.frames, next!.atMs], [true, 2, 100]);
-    assert.ok(next!.bytes.includes(Buffer.from([0x61, 0x76, 0x63, 0x43, 9])), 'the new record');
-  });
-
-  test('the same headers again, as an output that joins gets them, change nothing', () => {
-    const muxer = new Muxer(endless, () => born);
-    feed(muxer, ...headers(), [picture(0, true), 0], [picture(33), 33]);
-    assert.deepEqual(feed(muxer, ...headers(), [picture(66, true), 66]), []);
-    assert.equal(muxer.end()[0]!.frames, 3);
-  });
-
-  test('a picture that lasts, because the camera was away, is no longer fragment for those before it', () => {
-    const muxer = new Muxer(endless, () => born);
-    const out = feed(
-      muxer,
-      ...headers(),
-      ...Array.from({ length: 15 }, (_, i) => [picture(i * 100, i === 0), i * 100] as const),
-      [picture(9000, true), 9000],
-    );
-    assert.deepEqual(
-      out.map(({ atMs, frames }) => [atMs, frames]),
-      [
-        [0, 14],
-        [1400, 1],
-      ],
-    );
-  });
-
-  test('when nothing comes any more, what is complete can be had', () => {
-    const muxer = new Muxer(endless, () => born);
-    feed(muxer, ...headers(), [picture(0, true), 0], [picture(33), 33], [picture(66), 66]);
-    const [part] = muxer.flush();
-    assert.equal(part!.frames, 2);
-    assert.deepEqual(muxer.flush(), []);
-    assert.deepEqual([muxer.end()[0]!.frames, muxer.end().length], [1, 0]);
-  });
-
-  test('nothing is opened before a keyframe and its headers are there', () => {
-    const muxer = new Muxer(endless, () => born);
-    assert.deepEqual(feed(muxer, [picture(0, true), 0], [avcHeader(), 10], [picture(40), 40], [sound(41), 41]), []);
-    assert.deepEqual(muxer.end(), []);
   });
 });

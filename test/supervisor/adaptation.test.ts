@@ -77,6 +77,21 @@ describe('the bitrate of several outputs', () => {
     });
   }
 
+  test('holds for a minute less a moment after the slow one was last live', () => {
+    const kbps = lowered({ quick: wide });
+    now += 58_999;
+    assert.equal(look({ quick: wide }), kbps);
+    lowered({ quick: wide });
+    now += 59_000;
+    assert.equal(look({ quick: wide }), fullKbps);
+  });
+
+  test('is full again where all that is known is forgotten', () => {
+    lowered();
+    adaptation.forget();
+    assert.equal(look({}), fullKbps);
+  });
+
   test('keeps to its bounds while the slow one is away', () => {
     lowered();
     now += 1000;

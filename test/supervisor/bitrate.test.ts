@@ -110,7 +110,7 @@ describe('the bitrate', () => {
         const capacity = (fullKbps + audioKbps) * (1.3 + share);
         const own: Bounds = { fullKbps, floorKbps: fullKbps * 0.3, audioKbps };
         const looks = simulate({ bounds: own, capacity: () => capacity, tripMs, keyframe }, 60);
-        assert.ok(looks.every(({ targetKbps }) => targetKbps === fullKbps));
+        assert.ok(looks.length === 60 && looks.every(({ targetKbps }) => targetKbps === fullKbps));
       }),
     );
   });
@@ -188,12 +188,44 @@ describe('the bitrate', () => {
     assert.deepEqual(targets, [2500, 2500, 808, 808, 467]);
   });
 
+  test('asks whether there is more after 4 s, 8 s and then 16 s while the answer is no, and after 4 s again once it was yes', () => {
+    const bitrate = new Bitrate({ ...bounds, floorKbps: 100 });
+    const capacity = (second: number): number => (second < 5 || (second >= 100 && second < 130) ? 5000 : 1000);
+    const steps: [number, number][] = [];
+    for (let second = 0; second < 150; second += 1) {
+      const before = bitrate.targetKbps;
+      const carries = capacity(second);
+      const look = { queuedMs: before > carries ? 800 : 0, deliveredKbps: Math.min(before, carries) + audioKbps };
+      const kbps = bitrate.look(look, second * 1000);
+      if (kbps !== before) steps.push([second, kbps]);
+    }
+    const [drained, kept, asked] = [750, 900, 1120];
+    assert.deepEqual(
+      steps.map(([second, kbps]) => `${second} ${kbps}`),
+      [
+        ...[`6 ${drained}`, `10 ${kept}`],
+        ...[`14 ${asked}`, `16 ${kept}`],
+        ...[`24 ${asked}`, `26 ${kept}`],
+        ...[`42 ${asked}`, `44 ${kept}`],
+        ...[`60 ${asked}`, `62 ${kept}`],
+        ...[`78 ${asked}`, `80 ${kept}`],
+        ...[`96 ${asked}`, `98 ${kept}`],
+        // The link is back, and the answer is yes: what was known is forgotten, the patience with it.
+        ...[`114 ${asked}`, '118 1400', '120 1750', '122 2188', '124 2500'],
+        ...[`131 ${drained}`, `135 ${kept}`],
+        ...[`139 ${asked}`, `141 ${kept}`],
+        `149 ${asked}`,
+      ],
+    );
+  });
+
   test('2.5 Mbit/s into 800 kbit/s: at most 2 s behind after 10 s, and for as long as it lasts', () => {
     const looks = simulate(
       { bounds: { ...bounds, floorKbps: 500 }, capacity: (at) => (at < 10_000 ? 9000 : 800), tripMs: 50, keyframe: 4 },
       120,
     );
-    for (const { atMs, behindMs } of looks)
-      if (atMs >= 20_000) assert.ok(behindMs <= 2000, `${behindMs} ms at ${atMs}`);
+    const after = looks.filter(({ atMs }) => atMs >= 20_000);
+    assert.equal(after.length, 100);
+    for (const { atMs, behindMs } of after) assert.ok(behindMs <= 2000, `${behindMs} ms at ${atMs}`);
   });
 });

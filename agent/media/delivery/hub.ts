@@ -120,7 +120,7 @@ export class Hub {
     const metadata = metadataTag(format);
     if (this.#headers.metadata?.equals(metadata)) return;
     this.#headers.metadata = metadata;
-    out.push({ tag: metadata, atMs: Math.max(0, this.#timeline.reachedMs) });
+    out.push({ tag: metadata, atMs: this.#timeline.reachedMs });
   }
 
   /** Books `placed`; false where it says nothing new. */
@@ -140,8 +140,6 @@ export class Hub {
       this.#keyframe = tag;
       this.#group = [];
       this.#groupBytes = 0;
-    } else if (this.#group.length === 0) {
-      return true;
     }
     this.#groupBytes += tag.length;
     if (this.#groupBytes > maxGroupBytes) this.#group = [];
@@ -152,5 +150,5 @@ export class Hub {
 
 /** The same but for the time that is written into it. */
 function sameBody(one: Tag, other: Tag): boolean {
-  return one.length === other.length && one.subarray(8).equals(other.subarray(8));
+  return one.subarray(8).equals(other.subarray(8));
 }

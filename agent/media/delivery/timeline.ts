@@ -6,7 +6,6 @@ import {
   isAudio,
   isKeyframe,
   isSequenceHeader,
-  isVideo,
   setComposition,
   timestampOf,
   type Tag,
@@ -34,17 +33,17 @@ export class Timeline {
   #epoch: number | undefined;
   #offset = 0;
   #begun = false;
-  #headers = new Map<string, Tag>();
+  /** By the type of their tags. */
+  #headers = new Map<number, Tag>();
   /** Highest place given so far, by track. */
   #last = { audio: -1, video: -1 };
-  /** The stream's clock as its 32 bits go round. */
-  #wraps = 0;
-  #lastInput = 0;
+  /** The stream's clock at its last tag, however often its 32 bits have gone round. */
+  #clock = 0;
   /** Delays of the tracks: one of the two is 0. */
   #delay = { audio: 0, video: 0 };
   /** Tags of the delayed track, until the other one has come to where they stand. */
   #held: Placed[] = [];
-  #reached = -1;
+  #reached = 0;
   /** A video track that moved to an earlier place must wait for a keyframe: no picture may follow one that it does not know. */
   #videoNeedsKeyframe = false;
 
@@ -52,8 +51,6 @@ export class Timeline {
   begin(): void {
     this.#begun = false;
     this.#headers.clear();
-    this.#wraps = 0;
-    this.#lastInput = 0;
   }
 
   /** Sound later by `audioMs`, or, where negative, the picture. True: the picture is cut until the next keyframe. */
@@ -68,30 +65,25 @@ export class Timeline {
   /** What may go out now, in order, now that `tag` has come at `nowMs` (any steady clock). */
   place(tag: Tag, nowMs: number): Placed[] {
     if (!this.#begun) {
-      if (isSequenceHeader(tag)) this.#headers.set(isVideo(tag) ? 'video' : 'audio', tag);
+      if (isSequenceHeader(tag)) this.#headers.set(tag[0]!, tag);
       if (!isKeyframe(tag)) return [];
       this.#begun = true;
       this.#epoch ??= nowMs;
-      this.#lastInput = timestampOf(tag);
+      this.#clock = timestampOf(tag);
       const last = Math.max(this.#last.audio - this.#delay.audio, this.#last.video - this.#delay.video);
-      this.#offset = Math.max(last + 1, Math.round(nowMs - this.#epoch)) - timestampOf(tag);
-      const at = this.#offset + timestampOf(tag);
+      this.#offset = Math.max(last + 1, Math.round(nowMs - this.#epoch)) - this.#clock;
+      const at = this.#offset + this.#clock;
       const headers = [...this.#headers.values()].flatMap((header) => this.#release(header, at));
       return [...headers, ...this.#release(tag, at)];
     }
-    return this.#release(tag, this.#offset + this.#unwrapped(timestampOf(tag)));
+    // Of a difference of 32 bits, the nearer way round.
+    this.#clock += (timestampOf(tag) - this.#clock) | 0;
+    return this.#release(tag, this.#offset + this.#clock);
   }
 
   /** Where the timeline stands: the highest place of a tag that was not delayed. */
   get reachedMs(): number {
     return this.#reached;
-  }
-
-  #unwrapped(timestamp: number): number {
-    const near = timestamp + this.#wraps;
-    if (near < this.#lastInput - 2 ** 31) this.#wraps += 2 ** 32;
-    this.#lastInput = Math.max(this.#lastInput, timestamp + this.#wraps);
-    return timestamp + this.#wraps;
   }
 
   #release(tag: Tag, at: number): Placed[] {
