@@ -84,7 +84,7 @@ export function weigh(
   const { version, base } = document;
   const refusal = (code: FaultCode, message: string): Refusal => ({ path: 'version', code, version, message });
   const lastVersion = last?.version ?? 0;
-  if (last && version === lastVersion) {
+  if (last?.version === version) {
     if (hashOf(document) !== last.hash)
       return refusal('version_conflict', `Version ${version} was decided with another content: use a higher one.`);
     return last.status === 'rejected' && last.release !== release ? 'decide' : 'repeated';
