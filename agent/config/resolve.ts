@@ -212,7 +212,7 @@ class Resolution {
     // A new URL over an old key would show the key of one server to another.
     if (key !== '' && this.#height(`outputs.${name}.url`) > this.#height(`outputs.${name}.key`)) {
       this.#warnings.push(
-        `${label(urlAt)} is combined with the key that ${at.layer} gives: check that they belong together.`,
+        `${label(urlAt)} is combined with the key that ${this.#origin.get(at.path)} gives: check that they belong together.`,
       );
     }
   }
