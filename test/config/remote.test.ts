@@ -215,6 +215,7 @@ test('whatever comes from afar, nothing is thrown and no secret is set or shown'
         { kind },
       );
       const resolved = from(odd, layer(values, { kept: true }));
+      if (kind !== 'page') assert.notEqual(resolved.settings.outputs['a']?.key, secret);
       assert.doesNotMatch(JSON.stringify([resolved.problems, resolved.ignored, resolved.warnings]), /qzx/);
     }),
   );
