@@ -130,7 +130,7 @@ function canonical(value: unknown): string {
 }
 
 function isVersion(value: unknown, least: number): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= least;
+  return Number.isSafeInteger(value) && (value as number) >= least;
 }
 
 export function isMap(value: unknown): value is Record<string, unknown> {

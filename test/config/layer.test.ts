@@ -313,7 +313,7 @@ describe('the secrets of a value', () => {
   });
 
   test('are a password before the host of a broker', () => {
-    assert.deepEqual(of('mqtt.url', 'mqtt://u:pass@h/KEY'), ['u:pass', 'pass']);
+    assert.deepEqual(of('mqtt.url', 'mqtt://u:pass@h/a/KEY'), ['u:pass', 'pass']);
     assert.deepEqual(of('mqtt.url', 'mqtt://u:pa\nss@h'), ['u:pa\nss', 'pa\nss']);
     assert.deepEqual([of('mqtt.url', 'mqtt://h'), of('mqtt.username', 'me@h'), of('mqtt.url', ['x'])], [[], [], []]);
   });

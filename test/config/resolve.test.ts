@@ -312,19 +312,19 @@ test('of each of too many outputs it says so, where it was named; those of the l
 
 describe('what falls back', () => {
   const good = (more: Partial<Settings>): Settings => ({ ...defaults(), ...more });
-  const audio = { ...defaults().audio, mute: true, gainDb: 5 };
+  const audio = () => ({ ...defaults().audio, mute: true, gainDb: 5 });
 
   test('says so in its origin: a default where nothing was good before', () => {
     const bad = { audio: { mute: 1, gainDb: 'x' } };
-    const before = fromFile(bad, good({ audio }));
+    const before = fromFile(bad, good({ audio: audio() }));
     assert.deepEqual([before.settings.audio.mute, before.origin['audio.mute']], [true, 'last good']);
     const never = fromFile(bad);
     assert.deepEqual([never.settings.audio.mute, never.origin['audio.mute']], [false, 'default']);
   });
 
   test('is what is below a broken map, and nothing beside it', () => {
-    const lastGood = good({ audio, outputs: { main: MAIN }, log: { ...defaults().log, level: 'debug' } });
-    assert.deepEqual(fromFile({ audio: 5 }, lastGood).settings, good({ audio }));
+    const lastGood = good({ audio: audio(), outputs: { main: MAIN }, log: { ...defaults().log, level: 'debug' } });
+    assert.deepEqual(fromFile({ audio: 5 }, lastGood).settings, good({ audio: audio() }));
     // `output` is a section of its own, whose name others begin with.
     assert.deepEqual(fromFile({ output: 5 }, lastGood).settings, defaults());
     const youtube = { ...MAIN, url: 'rtmp://y/app' };
@@ -379,6 +379,8 @@ describe('what falls back', () => {
       'VIDEO_FILES (video.files): video.source is file, but there is none; given: (nothing); allowed: at least one path',
     ]);
     assert.equal(never.problems[0]!.layer, 'default');
+    const both = fromFile({ video: { source: 'file' }, audio: { mute: 1 } });
+    assert.deepEqual(codes(both), ['audio.mute setting_type', 'video.files setting_range']);
     const playing = fromFile({ video: { source: 'file', files: ['/b.mp4'] } }, good({ video }));
     assert.deepEqual([playing.settings.video.files, playing.warnings, codes(playing)], [['/b.mp4'], [], []]);
   });
@@ -468,6 +470,13 @@ test('a key that was pasted into another setting is in no message, a short one o
   assert.equal(pasted('geheim-4711', 'geheim-4711'), '"***"');
   assert.equal(pasted('geheim-4711', 'x geheim-4711 y'), '"x *** y"');
   assert.equal(pasted('KEY', 'other'), '"other"');
+  const { problems } = fromFile({ outputs: { main: { ...MAIN, key: '12345678' } }, video: { fps: 12345678 } });
+  assert.equal(problems[0]?.given, '***', 'no longer than the key');
+  const word = fromFile({ outputs: { main: { ...MAIN, key: 'hidden' } }, nonsense: 1, log: { level: 'hidden' } });
+  assert.deepEqual(
+    word.problems.map(({ given }) => given),
+    ['(hidden)', '"***"'],
+  );
   const [problem] = fromFile({ nonsense: 'geheim-4711', log: { level: 'geheim-4711' } }).problems.slice(-1);
   assert.equal(problem?.message, inFile('log.level', 'no such choice', '"***"', 'error, warn, info or debug'));
 });

@@ -348,6 +348,7 @@ test('what kept a better source out is noted once, before what the source itself
   const made = plan(want({}, {}, { focus: 10 }), { ...pc, cameras: [grey, c270] });
   assert.deepEqual([made.notes.length, made.notes[0], made.missed], [2, first, undefined]);
   assert.match(made.notes[1]!, /camera\.focus/);
+  assert.deepEqual(plan(want(), { ...pc, cameras: [c270, grey] }).notes, [], 'a better one is on');
   // An encoder that is none, or a camera without H.264, is nothing to act on while another way works.
   const none = { ...v4l2, works: false, why: 'no frames came out' };
   const other = plan(want(), { ...pc, cameras: [c270], encoders: [none, ...pc.encoders] });

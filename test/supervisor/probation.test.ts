@@ -41,7 +41,9 @@ const notBack = 'The stream was live, and was not live again within 20 s';
 
 describe('harm to the stream', () => {
   test('is none while nothing is on probation', () => {
-    assert.equal(said(new Probation(), ailing), undefined);
+    const probation = new Probation();
+    assert.equal(said(probation, ailing), undefined);
+    assert.deepEqual([probation.isConfirmed, probation.graceMs(6000, true)], [false, 0]);
   });
 
   test('is that it is not live again, with the first problem, else with what an output says', () => {
