@@ -83,7 +83,10 @@ test('of a secret that was handed over only values are taken, over all documents
     assert.deepEqual(problems, []);
     return [settings.outputs['club']?.key, settings.mqtt.password, Object.keys(settings.outputs), secrets.sort()];
   };
-  const given = { outputs: { club: { key: 'geheim' }, other: { key: 'waits' }, password: { key: 'waits' } }, mqtt: { password: 'offen' } };
+  const given = {
+    outputs: { club: { key: 'geheim' }, other: { key: 'waits' }, password: { key: 'waits' } },
+    mqtt: { password: 'offen' },
+  };
   const secrets = ['from-file', 'geheim', 'offen', 'waits'];
   assert.deepEqual(kept(given), ['geheim', 'offen', ['club'], secrets]);
   const removals = { outputs: { club: { key: null } }, mqtt: { password: null } };
