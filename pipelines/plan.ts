@@ -75,7 +75,7 @@ export interface Plan {
 export function plan(wanted: Wanted, facts: Facts): Plan {
   const all = candidates(wanted, facts);
   const best = all.findIndex((candidate) => candidate.plan);
-  const before = best < 0 ? all : all.slice(0, best).filter(({ standsIn }) => !standsIn);
+  const before = (best < 0 ? all : all.slice(0, best)).filter(({ standsIn }) => !standsIn);
   const refusals = before.flatMap(({ refused }) => refused ?? []);
   // That an encoder is none is nothing to act on while another one works.
   const serious = refusals.filter(({ code }) => code !== 'encoder_missing' && code !== 'passthrough_unfit');

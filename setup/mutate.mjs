@@ -23,14 +23,14 @@ const targets = {
   hub: ['agent/media/delivery/hub', ['media/hub']],
   muxer: ['agent/mp4/muxer', ['mp4/steps']],
   cost: ['agent/config/cost', ['config/cost']],
-  layer: ['agent/config/layer', ['config/resolve', 'config/remote', 'config/environment', 'config/check']],
-  resolve: ['agent/config/resolve', ['config/resolve', 'config/remote', 'config/environment', 'config/check']],
+  layer: ['agent/config/layer', ['config/layer', 'config/remote']],
+  resolve: ['agent/config/resolve', ['config/resolve', 'config/remote']],
   decision: ['agent/supervisor/decision', ['supervisor/decision']],
   probation: ['agent/supervisor/probation', ['supervisor/probation']],
   adaptation: ['agent/supervisor/adaptation', ['supervisor/adaptation']],
   backoff: ['agent/supervisor/backoff', ['supervisor/backoff']],
-  plan: ['pipelines/plan', ['pipelines/plan', 'pipelines/golden', 'pipelines/property']],
-  candidates: ['pipelines/candidates', ['pipelines/plan', 'pipelines/golden', 'pipelines/property']],
+  plan: ['pipelines/plan', ['pipelines/plan']],
+  candidates: ['pipelines/candidates', ['pipelines/candidates']],
 };
 /** Per cent of the mutants that tests have to notice. */
 const goal = 85;

@@ -122,7 +122,7 @@ class Resolution {
     const lost = Object.keys(this.lastGood?.outputs ?? {}).filter((name) => this.#unknown(`outputs.${name}`));
     const all = [...new Set([...given, ...lost])];
     for (const name of all.slice(OUTPUTS_MAX)) {
-      const at = this.#originOf(`outputs.${name}`, `outputs.${name}.`);
+      const at = this.#originOf(`outputs.${name}`);
       this.#report(at, 'setting_range', 'too many outputs', `${all.length} outputs`, `at most ${OUTPUTS_MAX}`);
     }
     return all.slice(0, OUTPUTS_MAX);
@@ -131,15 +131,15 @@ class Resolution {
   /** Takes a row's value if it fits, else what it falls back to. */
   #settle(row: Row, code: FaultCode | undefined): void {
     const entry = this.#entries.get(row.path);
-    if (entry && code === undefined) {
+    if (!entry) {
+      this.#fallBack(row, this.#unknown(row.path));
+    } else if (code === undefined) {
       this.#set(row.path, settled(row.form, entry.value), entry.layer);
-      return;
-    }
-    if (entry && code !== undefined) {
+    } else {
       const what = code === 'setting_type' ? 'wrong type' : RANGE_WORDS[row.form.type];
       this.#report(entry, code, what, show(row, entry.value), allowed(row));
+      this.#fallBack(row, true);
     }
-    this.#fallBack(row, code !== undefined || this.#unknown(row.path));
   }
 
   /** Whether a layer is so broken that what it says of this setting cannot be known. */
@@ -178,7 +178,7 @@ class Resolution {
   }
 
   #tryDestination(name: string, url: string, key: string): boolean {
-    const urlAt = this.#originOf(`outputs.${name}.url`, `outputs.${name}.`);
+    const urlAt = this.#originOf(`outputs.${name}.url`);
     const urlRule =
       'rtmp://host/application or rtmps://host/application, with the key apart or as the last part of the URL';
     if (url === '') {
@@ -203,16 +203,16 @@ class Resolution {
 
   /** Warns of what is allowed and rarely meant. */
   #advise(name: string, url: string, key: string): void {
-    const at = this.#originOf(`outputs.${name}.key`, '');
+    const at = this.#originOf(`outputs.${name}.key`);
     if (key !== key.trim()) this.#warnings.push(`${label(at)} begins or ends with white space, and is sent so.`);
-    const urlAt = this.#originOf(`outputs.${name}.url`, '');
+    const urlAt = this.#originOf(`outputs.${name}.url`);
     if (parseDestination(url, key).application.includes('@')) {
       this.#warnings.push(`${label(urlAt)} has an @ in its path: in a password, / is written %2F and @ is %40.`);
     }
     // A new URL over an old key would show the key of one server to another.
     if (key !== '' && this.#height(`outputs.${name}.url`) > this.#height(`outputs.${name}.key`)) {
       this.#warnings.push(
-        `${label(urlAt)} is combined with the key that ${at.layer} gives: check that they belong together.`,
+        `${label(urlAt)} is combined with the key that ${this.#origin.get(at.path)} gives: check that they belong together.`,
       );
     }
   }
@@ -242,11 +242,12 @@ class Resolution {
     }
   }
 
-  /** Where a setting came from; one that nobody gave is called by the variable that would give it. */
-  #originOf(path: string, siblings: string): Origin {
+  /** Where something of an output came from; what nobody gave is called as whoever gave the rest of it would. */
+  #originOf(path: string): Origin {
     const entry = this.#entries.get(path);
     if (entry) return entry;
-    const sibling = [...this.#entries.values()].find((item) => siblings !== '' && item.path.startsWith(siblings));
+    const output = `outputs.${outputName(path)}.`;
+    const sibling = [...this.#entries.values()].find((item) => item.path.startsWith(output));
     const row = rowOf(path);
     const layer = sibling?.layer ?? DEFAULT;
     return { path, layer, name: row && layer === ENVIRONMENT ? nameOfToday(row, path) : path };
@@ -271,7 +272,7 @@ class Resolution {
 
   /** A key that was pasted into the wrong setting would be quoted there, so what was given passes the redactor. */
   #redacted(settings: Settings): Omit<Resolved, 'ignored'> {
-    const secrets = [...new Set(this.#secrets)].filter((secret) => secret !== '');
+    const secrets = [...new Set(this.#secrets)];
     const redactor = new Redactor();
     // What is longer than all that is quoted stands in none of it, and takes long to look for; a form of it may be shorter.
     const longest = Math.max(...this.#problems.map(({ given }) => (given === HIDDEN ? 0 : given.length)));

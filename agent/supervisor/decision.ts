@@ -84,7 +84,7 @@ export function weigh(
   const { version, base } = document;
   const refusal = (code: FaultCode, message: string): Refusal => ({ path: 'version', code, version, message });
   const lastVersion = last?.version ?? 0;
-  if (last && version === lastVersion) {
+  if (last?.version === version) {
     if (hashOf(document) !== last.hash)
       return refusal('version_conflict', `Version ${version} was decided with another content: use a higher one.`);
     return last.status === 'rejected' && last.release !== release ? 'decide' : 'repeated';
@@ -130,7 +130,7 @@ function canonical(value: unknown): string {
 }
 
 function isVersion(value: unknown, least: number): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= least;
+  return Number.isSafeInteger(value) && (value as number) >= least;
 }
 
 export function isMap(value: unknown): value is Record<string, unknown> {

@@ -1,7 +1,7 @@
 /** What changes that nothing has proved yet are judged by: what was live before them, and what else they must not break. */
 import type { Change } from '../config/cost.js';
 import { Fault, type FaultReport } from '../errors.js';
-import { hadStream, isBack, mark, type Mark } from './proof.js';
+import { isBack, mark, type Mark } from './proof.js';
 import type { Status } from './status.js';
 
 /** Looks in a row, a second apart, after which a change is taken to have worked for a while. */
@@ -92,7 +92,7 @@ export class Probation {
   harm(status: Status, by: string, hasTarget: boolean): FaultReport | undefined {
     const mend = 'The last good settings are back.';
     const undoes = (what: string): FaultReport => new Fault('change_undone', what, mend).report();
-    if (this.#mark && hadStream(this.#mark) && !isBack(this.#mark, status, hasTarget)) {
+    if (this.#mark && !isBack(this.#mark, status, hasTarget)) {
       if (status.actual === 'idle')
         return undoes('The stream was live, and no output is left, nor a recording; `stop` is the way off the air.');
       const problem = status.problems[0] ?? Object.values(status.outputs).find(({ fault }) => fault)?.fault;

@@ -14,11 +14,6 @@ export function mark(status: Status): Mark {
   return { live: status.actual === 'live', outputs: outputs.map(([name]) => name) };
 }
 
-/** Something was on the air that can be lost. */
-export function hadStream({ live, outputs }: Mark): boolean {
-  return live || outputs.length > 0;
-}
-
 /**
  * Whether what was live before is live now. Where all was live, all must be. Where something ailed before, those outputs that were
  * live must be, of those that are still wanted. What was commanded off the air, is over, or is paused for an update, was wanted so;

@@ -74,6 +74,54 @@ test('a URL in a document goes with the key that was handed over by itself, whic
   assert.equal(settings.outputs['club']?.key, 'KEY');
 });
 
+test('of a secret that was handed over only values are taken, over all documents, and only for outputs that these name', () => {
+  const document = layer({ outputs: { club: { url: 'rtmp://h/live' } } });
+  const file = { name: 'file', values: { outputs: { club: { key: 'from-file' } }, mqtt: { password: 'from-file' } } };
+  const secret = (values: object): Layer => layer(values, { kind: 'secret' });
+  const kept = (values: object): unknown[] => {
+    const { settings, problems, secrets } = resolve({ file, env: {}, later: [secret(values), document] });
+    assert.deepEqual(problems, []);
+    return [settings.outputs['club']?.key, settings.mqtt.password, Object.keys(settings.outputs), secrets.sort()];
+  };
+  const given = {
+    outputs: { club: { key: 'geheim' }, other: { key: 'waits' }, password: { key: 'waits' } },
+    mqtt: { password: 'offen' },
+  };
+  const secrets = ['from-file', 'geheim', 'offen', 'waits'];
+  assert.deepEqual(kept(given), ['geheim', 'offen', ['club'], secrets]);
+  const removals = { outputs: { club: { key: null } }, mqtt: { password: null } };
+  assert.deepEqual(kept(removals), ['from-file', 'from-file', ['club'], ['from-file']]);
+});
+
+test('in a document a URL without a key would have to hold it: of a group, of the device, of nobody else', () => {
+  const url = { outputs: { a: { url: 'rtmp://h/live/x' } } };
+  for (const kind of ['group', 'device'] as const) {
+    const [problem, ...more] = from(layer(url, { kind })).problems;
+    assert.deepEqual(more, []);
+    assert.equal(
+      problem?.message,
+      `outputs.a.url in MQTT ${kind}: without a key apart the URL would have to hold it; given: (hidden); ` +
+        'allowed: the URL up to the application, and the stream key by the command set-secret',
+    );
+    assert.equal(problem.code, 'setting_secret');
+  }
+  assert.deepEqual(from(layer(url, { kind: 'page' })).problems, []);
+  const both = resolve({ file: { name: 'file', values: url }, env: {}, later: [layer({ audio: { mute: true } })] });
+  assert.deepEqual([both.problems, both.settings.outputs['a']?.url], [[], 'rtmp://h/live/x']);
+  assert.deepEqual(
+    from(layer({ outputs: { a: { enabled: true } } })).problems.map(({ code }) => code),
+    ['setting_url'],
+  );
+});
+
+test('what is set aside is said with its layer', () => {
+  const { ignored } = from(layer({ hologram: 1 }, { kind: 'group' }), layer({ reverb: 1 }, { kept: true }));
+  assert.deepEqual(ignored, [
+    { layer: 'MQTT group', path: 'hologram' },
+    { layer: 'MQTT device', path: 'reverb' },
+  ]);
+});
+
 test('what is locked or local is refused, by itself, with all above it and by a removal', () => {
   const locked = ['mqtt.password', 'audio.*', 'outputs.*.url'];
   const refused = (values: object, kind: Remote['kind'] = 'device'): string[] =>
@@ -170,6 +218,7 @@ test('whatever comes from afar, nothing is thrown and no secret is set or shown'
         { kind },
       );
       const resolved = from(odd, layer(values, { kept: true }));
+      if (kind !== 'page') assert.notEqual(resolved.settings.outputs['a']?.key, secret);
       assert.doesNotMatch(JSON.stringify([resolved.problems, resolved.ignored, resolved.warnings]), /qzx/);
     }),
   );

@@ -1,13 +1,8 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import fc from 'fast-check';
-import { parse, stringify } from 'yaml';
-import { parseDestination } from '../../agent/config/destination.js';
-import { readTree } from '../../agent/config/layer.js';
+import { describe, test } from 'node:test';
+import { parse } from 'yaml';
 import { defaults, resolve, type Resolved } from '../../agent/config/resolve.js';
-import type { Row } from '../../agent/config/row.js';
 import { get, isOutputRow, rows, type Settings } from '../../agent/config/settings.js';
-import { key, settings, telltaleKey } from './arbitraries.js';
 
 const FILE = 'makercast.yml';
 
@@ -243,30 +238,6 @@ test('what works and looks wrong is a warning', () => {
   );
 });
 
-test('names of earlier releases work in the file, and removed ones say what to do', () => {
-  const table: Row[] = rows.map((row) => {
-    if (row.path === 'video.fps') return { ...row, renamed: [{ path: 'video.framerate' }] };
-    if (row.path !== 'video.encoder') return row;
-    return { ...row, removed: [{ path: 'codec', mend: 'take it out' }] };
-  });
-  const { steps, warnings, problems } = readTree(
-    { name: FILE, values: { video: { framerate: 25 }, codec: 'x' } },
-    table,
-  );
-  assert.deepEqual(steps, [{ path: 'video.fps', value: 25, layer: FILE, name: 'video.fps' }]);
-  assert.deepEqual(warnings, ['video.framerate in makercast.yml is an old name: write video.fps.']);
-  assert.deepEqual(
-    problems.map(({ code, allowed }) => [code, allowed]),
-    [['setting_removed', 'take it out']],
-  );
-  const both = readTree({ name: FILE, values: { video: { fps: 50, framerate: 25 } } }, table);
-  assert.equal(
-    both.steps.map((step) => ('value' in step ? step.value : '')).join(),
-    '25,50',
-    'the new name comes last',
-  );
-});
-
 test('convict takes nothing from the process itself', () => {
   process.argv.push('--video.fps', '7');
   process.env['VIDEO_FPS'] = '7';
@@ -278,60 +249,6 @@ test('convict takes nothing from the process itself', () => {
   }
 });
 
-test('valid settings round-trip, through YAML too, whatever was good before', () => {
-  fc.assert(
-    fc.property(settings, fc.option(settings), (wanted, lastGood) => {
-      const playable = wanted.video.source !== 'file' || wanted.video.files.length > 0;
-      fc.pre(playable);
-      const resolved = fromFile(parse(stringify(wanted)) as unknown, lastGood ?? undefined);
-      assert.deepEqual(codes(resolved), []);
-      assert.deepEqual(resolved.settings, wanted);
-      assert.deepEqual(fromFile(resolved.settings).settings, wanted);
-      for (const { url, key: text } of Object.values(resolved.settings.outputs)) {
-        assert.equal(parseDestination(url, text).stream, text);
-        assert.ok(resolved.secrets.includes(text));
-      }
-    }),
-  );
-});
-
-/** Trees that use the real names, with anything in their places. */
-const almost = fc.dictionary(
-  fc.constantFrom('video', 'audio', 'outputs', 'log', '__proto__', 'constructor', 'x'),
-  fc.oneof(
-    fc.anything({ withBigInt: true, withDate: true, withMap: true, withSet: true, withTypedArray: true }),
-    fc.dictionary(
-      fc.constantFrom('fps', 'files', 'source', 'main', 'constructor', '__proto__', 'level', 'hasOwnProperty'),
-      fc.oneof(
-        fc.anything({ withBigInt: true }),
-        fc.dictionary(fc.constantFrom('url', 'key', 'enabled'), fc.anything()),
-      ),
-    ),
-  ),
-);
-
-test('nothing that a layer may hold makes it throw, and what comes out is always valid', () => {
-  const any = fc.oneof(fc.anything({ withBigInt: true, withNullPrototype: true }), almost);
-  const env = fc.dictionary(
-    fc.constantFrom(...rows.map((row) => row.env.replace('*', 'MAIN')), 'STREAM_URL'),
-    fc.string(),
-  );
-  const before = Object.getOwnPropertyNames(Object.prototype).join() + Object.getOwnPropertyNames(Object).join();
-  fc.assert(
-    fc.property(any, env, any, fc.oneof(settings, any), (values, variables, later, lastGood) => {
-      const file = { name: FILE, values };
-      const layers = { file, env: variables, later: [{ name: 'page', values: later }] };
-      const resolved = resolve({ ...layers, lastGood: lastGood as Settings });
-      const again = fromFile(resolved.settings);
-      assert.deepEqual(codes(again), []);
-      assert.deepEqual(again.settings, resolved.settings);
-      for (const { message } of resolved.problems) assert.doesNotMatch(message, /[\n\r]/);
-    }),
-    { numRuns: 200 },
-  );
-  assert.equal(Object.getOwnPropertyNames(Object.prototype).join() + Object.getOwnPropertyNames(Object).join(), before);
-});
-
 test('a cyclic value is refused', () => {
   const cycle: Record<string, unknown> = {};
   cycle['a'] = cycle;
@@ -339,43 +256,241 @@ test('a cyclic value is refused', () => {
   assert.deepEqual(codes(fromFile({ log: cycle, a: cycle })), ['log.a setting_unknown', 'a setting_unknown']);
 });
 
-test('no secret is in any problem or warning, wherever it was put', () => {
-  const places: ((text: string) => unknown)[] = [
-    (text) => ({ outputs: { main: { url: 'rtmp://h', key: text } } }),
-    (text) => ({ outputs: { main: { url: `rtmp://h/app/${text}`, key: [] } } }),
-    (text) => ({ outputs: { main: { url: `rtmp://h:x/app/${text}` } } }),
-    (text) => ({ outputs: { main: { url: `rtmp://u:${text}@h`, key: 'k' } } }),
-    (text) => ({ outputs: { main: { url: text, key: 'rtmp://h/app' } } }),
-    (text) => ({ outputs: { main: { url: `http://h/app?${text}` } } }),
-    (text) => ({ outputs: { main: { urll: text, kye: text } } }),
-    (text) => ({ outputs: { main: text } }),
-    (text) => ({ outputs: { [`rtmp://h/app/${text}`]: {} } }),
-    (text) => ({ outputs: text, stream_key: text }),
-    (text) => ({ outputs: { main: { ...MAIN, key: text } }, audio: { source: '', rate: text }, log: { level: text } }),
-    (text) => ({ outputs: { main: { ...MAIN, key: ` ${text} ` } }, demo: { port: ` ${text}` } }),
-  ];
-  fc.assert(
-    fc.property(telltaleKey, fc.constantFrom(...places), (text, place) => {
-      const { problems, warnings } = fromFile(place(text));
-      assert.ok(problems.length + warnings.length > 0);
-      assert.doesNotMatch([...problems.map((item) => Object.values(item).join()), ...warnings].join('\n'), /qzx|xzq/);
-    }),
-    { numRuns: 400 },
-  );
-});
-
-test('the environment gives the same keys as the file, unchanged', () => {
-  fc.assert(
-    fc.property(key, (text) => {
-      const { settings: got } = resolve({ env: { STREAM_URL: 'rtmp://h/app', STREAM_KEY: text } });
-      assert.equal(got.outputs['main']?.key, text);
-    }),
-  );
-});
-
 test('a key that was pasted decoded into the wrong setting is not quoted, though it is shorter there', () => {
   const env = { STREAM_URL: 'rtmp://h/app', STREAM_KEY: '%61bcd%65fgh%69jkl', VIDEO_FPS: 'abcdefghijkl' };
   const [problem] = resolve({ env }).problems;
   assert.equal(problem?.path, 'video.fps');
   assert.equal(problem.given, '"***"');
+});
+
+/** All of each problem in one line. */
+const messages = (resolved: Resolved): string[] => resolved.problems.map(({ message }) => message);
+const inFile = (path: string, what: string, given: string, allowed: string): string =>
+  `${path} in ${FILE}: ${what}; given: ${given}; allowed: ${allowed}`;
+const urlRule =
+  'rtmp://host/application or rtmps://host/application, with the key apart or as the last part of the URL';
+const outputsOf = ({ settings: got }: Resolved): string[] =>
+  Object.entries(got.outputs).map(([name, { url, key }]) => `${name} ${url} ${key}`);
+
+const misfits: [values: unknown, path: string, what: string, given: string, allowed: string][] = [
+  [{ video: { fps: 4 } }, 'video.fps', 'out of range', '4', 'auto or a whole number from 5 to 60 (frames/s)'],
+  [{ audio: { gainDb: 21 } }, 'audio.gainDb', 'out of range', '21', 'a number from -60 to 20 (dB)'],
+  [{ audio: { mute: 'yes' } }, 'audio.mute', 'wrong type', '"yes"', 'true or false'],
+  [{ log: { level: 'loud' } }, 'log.level', 'no such choice', '"loud"', 'error, warn, info or debug'],
+  [{ slate: { text: '\r' } }, 'slate.text', 'not allowed', '"\\r"', 'text'],
+  [{ mqtt: { groups: ['a b'] } }, 'mqtt.groups', 'not allowed', 'a list of 1', 'names of letters'],
+  [{ mqtt: { id: '-' } }, 'mqtt.id', 'not allowed', '"-"', 'a letter or digit'],
+  [{ updates: { window: '1-2' } }, 'updates.window', 'no hours of the day', '"1-2"', 'hours of the day such as'],
+  [{ updates: { timezone: 'Mars' } }, 'updates.timezone', 'no such time zone', '"Mars"', 'a time zone such as'],
+  [{ video: { files: [''] } }, 'video.files', 'not allowed', 'a list of 1', 'a path, or a list of paths'],
+  [{ outputs: { a: { url: '\0' } } }, 'outputs.a.url', 'not allowed', '(hidden)', 'rtmp://host/application or'],
+  [{ outputs: { a: { url: 'x', key: '\0' } } }, 'outputs.a.key', 'not allowed', '(hidden)', 'text of at most 4096'],
+];
+for (const [values, path, what, given, allowed] of misfits) {
+  test(`says of ${JSON.stringify(values)}: ${what}`, () => {
+    const [message = '', ...more] = messages(fromFile(values));
+    assert.ok(message.startsWith(inFile(path, what, given, allowed)), message);
+    assert.deepEqual(more, [], 'and nothing else');
+  });
+}
+
+test('of each of too many outputs it says so, where it was named; those of the last good settings come last', () => {
+  const outputs = Object.fromEntries([...'abcdefgh'].map((name) => [name, MAIN]));
+  const url = 'rtmp://h/app';
+  const env = { OUTPUT_I_URL: url, OUTPUT_I_KEY: 'KEY', OUTPUT_J_KEY: 'KEY' };
+  const resolved = resolve({ file: { name: FILE, values: { outputs } }, env });
+  const eleven = (name: string): string =>
+    `outputs.${name} in environment: too many outputs; given: 10 outputs; allowed: at most 8`;
+  assert.deepEqual(messages(resolved), [eleven('i'), eleven('j')]);
+  assert.deepEqual(Object.keys(resolved.settings.outputs), [...'abcdefgh']);
+  assert.deepEqual(codes(fromFile({ outputs })), []);
+
+  const lastGood = { ...defaults(), outputs: { z: MAIN } };
+  const lost = resolve({ file: { name: FILE, values: { outputs: 5 } }, env: { STREAM_URL: `${url}/k` }, lastGood });
+  assert.deepEqual(Object.keys(lost.settings.outputs), ['main', 'z']);
+});
+
+describe('what falls back', () => {
+  const good = (more: Partial<Settings>): Settings => ({ ...defaults(), ...more });
+  const audio = () => ({ ...defaults().audio, mute: true, gainDb: 5 });
+
+  test('says so in its origin: a default where nothing was good before', () => {
+    const bad = { audio: { mute: 1, gainDb: 'x' } };
+    const before = fromFile(bad, good({ audio: audio() }));
+    assert.deepEqual([before.settings.audio.mute, before.origin['audio.mute']], [true, 'last good']);
+    const never = fromFile(bad);
+    assert.deepEqual([never.settings.audio.mute, never.origin['audio.mute']], [false, 'default']);
+  });
+
+  test('is what is below a broken map, and nothing beside it', () => {
+    const lastGood = good({ audio: audio(), outputs: { main: MAIN }, log: { ...defaults().log, level: 'debug' } });
+    assert.deepEqual(fromFile({ audio: 5 }, lastGood).settings, good({ audio: audio() }));
+    // `output` is a section of its own, whose name others begin with.
+    assert.deepEqual(fromFile({ output: 5 }, lastGood).settings, defaults());
+    const youtube = { ...MAIN, url: 'rtmp://y/app' };
+    const two = good({ outputs: { main: MAIN, main2: youtube } });
+    assert.deepEqual(outputsOf(fromFile({ outputs: { main: 5 } }, two)), ['main rtmp://h/app KEY']);
+  });
+
+  test('of an output are URL and key together, or the output is left out, with all that was said of it', () => {
+    const lastGood = good({ outputs: { main: MAIN } });
+    const bad = {
+      outputs: { main: { url: 'rtmp://other', key: 'NEW', tlsVerify: false }, next: { url: 'rtmp://h/a/k' } },
+    };
+    const before = fromFile(bad, lastGood);
+    assert.deepEqual(outputsOf(before), ['main rtmp://h/app KEY', 'next rtmp://h/a/k ']);
+    assert.equal(before.settings.outputs['main']!.tlsVerify, false);
+    assert.deepEqual(
+      [before.origin['outputs.main.url'], before.origin['outputs.main.key']],
+      ['last good', 'last good'],
+    );
+    const never = fromFile(bad);
+    assert.deepEqual(outputsOf(never), ['next rtmp://h/a/k ']);
+    const named = Object.keys(never.origin).filter((path) => path.startsWith('outputs.'));
+    assert.deepEqual([...new Set(named.map((path) => path.split('.')[1]))], ['next']);
+    const other = good({ outputs: { next: MAIN } });
+    assert.deepEqual(outputsOf(fromFile({ outputs: { main: { url: 'rtmp://other', key: 'NEW' } } }, other)), []);
+  });
+
+  test('is a URL with its key where either is of the wrong type', () => {
+    const lastGood = good({ outputs: { main: MAIN } });
+    for (const main of [
+      { url: 5, key: 'NEW' },
+      { url: 'rtmp://other/app', key: 5 },
+      { url: 5, enabled: false },
+    ]) {
+      assert.deepEqual(outputsOf(fromFile({ outputs: { main } }, lastGood)), ['main rtmp://h/app KEY']);
+      assert.deepEqual(outputsOf(fromFile({ outputs: { main } })), []);
+    }
+  });
+
+  test('of a source without files are both, with their origin', () => {
+    const video = { ...defaults().video, source: 'file', files: ['/a.mp4'] };
+    const before = fromFile({ video: { source: 'file', files: [] } }, good({ video }));
+    assert.deepEqual([before.settings.video.source, before.settings.video.files], ['file', ['/a.mp4']]);
+    assert.deepEqual([before.origin['video.source'], before.origin['video.files']], ['last good', 'last good']);
+    assert.deepEqual(messages(before), [
+      inFile('video.files', 'video.source is file, but there is none', '(nothing)', 'at least one path'),
+    ]);
+    const never = fromFile({ video: { source: 'file' } });
+    assert.deepEqual([never.settings.video.source, never.settings.video.files], ['auto', []]);
+    assert.deepEqual([never.origin['video.source'], never.origin['video.files']], ['default', 'default']);
+    assert.deepEqual(messages(never), [
+      'VIDEO_FILES (video.files): video.source is file, but there is none; given: (nothing); allowed: at least one path',
+    ]);
+    assert.equal(never.problems[0]!.layer, 'default');
+    const both = fromFile({ video: { source: 'file' }, audio: { mute: 1 } });
+    assert.deepEqual(codes(both), ['audio.mute setting_type', 'video.files setting_range']);
+    const playing = fromFile({ video: { source: 'file', files: ['/b.mp4'] } }, good({ video }));
+    assert.deepEqual([playing.settings.video.files, playing.warnings, codes(playing)], [['/b.mp4'], [], []]);
+  });
+});
+
+describe('an output that cannot be', () => {
+  test('for want of a URL is called as whoever gave the rest of it would', () => {
+    const none = (where: string): string => `${where}: this output has no URL; given: (nothing); allowed: ${urlRule}`;
+    assert.deepEqual(messages(fromFile({ outputs: { a: { key: 'KEY' } } })), [none(`outputs.a.url in ${FILE}`)]);
+    assert.deepEqual(messages(resolve({ env: { OUTPUT_A_KEY: 'KEY' } })), [none('OUTPUT_A_URL (outputs.a.url)')]);
+    assert.deepEqual(messages(resolve({ env: { STREAM_KEY: 'KEY' } })), [none('STREAM_URL (outputs.main.url)')]);
+    // Of another output nothing is told, though its name begins alike.
+    const two = resolve({
+      file: { name: FILE, values: { outputs: { ab: { url: 'rtmp://h/a/k' }, a: { enabled: true } } } },
+      env: {},
+    });
+    assert.deepEqual(messages(two), [none(`outputs.a.url in ${FILE}`)]);
+  });
+
+  test('is one that is on; one that is off and has a URL is looked at all the same', () => {
+    const off = fromFile({ outputs: { a: { enabled: false }, b: { enabled: false, url: 'rtmp://h' } } });
+    assert.deepEqual(off.warnings, ['outputs.a is off and has no URL: it is left out.']);
+    assert.deepEqual(codes(off), ['outputs.b.url setting_url']);
+    assert.deepEqual([Object.keys(off.origin).filter((path) => path.startsWith('outputs.')), outputsOf(off)], [[], []]);
+    const on = fromFile({ outputs: { a: { enabled: true } } });
+    assert.deepEqual([on.warnings, codes(on)], [[], ['outputs.a.url setting_url']]);
+  });
+
+  test('is said with its URL, without what is secret in it', () => {
+    const what = 'the URL is neither rtmp:// nor rtmps://';
+    const [message] = messages(fromFile({ outputs: { a: { url: 'http://h/app/KEY' } } }));
+    assert.equal(message, inFile('outputs.a.url', what, 'http://h/app/***', urlRule));
+  });
+});
+
+describe('what works and is rarely meant', () => {
+  const warned = (values: unknown, env = {}): string[] => resolve({ file: { name: FILE, values }, env }).warnings;
+
+  test('is white space around a key, at either end', () => {
+    const words = `outputs.a.key in ${FILE} begins or ends with white space, and is sent so.`;
+    for (const key of [' KEY', 'KEY ', 'KEY\n'])
+      assert.deepEqual(warned({ outputs: { a: { url: 'rtmp://h/app', key } } }), [words]);
+    assert.deepEqual(warned({ outputs: { a: { url: 'rtmp://h/app', key: 'K EY' } } }), []);
+  });
+
+  test('is an @ in the path of a URL', () => {
+    const words = `outputs.a.url in ${FILE} has an @ in its path: in a password, / is written %2F and @ is %40.`;
+    assert.deepEqual(warned({ outputs: { a: { url: 'rtmp://u:p@ss/K@h/app', key: 'KEY' } } }), [words]);
+    assert.deepEqual(warned({ outputs: { a: { url: 'rtmp://u:pass@h/app', key: 'KEY' } } }), []);
+  });
+
+  test('is a URL over the key of a lower layer, and no other pair', () => {
+    const file = { outputs: { main: MAIN } };
+    const url = 'rtmp://other/app';
+    const words = (key: string): string =>
+      `STREAM_URL (outputs.main.url) is combined with the key that ${key} gives: check that they belong together.`;
+    assert.deepEqual(warned(file, { STREAM_URL: url }), [words(FILE)]);
+    assert.deepEqual(warned(file, { STREAM_KEY: 'OTHER' }), []);
+    assert.deepEqual(warned(file, { STREAM_URL: url, STREAM_KEY: 'OTHER' }), []);
+    assert.deepEqual(warned({ outputs: { main: { ...MAIN, key: '' } } }, { STREAM_URL: `${url}/KEY` }), []);
+    assert.deepEqual(warned(file), []);
+    const lastGood = { ...defaults(), outputs: { main: MAIN } };
+    const lost = resolve({ file: { name: FILE, values: { outputs: 5 } }, env: { STREAM_URL: url }, lastGood });
+    assert.deepEqual(lost.warnings, [words('last good')]);
+  });
+
+  test('is a list of files that is not played, wherever it stands', () => {
+    const words = 'is not used, because video.source is not "file".';
+    assert.deepEqual(warned({ video: { files: ['/a.mp4'] } }), [`video.files in ${FILE} ${words}`]);
+    assert.deepEqual(warned({}, { VIDEO_FILES: '/a.mp4' }), [`VIDEO_FILES (video.files) ${words}`]);
+    assert.deepEqual(warned({ video: { files: [] } }), []);
+    assert.deepEqual(warned({ video: { source: 'file', files: ['/a.mp4'] } }), []);
+  });
+
+  test('is said once', () => {
+    const values = { outputs: { a: { url: 'rtmp://h/app', key: ' KEY' } } };
+    assert.equal(
+      resolve({ file: { name: FILE, values }, env: {}, later: [{ name: FILE, values }] }).warnings.length,
+      1,
+    );
+  });
+});
+
+test('a key that was pasted into another setting is in no message, a short one only where it is the whole', () => {
+  const pasted = (key: string, source: string): string | undefined =>
+    fromFile({ outputs: { main: { url: 'rtmp://h/app', key } }, log: { level: source } }).problems[0]?.given;
+  assert.equal(pasted('geheim-4711', 'geheim-4711'), '"***"');
+  assert.equal(pasted('geheim-4711', 'x geheim-4711 y'), '"x *** y"');
+  assert.equal(pasted('KEY', 'other'), '"other"');
+  const { problems } = fromFile({ outputs: { main: { ...MAIN, key: '12345678' } }, video: { fps: 12345678 } });
+  assert.equal(problems[0]?.given, '***', 'no longer than the key');
+  const word = fromFile({ outputs: { main: { ...MAIN, key: 'hidden' } }, nonsense: 1, log: { level: 'hidden' } });
+  assert.deepEqual(
+    word.problems.map(({ given }) => given),
+    ['(hidden)', '"***"'],
+  );
+  const [problem] = fromFile({ nonsense: 'geheim-4711', log: { level: 'geheim-4711' } }).problems.slice(-1);
+  assert.equal(problem?.message, inFile('log.level', 'no such choice', '"***"', 'error, warn, info or debug'));
+});
+
+test('all secrets of all layers are known, those too that are covered, misplaced or not valid; none is empty, none twice', () => {
+  const { secrets } = resolve({
+    file: { name: FILE, values: { outputs: { main: { ...MAIN, key: 'covered' } }, nonsense: 'misplaced' } },
+    env: { STREAM_KEY: 'in-force', OUTPUT_X_URL: 'rtmp://u:pass@h/app/in-url', MQTT_PASSWORD: '' },
+    later: [{ name: 'page', values: { mqtt: { password: 12345678 } } }],
+    lastGood: { ...defaults(), outputs: { main: { ...MAIN, key: 'gone' } } },
+  });
+  for (const secret of ['covered', 'misplaced', 'in-force', 'u:pass', 'pass', 'in-url', '12345678'])
+    assert.ok(secrets.includes(secret), secret);
+  assert.deepEqual([secrets.includes(''), new Set(secrets).size], [false, secrets.length]);
+  const lastGood = { ...defaults(), outputs: { main: { ...MAIN, key: 'fallen-back' } } };
+  assert.ok(fromFile({ outputs: 5 }, lastGood).secrets.includes('fallen-back'));
 });

@@ -1,7 +1,6 @@
 /** What is chosen, and what is refused: sources, encoders, sound, files. */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { candidates } from '../../pipelines/candidates.js';
+import { describe, test } from 'node:test';
 import { settle } from '../../pipelines/defaults.js';
 import type { Camera, Facts } from '../../pipelines/facts.js';
 import { fraction } from '../../pipelines/fraction.js';
@@ -259,28 +258,6 @@ test('a Pi that must do too much says so', () => {
   assert.equal(notes({ width: 854, height: 480, encoder: 'x264enc' }, pc), '');
 });
 
-test('the next best is known, and every refusal has a reason', () => {
-  const facts = { ...pi3, cameras: [c920] };
-  const all = candidates(want(), facts);
-  assert.deepEqual(
-    all.map(({ plan }) => plan?.video.encoder),
-    [
-      'passthrough',
-      'v4l2h264enc',
-      undefined,
-      'x264enc',
-      'openh264enc',
-      'v4l2h264enc',
-      undefined,
-      'x264enc',
-      'openh264enc',
-    ],
-  );
-  assert.equal(all[0]!.plan!.video.source, all[1]!.plan!.video.source);
-  assert.match(all.at(-1)!.what, /slate/);
-  for (const { plan, refused } of all) assert.notEqual(plan === undefined, refused === undefined);
-});
-
 test('arithmetic: levels, fractions, rates', () => {
   const level = (width: number, height: number, fps: number, bitrateKbps: number) =>
     levelOf({ width, height, fps, bitrateKbps });
@@ -377,4 +354,99 @@ test('an encoder that is there for the slate only does not raise the default siz
     return settle({ ...want(), video: { ...want().video, ...automatic, encoder } }, small).video.height;
   };
   assert.deepEqual([sizeWith('auto'), sizeWith('v4l2h264enc'), sizeWith('x264enc')], [720, 720, 480]);
+});
+
+test('what kept a better source out is noted once, before what the source itself cannot do', () => {
+  const grey = { ...c920, formats: [{ fourcc: 'GREY', width: 640, height: 480, fps: [30] }] };
+  const first =
+    'The camera /dev/video0 offers no format that can be used (it offers GREY). Choose another camera in video.source.';
+  const made = plan(want({}, {}, { focus: 10 }), { ...pc, cameras: [grey, c270] });
+  assert.deepEqual([made.notes.length, made.notes[0], made.missed], [2, first, undefined]);
+  assert.match(made.notes[1]!, /camera\.focus/);
+  assert.deepEqual(plan(want(), { ...pc, cameras: [c270, grey] }).notes, [], 'a better one is on');
+  // An encoder that is none, or a camera without H.264, is nothing to act on while another way works.
+  const none = { ...v4l2, works: false, why: 'no frames came out' };
+  const other = plan(want(), { ...pc, cameras: [c270], encoders: [none, ...pc.encoders] });
+  assert.deepEqual([other.video.encoder, other.notes], ['x264enc', []]);
+});
+
+test('a slate says what it stands in for: not that another slate could not be drawn, nor whose sound is away', () => {
+  const elements = pc.elements.filter((element) => element !== 'x264enc');
+  const missed = (wanted: Wanted, facts: Facts) => {
+    const made = plan(wanted, facts);
+    assert.deepEqual([made.video.source, made.video.encoder], ['slate', 'openh264enc']);
+    return made.missed;
+  };
+  assert.deepEqual(missed(want({ encoder: 'passthrough' }), { ...pc, elements, cameras: [c270] }), {
+    code: 'passthrough_unfit',
+    what: 'The camera /dev/video2 offers no H.264 of its own.',
+    mend: 'Set video.encoder to auto.',
+  });
+  assert.deepEqual(missed(want({}, { source: 'Nobody' }), { ...pc, elements, cameraLost: true }), {
+    code: 'source_not_found',
+    what: 'The camera that was on the air is away, and there is no other.',
+    mend: 'Plug it in again.',
+  });
+  const onAir = { ...pc, elements, cameras: [c270], pictureOnAir: true };
+  assert.throws(() => plan(want({ encoder: 'passthrough' }), onAir), { code: 'passthrough_unfit' });
+});
+
+test('where nothing can be encoded it is said of all encoders, unless one is insisted on or something else is missing', () => {
+  const broken = { ...v4l2, works: false, why: 'no frames came out' };
+  const facts = { ...pc, encoders: [broken] };
+  const why = 'No H.264 encoder works on this machine. v4l2h264enc: no frames came out.';
+  assert.throws(() => plan(want(), facts), { name: 'NoPlan', code: 'encoder_missing', what: why });
+  const one = 'The encoder v4l2h264enc does not work on this machine: no frames came out.';
+  assert.throws(() => plan(want({ encoder: 'v4l2h264enc' }), facts), { code: 'encoder_missing', what: one });
+  assert.throws(() => plan(want({ source: '/dev/video9' }), facts), { code: 'source_not_found' });
+  // The slate is no picture to stay for, and one that cannot be drawn is none either.
+  assert.throws(() => plan(want(), { ...pc, elements: [] }), { code: 'plugin_missing' });
+});
+
+describe('from one plan to the next', () => {
+  const playing = (...adjustable: [name: string, value: string | number][]): Plan => ({
+    ...plan(want(), pc),
+    adjustable: adjustable.map(([name, value]) => {
+      const [element = '', property = ''] = name.split('.');
+      return { element, property, value };
+    }),
+  });
+
+  test('only what differs is set', () => {
+    const running = playing(['venc.bitrate', 1000], ['gain.volume', 1]);
+    assert.deepEqual(liveChanges(running, running), []);
+    const next = playing(['venc.bitrate', 1000], ['gain.volume', 2]);
+    assert.deepEqual(liveChanges(running, next), [{ element: 'gain', property: 'volume', value: 2 }]);
+  });
+
+  test('what has other elements, other properties, more or fewer of them has to be played anew', () => {
+    const running = playing(['venc.bitrate', 1000]);
+    for (const next of [
+      playing(['other.bitrate', 1000]),
+      playing(['venc.target-bitrate', 1000]),
+      playing(),
+      playing(['venc.bitrate', 1000], ['gain.volume', 1]),
+    ])
+      assert.equal(liveChanges(running, next), undefined);
+    assert.deepEqual(liveChanges(playing(), playing()), []);
+  });
+
+  test('the level of the encoder stays', () => {
+    const running = playing(['venc.bitrate', 1000]);
+    const at = (level: string): Plan => ({ ...running, video: { ...running.video, level } });
+    assert.deepEqual(liveChanges(at('4'), at('4')), []);
+    assert.equal(liveChanges(at('4'), at('4.1')), undefined);
+    assert.equal(liveChanges(running, at('4')), undefined);
+  });
+
+  test("of a camera's knobs only those that move", () => {
+    const knobs = (value: string): Plan => playing(['video-source.extra-controls', value]);
+    const moved = (before: string, after: string) =>
+      liveChanges(knobs(before), knobs(after))?.map(({ value }) => value);
+    assert.deepEqual(moved('controls,a=1,b=2,c=3', 'controls,a=1,b=4,c=3'), ['controls,b=4']);
+    assert.deepEqual(moved('controls,a=1,b=2', 'controls,a=2,b=3'), ['controls,a=2,b=3']);
+    assert.deepEqual(moved('controls,a=1', 'controls,a=1'), []);
+    const other = playing(['venc.speed', 'x,a=1,b=2']);
+    assert.deepEqual(liveChanges(other, playing(['venc.speed', 'x,a=1,b=3']))?.[0]?.value, 'x,a=1,b=3');
+  });
 });

@@ -172,7 +172,9 @@ function used(text: string): [string, string[]][] {
 }
 
 function assertKnown(text: string): void {
-  for (const [element, properties] of used(text)) {
+  const steps = used(text);
+  assert.deepEqual(new Set(steps.map(([element]) => element)), new Set(elementsOf(text)));
+  for (const [element, properties] of steps) {
     const known = notHere[element] ?? propertiesOf(element);
     assert.ok(known.length > 0, `no element ${element}`);
     for (const property of properties) assert.ok(known.includes(property), `${element} has no property ${property}`);
@@ -224,6 +226,8 @@ test('any wish on any machine gives a text that GStreamer knows, or a known refu
         return;
       }
       seen.add('plan');
+      if (made.adjustable.length > 0) seen.add('something adjustable');
+      if (made.pieces.some(({ properties }) => properties.length > 0)) seen.add('a property set apart');
       assertSound(made, wish);
       const installed = new Set(machine.elements);
       for (const { text } of made.pieces)
@@ -236,7 +240,8 @@ test('any wish on any machine gives a text that GStreamer knows, or a known refu
     }),
     { numRuns: 3000 },
   );
-  for (const outcome of ['plan', 'source_not_found', 'encoder_missing', 'plugin_missing', 'passthrough_unfit'])
+  const outcomes = ['plan', 'something adjustable', 'a property set apart'];
+  for (const outcome of [...outcomes, 'source_not_found', 'encoder_missing', 'plugin_missing', 'passthrough_unfit'])
     assert.ok(seen.has(outcome), `the space holds no ${outcome}`);
 });
 

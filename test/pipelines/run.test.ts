@@ -58,6 +58,7 @@ for (const encoder of ['x264enc', 'openh264enc'] as const) {
       [audio.stream.codec_name, audio.stream.profile, audio.stream.sample_rate, audio.stream.channels],
       ['aac', 'LC', '48000', 2],
     );
+    assert.ok(audio.packets.length >= 140, `${audio.packets.length} AAC frames for 3 s`);
     assertForward(audio.packets);
     const { samples } = await decode(file);
     const peak = samples.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
@@ -251,7 +252,7 @@ test('GStreamer parses every golden text whose elements are installed, and takes
     Pipeline: new (text: string) => { findChild(name: string): Record<string, unknown> | undefined };
   };
   const folder = path.join(root, 'test', 'golden');
-  let parsed = 0;
+  let [parsed, set] = [0, 0];
   for (const name of readdirSync(folder).filter((each) => !each.startsWith('candidates-'))) {
     for (const block of readFileSync(path.join(folder, name), 'utf8').split('\n\n')) {
       const lines = block.split('\n').filter((line) => !line.startsWith('# '));
@@ -262,9 +263,10 @@ test('GStreamer parses every golden text whose elements are installed, and takes
         const child = pipeline.findChild(element!)!;
         child[property!] = JSON.parse(value!);
         assert.equal(child[property!], JSON.parse(value!));
+        set++;
       }
       parsed++;
     }
   }
-  assert.ok(parsed >= 15, `${parsed} texts parsed`);
+  assert.ok(parsed >= 15 && set >= 15, `${parsed} texts parsed, ${set} properties set`);
 });

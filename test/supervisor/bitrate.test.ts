@@ -73,6 +73,7 @@ function simulate({ bounds, capacity, tripMs, keyframe }: Scene, seconds: number
     const targetKbps = bitrate.look({ queuedMs: behindMs, deliveredKbps }, now);
     looks.push({ atMs: now, targetKbps, behindMs, deliveredKbps, dropped });
   }
+  assert.equal(looks.length, Math.ceil(seconds), 'one look a second');
   return looks;
 }
 

@@ -83,6 +83,7 @@ test('what is drawn goes on in another process', { timeout: 60_000 }, async (t) 
   on.stage.play(ball, 0, false);
   await on.played.waitFor(() => true, 20_000);
   const [before] = captures();
+  assert.ok(before);
   await recycle(on, false);
   await on.played.waitFor((made) => made === ball, 20_000, 1);
   assert.match(on.recycled.items[0]!, /^The capture process has grown to \d+ MB, above 0 MB\.$/);

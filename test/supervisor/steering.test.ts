@@ -163,6 +163,8 @@ test('what is malformed is refused and changes nothing', async (t) => {
   assert.equal(decided(device), undefined);
 });
 
+const rejections = (device: Device): unknown[] => device.lines.items.filter(({ event }) => event === 'change_rejected');
+
 test('one wrong setting rejects the whole, with every problem by its path; a new release decides it once more', async (t) => {
   const folder = await folderFor(t);
   const document = { version: 1, config: { audio: { mute: true, gainDb: 99 }, video: { fps: 'x' }, hologram: 1 } };
@@ -179,14 +181,14 @@ test('one wrong setting rejects the whole, with every problem by its path; a new
   await device.stop();
 
   const same = await begun(t, {}, folder);
-  const seen: unknown[] = [];
-  same.steering.onChange(() => seen.push(1));
   await same.steering.propose('device', document);
   assert.equal(decided(same).release, '1.0.0');
+  assert.deepEqual(rejections(same), [], 'it is not decided again');
   await same.stop();
   const later = await begun(t, { release: '2.0.0' }, folder);
   await later.steering.propose('device', document);
   assert.deepEqual([decided(later).status, decided(later).release], ['rejected', '2.0.0']);
+  assert.equal(rejections(later).length, 1);
 });
 
 test('layers persist over a restart; the retained documents then change nothing', async (t) => {
