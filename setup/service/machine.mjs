@@ -11,9 +11,9 @@ const bootMs = 120_000;
 const lookMs = 200;
 
 /**
- * Run as the first process of the namespaces, in a control group of its own, for systemd to rule. What is the kernel's is read-only,
- * so that nothing in there changes this machine's settings or plays udev on its devices; a service that wants to write in /sys still
- * can be let. The devices that $2 names (path:major:minor:group) have nodes, and no driver.
+ * Run as the first process of the namespaces, in a control group of its own, for systemd to rule. /proc/sys is read-only, so that
+ * nothing in there changes this machine's settings; /sys is not, or no service could be let write there (whoever makes the folder keeps
+ * udev off). The devices that $2 names (path:major:minor:group) have nodes, and no driver.
  */
 const init = `
 set -e
@@ -41,7 +41,6 @@ mount -t proc proc "$root/proc"
 mount --bind "$root/proc/sys" "$root/proc/sys"
 mount -o remount,bind,ro "$root/proc/sys"
 mount -t sysfs sysfs "$root/sys"
-mount -o remount,bind,ro "$root/sys"
 mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
 cd "$root"
 mkdir -p run/outside

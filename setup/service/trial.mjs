@@ -7,7 +7,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -99,8 +99,9 @@ async function prepare(folder) {
     path.join(folder, 'etc/sudoers.d/pi'),
     'pi ALL=(ALL) NOPASSWD: ALL\nDefaults env_keep += "NODE_EXTRA_CA_CERTS SSL_CERT_FILE http_proxy https_proxy no_proxy"\n',
   );
-  // A terminal that is none.
-  execFileSync('systemctl', ['--root', folder, 'mask', '--quiet', 'console-getty.service']);
+  // A terminal that is none; and udev, should a package bring it, would go through the devices of the machine that runs this.
+  for (const name of ['console-getty', 'systemd-udevd', 'systemd-udev-trigger'])
+    symlinkSync('/dev/null', path.join(folder, `etc/systemd/system/${name}.service`));
   const copy = path.join(folder, 'srv/makercast');
   execFileSync('git', ['clone', '--quiet', '--depth', '1', `file://${root}`, copy]);
   writeFileSync(
@@ -206,13 +207,10 @@ async function prove(machine, server, folder) {
       const line = mounts.split('\n').findLast((entry) => entry.split(' ')[4] === folder);
       return line?.split(' ')[5].split(',')[0];
     };
-    must(
-      mode('/sys') === 'ro' && mode('/sys/devices') === 'rw',
-      `/sys ${mode('/sys')}, /sys/devices ${mode('/sys/devices')}`,
-    );
+    must(mode('/sys/devices') === 'rw', `/sys/devices ${mode('/sys/devices')}`);
     must(mode('/') === 'ro' && mode('/var/lib/makercast') === 'rw', `/ ${mode('/')}`);
     const home = await within('ls -A /home /root');
-    must(!/pi/.test(home), home);
+    must(!home.split('\n').includes('pi'), home);
   });
   await check('killed, it is back on the air', async () => {
     const before = await property('MainPID');
