@@ -41,6 +41,11 @@ const system = ['systemd-sysv', 'dbus', 'sudo', 'procps', 'ca-certificates'];
 /** Nodes without a driver, as cameras, sound cards and what is none of the service's business have them. */
 const devices = ['video0:81:0:video', 'snd/pcmC0D0c:116:24:audio', 'mem:1:1:kmem'];
 
+/** How this machine reaches the registries. */
+const wayOut = Object.keys(process.env).filter((name) =>
+  /^(NODE_EXTRA_CA_CERTS|SSL_CERT_FILE|https?_proxy|no_proxy)$/i.test(name),
+);
+
 const key = `trial-${randomBytes(8).toString('hex')}`;
 const settings = (url, width) => `outputs:
   main:
@@ -97,7 +102,7 @@ async function prepare(folder) {
   inside('useradd', '--create-home', '--shell', '/bin/bash', 'pi');
   writeFileSync(
     path.join(folder, 'etc/sudoers.d/pi'),
-    'pi ALL=(ALL) NOPASSWD: ALL\nDefaults env_keep += "NODE_EXTRA_CA_CERTS SSL_CERT_FILE http_proxy https_proxy no_proxy"\n',
+    `pi ALL=(ALL) NOPASSWD: ALL\nDefaults env_keep += "${wayOut.join(' ')}"\n`,
   );
   // A terminal that is none; and udev, should a package bring it, would go through the devices of the machine that runs this.
   for (const name of ['console-getty', 'systemd-udevd', 'systemd-udev-trigger'])
@@ -129,7 +134,7 @@ function asking(machine) {
       const list = await ask(
         'sh',
         '-c',
-        `ps -o pid=,user=,args= -p "$(paste -sd, /sys/fs/cgroup${group}/cgroup.procs)"`,
+        `ps -o pid=,user:32=,args= -p "$(paste -sd, /sys/fs/cgroup${group}/cgroup.procs)"`,
       );
       return list.split('\n').map((line) => /^\s*(\d+)\s+(\S+)\s+(.*)$/.exec(line)?.slice(1) ?? []);
     },
@@ -138,7 +143,8 @@ function asking(machine) {
 
 async function prove(machine, server, folder) {
   const { ask, property, shell, processes, must: succeed } = asking(machine);
-  const asPi = (text, onLine) => machine.run(['runuser', '-l', 'pi', '-c', `set -e\n${text}`], { onLine });
+  const asPi = (text, onLine) =>
+    machine.run(['runuser', '-l', 'pi', '-w', wayOut.join(','), '-c', `set -e\n${text}`], { onLine });
   const file = '/etc/makercast/makercast.yml';
   const write = (text) => machine.run(['sh', '-c', `cat >${file}`], { input: text });
   const arrives = async () => view(`${server.url}/${key}`, path.join(folder, 'arrived.mkv'), viewMs, least);
@@ -240,10 +246,9 @@ async function prove(machine, server, folder) {
   });
   await check('an edit that is not valid is said in the log, and changes nothing', async () => {
     await write('video: [\n');
-    // The agent looks for edits that it was not told of every 5 s.
-    const said = await ask(
-      ...['timeout', '60', 'sh', '-c', `journalctl -u makercast -f -n 200 -o cat | grep -m 1 'settings_unreadable'`],
-    );
+    // journalctl is left behind until its next line; what it holds open is not ours.
+    const log = 'journalctl -u makercast -f -n 200 -o cat 2>/dev/null';
+    const said = await ask('timeout', '60', 'bash', '-c', `grep -m 1 settings_unreadable < <(exec ${log})`);
     must(/not YAML/.test(said), `it says: ${said}`);
     await arrives();
     await write(settings(server.url, 480));
@@ -259,8 +264,7 @@ async function prove(machine, server, folder) {
   });
   await check('after a restart of the machine it is on the air by itself', async () => {
     await machine.reboot();
-    const { arrived } = await arrives();
-    return `${arrived}; ${(await property('ActiveEnterTimestamp')) ? await ask('systemctl', 'is-system-running') : ''}`;
+    return (await arrives()).arrived;
   });
   await check('the log is text in the journal, with priorities, and over restarts', async () => {
     const text = await ask('journalctl', '-u', 'makercast', '-o', 'cat', '--no-pager');
@@ -328,7 +332,6 @@ async function prove(machine, server, folder) {
     const { code, output } = await asPi('cd /opt/makercast\nsudo npx makercast service remove');
     must(code === 0 && output.includes('/etc/makercast (settings) and /var/lib/makercast'), output);
     must((await shell('ps -u makercast -o args= || true')) === '', 'processes are left');
-    must((await ask('systemctl', 'is-enabled', 'makercast')).includes('not-found') || true, '');
     const left = await shell(
       'ls /etc/systemd/system/*makercast* /etc/systemd/system/*.wants/*makercast* 2>/dev/null || true',
     );
@@ -371,11 +374,7 @@ async function main() {
       say('NOTE: only what is committed is tested, and there are changes that are not');
     await prepare(inside);
     server = await startServer(folder);
-    const env = Object.fromEntries(
-      Object.entries(process.env).filter(([name]) =>
-        /^(NODE_EXTRA_CA_CERTS|SSL_CERT_FILE|https?_proxy|no_proxy)$/i.test(name),
-      ),
-    );
+    const env = Object.fromEntries(wayOut.map((name) => [name, process.env[name]]));
     machine = await boot(inside, { devices, env });
     say(`started: ${(await machine.run(['systemctl', 'is-system-running'])).output.trim()}`);
     await prove(machine, server, folder);
