@@ -13,10 +13,16 @@ const usage = `Usage: sudo npx makercast service <command>
 
 docs/debian.md says what is where.`;
 
+/** What can be asked for, by its words. */
+const forms = new Map([
+  ['install', 'install'],
+  ['remove', 'remove'],
+  ['remove --purge', 'purge'],
+]);
+
 /** What the words ask for: `install`, `remove` or `purge`; undefined where they ask for nothing that there is. */
 export function wanted(words) {
-  const said = words.join(' ');
-  return { install: 'install', remove: 'remove', 'remove --purge': 'purge' }[said];
+  return forms.get(words.join(' '));
 }
 
 const isHidden = (path) => hidden.some((folder) => path === folder || path.startsWith(`${folder}/`));
@@ -29,7 +35,7 @@ export function refusal(what, { isRoot, hasSystemd, node, root }) {
   if (!hasSystemd)
     return 'This machine was not started by systemd (there is no /run/systemd/system). In a container, let its engine start makercast again.';
   if (!isRoot) {
-    const words = { install: 'install', remove: 'remove', purge: 'remove --purge' }[what];
+    const [words] = [...forms].find(([, meant]) => meant === what);
     return `Only root may change what starts with the machine. Run: sudo npx makercast service ${words}`;
   }
   if (what !== 'install') return '';

@@ -102,7 +102,7 @@ async function prepare(folder) {
   inside('useradd', '--create-home', '--shell', '/bin/bash', 'pi');
   writeFileSync(
     path.join(folder, 'etc/sudoers.d/pi'),
-    `pi ALL=(ALL) NOPASSWD: ALL\nDefaults env_keep += "${wayOut.join(' ')}"\n`,
+    ['pi ALL=(ALL) NOPASSWD: ALL', ...wayOut.map((name) => `Defaults env_keep += ${name}`), ''].join('\n'),
   );
   // A terminal that is none; and udev, should a package bring it, would go through the devices of the machine that runs this.
   for (const name of ['console-getty', 'systemd-udevd', 'systemd-udev-trigger'])
@@ -144,7 +144,10 @@ function asking(machine) {
 async function prove(machine, server, folder) {
   const { ask, property, shell, processes, must: succeed } = asking(machine);
   const asPi = (text, onLine) =>
-    machine.run(['runuser', '-l', 'pi', '-w', wayOut.join(','), '-c', `set -e\n${text}`], { onLine });
+    machine.run(
+      ['runuser', '-l', 'pi', ...(wayOut.length > 0 ? ['-w', wayOut.join(',')] : []), '-c', `set -e\n${text}`],
+      { onLine },
+    );
   const file = '/etc/makercast/makercast.yml';
   const write = (text) => machine.run(['sh', '-c', `cat >${file}`], { input: text });
   const arrives = async () => view(`${server.url}/${key}`, path.join(folder, 'arrived.mkv'), viewMs, least);
