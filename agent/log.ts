@@ -1,4 +1,5 @@
-/** The log: one line an event, for people on a terminal and as JSON elsewhere; secrets are gone before they reach it. */
+/** The log: one line an event, for people on a terminal and in systemd's journal, and as JSON elsewhere; secrets are gone before they reach it. */
+import { fstatSync } from 'node:fs';
 import winston from 'winston';
 import type { Clock } from './clock.js';
 import type { Redactor } from './config/redact.js';
@@ -14,7 +15,7 @@ const minuteMs = 60_000;
 
 export interface LogOptions {
   readonly level: Level;
-  /** `auto`: text on a terminal, JSON elsewhere. */
+  /** `auto`: text on a terminal and in the journal, JSON elsewhere. */
   readonly format: 'auto' | 'text' | 'json';
 }
 
@@ -37,10 +38,11 @@ export class Log {
     readonly redactor: Redactor,
     private readonly clock: Clock,
   ) {
-    const json = options.format === 'json' || (options.format === 'auto' && !process.stdout.isTTY);
+    const json = options.format === 'json' || (options.format === 'auto' && !process.stdout.isTTY && !isJournal());
+    const text = isJournal() ? journalLine : textLine;
     this.#logger = winston.createLogger({
       level: options.level,
-      format: winston.format.combine(winston.format.timestamp(), winston.format.printf(json ? jsonLine : textLine)),
+      format: winston.format.combine(winston.format.timestamp(), winston.format.printf(json ? jsonLine : text)),
       transports: [new winston.transports.Console()],
     });
   }
@@ -116,9 +118,30 @@ function jsonLine(info: winston.Logform.TransformableInfo): string {
   return JSON.stringify({ time: timestamp, level, event, message, ...fields });
 }
 
+/**
+ * Whether standard output is systemd's journal: JOURNAL_STREAM names device and inode of it (systemd.exec(5)), and is inherited by
+ * programs that write elsewhere.
+ */
+function isJournal(): boolean {
+  const named = process.env['JOURNAL_STREAM'];
+  if (named === undefined) return false;
+  const { dev, ino } = fstatSync(1, { bigint: true });
+  return named === `${dev}:${ino}`;
+}
+
+/** Priorities of syslog, which the journal takes from the beginning of a line (sd-daemon(3)): `journalctl -p warning` then works. */
+const priorities: Readonly<Record<string, number>> = { error: 3, warn: 4, info: 6, debug: 7 };
+
+/** The journal has the time, and tells the level by colours. */
+function journalLine({ level, message }: winston.Logform.TransformableInfo): string {
+  return `<${priorities[level] ?? 6}>${oneLine(message)}`;
+}
+
+// A newline within a message would let a file name forge a line.
+const oneLine = (message: unknown): string => String(message).replaceAll(/[\r\n]+/g, ' ');
+
 function textLine({ level, message, timestamp }: winston.Logform.TransformableInfo): string {
   const time = new Date(String(timestamp)).toTimeString().slice(0, 8);
   const mark = level === 'error' ? 'ERROR ' : level === 'warn' ? 'WARNING ' : '';
-  // A newline within a message would let a file name forge a line.
-  return `${time}  ${mark}${String(message).replaceAll(/[\r\n]+/g, ' ')}`;
+  return `${time}  ${mark}${oneLine(message)}`;
 }

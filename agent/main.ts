@@ -14,6 +14,7 @@ const usage = `Usage: makercast [command]
   check             validate the settings and print every problem
   probe [--json]    print the cameras, microphones and encoders of this machine
   plan [--explain]  print the GStreamer pipeline that would run, and why no other
+  service <command> run whenever this machine starts, by systemd (sudo npx makercast service install)
   fleet <command>   look after many devices by balena's cloud (makercast fleet help)
   help              print this
 
@@ -56,6 +57,9 @@ async function main(words: readonly string[], env: NodeJS.ProcessEnv, folder: st
     case '-h':
       print(usage);
       return 0;
+    case 'service':
+      // The set-up does it, before anything is compiled (setup/service/).
+      throw new Fault('usage', 'makercast service works in a clone of the repository only.', 'See docs/debian.md.');
     default:
       throw misused(command);
   }

@@ -6,6 +6,10 @@ const light = ['check', 'fleet', 'help', '--help', '-h'];
 
 export async function begin() {
   const [command, ...rest] = process.argv.slice(2);
+  if (command === 'service') {
+    const { service } = await import('./service/command.mjs');
+    return service(rest);
+  }
   const bare = light.includes(command);
   const fleet = command === 'fleet' && rest.length > 0 && !rest.some((word) => ['help', '--help', '-h'].includes(word));
   await ready({ packages: bare ? [] : ['runtime'], native: !bare, build: 'start', fleet });

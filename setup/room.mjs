@@ -77,14 +77,19 @@ export function fetchNode(major, folder) {
 
 /** Puts Node.js with npm and its headers into the room under /usr/local, and what this machine knows of the way to the registries. */
 export function furnish(folder, nodePrefix = hostPrefix) {
-  const inside = (...parts) => path.join(folder, ...parts);
-  const local = inside('usr/local');
+  const local = path.join(folder, 'usr/local');
   cpSync(path.join(nodePrefix, 'bin/node'), path.join(local, 'bin/node'));
   cpSync(path.join(nodePrefix, 'include/node'), path.join(local, 'include/node'), { recursive: true });
   cpSync(path.join(hostPrefix, 'lib/node_modules/npm'), path.join(local, 'lib/node_modules/npm'), { recursive: true });
   for (const name of ['npm', 'npx'])
     symlinkSync(`../lib/node_modules/npm/bin/${name}-cli.js`, path.join(local, 'bin', name));
+  connect(folder);
+}
 
+/** Tells the room what this machine knows of the way to the registries. */
+export function connect(folder) {
+  const inside = (...parts) => path.join(folder, ...parts);
+  const local = inside('usr/local');
   // Only the way to the registry; a setting such as nodedir would speak of this machine, not of the room.
   const npmrc = [path.join(hostPrefix, 'etc/npmrc'), path.join(homedir(), '.npmrc')].flatMap((file) =>
     read(file).split('\n'),

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { Redactor } from '../agent/config/redact.js';
 import { Log } from '../agent/log.js';
+import { run } from './helpers/command.js';
 
 /** A log whose lines are kept, on a clock that stands until it is set. */
 function logged(t: TestContext, secrets: string[] = []) {
@@ -62,4 +63,20 @@ test('lines below the level are not written, until the level changes', (t) => {
     lines.map(({ message }) => message),
     ['y'],
   );
+});
+
+test('in the journal it is text with a priority; a journal that is named but is not its output changes nothing', async () => {
+  const script = `
+    const { Log } = await import(${JSON.stringify(new URL('../agent/log.js', import.meta.url).href)});
+    const { Redactor } = await import(${JSON.stringify(new URL('../agent/config/redact.js', import.meta.url).href)});
+    const log = new Log({ level: 'info', format: 'auto' }, new Redactor(), { now: () => 0, random: () => 0 });
+    log.warn('fault', 'one\\ntwo');`;
+  // The pipe that it writes to stands for the journal's socket: device and inode are all that tells it.
+  const named = 'exec 3>&1; JOURNAL_STREAM=$(stat -L -c %d:%i /dev/fd/3) exec "$@"';
+  const printed = async (shell: string): Promise<string> => {
+    const args = ['-c', shell, 'sh', process.execPath, '--input-type=module', '--eval', script];
+    return (await run('sh', args)).stdout.toString();
+  };
+  assert.equal(await printed(named), '<4>one two\n');
+  assert.match(await printed('JOURNAL_STREAM=8:1 exec "$@"'), /^\{"time"/);
 });

@@ -22,7 +22,7 @@ export const log: readonly Row[] = [
     form: { type: 'choice', choices: ['auto', 'text', 'json'] },
     default: 'auto',
     cost: 'restart',
-    doc: '`auto` is text on a terminal and JSON lines elsewhere.',
+    doc: "`auto` is text on a terminal and in systemd's journal, and JSON lines elsewhere.",
   },
   {
     path: 'log.statusSeconds',
