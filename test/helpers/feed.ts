@@ -51,6 +51,8 @@ export class Feed<T> {
           new Error(`${this.name}: not seen within ${patientMs} ms. Last of ${this.items.length}:\n${last.join('\n')}`),
         );
       }, patientMs);
+      // Of two waits that race, the one that lost must not hold the program until its deadline.
+      timer.unref();
       this.#waiters.add(waiter);
     });
   }

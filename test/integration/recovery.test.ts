@@ -1,29 +1,16 @@
-/** Outputs that come back: servers that hang, die, refuse or fall silent, and networks that swallow, break or change. */
+/** Outputs that come back: servers that hang, die, refuse or fall silent. */
 import assert from 'node:assert/strict';
-import { describe, test, type TestContext } from 'node:test';
-import { startAbroad } from '../helpers/abroad.js';
+import { describe, test } from 'node:test';
 import { broadcastIn, smallTo } from '../helpers/broadcast.js';
 import { folderFor } from '../helpers/command.js';
 import { small, startAgent, type Agent, type StatusDocument } from '../helpers/agent.js';
 import { until } from '../helpers/feed.js';
-import { daily } from '../helpers/long.js';
 import { isVideoKey } from '../helpers/flv.js';
-import { makeNamespace, noNamespaces } from '../helpers/namespace.js';
 import { startNginx } from '../helpers/nginx.js';
+import { live, noChildSuffered, noticedMs, publishedAgain } from '../helpers/outage.js';
 import { subscribe } from '../helpers/rtmp-client.js';
-import { startRtmpServer, type RtmpServer, type Script } from '../helpers/rtmp-server.js';
+import { startRtmpServer, type Script } from '../helpers/rtmp-server.js';
 import { startTlsProxy } from '../helpers/tls.js';
-
-const live = (agent: Agent) => agent.status((status) => status.actual === 'live');
-/** Where CI cannot make namespaces, the tests fail: they would else be skipped for ever. */
-const skip = noNamespaces();
-
-/** Waits until `server` has a publish after number `from` of them, with a keyframe. */
-async function publishedAgain(server: RtmpServer, from: number, deadlineMs = 60_000) {
-  const connection = await server.published('k', { from, deadlineMs });
-  await connection.tags.waitFor(isVideoKey, 30_000);
-  return connection;
-}
 
 /** Names of an output's states in the order of the status documents from line `from` of the log on. */
 function statesOf(agent: Agent, name = 'main', from = 0): string[] {
@@ -34,58 +21,8 @@ function statesOf(agent: Agent, name = 'main', from = 0): string[] {
     );
 }
 
-/** The goal is 8 s, which bench/recovery measures; the rest is for a machine that stands still for a moment. */
-const noticedMs = 20_000;
-
-const noChildSuffered = (agent: Agent): void =>
-  assert.ok(!agent.log.items.some(({ event }) => event === 'child_hung' || event === 'child_died'), agent.output);
-
-/** The goal is 5 s; the rest is for a busy machine. */
-const backMs = 10_000;
-
-/** Media within {@link backMs} after a link was down for so long. */
-async function cutFor(seconds: number, t: TestContext): Promise<void> {
-  await using abroad = await startAbroad(small);
-  const { namespace, server, agent } = abroad;
-  await live(agent);
-  const before = server.publishes.items[0]!;
-  await namespace.cut();
-  await agent.elapse(seconds * 1000);
-  const [sent, from] = [before.tags.items.length, performance.now()];
-  await namespace.mend();
-  // After a short one TCP may go on where it was; after a long one the connection is another.
-  await Promise.race([publishedAgain(server, 1, backMs), before.tags.waitFor(isVideoKey, backMs, sent)]);
-  t.diagnostic(`media ${Math.round(performance.now() - from)} ms after the link`);
-  await live(agent);
-  noChildSuffered(agent);
-  await agent.stop();
-}
-
-/** An agent on the air over the first of two links; the way over the second is open, but longer. */
-async function startOverTwo() {
-  const namespace = await makeNamespace(2);
-  await namespace.wayOut(1);
-  const server = await startRtmpServer({}, '0.0.0.0');
-  const url = `rtmp://${namespace.links[0]!.host}:${server.port}/live`;
-  const agent = await startAgent({ ...small, STREAM_URL: url, STREAM_KEY: 'k' }, { prefix: namespace.prefix });
-  const dispose = async (): Promise<void> => {
-    await agent[Symbol.asyncDispose]();
-    await server.stop();
-    await namespace.stop();
-  };
-  await live(agent);
-  await (await server.published('k')).tags.waitFor(isVideoKey, 15_000);
-  return { namespace, server, agent, [Symbol.asyncDispose]: dispose };
-}
-
-/** The first is shorter than an output is waited for; after the others the connection was given up, and tried again and again. */
-const cuts = daily([3, 14], [5, 30, 120]);
-
-// Of two minutes without a link nearly all is waiting: the rest runs meanwhile, one suite after the other.
-describe('outputs come back', { concurrency: daily(1, 2) }, () => {
-  const last = cuts.at(-1)!;
-  test(`a network that is cut for ${last} s: media soon after it is back`, { skip }, (t) => cutFor(last, t));
-
+// Nearly all of this is waiting: one server's tests run beside the other's.
+describe('outputs come back', { concurrency: 2 }, () => {
   describe('a real nginx-rtmp', () => {
     test('killed and started again', async () => {
       await using nginx = await startNginx();
@@ -278,104 +215,5 @@ describe('outputs come back', { concurrency: daily(1, 2) }, () => {
       await refused();
       await broadcast.stop();
     });
-  });
-
-  // Each in a network of its own: most of their time is waiting.
-  describe('a network', { skip, concurrency: 3 }, () => {
-    for (const seconds of ['1', '4']) {
-      test(`that swallows everything, then not any more, where ${seconds} s may wait`, async () => {
-        await using abroad = await startAbroad({ ...small, OUTPUT_MAX_QUEUE_SECONDS: seconds });
-        const { namespace, server, agent } = abroad;
-        await live(agent);
-        await namespace.blackHole();
-        const failed = await agent.waitFor(({ event }) => event === 'output_failed', noticedMs);
-        assert.equal(failed['code'], 'output_stalled');
-        await namespace.heal();
-        await publishedAgain(server, 1);
-        noChildSuffered(agent);
-        await agent.stop();
-      });
-    }
-
-    test('that rejects everything, then not any more: it says so, and so does the status', async () => {
-      await using abroad = await startAbroad(small);
-      const { namespace, server, agent } = abroad;
-      await live(agent);
-      await namespace.reject();
-      const isSaid = ({ outputs }: StatusDocument): boolean => {
-        const fault = outputs['main']?.['fault'] as { code: string } | undefined;
-        return outputs['main']?.state === 'waiting' && fault?.code === 'output_unreachable';
-      };
-      await agent.status(isSaid, 60_000);
-      await namespace.permit();
-      await publishedAgain(server, 1);
-      noChildSuffered(agent);
-      await agent.stop();
-    });
-
-    test('that is cut while it stays live: the link is back before it is given up, or a new connection is made', async () => {
-      await using abroad = await startAbroad(small);
-      const { namespace, server, agent } = abroad;
-      await live(agent);
-      await namespace.cut();
-      await agent.status(({ outputs }) => outputs['main']?.state === 'stalled', 30_000);
-      const before = server.publishes.items.at(-1)!;
-      const sent = before.tags.items.length;
-      await namespace.mend();
-      // By the change of address it is known at once that a new connection is worth a try.
-      const first = await Promise.race([
-        publishedAgain(server, 1).then(() => 'again'),
-        before.tags.waitFor((tag) => before.tags.items.indexOf(tag) > sent + 20, 60_000).then(() => 'on'),
-      ]);
-      assert.ok(['again', 'on'].includes(first));
-      await live(agent);
-      await agent.stop();
-    });
-
-    test('that is away for long: tried at once when it is back, however seldom it was tried before', async () => {
-      await using abroad = await startAbroad(small);
-      const { namespace, server, agent } = abroad;
-      await live(agent);
-      await namespace.cut();
-      const cut = agent.log.items.length;
-      await agent.waitFor(({ event }) => event === 'output_failed', 60_000);
-      await agent.status(({ outputs }) => outputs['main']?.state === 'waiting', 30_000, cut);
-      await namespace.mend();
-      await publishedAgain(server, 1);
-      await agent.stop();
-    });
-
-    test('of two links: where the one in use goes, a new connection goes over the other before its silence would end it', async (t) => {
-      await using two = await startOverTwo();
-      const { namespace, server, agent } = two;
-      const before = server.publishes.items[0]!;
-      await namespace.cut(0);
-      const again = await publishedAgain(server, 1, 30_000);
-      const darkMs = again.tags.items[0]!.at - before.tags.items.at(-1)!.at;
-      t.diagnostic(`${Math.round(darkMs)} ms without media`);
-      // It is looked at twice a second, and given up after twelve looks in vain.
-      assert.ok(darkMs < 6000, `${darkMs} ms without media`);
-      await live(agent);
-      noChildSuffered(agent);
-      await agent.stop();
-    });
-
-    test('of two links: one that blinks keeps its connection', async () => {
-      await using two = await startOverTwo();
-      const { namespace, server, agent } = two;
-      await namespace.cut(0);
-      await agent.elapse(500);
-      await namespace.mend(0);
-      const { tags } = server.publishes.items[0]!;
-      const blinkedAt = tags.items.at(-1)!.timestamp;
-      // Longer than the change is remembered for.
-      await tags.waitFor(({ timestamp }) => timestamp > blinkedAt + 8000, 30_000);
-      assert.equal(server.connections.items.length, 1);
-      await agent.stop();
-    });
-
-    for (const seconds of cuts.slice(0, -1)) {
-      test(`that is cut for ${seconds} s: media soon after it is back`, (t) => cutFor(seconds, t));
-    }
   });
 });
