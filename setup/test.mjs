@@ -16,7 +16,7 @@ const elsewhere = ['test/vm'];
  * So many files at a time on two cores: most tests wait for something most of the time (`npm test` prints both times of each file).
  * Each has a network of its own where this is root, and ports of its own anywhere.
  */
-const slots = 3;
+const slots = 4;
 
 /** The sources of the test files. */
 function testFiles(folder = 'test') {

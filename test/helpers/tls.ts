@@ -1,4 +1,5 @@
 /** A TLS server with a certificate of its own in front of a plain port: what turns an RTMP server into an RTMPS one. */
+import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import path from 'node:path';
@@ -59,7 +60,9 @@ export async function makeAuthority(folder: string): Promise<Authority> {
       await run('openssl', [...request, '-subj', `/CN=${name}`, '-keyout', key, '-out', csr]);
       await writeFile(file(`${name}.ext`), `subjectAltName=DNS:${name},IP:127.0.0.1\n`);
       await run('openssl', [
-        ...['x509', '-req', '-in', csr, '-CA', file('ca.pem'), '-CAkey', file('ca.key'), '-CAcreateserial'],
+        ...['x509', '-req', '-in', csr, '-CA', file('ca.pem'), '-CAkey', file('ca.key')],
+        // Its own: two that are signed at once would share openssl's file of them.
+        ...['-set_serial', `0x${randomBytes(8).toString('hex')}`],
         ...['-days', String(days), '-extfile', file(`${name}.ext`), '-out', cert],
       ]);
       return { cert, key };

@@ -249,7 +249,9 @@ describe('a file that does not fit is transcoded', () => {
     const sources: string[] = [];
     for (const [name] of films) sources.push(await sample(name));
     await using nginx = await startNginx({ record: true });
-    await using agent = await startAgent(play(nginx.url(), sources, once));
+    await using agent = await startAgent(
+      play(nginx.url(), sources, { ...once, VIDEO_WIDTH: '320', VIDEO_HEIGHT: '180' }),
+    );
     assert.equal((await agent.end(120_000)).code, 0, agent.output);
     assert.match((await agent.event('playing')).message, /playlist of 6 files, 320x180 at 30 fps, x264enc/);
     const file = await recording(nginx);

@@ -146,7 +146,7 @@ test('another size and an encoder that is not there: what is on stays on, whatev
   const { broadcast } = broadcastIn(t, await folderFor(t), settings);
   await broadcast.start();
   await live(broadcast);
-  const video = { ...settings.video, width: 320, height: 180 };
+  const video = { ...settings.video, width: 480, height: 270 };
   const unfit = { ...settings, video: { ...video, encoder: 'v4l2h264enc' as const } };
   await broadcast.apply(unfit);
   assert.deepEqual(
@@ -168,7 +168,7 @@ test('another size and an encoder that is not there: what is on stays on, whatev
   await Promise.all(changes.map((each) => broadcast.apply(each)));
   await server.published('k', { from: 1 });
   await live(broadcast);
-  assert.deepEqual([broadcast.status().video?.width, broadcast.status().video?.height], [320, 180]);
+  assert.deepEqual([broadcast.status().video?.width, broadcast.status().video?.height], [480, 270]);
 });
 
 test(

@@ -32,8 +32,8 @@ const { unitText } = (await load('unit.mjs')) as UnitModule;
 const { wanted, refusal } = (await load('command.mjs')) as CommandModule;
 const { commented } = (await load('installation.mjs')) as InstallationModule;
 
-test('the unit is that of test/golden', () => {
-  const golden = path.join(root, 'test/golden/makercast.service');
+test('the unit is that of test/fixtures', () => {
+  const golden = path.join(root, 'test/fixtures/makercast.service');
   const text = unitText({ node: '/usr/bin/node', root: '/opt/makercast' });
   if (process.env['UPDATE_GOLDEN']) writeFileSync(golden, text);
   assert.equal(text, readFileSync(golden, 'utf8'));
