@@ -108,10 +108,10 @@ process.on('exit', remove);
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(1));
 process.chdir(copy);
 console.log(
-  'Of all mutants, how many a test noticed (it failed, or did not end). Not counted: those that keep a test file from running' +
-    ' at all, and those of the wording of messages (strings of three words and more).',
+  'Of all mutants, how many a test noticed: it failed, or did not end. Not counted: the wording of messages (strings of three' +
+    ' words and more).',
 );
-row(['', 'mutants', 'failed', 'no end', 'survived', 'not reached', 'did not run', '% noticed', 'seconds']);
+row(['', 'mutants', 'failed', 'no end', 'survived', 'not reached', 'lost', '% noticed', 'seconds']);
 try {
   for (const name of names) {
     const began = Date.now();

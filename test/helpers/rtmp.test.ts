@@ -85,7 +85,8 @@ for (const [name, publish] of [
     assert.equal(connection.name, 'key');
     assert.equal(connection.tcUrl, server.url('live'));
     const media = connection.tags.items;
-    assert.ok(media.findIndex(isVideoHeader) < media.findIndex(isVideoKey));
+    const [header, keyframe] = [media.findIndex(isVideoHeader), media.findIndex(isVideoKey)];
+    assert.ok(header >= 0 && header < keyframe, `${header}, ${keyframe}`);
     assert.ok(connection.flv().length > 1000);
     await publisher.stop();
     await connection.history.waitFor((event) => event === 'closed', 5000);

@@ -57,6 +57,7 @@ function plainStates(agent: Agent): (readonly [string, unknown])[] {
     event === 'status' ? [status as StatusDocument] : [],
   );
   const begun = documents.findIndex(({ outputs }) => outputs['plain']?.state === 'live');
+  assert.ok(begun >= 0, 'it was never live');
   return documents.slice(begun).map(({ outputs }) => [outputs['plain']!.state, outputs['plain']!['connects']] as const);
 }
 

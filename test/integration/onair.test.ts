@@ -47,6 +47,7 @@ describe('on the air', () => {
     assert.equal(video!.bFrames, false);
     assert.ok(Math.abs(video!.fps - 30) < 1, `${video!.fps} frames a second`);
     assert.ok(video!.startsWithKeyframe);
+    assert.ok(video!.keyframeIntervals.length > 1);
     for (const interval of video!.keyframeIntervals.slice(1)) assert.ok(Math.abs(interval - 2) < 0.07, `${interval} s`);
     assert.ok(video!.monotonic && audio!.monotonic);
     assert.deepEqual([audio!.codec, audio!.profile, audio!.rate, audio!.channels], ['aac', 'LC', 48_000, 2]);

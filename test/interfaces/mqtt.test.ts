@@ -504,6 +504,7 @@ test('the broker goes away and comes back: events waited, figures did not, and w
   const events = operator.heard.items.slice(from).filter(({ topic }) => topic.endsWith('/event'));
   assert.equal(events[0]!.value['leftOut'], 51);
   assert.equal(events.length, 100);
+  await operator.on('telemetry', () => true, from);
   const figures = operator.heard.items.slice(from).filter(({ topic }) => topic.endsWith('/telemetry'));
   assert.ok(figures.every(({ value }) => Date.parse(value['at'] as string) >= restarted));
   assert.equal((await operator.desire(1, { audio: { mute: true } }))['status'], 'applied');

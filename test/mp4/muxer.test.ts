@@ -58,7 +58,10 @@ describe('a real stream', () => {
       assert.deepEqual(decodeErrors, []);
       assert.equal(`${video!.width}x${video!.height}`, '640x360');
       assert.ok(video!.monotonic && Math.abs(video!.fps - 30) < 0.1);
-      if (audio) assert.deepEqual([audio.codec, audio.rate, audio.channels, audio.monotonic], ['aac', 48_000, 2, true]);
+      assert.deepEqual(
+        audio && [audio.codec, audio.rate, audio.channels, audio.monotonic],
+        name === 'h264-silent.mp4' ? undefined : ['aac', 48_000, 2, true],
+      );
     });
   }
 
@@ -100,7 +103,9 @@ describe('a real stream', () => {
 
   test('every fragment begins at a multiple of 8 bytes', async (t) => {
     const { tags } = await flv(t, 'h264-bframes.mp4');
-    for (const each of mux(tags)) assert.deepEqual([each.bytes.length % 8, each.headerBytes % 8], [0, 0]);
+    const fragments = mux(tags);
+    assert.equal(fragments.length, 3);
+    for (const each of fragments) assert.deepEqual([each.bytes.length % 8, each.headerBytes % 8], [0, 0]);
   });
 
   test('keyframes that are far apart do not make fragments longer', async (t) => {
