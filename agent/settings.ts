@@ -2,7 +2,7 @@
 import { resolve as resolveSettings, type Layer, type Layers, type Resolved } from './config/resolve.js';
 import type { Settings } from './config/settings.js';
 import { Fault, type FaultReport } from './errors.js';
-import { readSettings, settingsPath, watchSettings } from './machine/settings-file.js';
+import { fingerprint, readSettings, settingsPath, watchSettings } from './machine/settings-file.js';
 import type { Storage } from './machine/storage.js';
 
 /** A supervisor restarts what ends, for ever: balena does, and whoever says so. */
@@ -20,6 +20,8 @@ export class SettingsSource {
   readonly #path: ReturnType<typeof settingsPath>;
   /** The file has set something in this run. */
   #hasSet = false;
+  /** The file as it was just before it was first read. */
+  #seen: string | undefined;
 
   /** `folder`: where `makercast.yml` is looked for. */
   constructor(
@@ -46,6 +48,7 @@ export class SettingsSource {
    */
   async #file(wasSet: boolean): Promise<{ file?: Layer }> {
     const { name } = this.#path;
+    this.#seen ??= fingerprint(name);
     try {
       const file = await readSettings(this.#path);
       if (this.#hasSet && !file) throw gone(name, 'is gone');
@@ -67,7 +70,7 @@ export class SettingsSource {
 
   /** Calls `changed` whenever the file was edited, until `signal` aborts. */
   watch(changed: () => void, signal: AbortSignal): void {
-    watchSettings(this.#path.name, changed, signal);
+    watchSettings(this.#path.name, changed, signal, this.#seen);
   }
 }
 

@@ -75,10 +75,18 @@ const settleMs = 200;
 /** For folders that are not there yet, network drives, and links into other folders, where no event comes. */
 const pollMs = 5000;
 
-/** Calls `onChange` when the file was edited, replaced, created or removed, until `signal` aborts. */
-export function watchSettings(name: string, onChange: () => void, signal: AbortSignal): void {
+/**
+ * Calls `onChange` when the file was edited, replaced, created or removed, until `signal` aborts. `seen`: its fingerprint when it was
+ * read; a slow board takes seconds from there to here, and an edit in between counts too.
+ */
+export function watchSettings(
+  name: string,
+  onChange: () => void,
+  signal: AbortSignal,
+  seen: string = fingerprint(name),
+): void {
   if (signal.aborted) return;
-  let last = fingerprint(name);
+  let last = seen;
   let settling: NodeJS.Timeout | undefined;
   let watcher: FSWatcher | undefined;
   const look = (): void => {
@@ -109,6 +117,7 @@ export function watchSettings(name: string, onChange: () => void, signal: AbortS
   }, pollMs);
   timer.unref();
   open();
+  settling = setTimeout(look, settleMs).unref();
   signal.addEventListener('abort', () => {
     clearInterval(timer);
     clearTimeout(settling);
@@ -116,7 +125,8 @@ export function watchSettings(name: string, onChange: () => void, signal: AbortS
   });
 }
 
-function fingerprint(name: string): string {
+/** What tells one state of the file from another. */
+export function fingerprint(name: string): string {
   try {
     const { ino, size, mtimeNs, ctimeNs } = statSync(name, { bigint: true });
     return `${ino} ${size} ${mtimeNs} ${ctimeNs}`;

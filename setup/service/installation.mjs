@@ -62,14 +62,30 @@ function makeSettings(root, { gid }) {
   writeFileSync(settingsFile, commented(text), { mode: 0o640 });
 }
 
+/** Runs a program as the service's user. */
+const asUser = (command, args) => {
+  const drop = [`--reuid=${name}`, `--regid=${name}`, '--init-groups', '--inh-caps=-all', '--'];
+  return quietly('setpriv', [...drop, command, ...args], {
+    cwd: settingsFolder,
+    env: { PATH: process.env.PATH, MAKERCAST_DATA: dataFolder, XDG_CACHE_HOME: cacheFolder },
+  });
+};
+
+/**
+ * GStreamer looks into each of its plugins the first time and remembers what it found. On a slow board that takes longer than the agent
+ * gives a child that is silent, so it is done here, where nothing waits for it.
+ */
+async function scanPlugins({ uid, gid }) {
+  mkdirSync(cacheFolder, { recursive: true });
+  chownSync(cacheFolder, uid, gid);
+  // Where this fails the agent says what is missing.
+  await asUser('gst-inspect-1.0', ['fakesink']);
+}
+
 /** As the service will: reads the program and the settings. Throws Stop where it may not; says what is wrong with the settings. */
 async function tryAsUser({ node, root }) {
   const program = path.join(root, 'dist/agent/main.js');
-  const drop = [`--reuid=${name}`, `--regid=${name}`, '--init-groups', '--inh-caps=-all', '--'];
-  const { code, output } = await quietly('setpriv', [...drop, node, program, 'check'], {
-    cwd: settingsFolder,
-    env: { PATH: process.env.PATH, MAKERCAST_DATA: dataFolder },
-  });
+  const { code, output } = await asUser(node, [program, 'check']);
   if (code === 0) return;
   if (code === 2) return output.trimEnd().split('\n').forEach(say);
   throw new Stop(
@@ -90,6 +106,7 @@ export async function install({ node, root }) {
   const user = await makeUser();
   makeSettings(root, user);
   await tryAsUser({ node, root });
+  await scanPlugins(user);
   writeUnit(unitText({ node, root }));
   await run('systemctl', 'daemon-reload');
   await run('systemctl', 'enable', '--quiet', name);

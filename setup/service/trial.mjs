@@ -14,7 +14,7 @@ import { parseArgs } from 'node:util';
 import { installPackages } from '../apt.mjs';
 import { releases, suiteOf } from '../debian.mjs';
 import { missingPackages, root } from '../ready.mjs';
-import { connect, fetchNode, furnish, makeBase, remove } from '../room.mjs';
+import { connect, fetchNode, furnish, makeBase, open, remove } from '../room.mjs';
 import { Stop } from '../run.mjs';
 import { startServer, view } from '../trial.mjs';
 import { boot } from './machine.mjs';
@@ -90,16 +90,22 @@ async function prepare(folder) {
   if (await makeBase(suiteOf(options.debian), folder, path.join(root, '.cache/fresh'))) say('taken from .cache/fresh');
   if (hasOwnNode) connect(folder);
   else furnish(folder, options.node && fetchNode(options.node, path.dirname(folder)));
-  const inside = (...words) =>
-    execFileSync('chroot', [folder, 'env', 'DEBIAN_FRONTEND=noninteractive', 'LANG=C.UTF-8', ...words], {
-      encoding: 'utf8',
-      maxBuffer: 64e6,
-    });
   // Nobody cuts this machine's power while it installs.
   writeFileSync(path.join(folder, 'etc/dpkg/dpkg.cfg.d/trial'), 'force-unsafe-io\n');
-  inside('apt-get', '-q', 'update');
-  inside('apt-get', '-qy', '--no-install-recommends', 'install', ...system);
-  inside('useradd', '--create-home', '--shell', '/bin/bash', 'pi');
+  const room = await open(folder);
+  const inside = async (...command) => {
+    const lines = [];
+    const env = { DEBIAN_FRONTEND: 'noninteractive' };
+    const code = await room.start(command, { cwd: '/', env, onLine: (line) => lines.push(line) }).exit;
+    must(code === 0, `${command.join(' ')} ended with ${code}:\n${lines.slice(-20).join('\n')}`);
+  };
+  try {
+    await inside('apt-get', '-q', 'update');
+    await inside('apt-get', '-qy', '--no-install-recommends', 'install', ...system);
+    await inside('useradd', '--create-home', '--shell', '/bin/bash', 'pi');
+  } finally {
+    await room.close();
+  }
   writeFileSync(
     path.join(folder, 'etc/sudoers.d/pi'),
     ['pi ALL=(ALL) NOPASSWD: ALL', ...wayOut.map((name) => `Defaults env_keep += ${name}`), ''].join('\n'),

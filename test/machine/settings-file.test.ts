@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { Fault } from '../../agent/errors.js';
-import { readSettings, settingsPath, watchSettings } from '../../agent/machine/settings-file.js';
+import { fingerprint, readSettings, settingsPath, watchSettings } from '../../agent/machine/settings-file.js';
 
 function folderOf(t: TestContext): string {
   const folder = mkdtempSync(path.join(tmpdir(), 'makercast-settings-'));
@@ -82,6 +82,20 @@ test('edits are noticed: created, written, replaced by a rename, removed', { tim
     edit();
     await noticed;
   }
+});
+
+test('an edit between reading and watching is noticed', { timeout: 30_000 }, async (t) => {
+  const name = path.join(folderOf(t), 'm.yml');
+  const seen = fingerprint(name);
+  writeFileSync(name, 'a: 1\n');
+  const abort = new AbortController();
+  t.after(() => abort.abort());
+  const { ring, next } = bell();
+  const noticed = next();
+  watchSettings(name, ring, abort.signal, seen);
+  const holding = setInterval(() => undefined, 1000);
+  t.after(() => clearInterval(holding));
+  await noticed;
 });
 
 test('a folder that comes later is noticed', { timeout: 30_000 }, async (t) => {
