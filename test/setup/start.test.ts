@@ -16,6 +16,7 @@ interface Missing {
   readonly native: boolean;
   readonly build: boolean;
   readonly fleet: boolean;
+  readonly mutate: boolean;
 }
 
 /** A checkout as a finished set-up leaves it, but with an agent that only prints its arguments. Its path has a space. */
@@ -76,7 +77,7 @@ test('a second start spawns nothing, writes nothing, says nothing, and hands the
 
 test('what changed is what is done again', async (t) => {
   const copy = await checkout(t);
-  const none: Missing = { packages: [], modules: false, native: false, build: false, fleet: false };
+  const none: Missing = { packages: [], modules: false, native: false, build: false, fleet: false, mutate: false };
   assert.deepEqual(await missing(copy), none);
 
   await t.test('a new source file: compile', async () => {
