@@ -18,7 +18,7 @@ export async function packInitrd(base, release, folder) {
   const order = [];
   for (const name of needed) {
     const args = ['--dirname', base, '--set-version', release, '--show-depends', name];
-    const lines = execFileSync('modprobe', args, { encoding: 'utf8' }).matchAll(/^insmod (\S+)/gm);
+    const lines = execFileSync('modprobe', args, { encoding: 'utf8' }).matchAll(/^insmod (.+?\.ko\S*)/gm);
     for (const [, file] of lines) if (!order.includes(file)) order.push(file);
   }
   for (const file of order) copyFileSync(file, path.join(tree, 'modules', path.basename(file)));
