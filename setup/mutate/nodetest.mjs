@@ -44,6 +44,9 @@ async function runOne(within, name, body) {
     await body(context);
   } finally {
     for (const hook of [...ends, ...hooks(within, 'afterEach').reverse()]) await hook(context);
+    // As node:test does with each test's own mocks.
+    mock.timers.reset();
+    mock.restoreAll();
   }
 }
 
