@@ -1,7 +1,11 @@
 /** The end of the program, whatever hangs. */
 
-/** What is still asked of a disk or a name server is answered by then, or is not. */
-const lastAnswersMs = 300;
+/**
+ * What is still asked of a disk or a name server is answered within so many looks, or is not. Looks, not time: where the machine itself
+ * has no time for an answer, it has none for a look either.
+ */
+const looks = 10;
+const lookMs = 100;
 
 /**
  * Ends the program. Node waits, for ever, for the threads of its pool: for those that a disk holds that hangs, or the resolver, since
@@ -9,11 +13,14 @@ const lastAnswersMs = 300;
  */
 export function leave(code: number): void {
   if (!isWaiting()) process.exit(code);
-  setTimeout(() => {
+  let left = looks;
+  setInterval(() => {
     if (!isWaiting()) process.exit(code);
+    left -= 1;
+    if (left > 0) return;
     process.emit('exit', code);
     process.kill(process.pid, 'SIGKILL');
-  }, lastAnswersMs);
+  }, lookMs);
 }
 
 const isWaiting = (): boolean => process.getActiveResourcesInfo().some((name) => /^(FSReq|GetAddrInfo)/.test(name));
