@@ -110,8 +110,8 @@ async function prepare(folder) {
     path.join(folder, 'etc/sudoers.d/pi'),
     ['pi ALL=(ALL) NOPASSWD: ALL', ...wayOut.map((name) => `Defaults env_keep += ${name}`), ''].join('\n'),
   );
-  // A terminal that is none; and udev, should a package bring it, would go through the devices of the machine that runs this.
-  for (const name of ['console-getty', 'systemd-udevd', 'systemd-udev-trigger'])
+  // A terminal that is none; kernel modules, and udev, should a package bring it, which are the business of the machine that runs this.
+  for (const name of ['console-getty', 'systemd-modules-load', 'systemd-udevd', 'systemd-udev-trigger'])
     symlinkSync('/dev/null', path.join(folder, `etc/systemd/system/${name}.service`));
   const copy = path.join(folder, 'srv/makercast');
   execFileSync('git', ['clone', '--quiet', '--depth', '1', `file://${root}`, copy]);
