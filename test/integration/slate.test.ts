@@ -151,11 +151,10 @@ test(`the picture goes to the slate and back ${replans} times: one session, time
   const gaps = pictureGaps(tags.items);
   const usual = usualSplice(gaps, replans);
   assert.ok(usual < 1000 && Math.max(...gaps) < darkMs, `${usual} to ${Math.max(...gaps)} ms without a picture`);
-  // How the shortest way changes over the broadcast is how its clock drifted. A stream whose first picture was kept waiting
-  // has a clock of its own: most of them have not.
+  // How the shortest way changes over the broadcast is how its clock drifted. A stream whose first picture was kept waiting has a
+  // clock of its own, behind that of the broadcast and never ahead of it: the soonest of several has not been.
   const ways = begins.map((begin, index) => shortestWay(tags.items.slice(begin, begins[index + 1])));
-  const median = (part: readonly number[]): number => part.toSorted((a, b) => a - b)[Math.floor(part.length / 2)]!;
-  const drift = median(ways.slice(-readBy)) - median(ways.slice(0, readBy));
+  const drift = Math.min(...ways.slice(-readBy)) - Math.min(...ways.slice(0, readBy));
   assert.ok(Math.abs(drift) <= 40, `${Math.round(drift)} ms off after ${replans} replans`);
   assert.equal(server.publishes.items.length, 1);
   await agent.stop();
