@@ -109,6 +109,8 @@ const replans = daily(16, 50);
 const measuredMs = 4000;
 /** Streams at the beginning and at the end by which the clock is read: as many of the slate as of the test picture in both. */
 const readBy = daily(7, 15);
+/** A clock that loses only the time of a splice is 40 ms and more behind with each of them. The fewer streams there are to read it by, the less exact it is read. */
+const mayDriftMs = daily(200, 40);
 
 test(`the picture goes to the slate and back ${replans} times: one session, times that never step back and stay true, lips in sync`, async (t) => {
   await using server = await startRtmpServer();
@@ -151,11 +153,12 @@ test(`the picture goes to the slate and back ${replans} times: one session, time
   const gaps = pictureGaps(tags.items);
   const usual = usualSplice(gaps, replans);
   assert.ok(usual < 1000 && Math.max(...gaps) < darkMs, `${usual} to ${Math.max(...gaps)} ms without a picture`);
-  // How the shortest way changes over the broadcast is how its clock drifted. A stream whose first picture was kept waiting has a
-  // clock of its own, behind that of the broadcast and never ahead of it: the soonest of several has not been.
+  // How the shortest way changes over the broadcast is how its clock drifted. A stream whose first picture was kept waiting
+  // has a clock of its own: most of them have not.
   const ways = begins.map((begin, index) => shortestWay(tags.items.slice(begin, begins[index + 1])));
-  const drift = Math.min(...ways.slice(-readBy)) - Math.min(...ways.slice(0, readBy));
-  assert.ok(Math.abs(drift) <= 40, `${Math.round(drift)} ms off after ${replans} replans`);
+  const median = (part: readonly number[]): number => part.toSorted((a, b) => a - b)[Math.floor(part.length / 2)]!;
+  const drift = median(ways.slice(-readBy)) - median(ways.slice(0, readBy));
+  assert.ok(Math.abs(drift) <= mayDriftMs, `${Math.round(drift)} ms off after ${replans} replans`);
   assert.equal(server.publishes.items.length, 1);
   await agent.stop();
   const whole = path.join(folder, 'whole.flv');
