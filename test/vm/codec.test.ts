@@ -49,7 +49,7 @@ test('probe finds the encoder by encoding with it, and its node is no camera', a
   assert.ok(tried[0]!.pictures! > 0, 'it was asked to encode');
 });
 
-test('it is chosen by itself, gets level, profile, keyframe period and bitrate, and is streamed', async () => {
+test('it is chosen by itself, gets level, profile, keyframe period and bitrate, and is streamed', async (t) => {
   await using codec = await Codec.load();
   await using nginx = await startNginx({ record: true });
   // 2 s at 10 frames a second; then 60 frames, which is what the driver starts with: it is told so all the same.
@@ -58,9 +58,11 @@ test('it is chosen by itself, gets level, profile, keyframe period and bitrate, 
     ['6', 60],
   ] as const) {
     await codec.forget();
+    const { folder, remove } = await temporaryFolder();
+    t.after(remove);
     await using agent = await startAgent(
       { ...small, ...to(nginx), VIDEO_BITRATE_KBPS: '810', VIDEO_KEYFRAME_SECONDS: keyframeSeconds },
-      { dataFolder: data.folder },
+      { cwd: folder, dataFolder: data.folder },
     );
     await nginx.waitForCall('publish', { name: 'cam', from: nginx.calls.items.length });
     const session = await codec.encoding('320x180');
@@ -89,7 +91,10 @@ test('it is chosen by itself, gets level, profile, keyframe period and bitrate, 
       assert.ok(yellow[0] > 120 && yellow[1] > 120 && yellow[2] < 80, `yellow is ${yellow}`);
       assert.ok(blue[2] > 120 && blue[0] < 80 && blue[1] < 80, `blue is ${blue}`);
     } else {
-      // The output that joined wants one, long before the period is over. The driver knows a button, whose value is nothing.
+      // An output that joins wants one, long before the period is over. The driver knows a button, whose value is nothing.
+      await agent.status(({ actual }) => actual === 'live', 60_000);
+      const late = { outputs: { late: { url: nginx.url(), key: 'late' } } };
+      await writeFile(path.join(folder, 'makercast.yml'), JSON.stringify(late));
       const asked = async (): Promise<boolean> =>
         valueOf(await codec.encoding('320x180'), 'force_key_frame') !== undefined;
       await until(asked, 20_000, 'a request for a keyframe at the driver');
