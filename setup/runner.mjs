@@ -4,12 +4,12 @@ import { runFile } from './testfile.mjs';
 /**
  * Runs files (absolute paths) in this order, `slots` of them at a time; one that takes longer than `fileMs` counts as hung and is
  * ended. Reports on stdout as each ends, and resolves to the counts, some lines of text about each failure, and what each file took
- * in seconds. `apart`: each in a network of its own, where that can be had.
+ * in seconds. `opening`: those of them that run before all others, alone. `apart`: each in a network of its own, where that can be had.
  * @param {string[]} files
- * @param {{slots: number, fileMs?: number, apart?: boolean}} options
+ * @param {{slots: number, opening?: string[], fileMs?: number, apart?: boolean}} options
  */
-export async function runFiles(files, { slots, fileMs = 5 * 60_000, apart = false }) {
-  const waiting = [...files];
+export async function runFiles(files, { slots, opening = [], fileMs = 5 * 60_000, apart = false }) {
+  const waiting = [...opening];
   /** @type {import('./testfile.mjs').Outcome[]} */
   const outcomes = [];
   const work = async () => {
@@ -20,6 +20,8 @@ export async function runFiles(files, { slots, fileMs = 5 * 60_000, apart = fals
       outcomes.push(outcome);
     }
   };
+  await work();
+  waiting.push(...files.filter((file) => !opening.includes(file)));
   await Promise.all(Array.from({ length: slots }, work));
   const sum = (...names) =>
     outcomes.reduce((all, { counts }) => all + names.reduce((some, name) => some + counts[name], 0), 0);

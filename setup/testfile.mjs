@@ -34,16 +34,23 @@ const alone = [
   'mount --bind /dev/null /etc/resolv.conf',
 ].join(' && ');
 
-/** Whether a process of ours can have a network of its own here: as root, where the kernel lets us. */
-const networks = (() => {
+let networks;
+/**
+ * Whether a process of ours can have a network of its own here: as root, where the kernel lets us. Asked at the first file, since on a
+ * fresh machine `ip` is only installed by then.
+ */
+function hasNetworks() {
+  if (networks !== undefined) return networks;
   try {
-    if (process.getuid() !== 0) return false;
-    execFileSync('unshare', ['--net', '--mount', 'sh', '-c', alone], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
+    if (process.getuid() !== 0) throw new Error('not root');
+    execFileSync('unshare', ['--net', '--mount', 'sh', '-c', alone], { stdio: ['ignore', 'ignore', 'pipe'] });
+    networks = true;
+  } catch ({ message }) {
+    console.log(`All files share this machine's network: ${message.trim()}`);
+    networks = false;
   }
-})();
+  return networks;
+}
 
 /**
  * The words before a program. Its ports, addresses and links are its own, and what it mounts goes with it; processes that it loses
@@ -59,7 +66,7 @@ function wrapping(apart) {
     ...timed,
     ...(reaper ? [reaper, '-s', '-p', 'SIGKILL', '--'] : []),
     ...mortal,
-    ...(apart && networks ? network : []),
+    ...(apart && hasNetworks() ? network : []),
   ];
 }
 
