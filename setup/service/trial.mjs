@@ -397,6 +397,6 @@ main()
     say(`FAILED: ${error instanceof Stop ? error.message : error.stack}`);
   })
   .then(() => {
-    console.log(`${counts.passed} passed, ${counts.failed} failed`);
+    console.log(`${counts.passed} passed, ${counts.failed} failed, 0 skipped`);
     process.exitCode = counts.failed > 0 || counts.passed === 0 ? 1 : 0;
   });
