@@ -92,6 +92,11 @@ const kinds = {
     doc: 'The demonstration server is not installed (device images leave it out).',
   },
   network_none: { actor: 'network', retryable: true, doc: 'This machine has no network but its own loopback.' },
+  output_key_missing: {
+    actor: 'operator',
+    retryable: false,
+    doc: 'No stream key was given for the address that an output is to have: it stays where it was, or is left out.',
+  },
   output_unresolved: { actor: 'network', retryable: true, doc: 'The name of the server is not known to DNS.' },
   output_refused: { actor: 'network', retryable: true, doc: 'The server refuses the connection.' },
   output_unreachable: { actor: 'network', retryable: true, doc: 'There is no route to the server.' },
@@ -180,6 +185,16 @@ const kinds = {
     actor: 'operator',
     retryable: true,
     doc: 'The MQTT broker refuses user, password or certificate, or does not let this device read a topic.',
+  },
+  mqtt_credentials_missing: {
+    actor: 'operator',
+    retryable: false,
+    doc: 'User and password were given for another MQTT broker than the one that a document names.',
+  },
+  mqtt_too_long: {
+    actor: 'operator',
+    retryable: true,
+    doc: 'The MQTT broker has sent what is longer than is taken, or never asked for; the connection was closed before it was held.',
   },
   mqtt_tls: {
     actor: 'operator',

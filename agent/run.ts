@@ -25,7 +25,7 @@ import { networkFault, watchNetwork } from './machine/network.js';
 import { childEnvironment } from './machine/run.js';
 import { dataFolder, Storage } from './machine/storage.js';
 import { factsFor } from './machine/facts.js';
-import { isSupervised, problemReports, SettingsSource } from './settings.js';
+import { heldReports, isSupervised, problemReports, SettingsSource } from './settings.js';
 import { Broadcast } from './supervisor/broadcast.js';
 import { Desk } from './supervisor/commands.js';
 import { Intent } from './supervisor/intent.js';
@@ -33,6 +33,7 @@ import { Recent } from './supervisor/recent.js';
 import { runs } from './supervisor/runs.js';
 import { statusLine, type Status } from './supervisor/status.js';
 import { Steering } from './supervisor/steering.js';
+import { isWanted } from './supervisor/wants.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -69,9 +70,12 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
   early.forEach(report);
 
   const wrong = problemReports(loaded);
-  for (const { code, what, mend } of wrong) log.error(code, `[${code}] ${what} ${mend}`.trimEnd(), { code });
+  const held = heldReports(loaded);
+  for (const { code, what, mend } of [...wrong, ...held])
+    log.error(code, `[${code}] ${what} ${mend}`.trimEnd(), { code });
   for (const warning of loaded.warnings) log.warn('settings_warning', warning);
-  if (own.length > 0 && !supervised) return INVALID;
+  const hasNowhereToGo = held.length > 0 && !isWanted(loaded.settings);
+  if (!supervised && (own.length > 0 || hasNowhereToGo)) return INVALID;
   if (wrong.length === 0 && supervised) await source.keep(loaded.settings);
 
   /** What the last look at the machine could not find out: said once, however often it is looked at. */
@@ -105,7 +109,7 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
     // Whoever restarts what ends would play the files again and again.
     ended: () => (supervised ? undefined : end(0)),
   });
-  broadcast.settingsProblems(wrong);
+  broadcast.settingsProblems([...wrong, ...held]);
   steering.attach({ log, broadcast });
   const control: Control = {
     // What the broadcast says, and what each interface has to add.
@@ -169,13 +173,21 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
 
   /** What is wrong with the last edit of the file, which was not taken over. */
   let rejected: FaultReport[] = [];
+  let heldBefore = held;
+  const tellProblems = (): void => {
+    const heldNow = heldReports(steering.resolved);
+    for (const { code, what } of heldNow)
+      if (!heldBefore.some((each) => each.what === what)) log.warn(code, `[${code}] ${what}`, { code });
+    heldBefore = heldNow;
+    broadcast.settingsProblems([...problemReports(steering.resolved), ...heldNow, ...rejected]);
+  };
   const reload = async (): Promise<void> => {
     const known = steering.resolved.warnings;
     const { changed, ...found } = await steering.reload();
-    for (const line of formatProblems({ ...found, warnings: [] })) log.error('settings_rejected', line);
+    for (const line of formatProblems({ ...found, held: [], warnings: [] })) log.error('settings_rejected', line);
     for (const warning of found.warnings) if (!known.includes(warning)) log.warn('settings_warning', warning);
     rejected = problemReports(found);
-    broadcast.settingsProblems([...problemReports(steering.resolved), ...rejected]);
+    tellProblems();
     if (rejected.length > 0) {
       return log.error('settings_rejected', 'The edited settings are not valid; nothing has changed.');
     }
@@ -184,7 +196,7 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
   };
   steering.onChange((changed) => {
     const { resolved } = steering;
-    broadcast.settingsProblems([...problemReports(resolved), ...rejected]);
+    tellProblems();
     log.level = resolved.settings.log.level;
     if (changed.some(({ path }) => path.startsWith('log.'))) {
       clearTimeout(ticker);

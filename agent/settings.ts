@@ -79,6 +79,11 @@ export function problemReports({ problems }: Pick<Loaded, 'problems'>): FaultRep
   return problems.map(({ code, message }) => ({ code, what: message, mend: '' }));
 }
 
+/** Outputs that no stream key was given for. */
+export function heldReports({ held }: Pick<Loaded, 'held'>): FaultReport[] {
+  return held.map(({ code, message }) => ({ code, what: message, mend: '' }));
+}
+
 const gone = (name: string, how: string): Fault =>
   new Fault(
     'settings_unreadable',

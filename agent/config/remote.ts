@@ -7,8 +7,8 @@ import { misfit, type Row } from './row.js';
 import { rowOf } from './settings.js';
 
 export interface Remote {
-  /** Where it comes from: a document for a group or for this device, the page, or a secret that was handed over by itself. */
-  readonly kind: 'group' | 'page' | 'device' | 'secret';
+  /** Where it comes from: a document for a group or for this device, or the page. */
+  readonly kind: 'group' | 'page' | 'device';
   /** Paths that only file and environment may set; one means all below it too, `*` any name. */
   readonly locked: readonly string[];
   /** Paths of files from afar start from here, and stay below. */
@@ -51,7 +51,7 @@ export function restrict(reading: Reading, remote: Remote, layer: string): Readi
 }
 
 function refuse(path: string, row: Row | undefined, value: unknown, remote: Remote): Refusal | undefined {
-  if (remote.locked.some((pattern) => overlap(pattern, path))) {
+  if (isLocked(path, remote.locked)) {
     return { code: 'setting_locked', what: 'this is locked', allowed: 'the settings file or the environment only' };
   }
   // To remove a section means all of its rows.
@@ -103,6 +103,11 @@ function placed(entry: Entry, row: Row, { dataFolder }: Remote): Entry {
   const place = (file: unknown): unknown =>
     typeof file === 'string' && file !== '' ? absolute(file, dataFolder) : file;
   return { ...entry, value: Array.isArray(entry.value) ? entry.value.map(place) : place(entry.value) };
+}
+
+/** Whether only file and environment may set what is at `path`; `locked` as in {@link Remote}. */
+export function isLocked(path: string, locked: readonly string[]): boolean {
+  return locked.some((pattern) => overlap(pattern, path));
 }
 
 /** Whether one of two dotted paths is the other, or is above it. */

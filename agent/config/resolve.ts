@@ -4,11 +4,22 @@ import { parseDestination } from './destination.js';
 import { ENVIRONMENT, nameOfToday, readEnvironment, type Environment } from './environment.js';
 import { readTree, type Layer } from './layer.js';
 import { build, entrySecrets, merge } from './merge.js';
+import { boundTo, covers, originOf, placeFor, type Place } from './place.js';
 import { HIDDEN, label, problem, show, type Origin, type Problem } from './problem.js';
 import type { Entry, Reading } from './reading.js';
-import { destinationSecrets, formsOf, Redactor } from './redact.js';
-import { allowed, forOutput, settled, type Form, type Row } from './row.js';
-import { get, isOutputRow, outputName, OUTPUTS_MAX, rowOf, rows, type Settings } from './settings.js';
+import { destinationSecrets, formsOf, redactUrl, Redactor, streamSecrets } from './redact.js';
+import { allowed, forOutput, misfit, settled, type Form, type Row } from './row.js';
+import { Keyring, noSecrets, type Secrets, type Source } from './secrets.js';
+import {
+  get,
+  isOutputRow,
+  outputName,
+  OUTPUTS_MAX,
+  rowOf,
+  rows,
+  type OutputSettings,
+  type Settings,
+} from './settings.js';
 import { validate } from './validate.js';
 
 export type { Problem } from './problem.js';
@@ -18,6 +29,8 @@ export interface Resolved {
   readonly settings: Settings;
   /** Everything that is wrong, at once. */
   readonly problems: Problem[];
+  /** Outputs that no stream key was given for at their address: each stays at the one before, or is left out. */
+  readonly held: Problem[];
   /** What works and should be looked at all the same; one line each. */
   readonly warnings: string[];
   /** The layer that gave each setting, by path: `default`, `last good`, the file's name, `environment`, … */
@@ -26,18 +39,31 @@ export interface Resolved {
   readonly ignored: { readonly layer: string; readonly path: string }[];
   /** Every secret that any layer holds, valid or not, for the redactor. */
   readonly secrets: string[];
+  /** Those that were handed over, and what each of file and environment is for, as it is known now. */
+  readonly bound: Secrets;
 }
+
+/** Where an output goes, as it was in force. */
+export type Destinations = Readonly<Record<string, Pick<OutputSettings, 'url' | 'key' | 'tlsVerify'>>>;
 
 /** Origin of what nobody gives. */
 export const DEFAULT = 'default';
 const LAST_GOOD = 'last good';
+/** Origin of what an output stays with. */
+const HELD = 'as it was';
 
 export interface Layers {
   /** `values` is the parsed file. */
   readonly file?: Layer | undefined;
   readonly env: Environment;
-  /** Layers above the environment, lowest first; of a secret for an output that none of the others names, nothing is taken. */
+  /** Layers above the environment, lowest first. */
   readonly later?: readonly Layer[];
+  /** What was handed over, and what is known of the others. */
+  readonly secrets?: Secrets;
+  /** Paths that nothing from afar may set. */
+  readonly locked?: readonly string[];
+  /** What an output goes on with, by name, while there is no stream key for its new address. */
+  readonly inForce?: Destinations;
   /** What an invalid setting falls back to, before its default; may be of another release, or broken. */
   readonly lastGood?: Settings | undefined;
 }
@@ -45,14 +71,11 @@ export interface Layers {
 /** Resolves the settings. Never throws on what a layer holds. */
 export function resolve(input: Layers): Resolved {
   const later = (input.later ?? []).map((layer) => ({ layer, reading: readTree(layer) }));
-  const readings = withoutStrays(
-    [
-      ...(input.file ? [readTree(input.file)] : []),
-      readEnvironment(input.env),
-      ...later.filter(({ layer }) => layer.remote?.kind !== 'secret').map(({ reading }) => reading),
-    ],
-    later.filter(({ layer }) => layer.remote?.kind === 'secret').map(({ reading }) => reading),
-  );
+  const sources: Source[] = [
+    ...(input.file ? [{ kind: 'file' as const, reading: readTree(input.file) }] : []),
+    { kind: 'environment', reading: readEnvironment(input.env) },
+    ...later.map(({ layer, reading }) => ({ kind: layer.remote?.kind ?? ('page' as const), reading })),
+  ];
   const ignored = later.flatMap(({ layer, reading }) => reading.ignored.map((path) => ({ layer: layer.name, path })));
   const open = later.filter(({ layer }) => layer.remote?.kind === 'group' || layer.remote?.kind === 'device');
   // They may come from a state file of another release, so they pass as a layer of their own before they are relied on.
@@ -60,19 +83,7 @@ export function resolve(input: Layers): Resolved {
   const good =
     lastGood === undefined ? undefined : resolve({ file: { name: LAST_GOOD, values: lastGood }, env: {} }).settings;
   const openLayers = new Set(open.map(({ layer }) => layer.name));
-  return { ...new Resolution(readings, good, openLayers).result(), ignored };
-}
-
-/** A secret may come before the output that it is for. */
-function withoutStrays(readings: readonly Reading[], secrets: readonly Reading[]): Reading[] {
-  const named = new Set([...merge(readings).keys()].filter((path) => path.startsWith('outputs.')).map(outputName));
-  const belongs = (path: string): boolean => !path.startsWith('outputs.') || named.has(outputName(path));
-  const fitting = secrets.map((reading) => ({
-    ...reading,
-    steps: reading.steps.filter((step) => 'path' in step && belongs(step.path)),
-    secrets: [...reading.secrets, ...entrySecrets([reading])],
-  }));
-  return [...readings, ...fitting];
+  return { ...new Resolution(sources, good, openLayers, input).result(), ignored };
 }
 
 /** The settings where nobody says anything. */
@@ -81,7 +92,11 @@ export function defaults(): Settings {
 }
 
 class Resolution {
+  readonly #keyring: Keyring;
   readonly #problems: Problem[];
+  readonly #held: Problem[] = [];
+  /** Paths of secrets that are there for other places only. */
+  readonly #missing = new Set<string>();
   readonly #warnings: string[];
   readonly #secrets: string[];
   readonly #entries: Map<string, Entry>;
@@ -90,14 +105,23 @@ class Resolution {
   readonly #origin = new Map<string, string>();
 
   constructor(
-    readonly readings: readonly Reading[],
+    sources: readonly Source[],
     readonly lastGood: Settings | undefined,
     /** Names of the layers that others may read: documents on a broker. */
     readonly open: ReadonlySet<string>,
+    private readonly input: Layers,
   ) {
+    const readings: readonly Reading[] = sources.map(({ reading }) => reading);
+    const secrets = input.secrets ?? noSecrets;
+    this.#keyring = new Keyring(sources, secrets, input.locked ?? []);
+    const given = Object.values(secrets.given).flatMap((each) => each.map(({ value }) => value));
     this.#problems = readings.flatMap((reading) => reading.problems);
     this.#warnings = readings.flatMap((reading) => reading.warnings);
-    this.#secrets = [...readings.flatMap((reading) => reading.secrets), ...entrySecrets(readings)];
+    this.#secrets = [
+      ...readings.flatMap((reading) => reading.secrets),
+      ...entrySecrets(readings),
+      ...given.flatMap(streamSecrets),
+    ];
     this.#entries = merge(readings);
     this.#broken = readings.flatMap((reading) => reading.broken);
   }
@@ -105,10 +129,15 @@ class Resolution {
   result(): Omit<Resolved, 'ignored'> {
     const outputs = this.#outputNames();
     const table = rows.flatMap((row) => (isOutputRow(row) ? outputs.map((name) => forOutput(row, name)) : [row]));
+    const bound = table.filter(({ boundTo: kind }) => kind !== undefined);
+    const free = table.filter(({ boundTo: kind }) => kind === undefined);
     const given = new Map([...this.#entries].map(([path, entry]) => [path, entry.value]));
-    const faults = validate(table, given);
-    for (const row of table) this.#settle(row, faults.get(row.path));
+    const faults = validate(free, given);
+    for (const row of free) this.#settle(row, faults.get(row.path));
+    // Which secret is used hangs on the address in force.
+    for (const row of bound) this.#settleBound(row, faults);
     for (const name of outputs) this.#settleOutput(name, faults);
+    this.#settleBroker();
     this.#settleFiles();
     const settings = build(this.#values);
     for (const output of Object.values(settings.outputs)) {
@@ -147,9 +176,35 @@ class Resolution {
     return this.#broken.some((broken) => broken === '' || path === broken || path.startsWith(`${broken}.`));
   }
 
+  #placeOf(row: Row): Place | undefined {
+    return row.boundTo && placeFor(row.path, row.boundTo, (path) => this.#values.get(path));
+  }
+
+  /** Takes the secret that is for the place in force. */
+  #settleBound(row: Row, faults: Map<string, FaultCode>): void {
+    const place = this.#placeOf(row);
+    const entry = this.#keyring.pick(row.path, place);
+    if (entry) this.#entries.set(row.path, entry);
+    else this.#entries.delete(row.path);
+    const code = entry && misfit(row.form, entry.value);
+    if (code) faults.set(row.path, code);
+    if (!entry && this.#keyring.has(row.path)) this.#missing.add(row.path);
+    this.#settle(row, code);
+  }
+
   #fallBack(row: Row, faulty: boolean): void {
-    const last = this.lastGood && faulty ? get(this.lastGood, row.path) : undefined;
+    const last = this.lastGood && faulty && this.#isForHere(row) ? get(this.lastGood, row.path) : undefined;
     this.#set(row.path, last ?? row.default, last === undefined ? DEFAULT : LAST_GOOD);
+  }
+
+  /** Whether what was last good may go to the place that is in force: a secret may not, where it was for another. */
+  #isForHere(row: Row): boolean {
+    const { lastGood } = this;
+    const [now, then] = [
+      this.#placeOf(row),
+      row.boundTo && lastGood && placeFor(row.path, row.boundTo, (path) => get(lastGood, path)),
+    ];
+    return !now || (then !== undefined && covers(boundTo(then), now));
   }
 
   /** URL and key of an output only make sense together: both stand, or both fall back, or the output is left out. */
@@ -162,18 +217,67 @@ class Resolution {
         this.#drop(name);
         return;
       }
+      const why = this.#withheld(name, url, key);
+      if (why !== undefined) return this.#hold(name, url, why);
       const fault = this.#tryDestination(name, url, key);
       if (!fault) {
         this.#advise(name, url, key);
         return;
       }
     }
-    const last = this.lastGood?.outputs[name];
-    if (last) {
-      this.#set(urlPath, last.url, LAST_GOOD);
-      this.#set(keyPath, last.key, LAST_GOOD);
+    this.#stay(name, this.lastGood?.outputs, LAST_GOOD);
+  }
+
+  /** URL, key and what they were given with, all from `there`; without them the output is left out. */
+  #stay(name: string, there: Destinations | undefined, origin: string): void {
+    const last = there && Object.hasOwn(there, name) ? there[name] : undefined;
+    if (!last) return this.#drop(name);
+    const fields = ['url', 'key', 'tlsVerify'] as const;
+    for (const field of fields) this.#set(`outputs.${name}.${field}`, last[field], origin);
+  }
+
+  /** Why the secrets of an output may not go where its settings say; undefined where they may, or there are none. */
+  #withheld(name: string, url: string, key: string): string | undefined {
+    const entry = this.#entries.get(`outputs.${name}.url`);
+    const isOpen = entry !== undefined && this.open.has(entry.layer);
+    if (key === '' && (isOpen || !isWhole(url))) {
+      const isNew = isOpen && !isWhole(url) && originOf('output', url) !== undefined;
+      if (isNew || this.#missing.has(`outputs.${name}.key`)) return 'there is no stream key for this address';
+    }
+    const holdsSecret = key === '' || /[@?]/.test(url);
+    const isUnchecked = /^rtmps:/i.test(url) && this.#values.get(`outputs.${name}.tlsVerify`) === false;
+    if (holdsSecret && isUnchecked && entry && !this.#keyring.allowsInsecure(entry))
+      return 'its URL holds a secret, and was given for a server whose certificate is checked';
+    return undefined;
+  }
+
+  /** The output stays where it was until there is a key for its new address. */
+  #hold(name: string, url: string, why: string): void {
+    const stays = this.input.inForce && Object.hasOwn(this.input.inForce, name) ? this.input.inForce[name] : undefined;
+    const path = `outputs.${name}.key`;
+    const { layer } = this.#originOf(`outputs.${name}.url`);
+    const until = stays
+      ? `it stays at ${redactUrl(stays.url)} until there is one`
+      : 'it is left out until there is one';
+    const mend = `set-secret with "path": "${path}" and "for": the URL (docs/mqtt.md), or URL and key together in the settings file or the environment`;
+    if (this.#values.get(`outputs.${name}.enabled`) !== false) {
+      const message = `outputs.${name} in ${layer}: ${why}, ${redactUrl(url)}; ${until}. Give it by ${mend}.`;
+      this.#held.push({ path, code: 'output_key_missing', given: HIDDEN, allowed: mend, layer, message });
+    }
+    this.#stay(name, this.input.inForce, HELD);
+  }
+
+  /** User and password of another broker are not shown to this one. */
+  #settleBroker(): void {
+    const missing = ['mqtt.username', 'mqtt.password'].filter((path) => this.#missing.has(path));
+    const entry = this.#entries.get('mqtt.url');
+    if (missing.length === 0 || this.#values.get('mqtt.url') === '') return;
+    const what = `${missing.join(' and ')} were given for another broker, and are not used for this one`;
+    const rule = 'a broker that set-secret was told of with "for", or URL, user and password together';
+    if (!entry || this.#keyring.isLocal(entry)) {
+      this.#warnings.push(`${label(this.#originOf('mqtt.url'))}: ${what}; allowed: ${rule}.`);
     } else {
-      this.#drop(name);
+      this.#report(entry, 'mqtt_credentials_missing', what, show(rowOf('mqtt.url')!, entry.value), rule);
     }
   }
 
@@ -209,18 +313,6 @@ class Resolution {
     if (parseDestination(url, key).application.includes('@')) {
       this.#warnings.push(`${label(urlAt)} has an @ in its path: in a password, / is written %2F and @ is %40.`);
     }
-    // A new URL over an old key would show the key of one server to another.
-    if (key !== '' && this.#height(`outputs.${name}.url`) > this.#height(`outputs.${name}.key`)) {
-      this.#warnings.push(
-        `${label(urlAt)} is combined with the key that ${this.#origin.get(at.path)} gives: check that they belong together.`,
-      );
-    }
-  }
-
-  /** How high the layer is that gives a setting; -1 if none does. */
-  #height(path: string): number {
-    const entry = this.#entries.get(path);
-    return entry ? this.readings.findIndex((reading) => reading.steps.includes(entry)) : -1;
   }
 
   /** A source `file` without files has nothing to play. */
@@ -285,10 +377,22 @@ class Resolution {
     return {
       settings,
       problems: this.#problems.map(clean),
+      held: this.#held,
       warnings,
       origin: Object.fromEntries(this.#origin),
       secrets,
+      bound: this.#keyring.secrets,
     };
+  }
+}
+
+/** Whether a URL holds a stream key itself. */
+function isWhole(url: string): boolean {
+  try {
+    parseDestination(url);
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -1,6 +1,7 @@
 /** One row a setting: its form, default, unit, names and cost; and what a value must be like to fit it. */
 import type { FaultCode } from '../errors.js';
 import { isZone, parseHours } from './hours.js';
+import type { PlaceKind } from './place.js';
 
 /** What a change of a setting takes: nothing seen on the air, a new pipeline, or a new broadcast. Cheapest first. */
 export const costs = ['none', 'live', 'rebuild', 'restart'] as const;
@@ -63,6 +64,8 @@ export interface Row {
   readonly unit?: string;
   /** Never printed, logged or reported. */
   readonly secret?: true;
+  /** It goes to the place it was given for and to no other: what kind of place that is. */
+  readonly boundTo?: PlaceKind;
   /** A file or folder of this machine; so is each of `paths`. */
   readonly file?: true;
   /** Who may set it from afar: nobody, or only a document that is for this one device. Without it, any layer. */

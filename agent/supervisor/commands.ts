@@ -31,10 +31,19 @@ export const commands = {
   snapshot: { doc: 'The last keyframe as a JPEG (base64, in `result.jpeg`).', args: none },
   identify: { doc: "Make the board's LED blink for 20 s, to find the device among others.", args: none },
   'set-secret': {
-    doc: 'Set a secret setting of this device, or forget it where there is no value. Over TLS only, unless `mqtt.allowPlainSecrets`. It is done when it is applied; `config/reported` says under `secrets` whether it was proved, or rolled back.',
+    doc: 'Set a secret setting of this device, or forget it where there is no value. It goes to one place only: `for`, or the one in force. The answer says what it is `for`, and whether it is `used` now. Over TLS only, unless `mqtt.allowPlainSecrets`. It is done when it is applied; `config/reported` says under `secrets` whether it was proved, or rolled back.',
     args: object({
       path: text('Such as outputs.club.key.', { maxLength: 128 }),
       value: optional(text('The secret, as it is.', { maxLength: 4096 })),
+      for: optional(
+        text(
+          'The address that it is for, such as rtmps://live.example.org/app; `*` may be the first label of its host.',
+          {
+            maxLength: 512,
+          },
+        ),
+      ),
+      insecure: optional(flag('It may go there without the certificate being checked, too.')),
     }),
   },
   update: {

@@ -1,6 +1,7 @@
 /** All layers of settings: file and environment as they are read, and what is kept from afar in its order. */
 import type { Remote } from '../config/remote.js';
-import { resolve, type Layer, type Layers, type Resolved } from '../config/resolve.js';
+import { resolve, type Destinations, type Layer, type Layers, type Resolved } from '../config/resolve.js';
+import { noSecrets } from '../config/secrets.js';
 import type { Kept } from './remembered.js';
 
 /** For messages and origins. */
@@ -29,10 +30,10 @@ export class Layering {
     private readonly dataFolder: string,
   ) {}
 
-  /** File and environment as they are now; nothing changes until they are used. */
-  async read(): Promise<Base> {
+  /** File and environment as they are now, with the secrets that were handed over; nothing changes until they are used. */
+  async read(kept: Kept): Promise<Base> {
     const layers = await this.layers();
-    return { layers, resolved: resolve(layers) };
+    return { layers, resolved: resolve({ ...layers, secrets: kept.bound ?? noSecrets }) };
   }
 
   use({ layers, resolved }: Base): void {
@@ -41,8 +42,16 @@ export class Layering {
     this.#groups = resolved.settings.mqtt.groups;
   }
 
-  /** What all layers come to. `strict`: the one that is new, which is to be right in everything. */
-  resolve(kept: Kept, strict?: string): Resolved {
+  /** Paths that only file and environment may set. */
+  get locked(): readonly string[] {
+    return this.#locked;
+  }
+
+  /**
+   * What all layers come to. `strict`: the one that is new, which is to be right in everything. `inForce`: where the outputs go
+   * now, which is where one stays that there is no key for.
+   */
+  resolve(kept: Kept, strict?: string, inForce: Destinations = kept.bound?.outputs ?? {}): Resolved {
     const { dataFolder } = this;
     const layer = (name: string, kind: Remote['kind'], values: unknown): Layer => ({
       name: layerTitle(name),
@@ -51,14 +60,12 @@ export class Layering {
     });
     const documents = (names: readonly string[], kind: Remote['kind']): Layer[] =>
       names.flatMap((name) => (kept.documents[name] ? [layer(name, kind, kept.documents[name].config)] : []));
-    const own = [
-      ...documents(['page'], 'page'),
-      ...documents(['device'], 'device'),
-      layer('secrets', 'secret', tree(kept.secrets)),
-    ];
+    const own = [...documents(['page'], 'page'), ...documents(['device'], 'device')];
+    const secrets = kept.bound ?? noSecrets;
     const resolveWith = (followed: readonly string[]): Resolved => {
       const names = followed.map((group) => `group ${group}`);
-      return resolve({ ...this.#layers, later: [...documents(names, 'group'), ...own] });
+      const later = [...documents(names, 'group'), ...own];
+      return resolve({ ...this.#layers, later, secrets, locked: this.#locked, inForce });
     };
     // Which groups there are may hang on the other layers; it seldom does, and to resolve takes a Zero W a while.
     const resolved = resolveWith(this.#groups);
@@ -75,18 +82,4 @@ export class Layering {
     ]);
     return Object.fromEntries(short);
   }
-}
-
-/** `outputs.club.key` as the map that a layer is. */
-function tree(values: Readonly<Record<string, string>>): Record<string, unknown> {
-  // Without prototypes, for whatever stands in a path.
-  const root = Object.create(null) as Record<string, unknown>;
-  for (const [path, value] of Object.entries(values)) {
-    const parts = path.split('.');
-    const field = parts.pop() ?? '';
-    let node = root;
-    for (const part of parts) node = (node[part] ??= Object.create(null)) as Record<string, unknown>;
-    node[field] = value;
-  }
-  return root;
 }

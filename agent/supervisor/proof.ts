@@ -9,9 +9,18 @@ export interface Mark {
 
 const isLive = (state: string): boolean => state === 'live' || state === 'stalled';
 
+/** All is live that can be: an output without a key for its new address waits for nothing but that. */
+export function isAsLive({ actual, problems, outputs, recording }: Status): boolean {
+  if (actual === 'live') return true;
+  const states = Object.values(outputs).map(({ state }) => state);
+  const isKeyAllThatIsMissing = problems.length > 0 && problems.every(({ code }) => code === 'output_key_missing');
+  const isAnywhere = states.length > 0 || recording?.state === 'recording';
+  return actual === 'degraded' && isKeyAllThatIsMissing && isAnywhere && states.every(isLive);
+}
+
 export function mark(status: Status): Mark {
   const outputs = Object.entries(status.outputs).filter(([, { state }]) => isLive(state));
-  return { live: status.actual === 'live', outputs: outputs.map(([name]) => name) };
+  return { live: isAsLive(status), outputs: outputs.map(([name]) => name) };
 }
 
 /**
@@ -22,7 +31,7 @@ export function mark(status: Status): Mark {
 export function isBack(before: Mark, now: Status, hasTarget: boolean): boolean {
   if (now.wanted === 'idle' || now.actual === 'ended' || now.actual === 'stopping') return true;
   if (now.actual === 'idle' && hasTarget) return true;
-  if (before.live) return now.actual === 'live';
+  if (before.live) return isAsLive(now);
   const still = before.outputs.filter((name) => now.outputs[name]);
   const states = Object.entries(now.outputs);
   if (still.length > 0) return states.every(([name, { state }]) => !still.includes(name) || isLive(state));

@@ -1,5 +1,8 @@
 /** What of the steering from afar is kept on the card: the layers in force, what was decided, and what is on probation. */
-import type { FaultReport } from '../errors.js';
+import type { Bound } from '../config/place.js';
+import type { Destinations, Resolved } from '../config/resolve.js';
+import { noSecrets, type Given, type Secrets } from '../config/secrets.js';
+import { Fault, type FaultReport } from '../errors.js';
 import { isMap, type Decision, type Document } from './decision.js';
 import { isFollowed } from './layering.js';
 
@@ -7,8 +10,61 @@ import { isFollowed } from './layering.js';
 export interface Kept {
   /** By layer. */
   readonly documents: Readonly<Record<string, Pick<Document, 'version' | 'config'>>>;
-  /** By path of the setting. */
+  /** By path of the setting, as releases read them that know no places: the one for the place in force, or nothing. */
   readonly secrets: Readonly<Record<string, string>>;
+  /** What each secret is for; absent where only such a release has written. */
+  readonly bound?: BoundSecrets;
+}
+
+export interface BoundSecrets extends Secrets {
+  /** Where the outputs went last. */
+  readonly outputs: Destinations;
+}
+
+/** As the card holds it, with what a release without places has set or forgotten meanwhile: what it has set is for the first place that comes. */
+export function reconciled(kept: Kept): Kept {
+  const { secrets, bound = { ...noSecrets, outputs: {} } } = kept;
+  const given = Object.entries(secrets).map(([path, value]): [string, readonly Given[]] => {
+    const known = bound.given[path] ?? [];
+    const isKnown = known.length > 0 && (value === '' || known.some((each) => each.value === value));
+    return [path, isKnown ? known : [...known, { value }]];
+  });
+  const isForgotten = (path: string): boolean => bound.given[path] !== undefined && secrets[path] === undefined;
+  const outputs = Object.entries(bound.outputs).filter(([name]) => !isForgotten(`outputs.${name}.key`));
+  if (given.length === 0 && !kept.bound) return kept;
+  return { ...kept, bound: { ...bound, given: Object.fromEntries(given), outputs: Object.fromEntries(outputs) } };
+}
+
+/** So many secrets, each for a place of its own, are kept for a path, and so many paths. */
+const mostPlaces = 16;
+const mostPaths = 32;
+
+/** With another secret at `path`, in the place of the one that was for the same; without a `value` one less, or none where `for` is not said. */
+export function withSecret(kept: Kept, path: string, bound: Bound, value: string | undefined): Kept {
+  const { given, first, outputs } = kept.bound ?? { ...noSecrets, outputs: {} };
+  const before = given[path] ?? [];
+  const others = before.filter((each) => each.for !== bound.for);
+  const after = value === undefined ? others : [...others, { value, ...bound }];
+  const rest = Object.entries(given).filter(([each]) => each !== path);
+  if (after.length > mostPlaces || (after.length > 0 && rest.length >= mostPaths))
+    throw new Fault('command_failed', 'So many secrets are kept already that no other has room.', 'Forget one first.');
+  const next = Object.fromEntries(after.length === 0 ? rest : [...rest, [path, after] as const]);
+  return { ...kept, bound: { given: next, first, outputs } };
+}
+
+/** With what `resolved` has found out: what each secret is for, and where the outputs go; as it is where that is nothing. */
+export function keptWith(kept: Kept, { bound, settings }: Pick<Resolved, 'bound' | 'settings'>): Kept {
+  const count = [bound.given, bound.first, settings.outputs].flatMap((each) => Object.keys(each)).length;
+  if (count === 0 && !kept.bound) return kept;
+  const outputs = Object.entries(settings.outputs).map(
+    ([name, { url, key, tlsVerify }]): [string, Destinations[string]] => [name, { url, key, tlsVerify }],
+  );
+  const inForce = new Set([settings.mqtt.password, ...outputs.map(([, { key }]) => key)]);
+  const secrets = Object.entries(bound.given).map(([path, given]): [string, string] => [
+    path,
+    given.findLast(({ value }) => inForce.has(value))?.value ?? '',
+  ]);
+  return { ...kept, secrets: Object.fromEntries(secrets), bound: { ...bound, outputs: Object.fromEntries(outputs) } };
 }
 
 export interface Remembered {
@@ -34,9 +90,29 @@ function isKept(value: unknown): boolean {
   if (!isMap(value) || !isMap(value['documents']) || !isMap(value['secrets'])) return false;
   return (
     Object.values(value['documents']).every((document) => isMap(document) && isMap(document['config'])) &&
-    Object.values(value['secrets']).every((secret) => typeof secret === 'string')
+    Object.values(value['secrets']).every((secret) => typeof secret === 'string') &&
+    (value['bound'] === undefined || isBoundSecrets(value['bound']))
   );
 }
+
+function isBoundSecrets(value: unknown): boolean {
+  if (!isMap(value) || !isMap(value['given']) || !isMap(value['first']) || !isMap(value['outputs'])) return false;
+  const isGiven = (each: unknown): boolean => isMap(each) && typeof each['value'] === 'string' && isBound(each);
+  const isOutput = (each: unknown): boolean =>
+    isMap(each) &&
+    typeof each['url'] === 'string' &&
+    typeof each['key'] === 'string' &&
+    typeof each['tlsVerify'] === 'boolean';
+  return (
+    Object.values(value['given']).every((given) => Array.isArray(given) && given.every(isGiven)) &&
+    Object.values(value['first']).every((each) => isMap(each) && typeof each['hash'] === 'string' && isBound(each)) &&
+    Object.values(value['outputs']).every(isOutput)
+  );
+}
+
+const isBound = (value: Record<string, unknown>): value is Record<string, unknown> & Bound =>
+  ['for', 'ca'].every((name) => value[name] === undefined || typeof value[name] === 'string') &&
+  [undefined, true].includes(value['insecure'] as true | undefined);
 
 function isDecision(value: unknown): boolean {
   return isMap(value) && typeof value['version'] === 'number' && typeof value['status'] === 'string';

@@ -1,7 +1,7 @@
 /** What each command does. */
 import type { Plan } from '../../pipelines/plan.js';
 import { isSecret } from '../config/remote.js';
-import { OUTPUT_NAME, outputName, rowOf } from '../config/settings.js';
+import { rowOf } from '../config/settings.js';
 import { Fault } from '../errors.js';
 import type { Led } from '../machine/led.js';
 import type { Broadcast } from './broadcast.js';
@@ -68,11 +68,14 @@ export function runs({
     },
     'force-keyframe': () => Promise.resolve(mustBeOn(broadcast.forceKeyframe())),
     snapshot: async () => ({ jpeg: (await broadcast.snapshot()).toString('base64') }),
-    async 'set-secret'({ path, value }) {
-      const named = !path.startsWith('outputs.') || OUTPUT_NAME.test(outputName(path));
-      if (!rowOf(path)?.secret || !named)
-        throw new Fault('setting_unknown', 'There is no secret setting of that path.');
-      await steering.setSecret(path, value);
+    async 'set-secret'({ path, value, for: place, insecure }) {
+      const secret = {
+        path,
+        ...(value === undefined ? {} : { value }),
+        ...(place === undefined ? {} : { for: place }),
+        ...(insecure ? { insecure } : {}),
+      };
+      return { ...(await steering.setSecret(secret)) };
     },
     identify: () => led.blink(identifyMs),
     update: ({ force = false }) => caretaker.update(force),

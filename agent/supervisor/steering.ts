@@ -1,9 +1,13 @@
 /** The one door for changes from afar: each is decided, validated whole, and tried (trial.ts), or refused with a reason. */
 import type { Change } from '../config/cost.js';
+import { boundTo, placeFor, readFor, shownOrigin, type Bound } from '../config/place.js';
 import type { Problem } from '../config/problem.js';
 import { redactSettings } from '../config/redact.js';
+import { isLocked } from '../config/remote.js';
 import { DEFAULT, type Layers, type Resolved } from '../config/resolve.js';
-import { rowOf, type Settings } from '../config/settings.js';
+import { allowed, misfit } from '../config/row.js';
+import { HANDED_OVER } from '../config/secrets.js';
+import { get, OUTPUT_NAME, outputName, rowOf, type Settings } from '../config/settings.js';
 import { Fault, type FaultReport } from '../errors.js';
 import type { Storage } from '../machine/storage.js';
 import {
@@ -12,12 +16,13 @@ import {
   readDocument,
   rejected,
   weigh,
+  type Complaint,
   type Decision,
   type Document,
   type Refusal,
 } from './decision.js';
 import { isFollowed, layerTitle, Layering } from './layering.js';
-import { valueAt, withValue } from './remembered.js';
+import { keptWith, valueAt, withSecret, withValue } from './remembered.js';
 import { Trial, type Applied, type Helm } from './trial.js';
 import { Turns } from './turns.js';
 
@@ -34,6 +39,27 @@ export interface SteeringReport {
   readonly origin: Readonly<Record<string, string>>;
   /** What layers say that this release does not know. */
   readonly ignored: Resolved['ignored'];
+  /** Outputs that no stream key was given for at the address that they are to have. */
+  readonly held: readonly Complaint[];
+}
+
+/** As `set-secret` has it. */
+export interface SecretToSet {
+  readonly path: string;
+  /** Without it the secret is forgotten. */
+  readonly value?: string;
+  /** An origin, or a pattern of origins, that it is for; without it, what is in force. */
+  readonly for?: string;
+  /** It may go there without the certificate being checked, too. */
+  readonly insecure?: true;
+}
+
+/** What became of it. */
+export interface SecretSet {
+  /** What it is for; absent where it waits for the first address. */
+  readonly for?: string;
+  /** Whether it goes anywhere now. */
+  readonly used: boolean;
 }
 
 /** Documents of one layer that came at the same moment. */
@@ -77,9 +103,9 @@ export class Steering {
     /** Wrong in file and environment. */ readonly own: Problem[];
   }> {
     await this.#trial.open();
-    const base = await this.#layering.read();
+    const base = await this.#layering.read(this.#trial.state.kept);
     this.#layering.use(base);
-    this.#trial.begin();
+    await this.#trial.begin();
     return { resolved: this.resolved, own: base.resolved.problems };
   }
 
@@ -99,7 +125,7 @@ export class Steering {
   }
 
   report(): SteeringReport {
-    const { settings, ignored } = this.resolved;
+    const { settings, ignored, held } = this.resolved;
     const refusals = [...this.#refusals].filter(([layer]) => isFollowed(layer, settings.mqtt.groups));
     return {
       decisions: this.#trial.state.decisions,
@@ -107,6 +133,7 @@ export class Steering {
       settings: redactSettings(settings),
       origin: this.#layering.originOf(this.resolved),
       ignored,
+      held: held.map(({ path, code, message }) => ({ path, code, message })),
     };
   }
 
@@ -175,17 +202,25 @@ export class Steering {
     await change?.confirmed;
   }
 
-  /** Sets the secret at `path`, or forgets it where there is none. Throws a Fault where it cannot be set. */
-  async setSecret(path: string, value: string | undefined): Promise<void> {
+  /** Sets a secret, or forgets it where it has no value. Throws a Fault where it cannot be set. */
+  async setSecret(secret: SecretToSet): Promise<SecretSet> {
+    const bound = this.#boundOf(secret);
     await (
-      await this.#turns.take(() => this.#setSecret(path, value))
+      await this.#turns.take(() => this.#setSecret(secret, bound))
     ).confirmed;
+    const { settings, origin, bound: known } = this.resolved;
+    const { path, value } = secret;
+    const place = bound.for ?? known.given[path]?.find((each) => each.value === value)?.for;
+    return {
+      ...(place === undefined ? {} : { for: shownOrigin(place) }),
+      used: value !== undefined && origin[path] === HANDED_OVER && get(settings, path) === value,
+    };
   }
 
   /** The settings file was edited. Nothing changes where it is not valid; what is wrong is the answer. */
   reload(): Promise<Pick<Resolved, 'problems' | 'warnings'> & { readonly changed: readonly Change[] }> {
     return this.#turns.take(async () => {
-      const base = await this.#layering.read();
+      const base = await this.#layering.read(this.#trial.state.kept);
       const { problems, warnings, secrets } = base.resolved;
       this.#helm?.log.redactor.add(secrets);
       if (problems.length > 0) return { problems, warnings, changed: [] };
@@ -252,7 +287,7 @@ export class Steering {
         'Change it there (config/desired), or take it out of there.',
       );
     try {
-      return await this.#trial.change(layer, kept, decision, resolved);
+      return await this.#trial.change(layer, keptWith(kept, resolved), decision, resolved);
     } catch (error) {
       const { code, message } = Fault.from(error);
       this.#refusals.set(layer, { path: '', code, version, message });
@@ -261,19 +296,43 @@ export class Steering {
     }
   }
 
-  async #setSecret(path: string, value: string | undefined): Promise<Applied> {
+  /** What a secret is for: the place that is named, else the one that is in force. */
+  #boundOf({ path, for: named, insecure }: SecretToSet): Bound {
+    const row = rowOf(path);
+    const name = outputName(path);
+    const isName = !path.startsWith('outputs.') || (OUTPUT_NAME.test(name) && name !== 'constructor');
+    if (!row?.secret || !row.boundTo || !isName)
+      throw new Fault('setting_unknown', 'There is no secret setting of that path.');
+    if (named === undefined) {
+      const { settings } = this.resolved;
+      const place = placeFor(path, row.boundTo, (at) => get(settings, at));
+      return place ? boundTo(place) : {};
+    }
+    const origin = readFor(row.boundTo, named);
+    if (origin !== undefined) return { for: origin, ...(insecure ? { insecure } : {}) };
+    const example = row.boundTo === 'output' ? 'rtmps://*.rtmps.youtube.com/live2' : 'mqtts://broker.example.org';
+    throw new Fault('command_malformed', '"for" is no address that a secret can be for.', `Write it as ${example}.`);
+  }
+
+  async #setSecret({ path, value }: SecretToSet, bound: Bound): Promise<Applied> {
     this.#mustGoOn();
-    const secrets = { ...this.#trial.state.kept.secrets };
-    if (value === undefined) delete secrets[path];
-    else secrets[path] = value;
+    const row = rowOf(path)!;
+    if (isLocked(path, this.#layering.locked))
+      throw new Fault('setting_locked', `${path} is locked.`, 'Set it in the settings file or the environment.');
+    if (value !== undefined && misfit(row.form, value))
+      throw new Fault('setting_range', `That cannot be ${path}.`, `Allowed: ${allowed(row)}.`);
     this.#helm?.log.redactor.addPassing(value === undefined ? [] : [value]);
-    const kept = { ...this.#trial.state.kept, secrets };
-    const resolved = this.#layering.resolve(kept, 'secrets');
+    const { kept, decisions } = this.#trial.state;
+    const next = withSecret(kept, path, bound, value);
+    const inForce = { ...kept.bound?.outputs };
+    // What is forgotten is used no more, nor does an output stay anywhere by it.
+    if (value === undefined) delete inForce[outputName(path)];
+    const resolved = this.#layering.resolve(next, undefined, inForce);
     const [wrong] = this.#news(resolved);
     if (wrong) throw new Fault(wrong.code, wrong.message);
-    const version = (this.#trial.state.decisions['secrets']?.version ?? 0) + 1;
+    const version = (decisions['secrets']?.version ?? 0) + 1;
     const decision: Decision = { ...decisionOf({ version, config: {} }, this.release), hash: '' };
-    return this.#trial.change('secrets', kept, decision, resolved);
+    return this.#trial.change('secrets', keptWith(next, resolved), decision, resolved);
   }
 
   #mustGoOn(): void {

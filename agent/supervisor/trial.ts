@@ -8,7 +8,18 @@ import type { Broadcast } from './broadcast.js';
 import type { Decision } from './decision.js';
 import type { Layering } from './layering.js';
 import { Probation } from './probation.js';
-import { isRemembered, nothingKept, pruned, settledBy, undone, type Kept, type Remembered } from './remembered.js';
+import { isAsLive } from './proof.js';
+import {
+  isRemembered,
+  keptWith,
+  nothingKept,
+  pruned,
+  reconciled,
+  settledBy,
+  undone,
+  type Kept,
+  type Remembered,
+} from './remembered.js';
 import { isOn, type Status } from './status.js';
 import { isWanted } from './wants.js';
 
@@ -67,8 +78,14 @@ export class Trial {
 
   /** What the card holds. A change that was still on probation when the power went is undone. */
   async open(): Promise<void> {
-    this.#state = (await this.storage.readState(stateName, stateFormat, isRemembered)) ?? nothingKept;
-    if (!this.#state.pending) return;
+    const state = (await this.storage.readState(stateName, stateFormat, isRemembered)) ?? nothingKept;
+    const { kept, pending } = state;
+    this.#state = {
+      ...state,
+      kept: reconciled(kept),
+      ...(pending ? { pending: { ...pending, before: reconciled(pending.before) } } : {}),
+    };
+    if (!pending) return;
     const what = 'The program or the machine was cut off while a change was on probation.';
     await this.remember(undone(this.#state, new Fault('change_undone', what).report()));
   }
@@ -100,8 +117,15 @@ export class Trial {
   }
 
   /** What is kept, with file and environment as they are now, is in force from here on. */
-  begin(): void {
+  async begin(): Promise<void> {
     this.#resolved = this.layering.resolve(this.#state.kept);
+    await this.#learn();
+  }
+
+  /** What each secret is for, and where the outputs go, is kept as it is known now. */
+  async #learn(): Promise<void> {
+    const kept = keptWith(this.#state.kept, this.#resolved);
+    if (JSON.stringify(kept) !== JSON.stringify(this.#state.kept)) await this.remember({ ...this.#state, kept });
   }
 
   /** False where it could not be kept; it is tried again, or what was proved would be undone by the next power cut. */
@@ -175,6 +199,7 @@ export class Trial {
   /** File or environment have changed. */
   async reload(): Promise<Change[]> {
     const changed = await this.#impose(this.layering.resolve(this.#state.kept));
+    await this.#learn();
     this.events.tell([]);
     if (!this.#state.pending) await this.remember(this.#pruned(this.#state));
     return changed;
@@ -229,7 +254,7 @@ export class Trial {
       return this.probation.endIn(lookMs, () => void this.events.inTurn(() => this.#judge(moreMs + lookMs)));
     if (reason) return this.#undo(reason);
     this.probation.settle();
-    await this.remember(this.#pruned(settledBy(rest, status.actual === 'live')));
+    await this.remember(this.#pruned(settledBy(rest, isAsLive(status))));
     this.events.tell([]);
   }
 
@@ -253,7 +278,7 @@ export class Trial {
       const { pending, decisions } = this.#state;
       if (pending && this.#helm) this.probation.look(this.#harm(this.#helm.broadcast.status(), '') !== undefined);
       const open = Object.values(decisions).some(({ status, proved: done }) => status === 'applied' && !done);
-      if (pending || !open || this.#helm?.broadcast.status().actual !== 'live') return;
+      if (pending || !open || !this.#helm || !isAsLive(this.#helm.broadcast.status())) return;
       void this.events.inTurn(async () => {
         if (this.#state.pending) return;
         await this.remember(settledBy(this.#state, true));

@@ -65,32 +65,31 @@ for (const [values, problem] of secretCases) {
 }
 
 test('a URL in a document goes with the key that was handed over by itself, whichever came first', () => {
-  const secrets = layer({ outputs: { club: { key: 'KEY' } } }, { kind: 'secret' });
-  const waiting = from(secrets);
-  assert.deepEqual([waiting.settings.outputs, waiting.problems], [{}, []]);
+  const secrets = { given: { 'outputs.club.key': [{ value: 'KEY' }] }, first: {} };
+  const waiting = resolve({ env: {}, secrets });
+  assert.deepEqual([waiting.settings.outputs, waiting.problems, waiting.held], [{}, [], []]);
   assert.ok(waiting.secrets.includes('KEY'));
-  const { settings, problems } = from(layer({ outputs: { club: { url: 'rtmp://h/live' } } }), secrets);
+  const later = [layer({ outputs: { club: { url: 'rtmp://h/live' } } })];
+  const { settings, problems } = resolve({ env: {}, later, secrets });
   assert.deepEqual(problems, []);
   assert.equal(settings.outputs['club']?.key, 'KEY');
 });
 
-test('of a secret that was handed over only values are taken, over all documents, and only for outputs that these name', () => {
+test('a secret that was handed over is over all layers, and only for outputs that these name', () => {
   const document = layer({ outputs: { club: { url: 'rtmp://h/live' } } });
   const file = { name: 'file', values: { outputs: { club: { key: 'from-file' } }, mqtt: { password: 'from-file' } } };
-  const secret = (values: object): Layer => layer(values, { kind: 'secret' });
-  const kept = (values: object): unknown[] => {
-    const { settings, problems, secrets } = resolve({ file, env: {}, later: [secret(values), document] });
-    assert.deepEqual(problems, []);
-    return [settings.outputs['club']?.key, settings.mqtt.password, Object.keys(settings.outputs), secrets.sort()];
-  };
   const given = {
-    outputs: { club: { key: 'geheim' }, other: { key: 'waits' }, password: { key: 'waits' } },
-    mqtt: { password: 'offen' },
+    'outputs.club.key': [{ value: 'geheim' }],
+    'outputs.other.key': [{ value: 'waits' }],
+    'outputs.password.key': [{ value: 'waits' }],
+    'mqtt.password': [{ value: 'offen' }],
   };
-  const secrets = ['from-file', 'geheim', 'offen', 'waits'];
-  assert.deepEqual(kept(given), ['geheim', 'offen', ['club'], secrets]);
-  const removals = { outputs: { club: { key: null } }, mqtt: { password: null } };
-  assert.deepEqual(kept(removals), ['from-file', 'from-file', ['club'], ['from-file']]);
+  const { settings, problems, secrets } = resolve({ file, env: {}, later: [document], secrets: { given, first: {} } });
+  assert.deepEqual(problems, []);
+  assert.deepEqual(
+    [settings.outputs['club']?.key, settings.mqtt.password, Object.keys(settings.outputs), secrets.sort()],
+    ['geheim', 'offen', ['club'], ['from-file', 'geheim', 'offen', 'waits']],
+  );
 });
 
 test('in a document a URL without a key would have to hold it: of a group, of the device, of nobody else', () => {
@@ -130,7 +129,6 @@ test('what is locked or local is refused, by itself, with all above it and by a 
   assert.deepEqual(refused({ audio: null }), ['audio setting_locked']);
   assert.deepEqual(refused({ outputs: null }), ['outputs setting_locked']);
   assert.deepEqual(refused({ outputs: { a: null } }), ['outputs.a setting_locked']);
-  assert.deepEqual(refused({ mqtt: { password: 'x' } }, 'secret'), ['mqtt.password setting_locked']);
   assert.deepEqual(refused({ config: { locked: [] } }), ['config.locked setting_local']);
   assert.deepEqual(refused({ config: null }), ['config setting_local']);
   assert.deepEqual(refused({ mqtt: { id: 'other' } }), ['mqtt.id setting_local']);

@@ -228,14 +228,6 @@ test('what works and looks wrong is a warning', () => {
   const at = fromFile({ outputs: { main: { url: 'rtmp://u:p@ss/KEY@h/app', key: 'KEY' } } });
   assert.match(at.warnings.join(), /^outputs.main.url in makercast.yml has an @ in its path/);
   assert.doesNotMatch(at.warnings.join(), /KEY|p@ss/);
-  const mixed = resolve({
-    file: { name: FILE, values: { outputs: { main: MAIN } } },
-    env: { STREAM_URL: 'rtmp://other/app' },
-  });
-  assert.match(
-    mixed.warnings.join(),
-    /STREAM_URL \(outputs.main.url\) is combined with the key that makercast.yml gives/,
-  );
 });
 
 test('convict takes nothing from the process itself', () => {
@@ -339,7 +331,8 @@ describe('what falls back', () => {
     };
     const before = fromFile(bad, lastGood);
     assert.deepEqual(outputsOf(before), ['main rtmp://h/app KEY', 'next rtmp://h/a/k ']);
-    assert.equal(before.settings.outputs['main']!.tlsVerify, false);
+    // That, too: what was given for a server whose certificate is checked goes to no other.
+    assert.equal(before.settings.outputs['main']!.tlsVerify, true);
     assert.deepEqual(
       [before.origin['outputs.main.url'], before.origin['outputs.main.key']],
       ['last good', 'last good'],
@@ -430,21 +423,6 @@ describe('what works and is rarely meant', () => {
     const words = `outputs.a.url in ${FILE} has an @ in its path: in a password, / is written %2F and @ is %40.`;
     assert.deepEqual(warned({ outputs: { a: { url: 'rtmp://u:p@ss/K@h/app', key: 'KEY' } } }), [words]);
     assert.deepEqual(warned({ outputs: { a: { url: 'rtmp://u:pass@h/app', key: 'KEY' } } }), []);
-  });
-
-  test('is a URL over the key of a lower layer, and no other pair', () => {
-    const file = { outputs: { main: MAIN } };
-    const url = 'rtmp://other/app';
-    const words = (key: string): string =>
-      `STREAM_URL (outputs.main.url) is combined with the key that ${key} gives: check that they belong together.`;
-    assert.deepEqual(warned(file, { STREAM_URL: url }), [words(FILE)]);
-    assert.deepEqual(warned(file, { STREAM_KEY: 'OTHER' }), []);
-    assert.deepEqual(warned(file, { STREAM_URL: url, STREAM_KEY: 'OTHER' }), []);
-    assert.deepEqual(warned({ outputs: { main: { ...MAIN, key: '' } } }, { STREAM_URL: `${url}/KEY` }), []);
-    assert.deepEqual(warned(file), []);
-    const lastGood = { ...defaults(), outputs: { main: MAIN } };
-    const lost = resolve({ file: { name: FILE, values: { outputs: 5 } }, env: { STREAM_URL: url }, lastGood });
-    assert.deepEqual(lost.warnings, [words('last good')]);
   });
 
   test('is a list of files that is not played, wherever it stands', () => {

@@ -56,13 +56,15 @@ describe('documents', () => {
     await using nginx = await startNginx({ record: true });
     await using broker = await startMosquitto();
     await using operator = await broker.operator('kitchen');
-    await using agent = await startAgent(on(nginx, broker));
+    await using agent = await startAgent({ ...on(nginx, broker), MQTT_ALLOW_PLAIN_SECRETS: 'yes' });
     await operator.on('state', ({ state }) => state === 'live');
     assert.equal((await operator.desire(1, { video: { testPattern: 'ball' } }))['status'], 'applied');
     await operator.on('config/reported', ({ version, proved }) => version === 1 && proved === true);
     assert.equal(nginx.calls.items.filter(({ call }) => call === 'publish').length, 1);
 
-    // Nobody listens there.
+    // Nobody listens there, and it has a key of its own: without one it would stay where it is.
+    const key = { path: 'outputs.main.key', value: 'key-for-nobody', for: 'rtmp://127.0.0.1:1/live' };
+    assert.deepEqual((await operator.command('set-secret', key))['result'], { for: key.for, used: false });
     await operator.desire(2, { outputs: { main: { url: 'rtmp://127.0.0.1:1/live' } }, video: { testPattern: 'bars' } });
     const back = await operator.on('config/reported', ({ status }) => status === 'rolled_back');
     assert.match((back['reason'] as { what: string }).what, /was not live again within 3 s \(output_refused/);

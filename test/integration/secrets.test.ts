@@ -54,6 +54,7 @@ test('no secret in anything that was ever let out, whichever way it came in', as
   await using agent = await startAgent({
     ...{ ...small, ...mqtt, ...supervisor.environment, BALENA_API_KEY: secrets.api, LOG_LEVEL: 'debug' },
     ...{ STREAM_URL: nginx.url(), STREAM_KEY: secrets.key, CONFIG_PROBATION_SECONDS: '2' },
+    CONFIG_LOCKED: 'mqtt.password',
     OUTPUT_CLUB_URL: `rtmp://user:${secrets.userInfo}@127.0.0.1:1/live/stream?token=${secrets.token}`,
   });
   await nginx.waitForCall('publish', { name: secrets.key });

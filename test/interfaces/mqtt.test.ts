@@ -453,7 +453,9 @@ test('a secret is taken over TLS only, unless that is allowed, and never comes b
   const plain = await place(t);
   const refused = await plain.operator.command('set-secret', { path: 'outputs.club.key', value: secret });
   assert.match((refused['error'] as { what: string }).what, /without TLS/);
-  const { operator, device } = await place(t, { env: { MQTT_ALLOW_PLAIN_SECRETS: '1' } });
+  const { operator, device } = await place(t, {
+    env: { MQTT_ALLOW_PLAIN_SECRETS: '1', CONFIG_LOCKED: 'mqtt.password' },
+  });
   const set = (path: string): Promise<Record<string, unknown>> =>
     operator.command('set-secret', { path, value: secret });
   assert.equal((await set('outputs.club.key'))['ok'], true);

@@ -105,7 +105,7 @@ test('what comes while the program ends is left for its next start, and is not f
   const closed = steering.close();
   await steering.propose('device', { version: 2, config: muted });
   await assert.rejects(steering.adjust('audio.gainDb', 5), /about to end/);
-  await assert.rejects(steering.setSecret('outputs.club.key', 'geheim-4711'), /about to end/);
+  await assert.rejects(steering.setSecret({ path: 'outputs.club.key', value: 'geheim-4711' }), /about to end/);
   await closed;
   await device.stop();
   const again = await begun(t, {}, device.folder);
@@ -465,19 +465,136 @@ test('a secret is set by itself, kept, undone where it takes the stream away, an
   const react: DeviceOptions['react'] = ({ outputs }) => (outputs['club']?.key === 'bad-key-9' ? 'degraded' : 'live');
   const device = await begun(t, { file, react }, folder);
   const key = (from: Device): string | undefined => from.steering.resolved.settings.outputs['club']?.key;
-  await device.steering.setSecret('outputs.club.key', secret);
+  await device.steering.setSecret({ path: 'outputs.club.key', value: secret });
   assert.equal(key(device), secret);
   await until(() => decided(device, 'secrets').proved, 30_000, 'proof');
-  await device.steering.setSecret('outputs.club.key', 'bad-key-9');
+  await device.steering.setSecret({ path: 'outputs.club.key', value: 'bad-key-9' });
   await until(() => decided(device, 'secrets').status === 'rolled_back', 30_000, 'roll-back');
   assert.equal(key(device), secret);
   assert.doesNotMatch(JSON.stringify(device.steering.report()), /geheim|first-key|bad-key/);
   await device.stop();
-  const again = await begun(t, { file, react }, folder);
+  const again = await begun(t, { file, react, env: { ...soon, CONFIG_LOCKED: 'mqtt.password' } }, folder);
   assert.equal(key(again), secret);
-  await again.steering.setSecret('outputs.club.key', undefined);
+  await again.steering.setSecret({ path: 'outputs.club.key' });
   assert.equal(key(again), 'first-key');
-  await assert.rejects(again.steering.setSecret('mqtt.password', 'x'), /locked/);
+  await assert.rejects(again.steering.setSecret({ path: 'mqtt.password', value: 'x' }), /locked/);
+});
+
+/** Where an output goes and with which key. */
+const goes = (device: Device, name = 'main'): unknown[] => {
+  const { url, key } = device.steering.resolved.settings.outputs[name] ?? {};
+  return [url, key];
+};
+const held = (device: Device): string[] => device.steering.resolved.held.map(({ code, path: at }) => `${code} ${at}`);
+const rtmp = { STREAM_URL: 'rtmp://own/app', STREAM_KEY: 'own-key-1' };
+
+test('a document of a group that names other servers gets neither stream key nor password', async (t) => {
+  const env = { ...soon, ...rtmp, MQTT_GROUPS: 'all', MQTT_URL: 'mqtt://127.0.0.1:1', MQTT_PASSWORD: 'broker-word' };
+  const device = await begun(t, { env });
+  const evil = { outputs: { main: { url: 'rtmp://evil/x', tlsVerify: false } } };
+  const both = { mqtt: { url: 'mqtt://evil' }, ...evil };
+  await device.steering.propose('group all', { version: 1, config: both });
+  const { status, errors } = decided(device, 'group all');
+  assert.deepEqual([status, errors.map(({ code }) => code)], ['rejected', ['mqtt_credentials_missing']]);
+  await device.steering.propose('group all', { version: 2, config: evil });
+  assert.deepEqual(
+    [decided(device, 'group all').status, held(device)],
+    ['applied', ['output_key_missing outputs.main.key']],
+  );
+  // It stays where it was, and so does the stream.
+  assert.deepEqual(goes(device), ['rtmp://own/app', 'own-key-1']);
+  assert.equal(device.steering.resolved.settings.mqtt.password, 'broker-word');
+  await device.steering.propose('group all', { version: 3, config: {} });
+  assert.deepEqual([held(device), ...goes(device)], [[], 'rtmp://own/app', 'own-key-1']);
+});
+
+test('an output moves with the key for its new address: whichever comes first, it is never without', async (t) => {
+  for (const keyFirst of [true, false]) {
+    const folder = await folderFor(t);
+    const device = await begun(t, { env: { ...soon, ...rtmp } }, folder);
+    const address = (): Promise<void> =>
+      device.steering.propose('device', { version: 1, config: { outputs: { main: { url: 'rtmps://new/live' } } } });
+    const key = async (): Promise<void> => {
+      const secret = { path: 'outputs.main.key', value: 'new-key-22', for: 'rtmps://new/live' };
+      const { used } = await device.steering.setSecret(secret);
+      assert.equal(used, !keyFirst);
+    };
+    for (const step of keyFirst ? [key, address] : [address, key]) {
+      assert.deepEqual(goes(device), ['rtmp://own/app', 'own-key-1']);
+      await step();
+    }
+    assert.deepEqual([held(device), ...goes(device)], [[], 'rtmps://new/live', 'new-key-22']);
+    // Where it was is known to the next start, and the old key is still that of the old address.
+    await until(() => !device.steering.isOnProbation, 30_000, 'proof');
+    await device.steering.propose('device', { version: 2, config: { outputs: { main: { url: 'rtmp://evil/live' } } } });
+    await until(() => !device.steering.isOnProbation, 30_000, 'proof');
+    await device.stop();
+    const again = await begun(t, { env: { ...soon, ...rtmp } }, folder);
+    assert.deepEqual([held(again).length, ...goes(again)], [1, 'rtmps://new/live', 'new-key-22']);
+    await again.steering.propose('device', { version: 3, config: {} });
+    assert.deepEqual([held(again), ...goes(again)], [[], 'rtmp://own/app', 'own-key-1']);
+  }
+});
+
+test('a key that is handed over without an address is for the one in force, not for one that is wanted', async (t) => {
+  const device = await begun(t, { env: { ...soon, ...rtmp } });
+  await device.steering.propose('device', { version: 1, config: { outputs: { main: { url: 'rtmp://evil/x' } } } });
+  const { for: place, used } = await device.steering.setSecret({ path: 'outputs.main.key', value: 'own-key-2' });
+  assert.deepEqual([place, used], ['rtmp://own/app', false]);
+  await device.steering.propose('device', { version: 2, config: {} });
+  assert.deepEqual(goes(device), ['rtmp://own/app', 'own-key-2']);
+  // For an output that is not there yet, it waits for its first address, and for that one only.
+  const waiting = await device.steering.setSecret({ path: 'outputs.club.key', value: 'club-key-1' });
+  assert.deepEqual(waiting, { used: false });
+  const club = (url: string): object => ({ outputs: { club: { url } } });
+  await device.steering.propose('device', { version: 3, config: club('rtmp://club/live') });
+  assert.deepEqual(goes(device, 'club'), ['rtmp://club/live', 'club-key-1']);
+  await device.steering.propose('device', { version: 4, config: club('rtmp://evil/live') });
+  assert.deepEqual(goes(device, 'club'), ['rtmp://club/live', 'club-key-1']);
+  // What is forgotten is used no more.
+  await device.steering.setSecret({ path: 'outputs.club.key' });
+  assert.deepEqual(goes(device, 'club'), [undefined, undefined]);
+  const bad = { path: 'outputs.club.key', value: 'x', for: 'http://club/live' };
+  await assert.rejects(device.steering.setSecret(bad), { code: 'command_malformed' });
+});
+
+test('what a release without places has written is bound as it is found; what it finds again is what it knows', async (t) => {
+  const folder = await folderFor(t);
+  const name = path.join(folder, 'steering.json');
+  const club = { outputs: { club: { url: 'rtmp://club/live' } } };
+  interface Card {
+    readonly value: { readonly kept: Record<string, unknown> };
+  }
+  const card = async (): Promise<Card> => JSON.parse(await readFile(name, 'utf8')) as Card;
+  const write = async (change: (kept: Record<string, unknown>) => void): Promise<void> => {
+    const whole = await card();
+    change(whole.value.kept);
+    await writeFile(name, JSON.stringify(whole));
+  };
+  const first = await begun(t, { env: soon }, folder);
+  await first.steering.setSecret({ path: 'outputs.club.key', value: 'club-key-1' });
+  await first.steering.propose('device', { version: 1, config: club });
+  await until(() => !first.steering.isOnProbation, 30_000, 'proof');
+  await first.stop();
+  assert.deepEqual((await card()).value.kept['secrets'], { 'outputs.club.key': 'club-key-1' });
+  // As that release leaves it: without a word of places.
+  await write((kept) => delete kept['bound']);
+  const second = await begun(t, { env: soon }, folder);
+  assert.deepEqual(goes(second, 'club'), ['rtmp://club/live', 'club-key-1']);
+  await second.steering.propose('device', { version: 2, config: { outputs: { club: { url: 'rtmp://evil/live' } } } });
+  assert.deepEqual([held(second).length, ...goes(second, 'club')], [1, 'rtmp://club/live', 'club-key-1']);
+  await second.steering.propose('device', { version: 3, config: club });
+  await until(() => !second.steering.isOnProbation, 30_000, 'proof');
+  await second.stop();
+  // It has set another one meanwhile.
+  await write((kept) => (kept['secrets'] = { 'outputs.club.key': 'club-key-2' }));
+  const third = await begun(t, { env: soon }, folder);
+  assert.deepEqual(goes(third, 'club'), ['rtmp://club/live', 'club-key-2']);
+  await third.stop();
+  // It has forgotten it.
+  await write((kept) => (kept['secrets'] = {}));
+  const fourth = await begun(t, { env: soon }, folder);
+  assert.deepEqual(goes(fourth, 'club'), [undefined, undefined]);
 });
 
 test('a change that the broadcast fails at is undone at once, with the reason', async (t) => {

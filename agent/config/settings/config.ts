@@ -15,7 +15,7 @@ export const config: readonly Row[] = [
       words: 'paths of settings, such as audio.mute or outputs.* (in a variable with commas between them)',
       pattern: /^[A-Za-z]+(\.([A-Za-z0-9_]+|\*)){0,2}$/,
     },
-    default: ['web.password', 'mqtt.username', 'mqtt.password', 'mqtt.cert', 'mqtt.key'],
+    default: ['web.password', 'mqtt.cert', 'mqtt.key'],
     remote: 'never',
     cost: 'live',
     doc: 'What cannot be changed from afar. A path means all below it too.',

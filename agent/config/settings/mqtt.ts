@@ -39,6 +39,7 @@ export const mqtt: readonly Row[] = [
     env: 'MQTT_USERNAME',
     form: { type: 'word', words: 'text', pattern: /^[^\p{Cc}\p{Cs}]*$/u },
     default: '',
+    boundTo: 'broker',
     cost: 'live',
     doc: 'User at the broker.',
   },
@@ -48,8 +49,9 @@ export const mqtt: readonly Row[] = [
     form: { type: 'key' },
     default: '',
     secret: true,
+    boundTo: 'broker',
     cost: 'live',
-    doc: 'Password at the broker.',
+    doc: 'Password at the broker; it goes to the one it was given for only.',
   },
   {
     path: 'mqtt.ca',

@@ -29,8 +29,9 @@ export const outputs: readonly Row[] = [
     form: { type: 'key' },
     default: '',
     secret: true,
+    boundTo: 'output',
     cost: 'live',
-    doc: 'Stream key, sent exactly as it is written; any character may stand in it.',
+    doc: 'Stream key, sent exactly as it is written; any character may stand in it. It goes to the address it was given for only (docs/mqtt.md).',
     renamed: [{ env: 'AV_STREAM_KEY', output: 'main' }],
   },
   {

@@ -44,10 +44,39 @@ mosquitto_pub -h broker.example.org -t makercast/v1/kitchen/cmd/force-keyframe -
 - Secrets stand in no document, since everyone who may read the topic could read them: a stream key, a password, a URL with either in it.
   \`cmd/set-secret\` sets them, over TLS only. They never appear on any topic that the device writes. Publish it with QoS 1, as the device
   subscribes: with QoS 0 it may be lost without an answer.
+- Where a secret goes: see below.
 - Files outside of the data folder (\`MAKERCAST_DATA\`). Relative paths start there.
 `;
 
-export const afterTopics = `## Who may do what
+export const afterTopics = `## A secret goes to the place it was given for
+
+That is its scheme, host and port, and for an output its application: another application on a shared platform is another tenant. Whichever
+layer names an address, only a secret that was given for it goes there.
+
+- In the settings file and in the environment, each by itself, a secret is for the address beside it. Where there is none (a \`STREAM_KEY\`
+  for each device, and the URL in the document of a group) it is for the address that was in force when it first came.
+- \`cmd/set-secret\` takes \`for\`, an address or a pattern: \`{"path": "outputs.main.key", "value": "…", "for": "rtmps://*.rtmps.youtube.com/live2"}\`.
+  \`*\` is one label, the first of the host. Without \`for\` the secret is for the address in force, and for an output that is not there yet for the
+  first address that it gets: say \`for\`. The answer says what it is \`for\`, and whether it is \`used\` now. Several may be kept for one
+  path, one for each place (16 at most); without \`value\` that for \`for\` is forgotten, or all of them.
+- An output whose new address has no key stays where it was, with \`output_key_missing\` under \`held\` in \`config/reported\`; a new one is left out; the others and
+  the broadcast go on. So an output is moved by its key first and its address after, or the other way round, and never goes dark.
+- A document that names another broker is rejected (\`mqtt_credentials_missing\`) while there are a user and a password, but none for that
+  broker: \`set-secret\` with \`mqtt.password\` and \`for\` first, then a document with \`mqtt.url\` and \`mqtt.username\`.
+- Never in a weaker way: what was given for \`rtmps\` does not go by \`rtmp\`, what was given for \`mqtts\` or \`wss\` not without TLS, nor to a
+  server whose certificate is checked no more (\`tlsVerify\`; \`"insecure": true\` of \`set-secret\` allows it), nor by another \`mqtt.ca\`.
+
+## Who may do what
+
+What write access to a topic is worth to an attacker, and what shuts it:
+
+| topic | what can be done with it | what cannot | how to lock it |
+|---|---|---|---|
+| \`_group/{group}/config/desired\` | change every setting of every device of the group that is not local to a device; take them off the air for as long as a probation; move an output to a server that its key was given for, or see to it that the first address that a key without one is for is the attacker's | learn a key, a password or a file; move a device to a broker that has no credentials; change what is locked | \`CONFIG_LOCKED=outputs,mqtt\` on devices that get their address by themselves; write access for few, and by a connection of their own |
+| \`{id}/config/desired\` | the same for this device, and its groups | the same | the same |
+| \`{id}/cmd/set-secret\` | put the wrong key in place (rolled back when the stream goes), or a key of the attacker's own for an address that the attacker can also set: the pictures go there | read any secret | \`CONFIG_LOCKED=outputs.*.key,mqtt.password\` |
+| other \`{id}/cmd/+\` | stop, restart, reboot, hold updates back, take a picture of what is on the air | change a setting for good, but by \`adjust\`, which is as \`config/desired\` | rules of the broker |
+| \`{id}/state\` and what else the device writes | make it look gone, or like a clone, which has it step back for some minutes | steer it | a user for each device, and \`docs/mosquitto/acl\` |
 
 [mosquitto/](mosquitto/) holds a configuration for Mosquitto with TLS and an access list, which the tests run as it is: a device
 writes its own topics but \`desired\` and \`cmd\`, and reads its own \`desired\`, \`cmd\` and \`state\` and the documents of its groups; operators

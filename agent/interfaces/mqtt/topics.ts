@@ -162,6 +162,7 @@ export const topics = {
       ),
       origin: optional(map(text(), 'Which layer gave each setting; left out with `config`.')),
       ignored: list(object({ layer: text(), path: text() }), 'What layers say that this release does not know.'),
+      held: list(complaint, 'Outputs that no stream key was given for at the address that they are to have.'),
     }),
     doc: 'What became of `desired`, and what is in force.',
   }),
