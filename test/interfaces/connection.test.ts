@@ -1,10 +1,11 @@
 /** The connection to brokers that are none: whatever they answer, nothing is thrown, and they are asked ever more seldom. */
 import assert from 'node:assert/strict';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
-import { test, type TestContext } from 'node:test';
+import { describe, test, type TestContext } from 'node:test';
 import type { Clock } from '../../agent/clock.js';
 import { defaults } from '../../agent/config/resolve.js';
-import { Connection, type ConnectionEvents } from '../../agent/interfaces/mqtt/connection.js';
+import type { Fault } from '../../agent/errors.js';
+import { Connection, type ConnectionEvents, type Message } from '../../agent/interfaces/mqtt/connection.js';
 import { Feed, until } from '../helpers/feed.js';
 
 /** When each connection came (ms), to a server that does `answer` with the CONNECT of each; the device draws no lots unless `clock` says so. */
@@ -144,4 +145,57 @@ test('a broker that is left is not heard any more: neither that the place was gi
   there!.write(Buffer.concat([hello, takenOver]));
   await end;
   assert.deepEqual(told, ['a']);
+});
+
+/** PUBLISH of `bytes` on the topic `long`, with the flags of `type`. */
+const publishOf = (type: number, bytes: number): Buffer => {
+  const length: number[] = [];
+  for (let rest = bytes; rest > 0 || length.length === 0; rest >>= 7)
+    length.push((rest & 0x7f) | (rest > 0x7f ? 0x80 : 0));
+  return Buffer.concat([Buffer.from([type, ...length, 0, 4]), Buffer.from('long')]);
+};
+
+/** Sends zeros for as long as anybody takes them. */
+const flood = (socket: Socket): void => {
+  const zeros = Buffer.alloc(64 * 1024);
+  const more = (): void => {
+    while (!socket.destroyed && socket.write(zeros));
+    socket.once('drain', more);
+  };
+  more();
+};
+
+const tooMuch: Readonly<Record<string, { readonly packet: Buffer; readonly says: RegExp }>> = {
+  'a packet of 100 MB': {
+    packet: publishOf(0x31, 100_000_000),
+    says: /a packet of 100000000 bytes, and at most 266240 bytes are taken \(long\)/,
+  },
+  'a message with QoS 2, which nobody has asked for': { packet: publishOf(0x35, 100), says: /with QoS 2.*\(long\)/ },
+};
+describe('what is not taken', { concurrency: true }, () => {
+  for (const [what, { packet, says }] of Object.entries(tooMuch)) {
+    for (const version of ['5', '3.1.1'] as const) {
+      test(`${what} (MQTT ${version}): the connection is closed at its length, it is said what, and tried again ever more seldom`, async (t) => {
+        const faults = new Feed<Fault>('faults');
+        const messages: Message[] = [];
+        const { came } = await visits(
+          t,
+          (socket, isFive) => {
+            if (isFive && version === '3.1.1') return socket.end(Buffer.from([0x20, 3, 0, 0x84, 0]));
+            socket.write(Buffer.concat([welcome(isFive), packet]));
+            flood(socket);
+          },
+          { lost: (fault) => faults.push(fault), message: (message) => messages.push(message) },
+        );
+        const fault = await faults.waitFor(({ code }) => code === 'mqtt_too_long', 30_000);
+        assert.match(fault.message, says);
+        assert.match(fault.message, /mosquitto_sub --retained-only/);
+        assert.deepEqual(messages, []);
+        const before = came.items.length;
+        const at = performance.now();
+        await came.waitFor(() => came.items.length > before, 60_000);
+        assert.ok(performance.now() - at > 4500, `${performance.now() - at} ms`);
+      });
+    }
+  }
 });

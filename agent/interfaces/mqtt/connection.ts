@@ -2,11 +2,14 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { IClientOptions, MqttClient, connect as mqttConnect } from 'mqtt';
 import type { Clock } from '../../clock.js';
 import type { MqttSettings } from '../../config/settings.js';
 import { Fault } from '../../errors.js';
 import { Backoff } from '../../supervisor/backoff.js';
+import { Packets, type Excess } from './packets.js';
+import { maxBytes } from './payload.js';
 
 export type Protocol = '5' | '3.1.1';
 
@@ -56,6 +59,15 @@ const maxWaitMs = 30_000;
 const firstWaitMs = 2000;
 /** Of a PUBLISH, besides topic and payload: type, length of the rest, length of the topic, number, no properties. */
 const headBytes = 1 + 4 + 2 + 2 + 1;
+/** A packet from the broker may be so long: the longest payload that is read, with its topic and its properties. */
+export const mostPacketBytes = maxBytes + 4096;
+/** Brokers put several packets into one frame of a WebSocket. */
+const mostFrameBytes = 4 * mostPacketBytes;
+/** What acknowledgements may wait in the socket: a broker that sends on and on, and reads none, is left. */
+const mostUnreadBytes = 8 * 1024 * 1024;
+/** A message that is too long is most likely retained, and comes again at every connection. */
+const mostSeldomMs = 30 * 60_000;
+const seldomMs = 10_000;
 /** In order, at the end. */
 const endMs = 1000;
 
@@ -68,6 +80,8 @@ export class Connection {
   #stopped = false;
   #waiting: NodeJS.Timeout | undefined;
   readonly #backoff: Backoff;
+  /** After what is not taken. */
+  readonly #seldom: Backoff;
   readonly #steady: NodeJS.Timeout;
 
   /** `will`: what the broker says of us when we are gone without a word, if anybody is to hear of it. `clockIsSet`: whether certificate dates can be judged. */
@@ -80,7 +94,12 @@ export class Connection {
     private readonly clockIsSet: () => boolean,
   ) {
     this.#backoff = new Backoff(clock, maxWaitMs, firstWaitMs);
-    this.#steady = setInterval(() => this.#connected && this.#backoff.progress(), 1000);
+    this.#seldom = new Backoff(clock, mostSeldomMs, seldomMs);
+    this.#steady = setInterval(() => {
+      if (!this.#connected) return;
+      this.#backoff.progress();
+      this.#seldom.progress();
+    }, 1000);
     this.#steady.unref();
   }
 
@@ -145,7 +164,7 @@ export class Connection {
   /** Tries again not before so many ms have passed. */
   pause(ms: number): void {
     this.#drop();
-    this.#backoff.cancel();
+    this.#cancel();
     this.#openIn(ms / 2 + (this.clock.random() * ms) / 2);
   }
 
@@ -158,7 +177,7 @@ export class Connection {
   /** Ends it; in order, if that takes no longer than a second. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#backoff.cancel();
+    this.#cancel();
     clearTimeout(this.#waiting);
     clearInterval(this.#steady);
     const client = this.#client;
@@ -170,6 +189,11 @@ export class Connection {
       ]);
     }
     this.#drop();
+  }
+
+  #cancel(): void {
+    this.#backoff.cancel();
+    this.#seldom.cancel();
   }
 
   async #open(): Promise<void> {
@@ -192,7 +216,20 @@ export class Connection {
       if (this.#client === client && !this.#stopped) work();
     };
     let why: unknown;
-    client.on('error', (error) => (why = error));
+    client.on('error', (error) => {
+      const isLong = (error as { code?: unknown }).code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH';
+      why ??= isLong ? this.#excessive({ why: 'too long' }) : error;
+    });
+    const packets = new Packets(mostPacketBytes);
+    // Before theirs, which gathers a packet until it is whole; within the same event, so that nothing else comes between.
+    const stream = client.stream as unknown as Duplex;
+    stream.prependListener('data', (chunk) => {
+      const excess = packets.take(chunk as Buffer);
+      const isUnread = stream.writableLength > mostUnreadBytes;
+      if (why instanceof Fault || (!excess && !isUnread)) return;
+      why = excess ? this.#excessive(excess) : unread(this.settings.url);
+      stream.destroy();
+    });
     client.on('connect', ({ properties }) =>
       mine(() => {
         this.#connected = true;
@@ -220,6 +257,10 @@ export class Connection {
     else if (wasConnected) this.#protocol = '5';
     this.#drop();
     if (this.#stopped) return;
+    if (error instanceof Fault && error.code === 'mqtt_too_long') {
+      this.events.lost(error);
+      return this.#seldom.again(() => void this.#open());
+    }
     if (unspoken && this.#protocol === '3.1.1') return void this.#open();
     this.events.lost(explained(error, wasConnected, this.settings.url, this.clockIsSet()));
     if (!wasConnected) return this.#backoff.again(() => void this.#open());
@@ -228,6 +269,20 @@ export class Connection {
     if (!this.#backoff.isSteady) return this.#backoff.again(spread);
     this.#backoff.reset();
     spread();
+  }
+
+  /** What was not taken, and how it is found. */
+  #excessive({ why, bytes, topic }: Excess): Fault {
+    const what =
+      why === 'unasked'
+        ? 'a message with QoS 2, which nobody has subscribed to'
+        : `a packet${bytes === undefined ? '' : ` of ${bytes} bytes`}, and at most ${mostPacketBytes} bytes are taken`;
+    const where = topic === undefined ? this.events.subscriptions().map((each) => each.topic) : [topic];
+    return new Fault(
+      'mqtt_too_long',
+      `The broker ${this.settings.url} has sent ${what} (${where.join(', ')}).`,
+      'Look for it with mosquitto_sub --retained-only -F "%t %l", and clear it with an empty retained message; it is tried again ever more seldom.',
+    );
   }
 
   #drop(): void {
@@ -254,6 +309,10 @@ export class Connection {
       resubscribe: false,
       // True by default, and gathers figures in memory for as long as there is no connection.
       queueQoSZero: false,
+      // A broker that keeps to it leaves out what is longer, and neither side can tell.
+      ...(this.#protocol === '5' ? { properties: { maximumPacketSize: mostPacketBytes } } : {}),
+      // Of WebSockets, whose frames are gathered before there is a stream.
+      wsOptions: { maxPayload: mostFrameBytes },
       ...(username === '' ? {} : { username }),
       ...(password === '' ? {} : { password }),
       ...(await file('ca', ca)),
@@ -278,6 +337,13 @@ async function pem(path: string): Promise<Buffer> {
     );
   }
 }
+
+const unread = (url: string): Fault =>
+  new Fault(
+    'mqtt_too_long',
+    `The broker ${url} sends on and on, and takes no acknowledgement.`,
+    'It is tried again ever more seldom.',
+  );
 
 /** Reason codes of CONNACK: `unacceptable protocol version` of 3.1.1, `unsupported protocol version` and `protocol error` of 5. */
 const badVersions: readonly unknown[] = [1, 0x84, 0x82];
