@@ -127,7 +127,7 @@ const kinds = {
   output_failed: {
     actor: 'network',
     retryable: true,
-    doc: 'An output failed for a reason that the server does not tell.',
+    doc: 'An output failed, and the server gave no reason.',
   },
   recording_full: {
     actor: 'operator',

@@ -1,6 +1,6 @@
 /** makercast: the command line. Without a word it runs; the others look, say something, and end. */
 import { setFlagsFromString } from 'node:v8';
-import { check, INVALID } from './commands/check.js';
+import { check, INVALID, oddFiles } from './commands/check.js';
 import { showPlan } from './commands/plan.js';
 import { probe } from './commands/probe.js';
 import { Fault } from './errors.js';
@@ -48,7 +48,9 @@ async function main(words: readonly string[], env: NodeJS.ProcessEnv, folder: st
       const storage = new Storage(dataFolder(env), (fault) => process.stderr.write(`${fault.message}\n`));
       const source = new SettingsSource(env, folder, storage);
       const loaded = await source.load(isSupervised(env) ? await source.lastGood() : undefined);
-      return command === 'check' ? check(loaded, print) : showPlan(loaded, folder, storage, rest.length > 0, print);
+      if (command === 'plan') return showPlan(loaded, folder, storage, rest.length > 0, print);
+      const warnings = [...loaded.warnings, ...(await oddFiles(loaded.settings, folder))];
+      return check({ ...loaded, warnings }, print, source.told);
     }
     case 'probe':
       return probe(rest.length > 0, print);

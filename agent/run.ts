@@ -63,7 +63,8 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
   let reads = 0;
   const steering = new Steering(() => source.layers(reads++ === 0 ? lastGood : undefined), storage, version);
   const { resolved: loaded, own } = await steering.open();
-  redactor.add([...loaded.secrets, ...balenaSecrets(env)]);
+  redactor.add(balenaSecrets(env));
+  redactor.inForce(loaded.secrets);
   const log = new Log(loaded.settings.log, redactor, systemClock);
   const recent = new Recent(log, Date.now);
   report = (fault) => log.warn(fault.code, `[${fault.code}] ${fault.message}`, { code: fault.code });

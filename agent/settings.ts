@@ -1,4 +1,5 @@
 /** The settings of this run: file and environment read and resolved; edits of the file taken over; the last good ones kept. */
+import path from 'node:path';
 import { resolve as resolveSettings, type Layer, type Layers, type Resolved } from './config/resolve.js';
 import type { Settings } from './config/settings.js';
 import { Fault, type FaultReport } from './errors.js';
@@ -20,6 +21,8 @@ export class SettingsSource {
   readonly #path: ReturnType<typeof settingsPath>;
   /** The file has set something in this run. */
   #hasSet = false;
+  /** The file that was read last. */
+  #read: string | undefined;
   /** The file as it was just before it was first read. */
   #seen: string | undefined;
 
@@ -48,9 +51,11 @@ export class SettingsSource {
    */
   async #file(wasSet: boolean): Promise<{ file?: Layer }> {
     const { name } = this.#path;
-    this.#seen ??= fingerprint(name);
+    this.#read = name;
+    this.#seen ??= fingerprint(this.#path);
     try {
       const file = await readSettings(this.#path);
+      this.#read = file?.name;
       if (this.#hasSet && !file) throw gone(name, 'is gone');
       if ((this.#hasSet || wasSet) && file?.isBlank) throw gone(name, 'is empty');
       this.#hasSet = Object.keys(file?.values ?? {}).length > 0;
@@ -58,6 +63,14 @@ export class SettingsSource {
     } catch (error) {
       return { file: { name, values: undefined, unreadable: Fault.from(error).message } };
     }
+  }
+
+  /** Which file was read last, or that there was none, for people. */
+  get told(): string {
+    const { name, other } = this.#path;
+    if (this.#read !== undefined) return `The settings file is ${this.#read}.`;
+    const places = [name, ...(other === undefined ? [] : [path.basename(other)])].join(' or ');
+    return `There is no settings file (${places}).`;
   }
 
   lastGood(): Promise<Settings | undefined> {
@@ -70,7 +83,7 @@ export class SettingsSource {
 
   /** Calls `changed` whenever the file was edited, until `signal` aborts. */
   watch(changed: () => void, signal: AbortSignal): void {
-    watchSettings(this.#path.name, changed, signal, this.#seen);
+    watchSettings(this.#path, changed, signal, this.#seen);
   }
 }
 

@@ -1,5 +1,8 @@
 /** `makercast check`: says everything that is wrong with the settings, at once. */
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
 import type { Resolved } from '../config/resolve.js';
+import { get, rows, type Settings } from '../config/settings.js';
 
 /** Exit code for settings that are not valid. */
 export const INVALID = 2;
@@ -15,9 +18,41 @@ export function formatProblems({ problems, held, warnings }: Checked): string[] 
   ];
 }
 
-/** Prints the problems and warnings and a closing line. Returns the exit code: 0, or 2 if there is any problem. */
-export function check(resolved: Checked, print: (line: string) => void): number {
+/** What is odd about the files that the settings name; relative paths start from `folder`. One line each. */
+export async function oddFiles(settings: Settings, folder: string): Promise<string[]> {
+  const named = rows.flatMap(({ path: setting, file, form }) =>
+    file || form.type === 'paths'
+      ? [get(settings, setting)].flat().map((name) => ({ setting, name: String(name) }))
+      : [],
+  );
+  const lines = await Promise.all(
+    named.filter(({ name }) => name !== '').map(({ setting, name }) => odd(setting, name, path.resolve(folder, name))),
+  );
+  return lines.flat();
+}
+
+async function odd(setting: string, name: string, absolute: string): Promise<string[]> {
+  const isFolder = setting === 'recording.folder';
+  const say = (why: string): string[] => [`${setting}: ${JSON.stringify(name)} ${why}.`];
+  const there = await stat(absolute).catch(
+    (error: unknown) => (error as NodeJS.ErrnoException).code ?? 'unknown error',
+  );
+  if (typeof there !== 'string') {
+    if (isFolder) return there.isDirectory() ? [] : say('is no folder');
+    if (there.isDirectory()) return say('is a folder, not a file');
+    return there.isFile() ? [] : say('is no file but a pipe, a socket or a device');
+  }
+  // It is made when something is first recorded.
+  if (there === 'ENOENT' && isFolder) return [];
+  if (name.startsWith('~')) return say('does not exist: ~ stands for no folder here, write the whole path');
+  if (/[*?]/.test(name)) return say('does not exist: patterns are not filled in here, list the files one by one');
+  return say(there === 'ENOENT' ? `does not exist (${absolute})` : `cannot be read (${there})`);
+}
+
+/** Prints the problems and warnings, `told` (which file was read) and a closing line. Returns the exit code: 0, or 2 if there is any problem. */
+export function check(resolved: Checked, print: (line: string) => void, told?: string): number {
   for (const line of formatProblems(resolved)) print(line);
+  if (told !== undefined) print(told);
   const count = resolved.problems.length + resolved.held.length;
   if (count === 0) {
     print('The settings are valid.');

@@ -1,6 +1,6 @@
 /** One thing that is wrong with the settings, in words that never hold a secret. */
 import type { FaultCode } from '../errors.js';
-import { TEXT_MAX, type Row } from './row.js';
+import { URL_MAX, type Row } from './row.js';
 import { redactUrl } from './redact.js';
 
 export interface Problem {
@@ -43,7 +43,7 @@ export function show(row: Row, value: unknown): string {
   if (value === '') return '(nothing)';
   if (row.secret) return HIDDEN;
   if (typeof value === 'string' && row.form.type === 'url') {
-    return value.length > TEXT_MAX ? `${value.length} characters` : redactUrl(value);
+    return value.length > URL_MAX ? `${value.length} characters` : redactUrl(value);
   }
   switch (typeof value) {
     case 'string':

@@ -16,6 +16,11 @@ const PATTERN_MAX = 1024;
 /** So many characters of secrets that are in no setting: each takes some 4 kB of memory, and a Zero W milliseconds. */
 const PASSING_MAX = 512;
 
+/** A session that ends is closed within seconds, and a child that hangs is killed within half a minute. */
+const inFlightMs = 60_000;
+/** So many characters of secrets that were in force, however fast they change. */
+const LEAVING_MAX = 8192;
+
 /** Every secret of one output: its key, and what its URL holds. */
 export function destinationSecrets(url: string, key: string): string[] {
   return [...streamSecrets(key), ...urlSecrets(url, key !== '')];
@@ -84,19 +89,79 @@ export function redactSettings(settings: Settings): Settings {
   };
 }
 
-/** Knows secrets and takes them out of any text. Those of settings are only ever added: an old key stays one. */
+/**
+ * Knows secrets and takes them out of any text. One that is in force no more stays one for as long as something of it may be on its way:
+ * a session that ends, a line of a child.
+ */
 export class Redactor {
   readonly #patterns = new Map<string, RegExp>();
-  /** Of `#patterns`, those that may be forgotten; oldest first. */
+  /** Of `#patterns`, those of the settings in force. */
+  #current: ReadonlySet<string> = new Set();
+  /** Of `#patterns`, those that were in force, with the time at which they were last; oldest first. */
+  readonly #leaving = new Map<string, number>();
+  /** Of `#patterns`, those of documents that may be refused; oldest first. */
   readonly #passing = new Set<string>();
+  /** Of `#patterns`, those that stay for ever. */
+  readonly #lasting = new Set<string>();
   readonly #harmless = new Set<string>();
 
+  /** `now`: ms, of a steady clock. */
+  constructor(private readonly now: () => number = () => performance.now()) {}
+
+  /** Secrets that do not come from settings: they stay. */
   add(secrets: Iterable<string>): void {
     for (const form of formsOf(secrets)) {
-      this.#passing.delete(form);
-      if (!this.#patterns.has(form)) this.#patterns.set(form, pattern(form));
+      this.#lasting.add(form);
+      this.#learn(form);
     }
     this.#sort();
+  }
+
+  /** All secrets of the settings in force; those that were before are forgotten soon. */
+  inForce(secrets: Iterable<string>): void {
+    const next = new Set(formsOf(secrets));
+    for (const form of next) this.#learn(form);
+    this.#leave([...this.#current].filter((form) => !next.has(form)));
+    this.#current = next;
+    this.#sort();
+  }
+
+  /** Secrets of settings that may not come into force. */
+  leaving(secrets: Iterable<string>): void {
+    const forms = [...new Set(formsOf(secrets))].filter((form) => !this.#current.has(form));
+    for (const form of forms) this.#learn(form);
+    this.#leave(forms);
+    this.#sort();
+  }
+
+  #learn(form: string): void {
+    this.#passing.delete(form);
+    this.#leaving.delete(form);
+    if (!this.#patterns.has(form)) this.#patterns.set(form, pattern(form));
+  }
+
+  #leave(forms: readonly string[]): void {
+    for (const form of forms) this.#leaving.set(form, this.now());
+    let room = LEAVING_MAX;
+    for (const form of [...this.#leaving.keys()].reverse()) {
+      room -= form.length;
+      if (room < 0) this.#forget(form);
+    }
+  }
+
+  #forget(form: string): void {
+    this.#leaving.delete(form);
+    this.#passing.delete(form);
+    if (!this.#lasting.has(form)) this.#patterns.delete(form);
+  }
+
+  /** What can be on its way no more. */
+  #prune(): void {
+    const now = this.now();
+    for (const [form, at] of this.#leaving) {
+      if (now - at < inFlightMs) return;
+      this.#forget(form);
+    }
   }
 
   /**
@@ -104,17 +169,13 @@ export class Redactor {
    * otherwise fill the memory with them.
    */
   addPassing(secrets: Iterable<string>): void {
-    const forms = [...formsOf(secrets)].filter((form) => !this.#patterns.has(form));
+    const forms = [...formsOf(secrets)].filter((form) => this.#passing.has(form) || !this.#patterns.has(form));
     for (const form of forms) this.#passing.add(form);
     let room = PASSING_MAX;
     for (const form of [...this.#passing].reverse()) {
       room -= form.length;
-      if (room < 0) {
-        this.#passing.delete(form);
-        this.#patterns.delete(form);
-      } else if (!this.#patterns.has(form)) {
-        this.#patterns.set(form, pattern(form));
-      }
+      if (room < 0) this.#forget(form);
+      else if (!this.#patterns.has(form)) this.#patterns.set(form, pattern(form));
     }
     this.#sort();
   }
@@ -128,6 +189,7 @@ export class Redactor {
 
   /** The text with each secret, however escaped, and the secret parts of RTMP URLs replaced by `***`. */
   redact(text: string): string {
+    this.#prune();
     for (const regexp of this.#patterns.values()) text = text.replace(regexp, MASK);
     return text.replace(/\brtmps?:\/\/[^\s"'<>]*[^\s"'<>;,]/gi, (url) =>
       this.#harmless.has(url) ? url : redactUrl(url),

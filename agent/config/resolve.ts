@@ -43,8 +43,10 @@ export interface Resolved {
   readonly bound: Secrets;
 }
 
-/** Where an output goes, as it was in force. */
-export type Destinations = Readonly<Record<string, Pick<OutputSettings, 'url' | 'key' | 'tlsVerify'>>>;
+/** Where outputs go, by name; the key is that of the place. */
+export type Destinations = Readonly<Record<string, Pick<OutputSettings, 'url' | 'tlsVerify'>>>;
+
+type Destination = Pick<OutputSettings, 'url' | 'key' | 'tlsVerify'>;
 
 /** Origin of what nobody gives. */
 export const DEFAULT = 'default';
@@ -225,15 +227,14 @@ class Resolution {
         return;
       }
     }
-    this.#stay(name, this.lastGood?.outputs, LAST_GOOD);
+    this.#stay(name, this.lastGood?.outputs[name], LAST_GOOD);
   }
 
   /** URL, key and what they were given with, all from `there`; without them the output is left out. */
-  #stay(name: string, there: Destinations | undefined, origin: string): void {
-    const last = there && Object.hasOwn(there, name) ? there[name] : undefined;
-    if (!last) return this.#drop(name);
+  #stay(name: string, there: Destination | undefined, origin: string): void {
+    if (!there) return this.#drop(name);
     const fields = ['url', 'key', 'tlsVerify'] as const;
-    for (const field of fields) this.#set(`outputs.${name}.${field}`, last[field], origin);
+    for (const field of fields) this.#set(`outputs.${name}.${field}`, there[field], origin);
   }
 
   /** Why the secrets of an output may not go where its settings say; undefined where they may, or there are none. */
@@ -253,18 +254,35 @@ class Resolution {
 
   /** The output stays where it was until there is a key for its new address. */
   #hold(name: string, url: string, why: string): void {
-    const stays = this.input.inForce && Object.hasOwn(this.input.inForce, name) ? this.input.inForce[name] : undefined;
+    const isOn = this.#values.get(`outputs.${name}.enabled`) !== false;
     const path = `outputs.${name}.key`;
     const { layer } = this.#originOf(`outputs.${name}.url`);
-    const until = stays
-      ? `it stays at ${redactUrl(stays.url)} until there is one`
-      : 'it is left out until there is one';
-    const mend = `set-secret with "path": "${path}" and "for": the URL (docs/mqtt.md), or URL and key together in the settings file or the environment`;
-    if (this.#values.get(`outputs.${name}.enabled`) !== false) {
+    const stays = this.#staysAt(name);
+    if (isOn) {
+      const until = stays
+        ? `it stays at ${redactUrl(stays.url)} until there is one`
+        : 'it is left out until there is one';
+      const mend = `set-secret with "path": "${path}" and "for": the URL (docs/mqtt.md), or URL and key together in the settings file or the environment`;
       const message = `outputs.${name} in ${layer}: ${why}, ${redactUrl(url)}; ${until}. Give it by ${mend}.`;
       this.#held.push({ path, code: 'output_key_missing', given: HIDDEN, allowed: mend, layer, message });
     }
-    this.#stay(name, this.input.inForce, HELD);
+    this.#stay(name, stays, HELD);
+  }
+
+  /** Where an output went last, else where file and environment have it go, with the key for it. */
+  #staysAt(name: string): Destination | undefined {
+    const { inForce = {} } = this.input;
+    const path = `outputs.${name}.key`;
+    const before = [...(Object.hasOwn(inForce, name) ? [inForce[name]] : []), this.#keyring.localOutput(name)];
+    for (const there of before) {
+      if (!there) continue;
+      const place = placeFor(path, 'output', (at) => (at.endsWith('.url') ? there.url : there.tlsVerify));
+      const entry = place && this.#keyring.pick(path, place);
+      const row = rowOf(path);
+      const key = entry && row && !misfit(row.form, entry.value) ? String(entry.value) : '';
+      if (place && (key !== '' || isWhole(there.url))) return { ...there, key };
+    }
+    return undefined;
   }
 
   /** User and password of another broker are not shown to this one. */

@@ -79,6 +79,8 @@ export interface Row {
 
 /** Longest text that a setting takes; far above any real key, and bounds what a log line or a pattern must bear. */
 export const TEXT_MAX = 4096;
+/** Longest URL: each part of it is looked for wherever something is let out. */
+export const URL_MAX = 2048;
 const FILES_MAX = 1000;
 export const WORDS_MAX = 64;
 
@@ -135,7 +137,9 @@ export function misfit(form: Form, value: unknown): FaultCode | undefined {
     case 'url':
     case 'key':
       if (typeof value !== 'string') return 'setting_type';
-      return value.length > TEXT_MAX || unsendable(value) ? 'setting_range' : undefined;
+      return value.length > (form.type === 'url' ? URL_MAX : TEXT_MAX) || unsendable(value)
+        ? 'setting_range'
+        : undefined;
   }
 }
 
@@ -225,7 +229,7 @@ export function allowed(row: Row): string {
     case 'paths':
       return 'a path, or a list of paths';
     case 'url':
-      return 'rtmp://host/application or rtmps://host/application';
+      return `rtmp://host/application or rtmps://host/application, of at most ${URL_MAX} characters`;
     case 'key':
       return `text of at most ${TEXT_MAX} characters (in a file, digits alone must stand in quotes)`;
   }

@@ -1,6 +1,6 @@
 /** The JSON schema of the settings file, made from the rows. */
 import { HOURS, ZONE } from './hours.js';
-import { TEXT_MAX, WORDS_MAX, type Row } from './row.js';
+import { TEXT_MAX, URL_MAX, WORDS_MAX, type Row } from './row.js';
 import { isOutputRow, OUTPUT_NAME, OUTPUTS_MAX, rows } from './settings.js';
 
 export type JsonSchema = Readonly<Record<string, unknown>>;
@@ -67,7 +67,7 @@ function values({ form }: Row): JsonSchema {
     case 'paths':
       return { type: ['string', 'array', 'null'], minLength: 1, items: { type: 'string', minLength: 1 } };
     case 'url':
-      return { type: ['string', 'null'], maxLength: TEXT_MAX, pattern: '^([Rr][Tt][Mm][Pp][Ss]?://[^\\s]+)?$' };
+      return { type: ['string', 'null'], maxLength: URL_MAX, pattern: '^([Rr][Tt][Mm][Pp][Ss]?://[^\\s]+)?$' };
     case 'key':
       return { type: ['string', 'null'], maxLength: TEXT_MAX };
   }

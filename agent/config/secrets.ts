@@ -103,6 +103,13 @@ export class Keyring {
     return this.sources.some((source) => isLocal(source) && source.reading.steps.includes(entry));
   }
 
+  /** Where file and environment have an output go. */
+  localOutput(name: string): { readonly url: string; readonly tlsVerify: boolean } | undefined {
+    const url = this.#local.get(`outputs.${name}.url`)?.value;
+    const tlsVerify = this.#local.get(`outputs.${name}.tlsVerify`)?.value !== false;
+    return typeof url === 'string' ? { url, tlsVerify } : undefined;
+  }
+
   /** What there is, with what each is for as it is known now. */
   get secrets(): Secrets {
     return { given: Object.fromEntries(this.#given), first: Object.fromEntries(this.#first) };

@@ -29,10 +29,8 @@ export function reconciled(kept: Kept): Kept {
     const isKnown = known.length > 0 && (value === '' || known.some((each) => each.value === value));
     return [path, isKnown ? known : [...known, { value }]];
   });
-  const isForgotten = (path: string): boolean => bound.given[path] !== undefined && secrets[path] === undefined;
-  const outputs = Object.entries(bound.outputs).filter(([name]) => !isForgotten(`outputs.${name}.key`));
   if (given.length === 0 && !kept.bound) return kept;
-  return { ...kept, bound: { ...bound, given: Object.fromEntries(given), outputs: Object.fromEntries(outputs) } };
+  return { ...kept, bound: { ...bound, given: Object.fromEntries(given) } };
 }
 
 /** So many secrets, each for a place of its own, are kept for a path, and so many paths. */
@@ -56,10 +54,11 @@ export function withSecret(kept: Kept, path: string, bound: Bound, value: string
 export function keptWith(kept: Kept, { bound, settings }: Pick<Resolved, 'bound' | 'settings'>): Kept {
   const count = [bound.given, bound.first, settings.outputs].flatMap((each) => Object.keys(each)).length;
   if (count === 0 && !kept.bound) return kept;
-  const outputs = Object.entries(settings.outputs).map(
-    ([name, { url, key, tlsVerify }]): [string, Destinations[string]] => [name, { url, key, tlsVerify }],
-  );
-  const inForce = new Set([settings.mqtt.password, ...outputs.map(([, { key }]) => key)]);
+  const all = Object.entries(settings.outputs);
+  // A URL that holds a secret is kept nowhere but where it was given.
+  const open = all.filter(([, { url, key }]) => key !== '' && !/[@?]/.test(url));
+  const outputs = open.map(([name, { url, tlsVerify }]): [string, Destinations[string]] => [name, { url, tlsVerify }]);
+  const inForce = new Set([settings.mqtt.password, ...all.map(([, { key }]) => key)]);
   const secrets = Object.entries(bound.given).map(([path, given]): [string, string] => [
     path,
     given.findLast(({ value }) => inForce.has(value))?.value ?? '',
@@ -99,10 +98,7 @@ function isBoundSecrets(value: unknown): boolean {
   if (!isMap(value) || !isMap(value['given']) || !isMap(value['first']) || !isMap(value['outputs'])) return false;
   const isGiven = (each: unknown): boolean => isMap(each) && typeof each['value'] === 'string' && isBound(each);
   const isOutput = (each: unknown): boolean =>
-    isMap(each) &&
-    typeof each['url'] === 'string' &&
-    typeof each['key'] === 'string' &&
-    typeof each['tlsVerify'] === 'boolean';
+    isMap(each) && typeof each['url'] === 'string' && typeof each['tlsVerify'] === 'boolean';
   return (
     Object.values(value['given']).every((given) => Array.isArray(given) && given.every(isGiven)) &&
     Object.values(value['first']).every((each) => isMap(each) && typeof each['hash'] === 'string' && isBound(each)) &&

@@ -222,7 +222,7 @@ export class Steering {
     return this.#turns.take(async () => {
       const base = await this.#layering.read(this.#trial.state.kept);
       const { problems, warnings, secrets } = base.resolved;
-      this.#helm?.log.redactor.add(secrets);
+      this.#helm?.log.redactor.leaving(secrets);
       if (problems.length > 0) return { problems, warnings, changed: [] };
       this.#layering.use(base);
       return { problems, warnings, changed: await this.#trial.reload() };
@@ -253,7 +253,8 @@ export class Steering {
     const { version, config } = document;
     const kept = { ...this.#trial.state.kept, documents: { ...documents, [layer]: { version, config } } };
     const decision = decisionOf(document, this.release);
-    let resolved = this.#layering.resolve(kept, layer);
+    const inForce = this.resolved.settings.outputs;
+    let resolved = this.#layering.resolve(kept, layer, inForce);
     this.#helm?.log.redactor.addPassing(resolved.secrets);
     let errors = this.#news(resolved);
     if (about !== undefined && errors.length > 0) {
@@ -263,7 +264,7 @@ export class Steering {
         resolved,
         before.filter(({ path }) => path !== about),
       );
-      resolved = this.#layering.resolve(kept);
+      resolved = this.#layering.resolve(kept, undefined, inForce);
     }
     if (errors.length > 0) {
       await this.#trial.remember({
@@ -324,10 +325,7 @@ export class Steering {
     this.#helm?.log.redactor.addPassing(value === undefined ? [] : [value]);
     const { kept, decisions } = this.#trial.state;
     const next = withSecret(kept, path, bound, value);
-    const inForce = { ...kept.bound?.outputs };
-    // What is forgotten is used no more, nor does an output stay anywhere by it.
-    if (value === undefined) delete inForce[outputName(path)];
-    const resolved = this.#layering.resolve(next, undefined, inForce);
+    const resolved = this.#layering.resolve(next, undefined, this.resolved.settings.outputs);
     const [wrong] = this.#news(resolved);
     if (wrong) throw new Fault(wrong.code, wrong.message);
     const version = (decisions['secrets']?.version ?? 0) + 1;

@@ -198,7 +198,8 @@ export class Trial {
 
   /** File or environment have changed. */
   async reload(): Promise<Change[]> {
-    const changed = await this.#impose(this.layering.resolve(this.#state.kept));
+    const inForce = this.#resolved.settings.outputs;
+    const changed = await this.#impose(this.layering.resolve(this.#state.kept, undefined, inForce));
     await this.#learn();
     this.events.tell([]);
     if (!this.#state.pending) await this.remember(this.#pruned(this.#state));
@@ -219,7 +220,7 @@ export class Trial {
   }
 
   async #apply(resolved: Resolved): Promise<Change[]> {
-    this.#helm?.log.redactor.add(resolved.secrets);
+    this.#helm?.log.redactor.inForce(resolved.secrets);
     this.#resolved = resolved;
     const changed = (await this.#helm?.broadcast.apply(resolved.settings)) ?? [];
     if (changed.length > 0) this.events.tell(changed);

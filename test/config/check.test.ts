@@ -1,15 +1,18 @@
 import assert from 'node:assert/strict';
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { test } from 'node:test';
-import { check, formatProblems } from '../../agent/commands/check.js';
+import { check, formatProblems, oddFiles } from '../../agent/commands/check.js';
 import { resolve } from '../../agent/config/resolve.js';
+import { temporaryFolder } from '../helpers/command.js';
 
 test('valid settings: exit code 0, and it says so', () => {
   const lines: string[] = [];
   assert.equal(
-    check(resolve({ env: {} }), (line) => lines.push(line)),
+    check(resolve({ env: {} }), (line) => lines.push(line), 'There is no settings file.'),
     0,
   );
-  assert.deepEqual(lines, ['The settings are valid.']);
+  assert.deepEqual(lines, ['There is no settings file.', 'The settings are valid.']);
 });
 
 test('every problem and warning on one line, without secrets, exit code 2', () => {
@@ -20,7 +23,7 @@ test('every problem and warning on one line, without secrets, exit code 2', () =
   const resolved = resolve({ file, env: { AUDIO_MUTE: 'perhaps', AV_VIDEO_WIDTH: '640', OUTPUT_X_KYE: 'SECRET' } });
   const lines: string[] = [];
   assert.equal(
-    check(resolved, (line) => lines.push(line)),
+    check(resolved, (line) => lines.push(line), 'There is no settings file.'),
     2,
   );
   const rule = 'rtmp://host/application or rtmps://host/application, with the key apart or as the last part of the URL';
@@ -30,7 +33,30 @@ test('every problem and warning on one line, without secrets, exit code 2', () =
     `problem [setting_url] outputs.club.url in makercast.yml: the URL has no application path; given: rtmp://h; allowed: ${rule}`,
     'warning OUTPUT_X_KYE in the environment is no setting, and is ignored. Did you mean OUTPUT_X_KEY?',
     'warning AV_VIDEO_WIDTH is an old name: set VIDEO_WIDTH instead.',
+    'There is no settings file.',
     '3 settings are not valid. docs/settings.md describes all of them.',
   ]);
-  assert.deepEqual(formatProblems(resolved), lines.slice(0, -1));
+  assert.deepEqual(formatProblems(resolved), lines.slice(0, -2));
+});
+
+test('what is odd about the files that the settings name', async (t) => {
+  const { folder, remove } = await temporaryFolder();
+  t.after(remove);
+  await mkdir(path.join(folder, 'films'));
+  await writeFile(path.join(folder, 'a.mp4'), '');
+  const files = ['a.mp4', 'gone.mp4', 'films', '~/b.mp4', 'films/*.mp4', '/dev/zero'];
+  const { settings } = resolve({
+    file: { name: 'makercast.yml', values: { video: { source: 'file', files }, recording: { folder: 'a.mp4' } } },
+    env: { SLATE_IMAGE: 'a.mp4/x.png' },
+  });
+  assert.deepEqual(await oddFiles(settings, folder), [
+    `video.files: "gone.mp4" does not exist (${folder}/gone.mp4).`,
+    'video.files: "films" is a folder, not a file.',
+    'video.files: "~/b.mp4" does not exist: ~ stands for no folder here, write the whole path.',
+    'video.files: "films/*.mp4" does not exist: patterns are not filled in here, list the files one by one.',
+    'video.files: "/dev/zero" is no file but a pipe, a socket or a device.',
+    'slate.image: "a.mp4/x.png" cannot be read (ENOTDIR).',
+    'recording.folder: "a.mp4" is no folder.',
+  ]);
+  assert.deepEqual(await oddFiles(resolve({ env: { RECORDING_FOLDER: 'new' } }).settings, folder), []);
 });

@@ -139,6 +139,34 @@ test('what a refused document held is forgotten in time; what is in a setting ne
   assert.equal(made.redact('in-a-setting pasted-1 taken-over-2 another-499'), '*** pasted-1 *** ***');
 });
 
+test('what was in force is known for as long as it may be on its way, and then forgotten; what came from elsewhere stays', () => {
+  let now = 0;
+  const made = new Redactor(() => now);
+  made.add(['balena-key-1']);
+  made.inForce(['first-key-1', 'second-key-2']);
+  now = 1000;
+  made.inForce(['second-key-2', 'third-key-3']);
+  const all = 'balena-key-1 first-key-1 second-key-2 third-key-3';
+  assert.equal(made.redact(all), '*** *** *** ***');
+  now = 60_999;
+  assert.equal(made.redact(all), '*** *** *** ***');
+  now = 61_000;
+  assert.equal(made.redact(all), '*** first-key-1 *** ***');
+  // One that comes again is in force as before.
+  made.inForce(['first-key-1', 'balena-key-1']);
+  made.inForce(['first-key-1']);
+  now = 200_000;
+  assert.equal(made.redact(all), '*** *** second-key-2 third-key-3');
+});
+
+test('however fast they change, what is kept of those before is bounded', () => {
+  const made = new Redactor(() => 0);
+  const key = (i: number): string => `${i}-${'k'.repeat(1000)}`;
+  for (let i = 0; i < 30; i++) made.inForce([key(i)]);
+  const known = Array.from({ length: 30 }, (_, i) => i).filter((i) => made.redact(key(i)) === '***');
+  assert.deepEqual(known, [21, 22, 23, 24, 25, 26, 27, 28, 29]);
+});
+
 test('a text that is longer than any secret ends in time, and throws nothing', () => {
   const made = redactor('x'.repeat(200_000));
   made.addPassing(['y'.repeat(200_000)]);

@@ -92,9 +92,13 @@ describe('the key of a layer', () => {
   test('is for the address in it: another one from above or below goes without', () => {
     assert.deepEqual(goes(resolve({ ...own, env: {} })), ['rtmp://own/app', 'OWN', [], []]);
     const attacked = { ...own, env: {}, later: [document(main({ url: 'rtmp://evil/x' }))] };
-    assert.deepEqual(goes(resolve(attacked)), [undefined, undefined, [], ['output_key_missing']]);
-    const inForce = { main: { url: 'rtmp://own/app', key: 'OWN', tlsVerify: true } };
-    assert.deepEqual(goes(resolve({ ...attacked, inForce })), ['rtmp://own/app', 'OWN', [], ['output_key_missing']]);
+    assert.deepEqual(goes(resolve(attacked)), ['rtmp://own/app', 'OWN', [], ['output_key_missing']]);
+    // Where it was last comes before what is written here; it is nowhere where there is no key for that, either.
+    const secrets = handed({ value: 'LAST', for: 'rtmp://last/app' });
+    const at = (url: string): unknown[] =>
+      goes(resolve({ ...attacked, secrets, inForce: { main: { url, tlsVerify: true } } }));
+    assert.deepEqual(at('rtmp://last/app').slice(0, 2), ['rtmp://last/app', 'LAST']);
+    assert.deepEqual(at('rtmp://gone/app').slice(0, 2), ['rtmp://own/app', 'OWN']);
     const covered = resolve({ ...own, env: { STREAM_URL: 'rtmp://other/app' } });
     assert.deepEqual(goes(covered), [undefined, undefined, [], ['output_key_missing']]);
     assert.match(
@@ -105,7 +109,7 @@ describe('the key of a layer', () => {
 
   test('another application, another port, another scheme: another tenant', () => {
     for (const url of ['rtmp://own/other', 'rtmp://own:1936/app', 'rtmps://own/app'])
-      assert.deepEqual(goes(resolve({ ...own, env: {}, later: [document(main({ url }))] }))[1], undefined, url);
+      assert.deepEqual(goes(resolve({ ...own, env: {}, later: [document(main({ url }))] }))[0], 'rtmp://own/app', url);
   });
 
   test('a certificate that is checked no more: neither the key nor what the URL holds goes there', () => {
@@ -114,12 +118,9 @@ describe('the key of a layer', () => {
     const inUrl = file(main({ url: 'rtmps://own/app/OWN' }));
     const user = file(main({ url: 'rtmps://me:secret@own/app', key: 'OWN' }));
     for (const layers of [apart, inUrl, user]) {
-      assert.deepEqual(goes(resolve({ ...layers, env: {}, later })), [
-        undefined,
-        undefined,
-        [],
-        ['output_key_missing'],
-      ]);
+      const resolved = resolve({ ...layers, env: {}, later });
+      assert.deepEqual(goes(resolved).slice(2), [[], ['output_key_missing']]);
+      assert.equal(resolved.settings.outputs['main']?.tlsVerify, true);
       // Whoever owns the machine may.
       const here = resolve({ ...layers, env: { OUTPUT_MAIN_TLS_VERIFY: 'false' } });
       assert.deepEqual([here.held, here.settings.outputs['main']?.tlsVerify], [[], false]);

@@ -180,7 +180,7 @@ export class Device implements AsyncDisposable {
     const { resolved, own } = await this.steering.open();
     this.own = own;
     const redactor = new Redactor();
-    redactor.add(resolved.secrets);
+    redactor.inForce(resolved.secrets);
     this.log = new Log({ level: 'warn', format: 'json' }, redactor, systemClock);
     this.log.onLine((line) => this.lines.push(line));
     this.stand.begin(resolved.settings);

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { Fault } from '../../agent/errors.js';
+import { run } from '../helpers/command.js';
 import { fingerprint, readSettings, settingsPath, watchSettings } from '../../agent/machine/settings-file.js';
 
 function folderOf(t: TestContext): string {
@@ -54,6 +55,58 @@ test('what is no map, a bomb, or a folder is refused', async (t) => {
   await assert.rejects(readSettings({ name: folderOf(t), required: true }), /is a folder/);
 });
 
+test('a pipe and a device in its place are refused at once', async (t) => {
+  const name = path.join(folderOf(t), 'makercast.yml');
+  await run('mkfifo', [name]);
+  await assert.rejects(readSettings({ name, required: false }), /is no file but a pipe, a socket or a device/);
+  await assert.rejects(readSettings({ name: '/dev/zero', required: true }), /is no file but a pipe/);
+  await assert.rejects(readSettings({ name: '/dev/zero/x', required: true }), /cannot be read \(ENOTDIR\)/);
+});
+
+test('a tag that is not known is refused where it stands; anchors and merges are read', async (t) => {
+  for (const value of ['!secret stream_key', '!env STREAM_KEY', '!include [a]'])
+    assert.match((await refusal(`a: 1\nkey: ${value}\n`, t)).message, /is not YAML at 2:6 \(tag resolve failed\)/);
+  const name = path.join(folderOf(t), 'm.yml');
+  const server = 'usual: &usual\n  adaptive: false\n';
+  writeFileSync(
+    name,
+    `outputs:\n  a: &one\n    key: !!str 12\n    adaptive: false\n  b:\n    <<: *one\n    key: x\n${server}`,
+  );
+  const { values } = (await readSettings({ name, required: true }))!;
+  const both = { a: { key: '12', adaptive: false }, b: { adaptive: false, key: 'x' } };
+  assert.deepEqual(values['outputs'], both);
+});
+
+test('what is not UTF-8 is refused with line and column, UTF-16 by its name', async (t) => {
+  const bytes = async (content: Buffer): Promise<string> => {
+    const name = path.join(folderOf(t), 'm.yml');
+    writeFileSync(name, content);
+    const error: unknown = await readSettings({ name, required: true }).catch((thrown: unknown) => thrown);
+    assert.ok(error instanceof Fault);
+    return error.message;
+  };
+  const latin = Buffer.concat([Buffer.from('ü: 1\nkey: p'), Buffer.from([0xe4]), Buffer.from('ssword\n')]);
+  assert.match(await bytes(latin), /is not UTF-8 at 2:7\. Save it as UTF-8/);
+  assert.match(await bytes(Buffer.from('\ufeffa: 1\n', 'utf16le')), /is UTF-16\./);
+  assert.match(await bytes(Buffer.from('a: 1\n', 'utf16le')), /not a map|UTF-16|not YAML/);
+  assert.match(await bytes(Buffer.concat([Buffer.from('a: "'), Buffer.from([0xc3])])), /is not UTF-8 at 1:5/);
+  const name = path.join(folderOf(t), 'm.yml');
+  writeFileSync(name, '\ufeffa: ü\n');
+  assert.deepEqual((await readSettings({ name, required: true }))!.values, { a: 'ü' });
+});
+
+test('makercast.yaml is read too; both are one too many', async (t) => {
+  const folder = folderOf(t);
+  writeFileSync(path.join(folder, 'makercast.yaml'), 'a: 1\n');
+  const file = await readSettings(settingsPath({}, folder));
+  assert.deepEqual([file?.name, file?.values], [path.join(folder, 'makercast.yaml'), { a: 1 }]);
+  writeFileSync(path.join(folder, 'makercast.yml'), 'a: 1\n');
+  await assert.rejects(
+    readSettings(settingsPath({}, folder)),
+    /makercast\.yml" is there, and makercast\.yaml beside it/,
+  );
+});
+
 /** Resolves at the next call of the returned function. */
 function bell(): { ring: () => void; next: () => Promise<void> } {
   let heard: () => void = () => undefined;
@@ -66,7 +119,7 @@ test('edits are noticed: created, written, replaced by a rename, removed', { tim
   const abort = new AbortController();
   t.after(() => abort.abort());
   const { ring, next } = bell();
-  watchSettings(name, ring, abort.signal);
+  watchSettings({ name, required: false }, ring, abort.signal);
   const holding = setInterval(() => undefined, 1000); // the watch holds no process open; the test has to
   t.after(() => clearInterval(holding));
   for (const edit of [
@@ -86,13 +139,13 @@ test('edits are noticed: created, written, replaced by a rename, removed', { tim
 
 test('an edit between reading and watching is noticed', { timeout: 30_000 }, async (t) => {
   const name = path.join(folderOf(t), 'm.yml');
-  const seen = fingerprint(name);
+  const seen = fingerprint({ name, required: false });
   writeFileSync(name, 'a: 1\n');
   const abort = new AbortController();
   t.after(() => abort.abort());
   const { ring, next } = bell();
   const noticed = next();
-  watchSettings(name, ring, abort.signal, seen);
+  watchSettings({ name, required: false }, ring, abort.signal, seen);
   const holding = setInterval(() => undefined, 1000);
   t.after(() => clearInterval(holding));
   await noticed;
@@ -103,7 +156,7 @@ test('a folder that comes later is noticed', { timeout: 30_000 }, async (t) => {
   const abort = new AbortController();
   t.after(() => abort.abort());
   const { ring, next } = bell();
-  watchSettings(path.join(folder, 'm.yml'), ring, abort.signal);
+  watchSettings({ name: path.join(folder, 'm.yml'), required: false }, ring, abort.signal);
   const holding = setInterval(() => undefined, 1000);
   t.after(() => clearInterval(holding));
   const noticed = next();

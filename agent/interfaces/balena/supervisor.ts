@@ -19,6 +19,8 @@ export interface DeviceState {
 
 /** On a busy Zero W an answer takes seconds. */
 const deadlineMs = 10_000;
+/** The state of an application with a dozen services is some kB. */
+const mostBytes = 1024 * 1024;
 
 const updates: Readonly<Record<string, Update>> = {
   downloading: 'downloading',
@@ -123,7 +125,7 @@ export class Supervisor {
         signal: AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]),
         ...(body && { body: JSON.stringify(body) }),
       });
-      const text = await response.text();
+      const text = await bounded(response);
       return { status: response.status, body: parsed(text) };
     } catch (error) {
       const late = error instanceof Error && error.name === 'TimeoutError';
@@ -137,6 +139,18 @@ export class Supervisor {
       );
     }
   }
+}
+
+/** The text of an answer; whoever says more than any Supervisor does is not listened to. */
+async function bounded({ body }: Response): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array>) {
+    length += chunk.length;
+    if (length > mostBytes) throw Object.assign(new Error(), { cause: { code: `more than ${mostBytes} bytes` } });
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
 }
 
 interface Answer {

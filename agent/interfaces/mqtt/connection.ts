@@ -1,5 +1,4 @@
 /** The connection to the broker: made, watched, made again with backoff; it holds nothing back while there is none. */
-import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -7,6 +6,7 @@ import type { IClientOptions, MqttClient, connect as mqttConnect } from 'mqtt';
 import type { Clock } from '../../clock.js';
 import type { MqttSettings } from '../../config/settings.js';
 import { Fault } from '../../errors.js';
+import { readRegular } from '../../machine/regular.js';
 import { Backoff } from '../../supervisor/backoff.js';
 import { Packets, type Excess } from './packets.js';
 import { maxBytes } from './payload.js';
@@ -325,9 +325,12 @@ export class Connection {
   }
 }
 
+/** Bundles of authorities are some 250 kB. */
+const mostPemBytes = 1024 * 1024;
+
 async function pem(path: string): Promise<Buffer> {
   try {
-    return await readFile(path);
+    return await readRegular(path, mostPemBytes);
   } catch (error) {
     const { code = 'unknown error' } = error as NodeJS.ErrnoException;
     throw new Fault(

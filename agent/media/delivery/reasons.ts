@@ -4,10 +4,14 @@ import { Fault } from '../../errors.js';
 const denied =
   /authorization|\b(un|not )authorized|authmod|AccessManager|\bauth(entication)?\b.*(fail|denied|reject)|publish denied(?!; stream)|Publish\.(Denied|Rejected)|invalid (stream )?key|connection rejected|Connect\.(Rejected|InvalidApp)|permission denied/i;
 
+const mostCharacters = 8192;
+
 const closedAbruptly = /TLS connection closed unexpectedly/;
 
 /** `text`: message and debug text of the bus error. `place`: host and port, for people. `connected`: media had been accepted. */
-export function outputFault(text: string, place: string, connected: boolean): Fault {
+export function outputFault(said: string, place: string, connected: boolean): Fault {
+  // A server may say 64 kB, and each pattern looks through all of it.
+  const text = said.slice(0, mostCharacters);
   const has = (pattern: RegExp): boolean => pattern.test(text);
   // GStreamer says of every bad name that it exists already; the server may say otherwise.
   if (has(/already publish(ing|ed)/i) || (has(/stream already exists/i) && !has(denied))) {
@@ -68,7 +72,7 @@ export function outputFault(text: string, place: string, connected: boolean): Fa
   }
   return new Fault(
     'output_failed',
-    `The output to ${place} failed, for a reason that is not told.`,
+    `The output to ${place} failed; the server gave no reason.`,
     'Look into the log of the server.',
   );
 }
