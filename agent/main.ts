@@ -1,6 +1,7 @@
 /** makercast: the command line. Without a word it runs; the others look, say something, and end. */
+import path from 'node:path';
 import { setFlagsFromString } from 'node:v8';
-import { check, INVALID, oddFiles } from './commands/check.js';
+import { check, INVALID, oddFiles, toDelete } from './commands/check.js';
 import { showPlan } from './commands/plan.js';
 import { probe } from './commands/probe.js';
 import { Fault } from './errors.js';
@@ -49,7 +50,12 @@ async function main(words: readonly string[], env: NodeJS.ProcessEnv, folder: st
       const source = new SettingsSource(env, folder, storage);
       const loaded = await source.load(isSupervised(env) ? await source.lastGood() : undefined);
       if (command === 'plan') return showPlan(loaded, folder, storage, rest.length > 0, print);
-      const warnings = [...loaded.warnings, ...(await oddFiles(loaded.settings, folder))];
+      const recordings = path.join(dataFolder(env), 'recordings');
+      const odd = [
+        ...(await oddFiles(loaded.settings, folder)),
+        ...(await toDelete(loaded.settings, folder, recordings)),
+      ];
+      const warnings = [...loaded.warnings, ...odd];
       return check({ ...loaded, warnings }, print, source.told);
     }
     case 'probe':

@@ -7,8 +7,10 @@ import type { Wish } from '../pipelines/wanted.js';
 import { systemClock } from './clock.js';
 import { INVALID, formatProblems } from './commands/check.js';
 import { Redactor } from './config/redact.js';
+import type { Settings } from './config/settings.js';
 import type { Fault, FaultReport } from './errors.js';
 import { leave } from './leave.js';
+import { excessIn } from './media/delivery/recording/shelf.js';
 import { Log } from './log.js';
 import { Balena } from './interfaces/balena/balena.js';
 import { balenaSecrets } from './interfaces/balena/supervisor.js';
@@ -33,7 +35,8 @@ import { Recent } from './supervisor/recent.js';
 import { runs } from './supervisor/runs.js';
 import { statusLine, type Status } from './supervisor/status.js';
 import { Steering } from './supervisor/steering.js';
-import { isWanted } from './supervisor/wants.js';
+import type { Excess } from './supervisor/trial.js';
+import { isWanted, wantedRecording } from './supervisor/wants.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -91,6 +94,7 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
     return facts;
   };
 
+  const recordings = path.join(storage.folder, 'recordings');
   const stopped = new AbortController();
   let end: (code: number) => void = () => undefined;
   const ending = new Promise<number>((resolve) => (end = resolve));
@@ -104,14 +108,18 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
     holderOf,
     networkFault,
     data: storage.folder,
-    recordings: path.join(storage.folder, 'recordings'),
+    recordings,
     intent: new Intent(storage),
     demo: !supervised,
     // Whoever restarts what ends would play the files again and again.
     ended: () => (supervised ? undefined : end(0)),
   });
   broadcast.settingsProblems([...wrong, ...held]);
-  steering.attach({ log, broadcast });
+  const excess = async (settings: Settings): Promise<Excess> => {
+    const wanted = wantedRecording(settings, folder, recordings);
+    return wanted ? excessIn(wanted.folder, wanted) : { files: 0, bytes: 0 };
+  };
+  steering.attach({ log, broadcast, excess });
   const control: Control = {
     // What the broadcast says, and what each interface has to add.
     status: () =>

@@ -3,6 +3,8 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Resolved } from '../config/resolve.js';
 import { get, rows, type Settings } from '../config/settings.js';
+import { excessIn } from '../media/delivery/recording/shelf.js';
+import { wantedRecording } from '../supervisor/wants.js';
 
 /** Exit code for settings that are not valid. */
 export const INVALID = 2;
@@ -47,6 +49,15 @@ async function odd(setting: string, name: string, absolute: string): Promise<str
   if (name.startsWith('~')) return say('does not exist: ~ stands for no folder here, write the whole path');
   if (/[*?]/.test(name)) return say('does not exist: patterns are not filled in here, list the files one by one');
   return say(there === 'ENOENT' ? `does not exist (${absolute})` : `cannot be read (${there})`);
+}
+
+/** What the limits of the recordings will have deleted; `usual`: the folder where none is set. One line, or none. */
+export async function toDelete(settings: Settings, folder: string, usual: string): Promise<string[]> {
+  const wanted = wantedRecording(settings, folder, usual);
+  if (!wanted) return [];
+  const { files, bytes } = await excessIn(wanted.folder, wanted);
+  const what = `${files} of the recordings in ${wanted.folder} (${(bytes / 1e9).toFixed(2)} GB) will be deleted`;
+  return files === 0 ? [] : [`recording.quotaGb, recording.minFreeGb: ${what}, one a second.`];
 }
 
 /** Prints the problems and warnings, `told` (which file was read) and a closing line. Returns the exit code: 0, or 2 if there is any problem. */

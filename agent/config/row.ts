@@ -71,6 +71,8 @@ export interface Row {
   /** Who may set it from afar: nobody, or only a document that is for this one device. Without it, any layer. */
   readonly remote?: 'never' | 'device';
   readonly cost: Exclude<Cost, 'none'>;
+  /** What this value has deleted cannot be undone: which of two values deletes less. */
+  readonly deletesLess?: 'larger' | 'smaller';
   /** One line for docs/settings.md. */
   readonly doc: string;
   readonly renamed?: readonly OldName[];

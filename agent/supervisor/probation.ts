@@ -1,5 +1,6 @@
 /** What changes that nothing has proved yet are judged by: what was live before them, and what else they must not break. */
 import type { Change } from '../config/cost.js';
+import { get, rows, type Settings } from '../config/settings.js';
 import { Fault, type FaultReport } from '../errors.js';
 import { isBack, mark, type Mark } from './proof.js';
 import type { Status } from './status.js';
@@ -8,6 +9,20 @@ import type { Status } from './status.js';
 const goodLooks = 2;
 /** A server that starts anew is back by then: it is tried again after 0.3, 0.6, 1.2, 2.4 and 4.8 s. */
 const graceMs = 10_000;
+
+/** `next`, but of limits that have something deleted the laxer of both: a change that nothing has proved deletes nothing. */
+export function laxer(before: Settings, next: Settings): Settings {
+  let lax = next;
+  for (const { path, deletesLess } of rows) {
+    if (!deletesLess) continue;
+    const [was, is] = [Number(get(before, path)), Number(get(next, path))];
+    const value = deletesLess === 'larger' ? Math.max(was, is) : Math.min(was, is);
+    if (value === is) continue;
+    const [section = '', field = ''] = path.split('.');
+    lax = { ...lax, [section]: { ...lax[section as keyof Settings], [field]: value } };
+  }
+  return lax;
+}
 
 export class Probation {
   #mark: Mark | undefined;

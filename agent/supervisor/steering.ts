@@ -23,7 +23,7 @@ import {
 } from './decision.js';
 import { isFollowed, layerTitle, Layering } from './layering.js';
 import { keptWith, valueAt, withSecret, withValue } from './remembered.js';
-import { Trial, type Applied, type Helm } from './trial.js';
+import { Trial, type Applied, type Excess, type Helm } from './trial.js';
 import { Turns } from './turns.js';
 
 /** A layer that comes from afar; groups by name. */
@@ -41,6 +41,8 @@ export interface SteeringReport {
   readonly ignored: Resolved['ignored'];
   /** Outputs that no stream key was given for at the address that they are to have. */
   readonly held: readonly Complaint[];
+  /** Recordings that will be deleted once the change on probation is proved. */
+  readonly deletes?: Excess;
 }
 
 /** As `set-secret` has it. */
@@ -133,6 +135,7 @@ export class Steering {
       settings: redactSettings(settings),
       origin: this.#layering.originOf(this.resolved),
       ignored,
+      ...(this.#trial.excess ? { deletes: this.#trial.excess } : {}),
       held: held.map(({ path, code, message }) => ({ path, code, message })),
     };
   }

@@ -1,13 +1,14 @@
 /** A valid change on its way: kept on the card as pending, applied, confirmed by the media processes, then proved or undone. */
 import type { Change } from '../config/cost.js';
 import type { Resolved } from '../config/resolve.js';
+import type { Settings } from '../config/settings.js';
 import { Fault, type FaultReport } from '../errors.js';
 import type { Log } from '../log.js';
 import type { Storage } from '../machine/storage.js';
 import type { Broadcast } from './broadcast.js';
 import type { Decision } from './decision.js';
 import type { Layering } from './layering.js';
-import { Probation } from './probation.js';
+import { laxer, Probation } from './probation.js';
 import { isAsLive } from './proof.js';
 import {
   isRemembered,
@@ -27,6 +28,14 @@ import { isWanted } from './wants.js';
 export interface Helm {
   readonly log: Log;
   readonly broadcast: Pick<Broadcast, 'apply' | 'settled' | 'status'>;
+  /** What these settings will have deleted of the recordings that are there. */
+  readonly excess?: (settings: Settings) => Promise<Excess>;
+}
+
+/** Recordings that a limit has no room for. */
+export interface Excess {
+  readonly files: number;
+  readonly bytes: number;
 }
 
 /** A change that was handed to the broadcast. */
@@ -65,6 +74,9 @@ export class Trial {
   #state: Remembered = nothingKept;
   #resolved!: Resolved;
   #helm: Helm | undefined;
+  /** The settings before the first of the changes on probation. */
+  #proved: Settings | undefined;
+  #excess: Excess | undefined;
   #looking: NodeJS.Timeout | undefined;
   #looks = 0;
   /** The card holds another state than this. */
@@ -102,6 +114,11 @@ export class Trial {
   /** The settings in force. */
   get resolved(): Resolved {
     return this.#resolved;
+  }
+
+  /** What will be deleted once the change on probation is proved. */
+  get excess(): Excess | undefined {
+    return this.#excess;
   }
 
   /** The stream is about to be there, and nothing that is on probation has to do with it. */
@@ -144,6 +161,7 @@ export class Trial {
     const { pending } = state;
     // The last good settings are those before the first of several changes that nothing has proved yet.
     const before = pending?.before ?? state.kept;
+    const proved = (pending && this.#proved) ?? this.#resolved.settings;
     const layers = [...new Set([...(pending?.layers ?? []), layer])];
     const decisions = { ...state.decisions, [layer]: decision };
     if (!(await this.remember({ kept, decisions, pending: { before, layers } }))) {
@@ -151,6 +169,7 @@ export class Trial {
       throw new Fault('state_unwritable', 'The change could not be kept, and was not applied.');
     }
     this.probation.begin(helm.broadcast.status(), pending !== undefined);
+    this.#proved = proved;
     this.events.tell([]);
     let changed: Change[];
     try {
@@ -160,6 +179,7 @@ export class Trial {
       throw error;
     }
     this.probation.touch(changed);
+    await this.#foretell(resolved.settings);
     const deadlineMs = resolved.settings.config.probationSeconds * 1000;
     this.probation.endIn(deadlineMs, () => void this.events.inTurn(() => this.#judge()));
     const settled = this.probation.confirmedBy(helm.broadcast.settled());
@@ -180,11 +200,11 @@ export class Trial {
       return;
     }
     // What changes nothing has nothing to prove, unless something else has.
-    const proves = changed.length === 0 && pending?.layers.length === 1;
+    const proves = changed.length === 0 && !this.#isLax && pending?.layers.length === 1;
     const applied: Decision = { ...decision, status: 'applied', proved: proves };
     const state = { kept, decisions: { ...decisions, [layer]: applied } };
     await this.remember(proves || !pending ? this.#pruned(state) : { ...state, pending });
-    if (proves) this.probation.settle();
+    if (proves) await this.#settle();
     const list = changed.map(({ path }) => path).join(', ');
     if (changed.length > 0)
       this.#helm?.log.info('settings_applied', `Settings applied from afar: ${list}.`, { changed });
@@ -215,16 +235,52 @@ export class Trial {
     // Too late to be judged by what is on the air.
     if (status.actual === 'stopping') return;
     const reason = this.#harm(status, 'when the program was told to end');
-    this.probation.settle();
+    this.#forget();
     await this.remember(reason ? undone(this.#state, reason) : settledBy(rest, false));
   }
 
   async #apply(resolved: Resolved): Promise<Change[]> {
     this.#helm?.log.redactor.inForce(resolved.secrets);
     this.#resolved = resolved;
-    const changed = (await this.#helm?.broadcast.apply(resolved.settings)) ?? [];
+    const { settings } = resolved;
+    const inForce = this.#proved ? laxer(this.#proved, settings) : settings;
+    const changed = (await this.#helm?.broadcast.apply(inForce)) ?? [];
     if (changed.length > 0) this.events.tell(changed);
     return changed;
+  }
+
+  /** A limit is in force that is laxer than what is wanted. */
+  get #isLax(): boolean {
+    const { settings } = this.#resolved;
+    return this.#proved !== undefined && laxer(this.#proved, settings) !== settings;
+  }
+
+  /** Nothing is on probation any more. */
+  #forget(): void {
+    this.probation.settle();
+    this.#proved = undefined;
+    this.#excess = undefined;
+  }
+
+  /** What is in force is proved: limits that delete count from here on. */
+  async #settle(): Promise<void> {
+    const isLax = this.#isLax;
+    this.#forget();
+    if (isLax) await this.#impose(this.#resolved);
+  }
+
+  /** Says what the settings will have deleted, while that can still be taken back. */
+  async #foretell(settings: Settings): Promise<void> {
+    const excess = this.#isLax ? await this.#helm?.excess?.(settings) : undefined;
+    this.#excess = excess && excess.files > 0 ? excess : undefined;
+    if (!this.#excess) return;
+    const { files, bytes } = this.#excess;
+    const what = `${files} recordings (${(bytes / 1e9).toFixed(2)} GB) will be deleted, one a second`;
+    this.#helm?.log.warn('recordings_to_delete', `Once this change of recording limits is proved, ${what}.`, {
+      files,
+      bytes,
+    });
+    this.events.tell([]);
   }
 
   #harm(status: Status, by: string): FaultReport | undefined {
@@ -254,14 +310,14 @@ export class Trial {
     if (reason && moreMs < this.probation.graceMs(deadlineMs, harm !== undefined))
       return this.probation.endIn(lookMs, () => void this.events.inTurn(() => this.#judge(moreMs + lookMs)));
     if (reason) return this.#undo(reason);
-    this.probation.settle();
     await this.remember(this.#pruned(settledBy(rest, isAsLive(status))));
+    await this.#settle();
     this.events.tell([]);
   }
 
   /** The last good settings come back. */
   async #undo(reason: FaultReport): Promise<void> {
-    this.probation.settle();
+    this.#forget();
     const before = undone(this.#state, reason);
     await this.storage.writeState(stateName, stateFormat, before);
     this.#state = before;

@@ -8,7 +8,7 @@ import { TagCutter, type Tag } from '../../agent/flv/tag.js';
 import { Hub } from '../../agent/media/delivery/hub.js';
 import { RecordingFile } from '../../agent/media/delivery/recording/file.js';
 import { Recorder } from '../../agent/media/delivery/recording/recorder.js';
-import { Shelf } from '../../agent/media/delivery/recording/shelf.js';
+import { excessIn, Shelf } from '../../agent/media/delivery/recording/shelf.js';
 import type { RecordingStatus, WantedRecording } from '../../agent/media/messages.js';
 import { Muxer } from '../../agent/mp4/muxer.js';
 import { folderFor, run } from '../helpers/command.js';
@@ -404,12 +404,47 @@ describe('the power goes', () => {
     await truncate(torn, (await stat(torn)).size - 1000);
     const before = await readFile(torn);
     assert.ok(completeBytes(before) > 0);
-    const shelf = new Shelf(folder, generous);
+    const shelf = new Shelf(folder, generous, () => 0);
     const next = await shelf.open(0);
     assert.match(next.path, /makercast-000002-19700101T000000Z\.mp4$/);
     await next.close();
     assert.deepEqual(await readdir(folder), [name], 'one that nothing was written into does not stay');
     assert.ok(before.equals(await readFile(torn)));
     await studio.recorder.close();
+  });
+
+  test('a limit that was narrowed takes one recording a second, oldest first, until it is raised again', async (t) => {
+    const folder = await folderFor(t);
+    const name = (i: number): string => `makercast-${String(i).padStart(6, '0')}-20260101T000000Z.mp4`;
+    for (let i = 1; i <= 6; i++) await writeFile(path.join(folder, name(i)), Buffer.alloc(1_000_000));
+    const left = async (): Promise<number[]> =>
+      (await recordings(folder)).map((each) => Number(each.slice(10, 16))).filter((i) => i <= 6);
+    let now = 0;
+    const limits = { quotaBytes: 2_000_000, minFreeBytes: 0 };
+    assert.deepEqual(await excessIn(folder, limits), { files: 4, bytes: 4_000_000 });
+    const shelf = new Shelf(folder, limits, () => now);
+    const file = await shelf.open(0);
+    for (const [at, expected] of [
+      [0, [2, 3, 4, 5, 6]],
+      [500, [2, 3, 4, 5, 6]],
+      [999, [2, 3, 4, 5, 6]],
+      [1000, [3, 4, 5, 6]],
+    ] as const) {
+      now = at;
+      await shelf.makeRoom(1000);
+      assert.deepEqual(await left(), expected, `after ${at} ms`);
+    }
+    shelf.adjust({ quotaBytes: 10_000_000, minFreeBytes: 0 });
+    now = 60_000;
+    await shelf.makeRoom(1000);
+    assert.deepEqual(await left(), [3, 4, 5, 6]);
+    // What grows over a limit that holds is made room for at once, however fast it grows.
+    shelf.adjust({ quotaBytes: 4_000_000, minFreeBytes: 0 });
+    await shelf.makeRoom(1000);
+    await shelf.makeRoom(1_500_000);
+    assert.deepEqual(await left(), [5, 6]);
+    assert.deepEqual(await excessIn(folder, { quotaBytes: 1000, minFreeBytes: 1e18 }), { files: 0, bytes: 0 });
+    assert.deepEqual(await excessIn(path.join(folder, 'none'), limits), { files: 0, bytes: 0 });
+    await file.close();
   });
 });

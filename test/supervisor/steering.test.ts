@@ -597,6 +597,36 @@ test('what a release without places has written is bound as it is found; what it
   assert.deepEqual(goes(fourth, 'club'), [undefined, undefined]);
 });
 
+test('until a change is proved the laxer limit of the recordings is in force; undone, the narrower never was', async (t) => {
+  const quotas: number[] = [];
+  const react: DeviceOptions['react'] = ({ recording, video }) => {
+    quotas.push(recording.quotaGb, recording.minFreeGb);
+    return video.testPattern === 'ball' ? 'degraded' : 'live';
+  };
+  const device = await begun(t, { react, env: { ...soon, RECORDING_QUOTA_GB: '8', RECORDING_MIN_FREE_GB: '2' } });
+  const ask = (version: number, config: object): Promise<void> =>
+    device.steering.propose('device', { version, config });
+  quotas.splice(0);
+  await ask(1, { recording: { quotaGb: 0.1, minFreeGb: 5 }, video: { testPattern: 'ball' } });
+  assert.deepEqual(quotas, [8, 2]);
+  assert.equal(device.steering.resolved.settings.recording.quotaGb, 0.1);
+  await until(() => decided(device).status === 'rolled_back', 30_000, 'roll-back');
+  assert.deepEqual(quotas, [8, 2, 8, 2]);
+  // Alone, it is on probation all the same.
+  quotas.splice(0);
+  await ask(2, { recording: { quotaGb: 0.1, minFreeGb: 1 } });
+  assert.deepEqual([quotas, decided(device).proved], [[8, 1], false]);
+  await until(() => decided(device).proved, 30_000, 'proof');
+  await until(() => quotas.length >= 4, 30_000, 'the narrower limit');
+  assert.deepEqual(quotas, [8, 1, 0.1, 1]);
+  quotas.splice(0);
+  await ask(3, { recording: { quotaGb: 9 } });
+  assert.deepEqual(
+    quotas,
+    [9, 2].map((value, i) => (i === 1 ? 1 : value)),
+  );
+});
+
 test('a change that the broadcast fails at is undone at once, with the reason', async (t) => {
   const device = await begun(t);
   const { apply } = device.stand;

@@ -43,7 +43,8 @@ export const recording: readonly Row[] = [
     default: 8,
     unit: 'GB',
     cost: 'live',
-    doc: 'All recordings together; the oldest are deleted to stay below it.',
+    deletesLess: 'larger',
+    doc: 'All recordings together; the oldest are deleted to stay below it, one a second where it was lowered.',
   },
   {
     path: 'recording.minFreeGb',
@@ -52,6 +53,7 @@ export const recording: readonly Row[] = [
     default: 1,
     unit: 'GB',
     cost: 'live',
-    doc: 'What stays free on the card; the oldest recordings are deleted for it.',
+    deletesLess: 'smaller',
+    doc: 'What stays free on the card; the oldest recordings are deleted for it, one a second where it was raised.',
   },
 ];

@@ -38,6 +38,7 @@ function decisionsOf(report: SteeringReport): Payload<'reported'> {
     ...(names.includes('page') ? { page: layer(report, 'page') } : {}),
     ...(names.includes('secrets') ? { secrets: layer(report, 'secrets') } : {}),
     ignored: report.ignored,
+    ...(report.deletes ? { deletes: report.deletes } : {}),
     held: report.held,
   };
 }

@@ -162,6 +162,12 @@ export const topics = {
       ),
       origin: optional(map(text(), 'Which layer gave each setting; left out with `config`.')),
       ignored: list(object({ layer: text(), path: text() }), 'What layers say that this release does not know.'),
+      deletes: optional(
+        object(
+          { files: whole(), bytes: whole() },
+          'Recordings that a narrower limit will have deleted, one a second, once the change is proved.',
+        ),
+      ),
       held: list(complaint, 'Outputs that no stream key was given for at the address that they are to have.'),
     }),
     doc: 'What became of `desired`, and what is in force.',

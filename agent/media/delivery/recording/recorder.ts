@@ -45,7 +45,7 @@ export class Recorder implements Subscriber {
     private readonly tell: { status(): void; keyframe(): void },
   ) {
     this.#muxer = new Muxer(wanted.maxFileMs, clock.wallMs);
-    this.#shelf = new Shelf(wanted.folder, wanted);
+    this.#shelf = new Shelf(wanted.folder, wanted, () => clock.now());
     this.#heardAt = clock.now();
   }
 
@@ -59,7 +59,7 @@ export class Recorder implements Subscriber {
   /** Other limits from now on; the folder is the same. */
   adjust(wanted: WantedRecording): void {
     this.wanted = wanted;
-    this.#shelf.limits = wanted;
+    this.#shelf.adjust(wanted);
     this.#muxer.maxFileMs = wanted.maxFileMs;
   }
 

@@ -25,21 +25,70 @@ function recordingName(sequence: number, wallMs: number): string {
   return `makercast-${String(sequence).padStart(6, '0')}-${time.replace(/[-:]/g, '')}.mp4`;
 }
 
+/** A limit that has become narrower takes no more than one recording in so long: whoever has mistyped it can still raise it. */
+const paceMs = 1000;
+
+/** The recordings in a folder, oldest first; none where it is not there. */
+export async function recordingsIn(folder: string): Promise<Recording[]> {
+  const found: Recording[] = [];
+  for (const name of await readdir(folder)) {
+    const sequence = Number(pattern.exec(name)?.[1]);
+    if (Number.isNaN(sequence)) continue;
+    // It may have gone in the meantime.
+    const file = await lstat(path.join(folder, name)).catch(() => undefined);
+    if (file?.isFile()) found.push({ name, sequence, bytes: file.size });
+  }
+  return found.sort((one, other) => one.sequence - other.sequence || (one.name < other.name ? -1 : 1));
+}
+
+/** How many recordings, and how much of them, limits will have deleted in `folder`, with what is there and free now. */
+export async function excessIn(folder: string, limits: Limits): Promise<{ files: number; bytes: number }> {
+  const none = { files: 0, bytes: 0 };
+  try {
+    const [recordings, disk] = await Promise.all([recordingsIn(folder), statfs(folder)]);
+    const held = recordings.reduce((sum, { bytes }) => sum + bytes, 0);
+    const over = Math.max(held - limits.quotaBytes, limits.minFreeBytes - disk.bavail * disk.bsize);
+    // Limits that all of them cannot keep delete none.
+    if (over <= 0 || over >= held) return none;
+    const excess = { ...none };
+    for (const { bytes } of recordings) {
+      if (excess.bytes >= over) break;
+      excess.files += 1;
+      excess.bytes += bytes;
+    }
+    return excess;
+  } catch {
+    return none;
+  }
+}
+
 export class Shelf {
   /** Oldest first, without the one that is being written. */
   #recordings: Recording[] = [];
   #current: RecordingFile | undefined;
+  #deletedAt = -Infinity;
+  /** Limits that are narrower than those before, which may be none, and have not held yet. */
+  #isNarrowed = true;
 
+  /** `now`: ms, of a steady clock. */
   constructor(
     readonly folder: string,
-    public limits: Limits,
+    private limits: Limits,
+    private readonly now: () => number,
   ) {}
+
+  /** Other limits from now on. */
+  adjust(limits: Limits): void {
+    const { quotaBytes, minFreeBytes } = this.limits;
+    if (limits.quotaBytes < quotaBytes || limits.minFreeBytes > minFreeBytes) this.#isNarrowed = true;
+    this.limits = limits;
+  }
 
   /** Opens the next recording, in place of the one before, which is closed by then. `wallMs`: since 1970. */
   async open(wallMs: number): Promise<RecordingFile> {
     this.#current = undefined;
     await mkdir(this.folder, { recursive: true });
-    this.#recordings = await this.#look();
+    this.#recordings = await recordingsIn(this.folder);
     for (let sequence = (this.#recordings.at(-1)?.sequence ?? 0) + 1; ; sequence += 1) {
       try {
         this.#current = await RecordingFile.create(path.join(this.folder, recordingName(sequence, wallMs)));
@@ -51,7 +100,9 @@ export class Shelf {
     }
   }
 
-  /** Deletes the oldest recordings until `bytes` more may be written. Throws `recording_full` where all of them are not enough, and deletes none then. */
+  /**
+   * Deletes the oldest recordings until `bytes` more may be written; for limits that have become narrower one a second at the most. Throws `recording_full` where all of them are not enough, and deletes none then.
+   */
   async makeRoom(bytes: number): Promise<void> {
     const { quotaBytes, minFreeBytes } = this.limits;
     const disk = await statfs(this.folder);
@@ -62,26 +113,17 @@ export class Shelf {
     // A limit that cannot be kept, mistyped perhaps, is no reason to lose anything.
     const isTooLittle = free + old - bytes < minFreeBytes;
     if (isTooLittle || own + bytes > quotaBytes) throw this.#full(isTooLittle);
+    if (held <= quotaBytes && free >= minFreeBytes) this.#isNarrowed = false;
     while (held + bytes > quotaBytes || free - bytes < minFreeBytes) {
+      if (this.#isNarrowed && free > bytes && this.now() - this.#deletedAt < paceMs) return;
       const oldest = this.#recordings.shift();
       // Somebody else has deleted some that were counted.
       if (!oldest) throw this.#full(free - bytes < minFreeBytes);
       await rm(path.join(this.folder, oldest.name), { force: true });
+      this.#deletedAt = this.now();
       held -= oldest.bytes;
       free += oldest.bytes;
     }
-  }
-
-  async #look(): Promise<Recording[]> {
-    const found: Recording[] = [];
-    for (const name of await readdir(this.folder)) {
-      const sequence = Number(pattern.exec(name)?.[1]);
-      if (Number.isNaN(sequence)) continue;
-      // It may have gone in the meantime.
-      const file = await lstat(path.join(this.folder, name)).catch(() => undefined);
-      if (file?.isFile()) found.push({ name, sequence, bytes: file.size });
-    }
-    return found.sort((one, other) => one.sequence - other.sequence || (one.name < other.name ? -1 : 1));
   }
 
   #full(byOthers: boolean): Fault {
