@@ -288,14 +288,16 @@ class Resolution {
   /** User and password of another broker are not shown to this one. */
   #settleBroker(): void {
     const missing = ['mqtt.username', 'mqtt.password'].filter((path) => this.#missing.has(path));
-    const entry = this.#entries.get('mqtt.url');
+    // Whatever names another place, or another authority for it.
+    const entries = ['mqtt.url', 'mqtt.ca'].flatMap((path) => this.#entries.get(path) ?? []);
+    const entry = entries.find((each) => !this.#keyring.isLocal(each));
     if (missing.length === 0 || this.#values.get('mqtt.url') === '') return;
     const what = `${missing.join(' and ')} were given for another broker, and are not used for this one`;
     const rule = 'a broker that set-secret was told of with "for", or URL, user and password together';
-    if (!entry || this.#keyring.isLocal(entry)) {
+    if (!entry) {
       this.#warnings.push(`${label(this.#originOf('mqtt.url'))}: ${what}; allowed: ${rule}.`);
     } else {
-      this.#report(entry, 'mqtt_credentials_missing', what, show(rowOf('mqtt.url')!, entry.value), rule);
+      this.#report(entry, 'mqtt_credentials_missing', what, show(rowOf(entry.path)!, entry.value), rule);
     }
   }
 

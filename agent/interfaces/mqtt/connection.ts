@@ -312,7 +312,8 @@ export class Connection {
       // A broker that keeps to it leaves out what is longer, and neither side can tell.
       ...(this.#protocol === '5' ? { properties: { maximumPacketSize: mostPacketBytes } } : {}),
       // Of WebSockets, whose frames are gathered before there is a stream.
-      wsOptions: { maxPayload: mostFrameBytes },
+      // After one that is too long, ws waits for the broker to close, and reads on: 30 s, unless told otherwise.
+      wsOptions: { maxPayload: mostFrameBytes, closeTimeout: endMs } as WebSocketOptions,
       ...(username === '' ? {} : { username }),
       ...(password === '' ? {} : { password }),
       ...(await file('ca', ca)),
@@ -324,6 +325,8 @@ export class Connection {
     };
   }
 }
+
+type WebSocketOptions = NonNullable<IClientOptions['wsOptions']>;
 
 /** Bundles of authorities are some 250 kB. */
 const mostPemBytes = 1024 * 1024;
