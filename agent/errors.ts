@@ -151,6 +151,11 @@ const kinds = {
     doc: 'A document from afar is not `{version, config, by?, base?}`, or too large.',
   },
   stale: { actor: 'operator', retryable: false, doc: 'A document has a lower version than the last one decided.' },
+  version_too_high: {
+    actor: 'operator',
+    retryable: false,
+    doc: 'A document has a version so far above the last one that every later one would be stale.',
+  },
   version_conflict: {
     actor: 'operator',
     retryable: false,

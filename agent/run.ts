@@ -64,7 +64,8 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
   const lastGood = supervised ? await source.lastGood() : undefined;
   // An edit that is not valid changes nothing, so later ones need nothing to fall back to.
   let reads = 0;
-  const steering = new Steering(() => source.layers(reads++ === 0 ? lastGood : undefined), storage, version);
+  const wallMs = (): number | undefined => (Date.now() >= builtAt ? Date.now() : undefined);
+  const steering = new Steering(() => source.layers(reads++ === 0 ? lastGood : undefined), storage, version, wallMs);
   const { resolved: loaded, own } = await steering.open();
   redactor.add(balenaSecrets(env));
   redactor.inForce(loaded.secrets);

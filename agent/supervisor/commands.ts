@@ -46,6 +46,10 @@ export const commands = {
       insecure: optional(flag('It may go there without the certificate being checked, too.')),
     }),
   },
+  'reset-version': {
+    doc: 'Let the next document of a layer have any version, after one that was far too high. The document itself can say so, too: `"resetVersion": true`.',
+    args: object({ layer: optional(text('`device` (as without it), or `group` and its name.', { maxLength: 80 })) }),
+  },
   update: {
     doc: 'Look for an update now (balena). With `force` one that waits comes at once; the broadcast ends in order before.',
     args: object({ force: optional(flag()) }),

@@ -12,6 +12,8 @@ export interface Document {
   readonly by?: string;
   /** Only if this was the last version decided. */
   readonly base?: number;
+  /** Whatever versions came before it: one that was far too high leaves no higher ones. */
+  readonly resetVersion?: true;
 }
 
 export const decisionStatuses = ['pending', 'applied', 'rejected', 'rolled_back'] as const;
@@ -48,6 +50,10 @@ export interface Refusal extends Complaint {
 /** Of a name or an address of whoever wrote it. */
 const byMax = 256;
 
+/** A version may be so far above the last one: numbers, or milliseconds since 1970 by a clock that is a day ahead. */
+const mostStep = 1_000_000;
+const dayMs = 24 * 60 * 60_000;
+
 /** Twice as many as there are settings: each name may become a problem, and all of them must fit into one message. */
 const namesMax = 300;
 
@@ -58,10 +64,11 @@ export function readDocument(value: unknown): Document | Refusal {
     code: 'document_malformed',
     message: `${path === '' ? 'The document' : path}: not what it should be; allowed: ${allowed}`,
   });
-  if (!isMap(value)) return malformed('', 'a map {version, config, by?, base?}');
-  const strange = Object.keys(value).find((name) => !['version', 'config', 'by', 'base'].includes(name));
-  if (strange !== undefined) return malformed('', 'version, config, by and base, and nothing else');
-  const { version, config, by, base } = value;
+  if (!isMap(value)) return malformed('', 'a map {version, config, by?, base?, resetVersion?}');
+  const known = ['version', 'config', 'by', 'base', 'resetVersion'];
+  if (Object.keys(value).some((name) => !known.includes(name)))
+    return malformed('', 'version, config, by, base and resetVersion, and nothing else');
+  const { version, config, by, base, resetVersion } = value;
   if (!isVersion(version, 1)) return malformed('version', 'a whole number above 0');
   if (!isMap(config)) return { ...malformed('config', 'a map of sections'), version };
   if (countNames(config) > namesMax)
@@ -69,27 +76,49 @@ export function readDocument(value: unknown): Document | Refusal {
   if (by !== undefined && (typeof by !== 'string' || by.length > byMax))
     return { ...malformed('by', `text of at most ${byMax} characters`), version };
   if (base !== undefined && !isVersion(base, 0)) return { ...malformed('base', 'a whole number'), version };
-  return { version, config, ...(by === undefined ? {} : { by }), ...(base === undefined ? {} : { base }) };
+  if (resetVersion !== undefined && typeof resetVersion !== 'boolean')
+    return { ...malformed('resetVersion', 'true or false'), version };
+  return {
+    version,
+    config,
+    ...(by === undefined ? {} : { by }),
+    ...(base === undefined ? {} : { base }),
+    ...(resetVersion ? { resetVersion } : {}),
+  };
 }
 
 /**
  * Whether `document` is to be decided after `last`; `repeated`: it has been, and that stands. A rejected one is decided once more
- * by another release, which may know what this one did not.
+ * by another release, which may know what this one did not. `nowMs`: since 1970; undefined while the clock is not set.
  */
 export function weigh(
   document: Document,
   last: Decision | undefined,
   release: string,
+  nowMs?: number,
 ): 'decide' | 'repeated' | Refusal {
   const { version, base } = document;
   const refusal = (code: FaultCode, message: string): Refusal => ({ path: 'version', code, version, message });
   const lastVersion = last?.version ?? 0;
-  if (last?.version === version) {
+  const isReset = document.resetVersion === true;
+  if (last?.version === version && !(isReset && hashOf(document) !== last.hash)) {
     if (hashOf(document) !== last.hash)
       return refusal('version_conflict', `Version ${version} was decided with another content: use a higher one.`);
     return last.status === 'rejected' && last.release !== release ? 'decide' : 'repeated';
   }
-  if (version < lastVersion) return refusal('stale', `Version ${version} is stale: the last one is ${lastVersion}.`);
+  if (isReset) return 'decide';
+  if (version < lastVersion)
+    return refusal(
+      'stale',
+      `Version ${version} is stale: the last one is ${lastVersion}. Where that one was a mistake, say "resetVersion": true.`,
+    );
+  // The first one may be any, and so may one that comes while nobody knows the time.
+  const most = Math.max(lastVersion + mostStep, (nowMs ?? Infinity) + dayMs);
+  if (lastVersion > 0 && version > most)
+    return refusal(
+      'version_too_high',
+      `Version ${version} would make every later one stale: the last one is ${lastVersion}; allowed: at most ${most}, or "resetVersion": true.`,
+    );
   if (base !== undefined && base !== lastVersion)
     return refusal('base_conflict', `It builds on version ${base}, and the last one is ${lastVersion}.`);
   return 'decide';

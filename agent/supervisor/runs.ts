@@ -8,7 +8,7 @@ import type { Broadcast } from './broadcast.js';
 import type { Runs } from './commands.js';
 import type { Recent } from './recent.js';
 import type { Status } from './status.js';
-import type { Steering } from './steering.js';
+import type { LayerName, Steering } from './steering.js';
 
 /** Long enough to walk along a shelf. */
 const identifyMs = 20_000;
@@ -77,6 +77,7 @@ export function runs({
       };
       return { ...(await steering.setSecret(secret)) };
     },
+    'reset-version': ({ layer = 'device' }) => steering.resetVersion(layer as LayerName),
     identify: () => led.blink(identifyMs),
     update: ({ force = false }) => caretaker.update(force),
     reboot: ({ force = false }) => caretaker.reboot(force),

@@ -86,11 +86,12 @@ export class Steering {
   readonly #listeners = new Set<(changed: readonly Change[]) => void>();
   #ending = false;
 
-  /** `read` gives the layers of file and environment; `release`: who decides. */
+  /** `read` gives the layers of file and environment; `release`: who decides. `wallMs`: since 1970, where the clock is set. */
   constructor(
     read: () => Promise<Layers>,
     storage: Storage,
     private readonly release: string,
+    private readonly wallMs: () => number | undefined = () => undefined,
   ) {
     this.#layering = new Layering(read, storage.folder);
     this.#trial = new Trial(storage, this.#layering, {
@@ -205,6 +206,26 @@ export class Steering {
     await change?.confirmed;
   }
 
+  /** The next document of `layer` may have any version. Throws a Fault where none was decided. */
+  async resetVersion(layer: LayerName): Promise<void> {
+    await this.#turns.take(async () => {
+      const { decisions } = this.#trial.state;
+      const decision = decisions[layer];
+      if (!decision)
+        throw new Fault(
+          'command_failed',
+          `No document of ${layerTitle(layer)} was decided.`,
+          `There are: ${Object.keys(decisions).join(', ')}.`,
+        );
+      this.#refusals.delete(layer);
+      await this.#trial.remember({
+        ...this.#trial.state,
+        decisions: { ...decisions, [layer]: { ...decision, version: 0 } },
+      });
+    });
+    this.#tell([]);
+  }
+
   /** Sets a secret, or forgets it where it has no value. Throws a Fault where it cannot be set. */
   async setSecret(secret: SecretToSet): Promise<SecretSet> {
     const bound = this.#boundOf(secret);
@@ -244,7 +265,7 @@ export class Steering {
   /** `about`: the one setting that is new in it, of a layer that is otherwise as it was. */
   async #propose(layer: LayerName, document: Document, about?: string): Promise<Applied | undefined> {
     if (this.#ending || !isFollowed(layer, this.resolved.settings.mqtt.groups)) return undefined;
-    const answer = weigh(document, this.#trial.state.decisions[layer], this.release);
+    const answer = weigh(document, this.#trial.state.decisions[layer], this.release, this.wallMs());
     if (answer !== 'decide') {
       if (typeof answer === 'object') this.#refusals.set(layer, clean(answer, this.#helm));
       else this.#refusals.delete(layer);

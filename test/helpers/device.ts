@@ -156,9 +156,11 @@ export class Device implements AsyncDisposable {
         ...(options.file === undefined ? {} : { file: { name: '/etc/makercast.yml', values: options.file } }),
         env: options.env ?? {},
       });
-    this.steering = new Steering(read, storage, options.release ?? '1.0.0');
+    const { wallMs = Date.now, builtAt = 0 } = options;
+    const now = (): number | undefined => (wallMs() >= builtAt ? wallMs() : undefined);
+    this.steering = new Steering(read, storage, options.release ?? '1.0.0', now);
     const broadcast = this.stand as unknown as Broadcast;
-    const time = { wallMs: options.wallMs ?? Date.now, builtAt: options.builtAt ?? 0 };
+    const time = { wallMs, builtAt };
     this.desk = new Desk(
       runs({
         broadcast,

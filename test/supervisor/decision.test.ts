@@ -33,8 +33,9 @@ describe('a document', () => {
     assert.deepEqual(Object.keys(read), ['version', 'config']);
   });
 
-  const whole = 'The document: not what it should be; allowed: a map {version, config, by?, base?}';
-  const few = 'The document: not what it should be; allowed: version, config, by and base, and nothing else';
+  const whole = 'The document: not what it should be; allowed: a map {version, config, by?, base?, resetVersion?}';
+  const few =
+    'The document: not what it should be; allowed: version, config, by, base and resetVersion, and nothing else';
   const above = 'version: not what it should be; allowed: a whole number above 0';
   const sections = 'config: not what it should be; allowed: a map of sections';
   const many = 'config: not what it should be; allowed: at most 300 names of sections and settings';
@@ -95,9 +96,46 @@ describe('a document beside the last one decided', () => {
 
   test('a higher version is decided, a lower one is stale', () => {
     assert.equal(weigh(document(6), last(5), '1.0.0'), 'decide');
-    const stale = refusal('stale', 4, 'Version 4 is stale: the last one is 5.');
+    const stale = refusal(
+      'stale',
+      4,
+      'Version 4 is stale: the last one is 5. Where that one was a mistake, say "resetVersion": true.',
+    );
     assert.deepEqual(weigh(document(4), last(5), '1.0.0'), stale);
     assert.deepEqual(weigh(document(4, { base: 5 }), last(5), '1.0.0'), stale);
+  });
+
+  test('one that is far above the last is refused, since every later one would be stale', () => {
+    const day = 86_400_000;
+    const now = 1.8e12;
+    const decide = (version: number, before: number, at?: number): unknown => {
+      const answer = weigh(document(version), last(before), '1.0.0', at);
+      return typeof answer === 'object' ? answer.code : answer;
+    };
+    const highest = Number.MAX_SAFE_INTEGER;
+    assert.deepEqual([decide(highest, 5, now), decide(highest, 5)], ['version_too_high', 'decide']);
+    assert.deepEqual([decide(now + day, 5, now), decide(now + day + 1, 5, now)], ['decide', 'version_too_high']);
+    // A clock that is behind does not stop who counts.
+    const far = now + 3 * day;
+    assert.deepEqual(
+      [decide(far + 1_000_000, far, now), decide(far + 1_000_001, far, now)],
+      ['decide', 'version_too_high'],
+    );
+    assert.equal(weigh(document(highest), undefined, '1.0.0', now), 'decide');
+    const message = `Version ${highest} would make every later one stale: the last one is 5; allowed: at most ${now + day}, or "resetVersion": true.`;
+    assert.deepEqual(weigh(document(highest), last(5), '1.0.0', now), refusal('version_too_high', highest, message));
+  });
+
+  test('one that resets the version is decided whatever the last was, and once', () => {
+    const reset = { resetVersion: true } as const;
+    assert.equal(weigh(document(1, reset), last(Number.MAX_SAFE_INTEGER), '1.0.0', 0), 'decide');
+    assert.equal(weigh(document(5, reset), last(5), '1.0.0', 0), 'repeated');
+    assert.equal(weigh(document(5, { ...reset, config: {} }), last(5), '1.0.0', 0), 'decide');
+    assert.deepEqual(
+      readDocument({ version: 1, config: {}, resetVersion: true }),
+      document(1, { ...reset, config: {} }),
+    );
+    assert.deepEqual(readDocument({ version: 1, config: {}, resetVersion: false }), document(1, { config: {} }));
   });
 
   test('the same version is a repetition, or a conflict where it says something else', () => {

@@ -480,6 +480,26 @@ test('a secret is set by itself, kept, undone where it takes the stream away, an
   await assert.rejects(again.steering.setSecret({ path: 'mqtt.password', value: 'x' }), /locked/);
 });
 
+test('a version that was far too high is taken back: by a command, or by a document that says so', async (t) => {
+  const folder = await folderFor(t);
+  const device = await begun(t, {}, folder);
+  const ask = (version: number, more: object = {}): Promise<void> =>
+    device.steering.propose('device', { version, config: { ...muted }, ...more });
+  await ask(Number.MAX_SAFE_INTEGER);
+  assert.equal(decided(device).version, Number.MAX_SAFE_INTEGER);
+  await ask(2);
+  assert.equal(refusedAs(device), 'stale');
+  await device.steering.resetVersion('device');
+  assert.deepEqual([decided(device).version, refusedAs(device)], [0, undefined]);
+  await ask(2);
+  assert.deepEqual([decided(device).version, decided(device).status], [2, 'applied']);
+  await ask(Number.MAX_SAFE_INTEGER);
+  assert.deepEqual([decided(device).version, refusedAs(device)], [2, 'version_too_high']);
+  await ask(1, { resetVersion: true });
+  assert.deepEqual([decided(device).version, refusedAs(device)], [1, undefined]);
+  await assert.rejects(device.steering.resetVersion('group none'), { code: 'command_failed' });
+});
+
 /** Where an output goes and with which key. */
 const goes = (device: Device, name = 'main'): unknown[] => {
   const { url, key } = device.steering.resolved.settings.outputs[name] ?? {};

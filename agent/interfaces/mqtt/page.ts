@@ -32,7 +32,7 @@ mosquitto_pub -h broker.example.org -t makercast/v1/kitchen/cmd/force-keyframe -
   after a crash or a power cut is rolled back.
 - The decision is kept over restarts, so a document that was rejected or rolled back is not tried again at every connection; a new release
   decides a rejected one once more. Not decided at all, and listed under \`refused\`: a lower version (\`stale\`), the same version with
-  other content (\`version_conflict\`), a \`base\` that is not the last version (\`base_conflict\`), and what is malformed.
+  other content (\`version_conflict\`), one that is more than 1,000,000 above the last and more than a day ahead as milliseconds since 1970 (\`version_too_high\`: it would make every later one stale; \`"resetVersion": true\`, or \`cmd/reset-version\`), a \`base\` that is not the last version (\`base_conflict\`), and what is malformed.
 - Layers are kept on the card: without a network the device comes up as it was steered last.
 - In a group of several releases, names that one of them does not know are set aside by it and listed under \`ignored\`. In the document of
   a device they are errors. After a downgrade nothing is lost: what the older release does not know waits for the newer one.

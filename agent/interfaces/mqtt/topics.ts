@@ -68,7 +68,7 @@ const decision = {
         version: optional(whole()),
         path: text(),
         code: text(
-          '`stale`, `version_conflict`, `base_conflict`, `document_malformed`, `state_unwritable` or `internal`.',
+          '`stale`, `version_too_high`, `version_conflict`, `base_conflict`, `document_malformed`, `state_unwritable` or `internal`.',
         ),
         message: text(),
       },
@@ -78,10 +78,14 @@ const decision = {
 };
 
 const desired = object({
-  version: whole('Above that of the last document.', 1),
+  version: whole(
+    'Above that of the last document, by 1,000,000 at most; or milliseconds since 1970, a day ahead at most.',
+    1,
+  ),
   config: any('The whole layer, as in docs/settings.schema.json, without secrets; at most 300 names. `{}` clears it.'),
   by: optional(text('Who wants it, for people.', { maxLength: 256 })),
   base: optional(whole('Only where this is the last version decided: for two controllers.')),
+  resetVersion: optional(flag('Decide it whatever version was decided last: after one that was far too high.')),
 });
 
 export const topics = {
