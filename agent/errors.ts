@@ -196,6 +196,11 @@ const kinds = {
     retryable: false,
     doc: 'User and password were given for another MQTT broker than the one that a document names.',
   },
+  mqtt_unheard: {
+    actor: 'operator',
+    retryable: true,
+    doc: 'What this device publishes does not come back to it: the MQTT broker calls the topics otherwise, or delivers nothing.',
+  },
   mqtt_too_long: {
     actor: 'operator',
     retryable: true,

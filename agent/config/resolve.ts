@@ -167,7 +167,9 @@ class Resolution {
     } else if (code === undefined) {
       this.#set(row.path, settled(row.form, entry.value), entry.layer);
     } else {
-      const what = code === 'setting_type' ? 'wrong type' : RANGE_WORDS[row.form.type];
+      const meant = typeof entry.value === 'string' ? row.meant?.(entry.value) : undefined;
+      const words = code === 'setting_type' ? 'wrong type' : RANGE_WORDS[row.form.type];
+      const what = meant === undefined ? words : `${words}, did you mean ${meant}?`;
       this.#report(entry, code, what, show(row, entry.value), allowed(row));
       this.#fallBack(row, true);
     }

@@ -70,6 +70,8 @@ export interface Row {
   readonly file?: true;
   /** Who may set it from afar: nobody, or only a document that is for this one device. Without it, any layer. */
   readonly remote?: 'never' | 'device';
+  /** What somebody most likely meant who gave this, where that fits and holds no secret. */
+  readonly meant?: (given: string) => string | undefined;
   readonly cost: Exclude<Cost, 'none'>;
   /** What this value has deleted cannot be undone: which of two values deletes less. */
   readonly deletesLess?: 'larger' | 'smaller';

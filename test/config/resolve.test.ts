@@ -409,6 +409,35 @@ describe('an output that cannot be', () => {
   });
 });
 
+test('an address of a broker as people mistype it: refused, with what was most likely meant, and no secret', () => {
+  const meant = (url: string): string | undefined => {
+    const { problems } = fromFile({ mqtt: { url } });
+    assert.deepEqual(
+      problems.map(({ code }) => code),
+      ['setting_range'],
+      url,
+    );
+    assert.doesNotMatch(problems[0]!.message, /geheim/);
+    return /did you mean (.*)\?; given/.exec(problems[0]!.message)?.[1];
+  };
+  assert.deepEqual(
+    [
+      'tcp://h:1883',
+      'ssl://h',
+      'MQTT://h',
+      'h:1883',
+      'mqtt://h:99999',
+      'mqtt://me:geheim@h',
+      'https://h/mqtt',
+      ' mqtts://h',
+    ].map(meant),
+    ['mqtt://h:1883', 'mqtts://h', 'mqtt://h', 'mqtt://h:1883', 'mqtt://h', 'mqtt://h', 'wss://h/mqtt', 'mqtts://h'],
+  );
+  for (const url of ['ftp://h', 'mqtt://', 'mqtt://h:0', 'mqtt://a b', 'x y']) assert.equal(meant(url), undefined, url);
+  for (const url of ['', 'mqtt://h', 'mqtts://[::1]:65535', 'ws://h:80/mqtt', 'wss://h/'])
+    assert.deepEqual(fromFile({ mqtt: { url } }).problems, [], url);
+});
+
 describe('what works and is rarely meant', () => {
   const warned = (values: unknown, env = {}): string[] => resolve({ file: { name: FILE, values }, env }).warnings;
 

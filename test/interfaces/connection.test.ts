@@ -147,6 +147,73 @@ test('a broker that is left is not heard any more: neither that the place was gi
   assert.deepEqual(told, ['a']);
 });
 
+/** SUBSCRIBE: the packet's number and its one topic; undefined for another packet. */
+function subscription(packet: Buffer, isFive: boolean): { id: Buffer; topic: string } | undefined {
+  if (packet[0] !== 0x82) return undefined;
+  const at = isFive ? 5 : 4;
+  return { id: packet.subarray(2, 4), topic: packet.toString('utf8', at + 2, at + 2 + packet.readUInt16BE(at)) };
+}
+
+test('a broker that closes over a topic that it forbids: the others are kept, and that one is named', async (t) => {
+  const told: string[] = [];
+  const asked: string[] = [];
+  await visits(
+    t,
+    (socket, isFive) => {
+      socket.write(welcome(isFive));
+      let rest = Buffer.alloc(0);
+      socket.on('data', (chunk) => {
+        rest = Buffer.concat([rest, chunk]);
+        while (rest.length > 1 && rest.length >= 2 + rest[1]!) {
+          const found = subscription(rest.subarray(0, 2 + rest[1]!), isFive);
+          rest = rest.subarray(2 + rest[1]!);
+          if (!found) continue;
+          asked.push(found.topic);
+          if (found.topic === 'forbidden') return socket.destroy();
+          socket.write(
+            Buffer.concat([Buffer.from(isFive ? [0x90, 4] : [0x90, 3]), found.id, Buffer.from(isFive ? [0, 1] : [1])]),
+          );
+        }
+      });
+    },
+    {
+      subscriptions: () => ['own', 'forbidden', 'other'].map((topic) => ({ topic })),
+      subscribed: (topic, isGranted) => told.push(`${topic} ${isGranted}`),
+    },
+  );
+  await until(() => told.includes('other true'), 60_000, 'the topic behind the forbidden one');
+  assert.deepEqual(told.slice(-3).sort(), ['forbidden false', 'other true', 'own true']);
+  assert.equal(asked.filter((topic) => topic === 'forbidden').length, 2);
+});
+
+for (const [what, bytes, says] of [
+  [
+    'CONNACK: no retained messages',
+    [0x20, 3, 0, 0x9a, 0],
+    /mqtt_refused .*it supports no retained messages \(0x9a\).*QoS 1/,
+  ],
+  ['CONNACK: no QoS 1', [0x20, 3, 0, 0x9b, 0], /mqtt_refused .*does not support this quality of service \(0x9b\)/],
+  [
+    'DISCONNECT: no retained messages, in its own words',
+    [0x20, 3, 0, 0, 0, 0xe0, 9, 0x9a, 7, 0x1f, 0, 4, 0x6e, 0x6f, 0x70, 0x65],
+    /mqtt_refused .*has closed the connection: it supports no retained messages \(0x9a\): "nope"/,
+  ],
+  [
+    'DISCONNECT: the quota is used up',
+    [0x20, 3, 0, 0, 0, 0xe0, 1, 0x97],
+    /mqtt_unreachable .*the quota is used up \(0x97\)/,
+  ],
+] as const) {
+  test(`the broker's own reason reaches the operator: ${what}`, async (t) => {
+    const faults = new Feed<string>('faults');
+    await visits(t, (socket) => socket.end(Buffer.from(bytes)), {
+      lost: ({ code, message }) => faults.push(`${code} ${message}`),
+    });
+    await faults.waitFor(() => true, 30_000);
+    assert.match(faults.items[0]!, says);
+  });
+}
+
 /** PUBLISH of `bytes` on the topic `long`, with the flags of `type`. */
 const publishOf = (type: number, bytes: number): Buffer => {
   const length: number[] = [];

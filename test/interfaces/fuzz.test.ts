@@ -54,10 +54,10 @@ const deep = fc
   .tuple(fc.constantFrom('[', '{"a":', '{"config":', '[{"__proto__":'), fc.integer({ min: 1, max: 20_000 }))
   .map(([open, depth]) => open.repeat(depth));
 const large = fc.constantFrom(
-  'x'.repeat(1_000_000),
-  `[${'1,'.repeat(499_999)}1]`,
-  `{"version":1,"config":{"slate":{"text":"${'y'.repeat(1_000_000)}"}}}`,
-  `"${'\\u0000'.repeat(170_000)}"`,
+  'x'.repeat(265_000),
+  `[${'1,'.repeat(132_000)}1]`,
+  `{"version":1,"config":{"slate":{"text":"${'y'.repeat(264_000)}"}}}`,
+  `"${'\\u0000'.repeat(44_000)}"`,
 );
 const text = fc.oneof(
   { weight: 5, arbitrary: json },

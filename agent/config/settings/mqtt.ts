@@ -21,6 +21,33 @@ export interface MqttSettings {
   readonly discoveryPrefix: string;
 }
 
+/** A port is a number from 1 to 65535, in a pattern that JSON schema has too. */
+const port = '([1-9]\\d{0,3}|[1-5]\\d{4}|6[0-4]\\d{3}|65[0-4]\\d{2}|655[0-2]\\d|6553[0-5])';
+const host = '(\\[[0-9A-Fa-f:.]+\\]|[^\\s/@?#:\\[\\]]+)';
+const brokerUrl = new RegExp(`^$|^(mqtts?|wss?)://${host}(:${port})?(/[^\\s@?#]*)?$`);
+
+/** Schemes as other programs call them. */
+const schemes: Readonly<Record<string, string>> = {
+  tcp: 'mqtt',
+  ssl: 'mqtts',
+  tls: 'mqtts',
+  'mqtt+ssl': 'mqtts',
+  http: 'ws',
+  https: 'wss',
+};
+
+function meantBroker(given: string): string | undefined {
+  const [, scheme = 'mqtt', rest = ''] = /^(?:([A-Za-z+]+):\/\/)?(.*)$/s.exec(given.trim()) ?? [];
+  const name = scheme.toLowerCase();
+  // User and password stand in settings of their own, and are not repeated.
+  const place = rest
+    .slice(rest.lastIndexOf('@') + 1)
+    .replace(/[?#].*$/s, '')
+    .replace(/:\d{6,}|:(6553[6-9]|655[4-9]\d|65[6-9]\d\d|6[6-9]\d{3}|[7-9]\d{4})(?=\/|$)/, '');
+  const url = `${schemes[name] ?? name}://${place}`;
+  return url !== given && place !== '' && brokerUrl.test(url) ? url : undefined;
+}
+
 export const mqtt: readonly Row[] = [
   {
     path: 'mqtt.url',
@@ -28,9 +55,10 @@ export const mqtt: readonly Row[] = [
     form: {
       type: 'word',
       words: 'mqtt://host, mqtts://host, ws://host/path or wss://host/path, with a port where it is not the usual one',
-      pattern: /^$|^(mqtts?|wss?):\/\/[^\s/@?#]+(\/[^\s@?#]*)?$/,
+      pattern: brokerUrl,
     },
     default: '',
+    meant: meantBroker,
     cost: 'live',
     doc: 'The MQTT broker (docs/mqtt.md); without it there is none, and everything else works.',
   },

@@ -8,8 +8,9 @@ import type { MqttSettings } from '../../config/settings.js';
 import { Fault } from '../../errors.js';
 import { readRegular } from '../../machine/regular.js';
 import { Backoff } from '../../supervisor/backoff.js';
-import { Packets, type Excess } from './packets.js';
+import { Packets } from './packets.js';
 import { maxBytes } from './payload.js';
+import { disconnected, excessive, explained, unread } from './reasons.js';
 
 export type Protocol = '5' | '3.1.1';
 
@@ -30,8 +31,8 @@ export interface ConnectionEvents {
   subscriptions(): readonly Subscription[];
   connected(protocol: Protocol): void;
   message(message: Message): void;
-  /** Which topics the broker lets us read, of those that it was asked for together, and which not. */
-  subscribed(granted: readonly string[], denied: readonly string[]): void;
+  /** Whether the broker lets us read a topic. */
+  subscribed(topic: string, isGranted: boolean): void;
   /** It could not be made, or was lost, and is tried again. */
   lost(fault: Fault): void;
   /** The broker has given this client's place to another of the same name. */
@@ -68,6 +69,8 @@ const mostUnreadBytes = 8 * 1024 * 1024;
 /** A message that is too long is most likely retained, and comes again at every connection. */
 const mostSeldomMs = 30 * 60_000;
 const seldomMs = 10_000;
+/** A topic that the broker closes over is left out for so long. */
+const forbiddenMs = 60 * 60_000;
 /** In order, at the end. */
 const endMs = 1000;
 
@@ -82,6 +85,12 @@ export class Connection {
   readonly #backoff: Backoff;
   /** After what is not taken. */
   readonly #seldom: Backoff;
+  /** Topics that the broker has not answered for, in the order in which it was asked. */
+  #asked: string[] = [];
+  /** The connection was closed while the broker was to answer for it. */
+  #suspect: string | undefined;
+  /** Topics that the broker closes over, and until when it is not asked again. */
+  readonly #forbidden = new Map<string, number>();
   readonly #steady: NodeJS.Timeout;
 
   /** `will`: what the broker says of us when we are gone without a word, if anybody is to hear of it. `clockIsSet`: whether certificate dates can be judged. */
@@ -137,32 +146,60 @@ export class Connection {
     return true;
   }
 
+  /** Each by itself: a broker that closes the connection over one that it forbids takes no other along. */
   subscribe(subscriptions: readonly Subscription[]): void {
+    const now = this.clock.now();
+    for (const { topic, asPublished = false } of subscriptions) {
+      if ((this.#forbidden.get(topic) ?? -Infinity) > now) this.events.subscribed(topic, false);
+      else this.#subscribe(topic, asPublished);
+    }
+  }
+
+  #subscribe(topic: string, asPublished: boolean): void {
     const client = this.#client;
-    if (subscriptions.length === 0 || !client) return;
-    const topics = subscriptions.map(({ topic }) => topic);
-    const options = subscriptions.map(
-      ({ asPublished = false }) => ({ qos: 1, rap: asPublished, nl: false, rh: 0 }) as const,
-    );
-    const map = Object.fromEntries(topics.map((topic, i) => [topic, options[i]!]));
-    client.subscribe(map, (_error, _topics, packet) => {
+    if (!client) return;
+    this.#asked.push(topic);
+    client.subscribe({ [topic]: { qos: 1, rap: asPublished, nl: false, rh: 0 } }, (_error, _topics, packet) => {
       const { granted } = (packet ?? {}) as { readonly granted?: readonly number[] };
       // None where the connection was lost before the answer.
       if (!granted || this.#client !== client || this.#stopped) return;
-      const isDenied = (_: string, i: number): boolean => (granted[i] ?? 0) >= notGranted;
-      this.events.subscribed(
-        topics.filter((topic, i) => !isDenied(topic, i)),
-        topics.filter(isDenied),
-      );
+      this.#asked = this.#asked.filter((each) => each !== topic);
+      if (this.#suspect === topic) this.#suspect = undefined;
+      this.events.subscribed(topic, (granted[0] ?? 0) < notGranted);
     });
+  }
+
+  /** A broker answers in order: one that closes twice over the same topic forbids it. */
+  #doubt(): void {
+    const [topic] = this.#asked;
+    this.#asked = [];
+    if (topic !== undefined && this.#suspect === topic) {
+      this.#forbidden.set(topic, this.clock.now() + forbiddenMs);
+      this.#suspect = undefined;
+    } else {
+      this.#suspect = topic;
+    }
   }
 
   unsubscribe(topics: readonly string[]): void {
     if (topics.length > 0) this.#client?.unsubscribe([...topics], () => undefined);
   }
 
-  /** Tries again not before so many ms have passed. */
+  /** What it takes to say what of a broker's packets is too long. */
+  get #bounds(): { url: string; topics: string[]; mostBytes: number } {
+    const topics = this.events.subscriptions().map(({ topic }) => topic);
+    return { url: this.settings.url, topics, mostBytes: mostPacketBytes };
+  }
+
+  /** Ends it in order, so that what was published last is there, and tries again not before so many ms have passed. */
   pause(ms: number): void {
+    const client = this.#client;
+    this.#client = undefined;
+    if (client) {
+      client.on('error', () => undefined);
+      client.end(false);
+      setTimeout(() => client.end(true), endMs).unref();
+    }
     this.#drop();
     this.#cancel();
     this.#openIn(ms / 2 + (this.clock.random() * ms) / 2);
@@ -218,7 +255,7 @@ export class Connection {
     let why: unknown;
     client.on('error', (error) => {
       const isLong = (error as { code?: unknown }).code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH';
-      why ??= isLong ? this.#excessive({ why: 'too long' }) : error;
+      why ??= isLong ? excessive({ why: 'too long' }, this.#bounds) : error;
     });
     const packets = new Packets(mostPacketBytes);
     // Before theirs, which gathers a packet until it is whole; within the same event, so that nothing else comes between.
@@ -227,7 +264,7 @@ export class Connection {
       const excess = packets.take(chunk as Buffer);
       const isUnread = stream.writableLength > mostUnreadBytes;
       if (why instanceof Fault || (!excess && !isUnread)) return;
-      why = excess ? this.#excessive(excess) : unread(this.settings.url);
+      why = excess ? excessive(excess, this.#bounds) : unread(this.settings.url);
       stream.destroy();
     });
     client.on('connect', ({ properties }) =>
@@ -243,7 +280,10 @@ export class Connection {
     client.on('message', (topic, payload, { retain }) =>
       mine(() => this.events.message({ topic, payload, retained: retain })),
     );
-    client.on('disconnect', ({ reasonCode }) => mine(() => reasonCode === sessionTakenOver && this.events.takenOver()));
+    client.on('disconnect', ({ reasonCode, properties }) => {
+      if (reasonCode === sessionTakenOver) return mine(() => this.events.takenOver());
+      why ??= disconnected(this.settings.url, reasonCode, properties?.reasonString);
+    });
     client.on('close', () => mine(() => this.#failed(why)));
   }
 
@@ -251,6 +291,7 @@ export class Connection {
   #failed(error: unknown): void {
     const wasConnected = this.#connected;
     const code = (error as { code?: unknown } | undefined)?.code;
+    if (wasConnected) this.#doubt();
     const unspoken = !wasConnected && (error === undefined || badVersions.includes(code));
     // What was in the way of 5 once (a broker that had just started) need not be there for ever.
     if (unspoken) this.#protocol = this.#protocol === '5' ? '3.1.1' : '5';
@@ -269,20 +310,6 @@ export class Connection {
     if (!this.#backoff.isSteady) return this.#backoff.again(spread);
     this.#backoff.reset();
     spread();
-  }
-
-  /** What was not taken, and how it is found. */
-  #excessive({ why, bytes, topic }: Excess): Fault {
-    const what =
-      why === 'unasked'
-        ? 'a message with QoS 2, which nobody has subscribed to'
-        : `a packet${bytes === undefined ? '' : ` of ${bytes} bytes`}, and at most ${mostPacketBytes} bytes are taken`;
-    const where = topic === undefined ? this.events.subscriptions().map((each) => each.topic) : [topic];
-    return new Fault(
-      'mqtt_too_long',
-      `The broker ${this.settings.url} has sent ${what} (${where.join(', ')}).`,
-      'Look for it with mosquitto_sub --retained-only -F "%t %l", and clear it with an empty retained message; it is tried again ever more seldom.',
-    );
   }
 
   #drop(): void {
@@ -344,44 +371,8 @@ async function pem(path: string): Promise<Buffer> {
   }
 }
 
-const unread = (url: string): Fault =>
-  new Fault(
-    'mqtt_too_long',
-    `The broker ${url} sends on and on, and takes no acknowledgement.`,
-    'It is tried again ever more seldom.',
-  );
-
 /** Reason codes of CONNACK: `unacceptable protocol version` of 3.1.1, `unsupported protocol version` and `protocol error` of 5. */
 const badVersions: readonly unknown[] = [1, 0x84, 0x82];
 const sessionTakenOver = 0x8e;
 /** SUBACK: from here on a topic was not granted; of 3.1.1 and of 5. */
 const notGranted = 0x80;
-/** CONNACK: bad user or password, not authorized, banned; of 3.1.1 and of 5. */
-const refusals: readonly unknown[] = [2, 4, 5, 0x85, 0x86, 0x87, 0x8a];
-
-function explained(error: unknown, wasConnected: boolean, url: string, clockIsSet: boolean): Fault {
-  if (error instanceof Fault) return error;
-  const { code, message = '' } = (error ?? {}) as { code?: unknown; message?: string };
-  const again = 'It is tried again.';
-  if (refusals.includes(code))
-    return new Fault(
-      'mqtt_refused',
-      `The broker ${url} refuses this device (${message}).`,
-      'Check mqtt.username, mqtt.password and the client certificate.',
-    );
-  const name = typeof code === 'string' ? code : '';
-  if (/^CERT_(NOT_YET_VALID|HAS_EXPIRED)$/.test(name) && !clockIsSet)
-    return new Fault(
-      'clock_not_set',
-      `The certificate of ${url} cannot be judged, because the clock is not set.`,
-      again,
-    );
-  if (/CERT|SSL|TLS|SIGNATURE|ALTNAME|EPROTO/.test(name))
-    return new Fault(
-      'mqtt_tls',
-      `No secure connection to ${url} (${name}).`,
-      'Check mqtt.ca, mqtt.cert, mqtt.key and the port.',
-    );
-  const why = name !== '' ? name : message !== '' ? message : wasConnected ? 'the connection was closed' : 'no answer';
-  return new Fault('mqtt_unreachable', `The MQTT broker ${url} cannot be reached (${why}).`, again);
-}

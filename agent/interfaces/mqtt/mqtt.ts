@@ -16,6 +16,8 @@ import { topics, type Payload } from './topics.js';
 const lookMs = 1000;
 /** One that finds its place taken steps back for so long. */
 const duplicateMs = 300_000;
+/** A broker that delivers does so within this. */
+const echoMs = 15_000;
 
 /** Settings of the connection itself: a change of one of them makes another. */
 const own = ['url', 'username', 'password', 'ca', 'cert', 'key', 'baseTopic', 'id'] as const;
@@ -29,6 +31,11 @@ export class Mqtt implements Interface {
   #fault: FaultReport | undefined;
   /** Topics that the broker does not let us read. */
   #unread: readonly string[] = [];
+  /** Topics that this broker lets us read. */
+  readonly #granted = new Set<string>();
+  #awaiting: NodeJS.Timeout | undefined;
+  /** Our own state has come back over this connection. */
+  #isHeard = false;
   /** This broker has let us read what steers us. */
   #isSteerable = false;
   #ending = false;
@@ -74,6 +81,7 @@ export class Mqtt implements Interface {
   async stop(): Promise<void> {
     this.#ending = true;
     clearInterval(this.#looking);
+    clearTimeout(this.#awaiting);
     this.#outbox.stop();
     this.#outbox.sayState('stopped');
     await this.#connection?.stop();
@@ -111,6 +119,8 @@ export class Mqtt implements Interface {
     this.#connection = undefined;
     this.#fault = undefined;
     this.#isSteerable = false;
+    this.#granted.clear();
+    clearTimeout(this.#awaiting);
     if (before?.isConnected) this.#outbox.sayState('stopped');
     void before?.stop();
     this.#outbox.address(this.#own, prefixOf(settings, this.#own));
@@ -132,12 +142,15 @@ export class Mqtt implements Interface {
         ],
         connected: (protocol) => this.#connected(protocol),
         message: (message) => {
-          if (message.topic === own(topics.state.topic)) this.#clones.stateHeard(message.payload, message.retained);
-          else this.#inbox.heard(message);
+          if (message.topic !== own(topics.state.topic)) return this.#inbox.heard(message);
+          this.#echoed();
+          this.#clones.stateHeard(message.payload, message.retained);
         },
-        subscribed: (granted, denied) => {
-          if (steered.every((topic) => granted.includes(topic))) this.#isSteerable = true;
-          if (denied.length > 0) this.#denied(denied);
+        subscribed: (topic, isGranted) => {
+          if (isGranted) this.#granted.add(topic);
+          else this.#denied(topic);
+          this.#isSteerable = steered.every((each) => this.#granted.has(each));
+          if (isGranted && topic === own(topics.state.topic)) this.#awaitEcho(topic);
         },
         lost: (fault) => this.#lost(fault),
         takenOver: () => this.#clones.takenOver(),
@@ -161,8 +174,32 @@ export class Mqtt implements Interface {
     if (this.#fault) this.around.log.info('mqtt_connected', 'Connected to the MQTT broker.');
     this.#fault = undefined;
     this.#unread = [];
+    this.#granted.clear();
+    this.#isHeard = false;
     this.#clones.connected();
     this.#outbox.connected(protocol);
+  }
+
+  /** Our own `state` is read back: a broker that calls topics otherwise, or delivers nothing, says no word of it. */
+  #awaitEcho(topic: string): void {
+    clearTimeout(this.#awaiting);
+    // The answer to the subscription may be told after what it lets through.
+    if (this.#isHeard) return;
+    this.#awaiting = setTimeout(() => {
+      if (!this.#connection?.isConnected || this.#ending) return;
+      this.#isSteerable = false;
+      const what = `What this device publishes on ${topic} does not come back to it: the broker calls the topic otherwise, or delivers nothing there.`;
+      const mend =
+        'Use a mqtt.baseTopic and an id without dots (RabbitMQ takes . for /), or let the device read its own state.';
+      this.#lost(new Fault('mqtt_unheard', what, mend));
+    }, echoMs);
+    this.#awaiting.unref();
+  }
+
+  #echoed(): void {
+    this.#isHeard = true;
+    clearTimeout(this.#awaiting);
+    if (this.#fault?.code === 'mqtt_unheard') this.#fault = undefined;
   }
 
   #lost(fault: Fault): void {
@@ -172,8 +209,8 @@ export class Mqtt implements Interface {
   }
 
   /** It goes on without them: what is not said here is missing without a word. */
-  #denied(topics: readonly string[]): void {
-    this.#unread = [...this.#unread, ...topics];
+  #denied(topic: string): void {
+    this.#unread = [...this.#unread, topic];
     const what = `The broker does not let this device read ${this.#unread.join(', ')}.`;
     this.#lost(
       new Fault('mqtt_refused', what, "Add it to the broker's rules (docs/mosquitto/acl), or leave the group."),
@@ -195,6 +232,8 @@ export class Mqtt implements Interface {
       'Give one of them another mqtt.id; this one steps back for some minutes.',
     );
     this.#lost(fault);
+    // While there is still somebody to be told.
+    this.#outbox.flush();
     this.#connection?.pause(duplicateMs);
   }
 
