@@ -295,6 +295,20 @@ test('figures come at the new pace at once, however long the old one was, and Ho
   await operator.heard.waitFor(isNew, 30_000, from);
 });
 
+test('Home Assistant that has started is told again, also where the device joins it later', async (t) => {
+  const { operator } = await place(t);
+  await operator.client.subscribeAsync('homeassistant/device/#', { qos: 1 });
+  const announced = (from: number): Promise<unknown> =>
+    operator.heard.waitFor(({ topic }) => topic === 'homeassistant/device/kitchen/config', 30_000, from);
+  await operator.desire(1, { mqtt: { discovery: true } });
+  await announced(0);
+  for (const payload of ['online', 'online']) {
+    const from = operator.heard.items.length;
+    await operator.client.publishAsync('homeassistant/status', payload, { qos: 1 });
+    await announced(from);
+  }
+});
+
 test('an id that another command had is refused, and nothing is said to be done that was not', async (t) => {
   const { operator, device } = await place(t);
   const ask = async (name: string): Promise<unknown> => {

@@ -13,6 +13,19 @@ const groupTopic = (baseTopic: string, group: string): string =>
 export const groupTopics = ({ baseTopic, groups }: Pick<MqttSettings, 'baseTopic' | 'groups'>): string[] =>
   groups.map((group) => groupTopic(baseTopic, group));
 
+/** Where Home Assistant says that it is there again; undefined where this device does not announce itself. */
+export const birthTopic = ({
+  discovery,
+  discoveryPrefix,
+}: Pick<MqttSettings, 'discovery' | 'discoveryPrefix'>): string | undefined =>
+  discovery ? `${discoveryPrefix}/status` : undefined;
+
+/** All topics that a device reads besides its own. */
+export const followed = (settings: MqttSettings): string[] => [
+  ...groupTopics(settings),
+  ...[birthTopic(settings)].flatMap((topic) => topic ?? []),
+];
+
 /** The word that stands for the one in braces in `pattern` (empty where there is none); undefined where `topic` is another. */
 export function wordIn(pattern: string, topic: string): string | undefined {
   const [wanted, given] = [pattern.split('/'), topic.split('/')];

@@ -4,7 +4,7 @@ import type { MqttSettings } from '../../config/settings.js';
 import { Fault, type FaultReport } from '../../errors.js';
 import type { MqttStatus, Status } from '../../supervisor/status.js';
 import type { Interface } from '../interface.js';
-import { groupTopics, prefixOf } from './addresses.js';
+import { birthTopic, followed, prefixOf } from './addresses.js';
 import { Clones } from './clones.js';
 import { Connection, type Protocol } from './connection.js';
 import { Inbox } from './inbox.js';
@@ -16,6 +16,7 @@ import { topics, type Payload } from './topics.js';
 const lookMs = 1000;
 /** One that finds its place taken steps back for so long. */
 const duplicateMs = 300_000;
+const greetMs = 5000;
 /** A broker that delivers does so within this. */
 const echoMs = 15_000;
 
@@ -34,6 +35,7 @@ export class Mqtt implements Interface {
   /** Topics that this broker lets us read. */
   readonly #granted = new Set<string>();
   #awaiting: NodeJS.Timeout | undefined;
+  #greeting: NodeJS.Timeout | undefined;
   /** Our own state has come back over this connection. */
   #isHeard = false;
   /** This broker has let us read what steers us. */
@@ -82,6 +84,7 @@ export class Mqtt implements Interface {
     this.#ending = true;
     clearInterval(this.#looking);
     clearTimeout(this.#awaiting);
+    clearTimeout(this.#greeting);
     this.#outbox.stop();
     this.#outbox.sayState('stopped');
     await this.#connection?.stop();
@@ -104,7 +107,7 @@ export class Mqtt implements Interface {
     if (!before || !same(...own)) {
       this.#connect(mqtt);
     } else {
-      const [was, is] = [groupTopics(before), groupTopics(mqtt)];
+      const [was, is] = [followed(before), followed(mqtt)];
       this.#connection?.unsubscribe(was.filter((topic) => !is.includes(topic)));
       this.#connection?.subscribe(is.filter((topic) => !was.includes(topic)).map((topic) => ({ topic })));
       this.#left(was.filter((topic) => !is.includes(topic)));
@@ -138,10 +141,12 @@ export class Mqtt implements Interface {
           // One that is retained is refused: it would come again at every connection.
           { topic: steered[1], asPublished: true },
           { topic: own(topics.state.topic) },
-          ...groupTopics(this.around.steering.resolved.settings.mqtt).map((topic) => ({ topic })),
+          ...followed(this.around.steering.resolved.settings.mqtt).map((topic) => ({ topic })),
         ],
         connected: (protocol) => this.#connected(protocol),
         message: (message) => {
+          if (message.topic === birthTopic(this.around.steering.resolved.settings.mqtt))
+            return this.#birth(message.payload);
           if (message.topic !== own(topics.state.topic)) return this.#inbox.heard(message);
           this.#echoed();
           this.#clones.stateHeard(message.payload, message.retained);
@@ -178,6 +183,14 @@ export class Mqtt implements Interface {
     this.#isHeard = false;
     this.#clones.connected();
     this.#outbox.connected(protocol);
+  }
+
+  /** Home Assistant has started, and knows only what it is told from here on. A fleet does not answer all at once. */
+  #birth(payload: Buffer): void {
+    if (payload.toString() !== 'online') return;
+    clearTimeout(this.#greeting);
+    this.#greeting = setTimeout(() => this.#outbox.inform(), this.around.clock.random() * greetMs);
+    this.#greeting.unref();
   }
 
   /** Our own `state` is read back: a broker that calls topics otherwise, or delivers nothing, says no word of it. */
