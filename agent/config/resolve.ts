@@ -1,6 +1,7 @@
 /** Merges the layers, validates the whole, and always comes to settings that work, with a list of what is wrong. */
 import { Fault, type FaultCode } from '../errors.js';
 import { parseDestination } from './destination.js';
+import { correct } from './correct.js';
 import { ENVIRONMENT, nameOfToday, readEnvironment, type Environment } from './environment.js';
 import { readTree, type Layer } from './layer.js';
 import { build, entrySecrets, merge } from './merge.js';
@@ -72,10 +73,10 @@ export interface Layers {
 
 /** Resolves the settings. Never throws on what a layer holds. */
 export function resolve(input: Layers): Resolved {
-  const later = (input.later ?? []).map((layer) => ({ layer, reading: readTree(layer) }));
+  const later = (input.later ?? []).map((layer) => ({ layer, reading: correct(readTree(layer), false) }));
   const sources: Source[] = [
-    ...(input.file ? [{ kind: 'file' as const, reading: readTree(input.file) }] : []),
-    { kind: 'environment', reading: readEnvironment(input.env) },
+    ...(input.file ? [{ kind: 'file' as const, reading: correct(readTree(input.file), false) }] : []),
+    { kind: 'environment', reading: correct(readEnvironment(input.env), true) },
     ...later.map(({ layer, reading }) => ({ kind: layer.remote?.kind ?? ('page' as const), reading })),
   ];
   const ignored = later.flatMap(({ layer, reading }) => reading.ignored.map((path) => ({ layer: layer.name, path })));
@@ -330,6 +331,7 @@ class Resolution {
   /** Warns of what is allowed and rarely meant. */
   #advise(name: string, url: string, key: string): void {
     const at = this.#originOf(`outputs.${name}.key`);
+    if (/^rtmps?:\/\//i.test(key)) this.#warnings.push(`${label(at)} is a URL, and is sent as the key all the same.`);
     if (key !== key.trim()) this.#warnings.push(`${label(at)} begins or ends with white space, and is sent so.`);
     const urlAt = this.#originOf(`outputs.${name}.url`);
     if (parseDestination(url, key).application.includes('@')) {
