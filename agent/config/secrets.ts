@@ -156,6 +156,8 @@ export class Keyring {
       if (each.for === undefined) return { value: each.value, ...boundTo(place) };
       return each.ca === undefined && covers(each, place) ? { ...each, ca: place.ca } : each;
     });
-    this.#given.set(path, learned);
+    // The newest of several for one place.
+    const newest = learned.filter((each, i) => !learned.slice(i + 1).some((later) => later.for === each.for));
+    this.#given.set(path, newest);
   }
 }

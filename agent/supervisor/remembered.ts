@@ -51,7 +51,7 @@ export function withSecret(kept: Kept, path: string, bound: Bound, value: string
 }
 
 /** With what `resolved` has found out: what each secret is for, and where the outputs go; as it is where that is nothing. */
-export function keptWith(kept: Kept, { bound, settings }: Pick<Resolved, 'bound' | 'settings'>): Kept {
+export function keptWith(kept: Kept, { bound, settings, held }: Pick<Resolved, 'bound' | 'settings' | 'held'>): Kept {
   const count = [bound.given, bound.first, settings.outputs].flatMap((each) => Object.keys(each)).length;
   if (count === 0 && !kept.bound) return kept;
   const all = Object.entries(settings.outputs);
@@ -59,9 +59,11 @@ export function keptWith(kept: Kept, { bound, settings }: Pick<Resolved, 'bound'
   const open = all.filter(([, { url, key }]) => key !== '' && !/[@?]/.test(url));
   const outputs = open.map(([name, { url, tlsVerify }]): [string, Destinations[string]] => [name, { url, tlsVerify }]);
   const inForce = new Set([settings.mqtt.password, ...all.map(([, { key }]) => key)]);
+  // Such a release goes by the documents alone: where an output is held, to the address that there is no key for.
+  const isHeld = (path: string): boolean => held.some((each) => each.path === path);
   const secrets = Object.entries(bound.given).map(([path, given]): [string, string] => [
     path,
-    given.findLast(({ value }) => inForce.has(value))?.value ?? '',
+    isHeld(path) ? '' : (given.findLast(({ value }) => inForce.has(value))?.value ?? ''),
   ]);
   return { ...kept, secrets: Object.fromEntries(secrets), bound: { ...bound, outputs: Object.fromEntries(outputs) } };
 }

@@ -603,6 +603,8 @@ test('what a release without places has written is bound as it is found; what it
   assert.deepEqual(goes(second, 'club'), ['rtmp://club/live', 'club-key-1']);
   await second.steering.propose('device', { version: 2, config: { outputs: { club: { url: 'rtmp://evil/live' } } } });
   assert.deepEqual([held(second).length, ...goes(second, 'club')], [1, 'rtmp://club/live', 'club-key-1']);
+  // That release would go by the document alone.
+  assert.deepEqual((await card()).value.kept['secrets'], { 'outputs.club.key': '' });
   await second.steering.propose('device', { version: 3, config: club });
   await until(() => !second.steering.isOnProbation, 30_000, 'proof');
   await second.stop();
@@ -610,6 +612,7 @@ test('what a release without places has written is bound as it is found; what it
   await write((kept) => (kept['secrets'] = { 'outputs.club.key': 'club-key-2' }));
   const third = await begun(t, { env: soon }, folder);
   assert.deepEqual(goes(third, 'club'), ['rtmp://club/live', 'club-key-2']);
+  assert.equal(third.steering.resolved.bound.given['outputs.club.key']?.length, 1);
   await third.stop();
   // It has forgotten it.
   await write((kept) => (kept['secrets'] = {}));
