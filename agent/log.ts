@@ -2,7 +2,7 @@
 import { fstatSync } from 'node:fs';
 import winston from 'winston';
 import type { Clock } from './clock.js';
-import type { Redactor } from './config/redact.js';
+import type { Redactor } from './config/redactor.js';
 
 export type Level = 'error' | 'warn' | 'info' | 'debug';
 

@@ -6,7 +6,7 @@ import type { Facts } from '../pipelines/facts.js';
 import type { Wish } from '../pipelines/wanted.js';
 import { systemClock } from './clock.js';
 import { INVALID, formatProblems } from './commands/check.js';
-import { Redactor } from './config/redact.js';
+import { Redactor } from './config/redactor.js';
 import type { Settings } from './config/settings.js';
 import type { Fault, FaultReport } from './errors.js';
 import { leave } from './leave.js';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
-import { Redactor } from '../agent/config/redact.js';
+import { Redactor } from '../agent/config/redactor.js';
 import { Log } from '../agent/log.js';
 import { run } from './helpers/command.js';
 

@@ -3,27 +3,21 @@ import { Fault, type FaultCode } from '../errors.js';
 import { parseDestination } from './destination.js';
 import { correct } from './correct.js';
 import { ENVIRONMENT, nameOfToday, readEnvironment, type Environment } from './environment.js';
+import { staysAt, withheld, type Destination, type Destinations } from './held.js';
 import { readTree, type Layer } from './layer.js';
 import { build, entrySecrets, merge } from './merge.js';
-import { boundTo, covers, originOf, placeFor, type Place } from './place.js';
+import { boundTo, covers, placeFor, type Place } from './place.js';
 import { HIDDEN, label, problem, show, type Origin, type Problem } from './problem.js';
 import type { Entry, Reading } from './reading.js';
-import { destinationSecrets, formsOf, redactUrl, Redactor, streamSecrets } from './redact.js';
+import { destinationSecrets, redactUrl, streamSecrets } from './redact.js';
+import { formsOf, Redactor } from './redactor.js';
 import { allowed, forOutput, misfit, settled, type Form, type Row } from './row.js';
 import { Keyring, noSecrets, type Secrets, type Source } from './secrets.js';
-import {
-  get,
-  isOutputRow,
-  outputName,
-  OUTPUTS_MAX,
-  rowOf,
-  rows,
-  type OutputSettings,
-  type Settings,
-} from './settings.js';
+import { get, isOutputRow, outputName, OUTPUTS_MAX, rowOf, rows, type Settings } from './settings.js';
 import { validate } from './validate.js';
 
 export type { Problem } from './problem.js';
+export type { Destinations } from './held.js';
 export type { Layer } from './layer.js';
 
 export interface Resolved {
@@ -43,11 +37,6 @@ export interface Resolved {
   /** Those that were handed over, and what each of file and environment is for, as it is known now. */
   readonly bound: Secrets;
 }
-
-/** Where outputs go, by name; the key is that of the place. */
-export type Destinations = Readonly<Record<string, Pick<OutputSettings, 'url' | 'tlsVerify'>>>;
-
-type Destination = Pick<OutputSettings, 'url' | 'key' | 'tlsVerify'>;
 
 /** Origin of what nobody gives. */
 export const DEFAULT = 'default';
@@ -222,7 +211,12 @@ class Resolution {
         this.#drop(name);
         return;
       }
-      const why = this.#withheld(name, url, key);
+      const entry = this.#entries.get(urlPath);
+      const why = withheld(
+        { url, key, tlsVerify: this.#values.get(`outputs.${name}.tlsVerify`) !== false },
+        { entry, isOpen: entry !== undefined && this.open.has(entry.layer), hasOthers: this.#missing.has(keyPath) },
+        this.#keyring,
+      );
       if (why !== undefined) return this.#hold(name, url, why);
       const fault = this.#tryDestination(name, url, key);
       if (!fault) {
@@ -240,27 +234,12 @@ class Resolution {
     for (const field of fields) this.#set(`outputs.${name}.${field}`, there[field], origin);
   }
 
-  /** Why the secrets of an output may not go where its settings say; undefined where they may, or there are none. */
-  #withheld(name: string, url: string, key: string): string | undefined {
-    const entry = this.#entries.get(`outputs.${name}.url`);
-    const isOpen = entry !== undefined && this.open.has(entry.layer);
-    if (key === '' && (isOpen || !isWhole(url))) {
-      const isNew = isOpen && !isWhole(url) && originOf('output', url) !== undefined;
-      if (isNew || this.#missing.has(`outputs.${name}.key`)) return 'there is no stream key for this address';
-    }
-    const holdsSecret = key === '' || /[@?]/.test(url);
-    const isUnchecked = /^rtmps:/i.test(url) && this.#values.get(`outputs.${name}.tlsVerify`) === false;
-    if (holdsSecret && isUnchecked && entry && !this.#keyring.allowsInsecure(entry))
-      return 'its URL holds a secret, and was given for a server whose certificate is checked';
-    return undefined;
-  }
-
   /** The output stays where it was until there is a key for its new address. */
   #hold(name: string, url: string, why: string): void {
     const isOn = this.#values.get(`outputs.${name}.enabled`) !== false;
     const path = `outputs.${name}.key`;
     const { layer } = this.#originOf(`outputs.${name}.url`);
-    const stays = this.#staysAt(name);
+    const stays = staysAt(name, this.input.inForce ?? {}, this.#keyring);
     if (isOn) {
       const until = stays
         ? `it stays at ${redactUrl(stays.url)} until there is one`
@@ -270,22 +249,6 @@ class Resolution {
       this.#held.push({ path, code: 'output_key_missing', given: HIDDEN, allowed: mend, layer, message });
     }
     this.#stay(name, stays, HELD);
-  }
-
-  /** Where an output went last, else where file and environment have it go, with the key for it. */
-  #staysAt(name: string): Destination | undefined {
-    const { inForce = {} } = this.input;
-    const path = `outputs.${name}.key`;
-    const before = [...(Object.hasOwn(inForce, name) ? [inForce[name]] : []), this.#keyring.localOutput(name)];
-    for (const there of before) {
-      if (!there) continue;
-      const place = placeFor(path, 'output', (at) => (at.endsWith('.url') ? there.url : there.tlsVerify));
-      const entry = place && this.#keyring.pick(path, place);
-      const row = rowOf(path);
-      const key = entry && row && !misfit(row.form, entry.value) ? String(entry.value) : '';
-      if (place && (key !== '' || isWhole(there.url))) return { ...there, key };
-    }
-    return undefined;
   }
 
   /** User and password of another broker are not shown to this one. */
@@ -407,16 +370,6 @@ class Resolution {
       secrets,
       bound: this.#keyring.secrets,
     };
-  }
-}
-
-/** Whether a URL holds a stream key itself. */
-function isWhole(url: string): boolean {
-  try {
-    parseDestination(url);
-    return true;
-  } catch {
-    return false;
   }
 }
 

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { inspect } from 'node:util';
 import fc from 'fast-check';
-import { destinationSecrets, Redactor, redactSettings, redactUrl } from '../../agent/config/redact.js';
+import { destinationSecrets, redactSettings, redactUrl } from '../../agent/config/redact.js';
+import { Redactor } from '../../agent/config/redactor.js';
 import { defaults } from '../../agent/config/resolve.js';
 import { key } from './arbitraries.js';
 

@@ -2,7 +2,7 @@
 import path from 'node:path';
 import type { TestContext } from 'node:test';
 import { systemClock } from '../../agent/clock.js';
-import { Redactor } from '../../agent/config/redact.js';
+import { Redactor } from '../../agent/config/redactor.js';
 import { resolve } from '../../agent/config/resolve.js';
 import type { Settings } from '../../agent/config/settings.js';
 import type { Fault } from '../../agent/errors.js';

@@ -1,5 +1,5 @@
 /** All of a device that steers, in this process, over a stand-in for the broadcast: what is on the air is what a test says. */
-import { Redactor } from '../../agent/config/redact.js';
+import { Redactor } from '../../agent/config/redactor.js';
 import { cost, type Change } from '../../agent/config/cost.js';
 import type { Layers, Resolved } from '../../agent/config/resolve.js';
 import type { Settings } from '../../agent/config/settings.js';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, lstatSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { Redactor } from '../../agent/config/redact.js';
+import { Redactor } from '../../agent/config/redactor.js';
 import { resolve } from '../../agent/config/resolve.js';
 import { Balena } from '../../agent/interfaces/balena/balena.js';
 import { balenaSecrets } from '../../agent/interfaces/balena/supervisor.js';

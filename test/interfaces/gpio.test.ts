@@ -1,7 +1,7 @@
 /** Button and tally light: numbers of lines on several boards, presses with bouncing contacts, what the light shows. */
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
-import { Redactor } from '../../agent/config/redact.js';
+import { Redactor } from '../../agent/config/redactor.js';
 import { resolve } from '../../agent/config/resolve.js';
 import { Fault } from '../../agent/errors.js';
 import { Button, longMs } from '../../agent/interfaces/gpio/button.js';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { systemClock } from '../../agent/clock.js';
-import { Redactor } from '../../agent/config/redact.js';
+import { Redactor } from '../../agent/config/redactor.js';
 import { Log } from '../../agent/log.js';
 import { Recent } from '../../agent/supervisor/recent.js';
 

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { Facts } from '../../pipelines/facts.js';
 import { plan, type Plan } from '../../pipelines/plan.js';
 import type { Wanted } from '../../pipelines/wanted.js';
-import { Redactor } from '../../agent/config/redact.js';
+import { Redactor } from '../../agent/config/redactor.js';
 import { Fault } from '../../agent/errors.js';
 import { Log } from '../../agent/log.js';
 import { Service } from '../../agent/supervisor/service.js';

@@ -1,5 +1,5 @@
 /** Where the fleet tool speaks to people: standard output for results, standard error for everything else; no secret on either. */
-import { Redactor } from '../../config/redact.js';
+import { Redactor } from '../../config/redactor.js';
 import { Fault } from '../../errors.js';
 
 export class Console {
