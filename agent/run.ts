@@ -55,7 +55,7 @@ const settleMs = 1000;
 /** Runs until it is told to stop; resolves to the exit code. */
 export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<number> {
   const supervised = isSupervised(env);
-  const redactor = new Redactor();
+  const redactor = new Redactor(() => systemClock.now());
   const early: Fault[] = [];
   let report = (fault: Fault): void => void early.push(fault);
   const storage = new Storage(dataFolder(env), (fault) => report(fault));

@@ -52,6 +52,8 @@ export interface Layers {
   readonly later?: readonly Layer[];
   /** What was handed over, and what is known of the others. */
   readonly secrets?: Secrets;
+  /** By which a secret of file and environment is known again; without it, by itself. */
+  readonly digest?: (text: string) => string;
   /** Paths that nothing from afar may set. */
   readonly locked?: readonly string[];
   /** What an output goes on with, by name, while there is no stream key for its new address. */
@@ -105,7 +107,7 @@ class Resolution {
   ) {
     const readings: readonly Reading[] = sources.map(({ reading }) => reading);
     const secrets = input.secrets ?? noSecrets;
-    this.#keyring = new Keyring(sources, secrets, input.locked ?? []);
+    this.#keyring = new Keyring(sources, secrets, input.locked ?? [], input.digest ?? String);
     const given = Object.values(secrets.given).flatMap((each) => each.map(({ value }) => value));
     this.#problems = readings.flatMap((reading) => reading.problems);
     this.#warnings = readings.flatMap((reading) => reading.warnings);

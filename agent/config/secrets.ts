@@ -1,5 +1,4 @@
 /** Which secret goes to the place in force: each is for one place, be it a layer's or one that was handed over. Pure. */
-import { createHash } from 'node:crypto';
 import { merge } from './merge.js';
 import { boundTo, covers, placeFor, type Bound, type Place } from './place.js';
 import type { Entry, Reading } from './reading.js';
@@ -44,23 +43,18 @@ interface Candidate {
 }
 
 const isLocal = ({ kind }: Source): boolean => kind === 'file' || kind === 'environment';
-const hashOf = (path: string, value: unknown): string =>
-  createHash('sha256')
-    .update(`${path}\n${String(value)}`)
-    .digest('hex')
-    .slice(0, 32);
-
 export class Keyring {
   readonly #candidates = new Map<string, Candidate[]>();
   readonly #first = new Map<string, First>();
   readonly #given: Map<string, readonly Given[]>;
   readonly #local: ReadonlyMap<string, Entry>;
 
-  /** `locked`: paths of which nothing that was handed over is used. */
+  /** `locked`: paths of which nothing that was handed over is used. `digest`: by which a secret is known again. */
   constructor(
     private readonly sources: readonly Source[],
     secrets: Secrets,
     locked: readonly string[],
+    private readonly digest: (text: string) => string,
   ) {
     this.#local = merge(sources.filter(isLocal).map(({ reading }) => reading));
     this.#given = new Map(Object.entries(secrets.given));
@@ -129,7 +123,7 @@ export class Keyring {
     if (own) return this.#add(step.path, { entry: step, bound: boundTo(own) });
     const name = `${source.kind} ${step.path}`;
     const known = secrets.first[name];
-    const hash = hashOf(step.path, step.value);
+    const hash = this.#hash(step.path, step.value);
     if (known?.hash === hash) this.#first.set(name, known);
     this.#add(step.path, { entry: step, bound: known?.hash === hash ? known : {}, first: name });
   }
@@ -140,6 +134,10 @@ export class Keyring {
     return placeFor(path, kind, (at) => (isLocal(source) && !at.endsWith('.url') ? this.#local : layer).get(at)?.value);
   }
 
+  #hash(path: string, value: unknown): string {
+    return this.digest(`${path}\n${String(value)}`);
+  }
+
   #add(path: string, candidate: Candidate): void {
     this.#candidates.set(path, [...(this.#candidates.get(path) ?? []), candidate]);
   }
@@ -148,7 +146,7 @@ export class Keyring {
   #learn(path: string, place: Place): void {
     for (const { entry, bound, first } of this.#candidates.get(path) ?? []) {
       if (first !== undefined && bound.for === undefined)
-        this.#first.set(first, { hash: hashOf(path, entry.value), ...boundTo(place) });
+        this.#first.set(first, { hash: this.#hash(path, entry.value), ...boundTo(place) });
     }
     const given = this.#given.get(path);
     if (!given) return;

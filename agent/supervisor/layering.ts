@@ -1,8 +1,11 @@
 /** All layers of settings: file and environment as they are read, and what is kept from afar in its order. */
+import { createHash } from 'node:crypto';
 import type { Remote } from '../config/remote.js';
 import { resolve, type Destinations, type Layer, type Layers, type Resolved } from '../config/resolve.js';
 import { noSecrets } from '../config/secrets.js';
 import type { Kept } from './remembered.js';
+
+const digest = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 32);
 
 /** For messages and origins. */
 export const layerTitle = (layer: string): string => (layer === 'page' ? 'page' : `MQTT ${layer}`);
@@ -33,7 +36,7 @@ export class Layering {
   /** File and environment as they are now, with the secrets that were handed over; nothing changes until they are used. */
   async read(kept: Kept): Promise<Base> {
     const layers = await this.layers();
-    return { layers, resolved: resolve({ ...layers, secrets: kept.bound ?? noSecrets }) };
+    return { layers, resolved: resolve({ ...layers, secrets: kept.bound ?? noSecrets, digest }) };
   }
 
   use({ layers, resolved }: Base): void {
@@ -65,7 +68,7 @@ export class Layering {
     const resolveWith = (followed: readonly string[]): Resolved => {
       const names = followed.map((group) => `group ${group}`);
       const later = [...documents(names, 'group'), ...own];
-      return resolve({ ...this.#layers, later, secrets, locked: this.#locked, inForce });
+      return resolve({ ...this.#layers, later, secrets, digest, locked: this.#locked, inForce });
     };
     // Which groups there are may hang on the other layers; it seldom does, and to resolve takes a Zero W a while.
     const resolved = resolveWith(this.#groups);

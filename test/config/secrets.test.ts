@@ -129,24 +129,26 @@ describe('the key of a layer', () => {
 
   test('of the environment it is for what was in force when it first came, where it names no address', () => {
     const env = { STREAM_KEY: 'ENV' };
-    const first = resolve({ env, later: [document(main({ url: 'rtmps://club/app' }))] });
+    const digest = (text: string): string => `digest of ${text.length}`;
+    const first = resolve({ env, digest, later: [document(main({ url: 'rtmps://club/app' }))] });
     assert.deepEqual(goes(first), ['rtmps://club/app', 'ENV', [], []]);
     assert.equal(first.bound.first['environment outputs.main.key']?.for, 'rtmps://club/app');
     assert.doesNotMatch(JSON.stringify(first.bound.first), /ENV/);
     const secrets = first.bound;
-    const moved = resolve({ env, secrets, later: [document(main({ url: 'rtmps://evil/app' }))] });
+    const moved = resolve({ env, digest, secrets, later: [document(main({ url: 'rtmps://evil/app' }))] });
     assert.deepEqual(goes(moved), [undefined, undefined, [], ['output_key_missing']]);
     assert.deepEqual(moved.bound.first, secrets.first);
     // Nor after a document that takes the output away in between.
-    const away = resolve({ env, secrets, later: [document({ outputs: { main: null } })] });
+    const away = resolve({ env, digest, secrets, later: [document({ outputs: { main: null } })] });
     assert.deepEqual(away.bound.first, secrets.first);
     // Another key comes for the first time.
     const other = resolve({
-      env: { STREAM_KEY: 'NEW' },
+      env: { STREAM_KEY: 'NEWER' },
+      digest,
       secrets,
       later: [document(main({ url: 'rtmps://evil/app' }))],
     });
-    assert.deepEqual(goes(other), ['rtmps://evil/app', 'NEW', [], []]);
+    assert.deepEqual(goes(other), ['rtmps://evil/app', 'NEWER', [], []]);
   });
 
   test('what was last good goes to its own address only', () => {
