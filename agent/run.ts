@@ -66,7 +66,7 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
   let reads = 0;
   const wallMs = (): number | undefined => (Date.now() >= builtAt ? Date.now() : undefined);
   const steering = new Steering(() => source.layers(reads++ === 0 ? lastGood : undefined), storage, version, wallMs);
-  const { resolved: loaded, own } = await steering.open();
+  const { resolved: loaded, own, inForce } = await steering.open();
   redactor.add(balenaSecrets(env));
   redactor.inForce(loaded.secrets);
   const log = new Log(loaded.settings.log, redactor, systemClock);
@@ -99,7 +99,7 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
   const stopped = new AbortController();
   let end: (code: number) => void = () => undefined;
   const ending = new Promise<number>((resolve) => (end = resolve));
-  const broadcast = new Broadcast(loaded.settings, {
+  const broadcast = new Broadcast(inForce, {
     log,
     clock: systemClock,
     version,

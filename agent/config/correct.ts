@@ -15,7 +15,8 @@ export function correct(reading: Reading, isText: boolean): Reading {
 /** Without the quotes that docker's `--env-file` leaves around a value, and a URL without blanks and line ends around it. */
 function trimmed(entry: Entry, isText: boolean, warnings: string[]): Entry {
   const form = rowOf(entry.path)?.form.type;
-  if ((form !== 'url' && form !== 'key') || typeof entry.value !== 'string') return entry;
+  const isOutput = entry.path.startsWith('outputs.');
+  if (!isOutput || (form !== 'url' && form !== 'key') || typeof entry.value !== 'string') return entry;
   let { value } = entry;
   const quoted = isText ? /^\s*(['"])(.+)\1\s*$/s.exec(value)?.[2] : undefined;
   if (quoted !== undefined) {
@@ -29,6 +30,9 @@ function trimmed(entry: Entry, isText: boolean, warnings: string[]): Entry {
   return value === entry.value ? entry : { ...entry, value };
 }
 
+/** A shorter one may be the name of an instance: `rtmp://host/customer/live` with the key `live`. */
+const shortestKey = 8;
+
 /** The key stands in one place only: where it is a URL that begins as the one beside it, or the URL ends with it, once is meant. */
 function apart(entry: Entry, at: ReadonlyMap<string, Entry>, warnings: string[]): Entry {
   const [, output, field] = /^outputs\.([^.]+)\.(url|key)$/.exec(entry.path) ?? [];
@@ -41,7 +45,12 @@ function apart(entry: Entry, at: ReadonlyMap<string, Entry>, warnings: string[])
     return { ...entry, value: key.slice(base.length + 1) };
   }
   // With an application in between, or the key would be the application.
-  if (field === 'url' && base.endsWith(`/${key}`) && /^[a-z]+:\/\/[^/]+\/[^/]/i.test(base.slice(0, -key.length - 1))) {
+  if (
+    field === 'url' &&
+    key.length >= shortestKey &&
+    base.endsWith(`/${key}`) &&
+    /^[a-z]+:\/\/[^/]+\/[^/]/i.test(base.slice(0, -key.length - 1))
+  ) {
     warnings.push(`${label(entry)} ends with the key, which stands apart too: it is taken once.`);
     return { ...entry, value: base.slice(0, -key.length - 1) };
   }

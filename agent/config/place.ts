@@ -76,7 +76,7 @@ export function readFor(kind: PlaceKind, text: string): string | undefined {
   const origin = originOf(kind, `${before}${label}${after}`);
   const [host = ''] = /[^/:]+(?=[:/]|$)/.exec(origin?.replace(/^\w+:\/\//, '') ?? '') ?? [];
   // `*.com` is no place.
-  return origin === undefined || host.split('.').length < 3 || text.includes('@')
+  return origin === undefined || host.replace(/\.$/, '').split('.').length < 3 || text.includes('@')
     ? undefined
     : origin.replace(label, '*');
 }

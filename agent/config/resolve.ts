@@ -71,7 +71,7 @@ export function resolve(input: Layers): Resolved {
     ...later.map(({ layer, reading }) => ({ kind: layer.remote?.kind ?? ('page' as const), reading })),
   ];
   const ignored = later.flatMap(({ layer, reading }) => reading.ignored.map((path) => ({ layer: layer.name, path })));
-  const open = later.filter(({ layer }) => layer.remote?.kind === 'group' || layer.remote?.kind === 'device');
+  const open = later.filter(({ layer }) => layer.remote !== undefined);
   // They may come from a state file of another release, so they pass as a layer of their own before they are relied on.
   const { lastGood } = input;
   const good =
@@ -101,7 +101,7 @@ class Resolution {
   constructor(
     sources: readonly Source[],
     readonly lastGood: Settings | undefined,
-    /** Names of the layers that others may read: documents on a broker. */
+    /** Names of the layers from afar, in which no secret stands. */
     readonly open: ReadonlySet<string>,
     private readonly input: Layers,
   ) {
@@ -176,9 +176,19 @@ class Resolution {
     return row.boundTo && placeFor(row.path, row.boundTo, (path) => this.#values.get(path));
   }
 
+  /** Where the output of a secret went last. */
+  #lastPlaceOf(row: Row): Place | undefined {
+    const { inForce = {} } = this.input;
+    const name = outputName(row.path);
+    const there = row.boundTo === 'output' && Object.hasOwn(inForce, name) ? inForce[name] : undefined;
+    return there && placeFor(row.path, 'output', (at) => (at.endsWith('.url') ? there.url : there.tlsVerify));
+  }
+
   /** Takes the secret that is for the place in force. */
   #settleBound(row: Row, faults: Map<string, FaultCode>): void {
     const place = this.#placeOf(row);
+    const last = this.#lastPlaceOf(row);
+    if (last) this.#keyring.settle(row.path, last);
     const entry = this.#keyring.pick(row.path, place);
     if (entry) this.#entries.set(row.path, entry);
     else this.#entries.delete(row.path);
@@ -214,6 +224,11 @@ class Resolution {
         return;
       }
       const entry = this.#entries.get(urlPath);
+      if (url === '' && this.#waitsForUrl(name)) {
+        this.#warnings.push(`outputs.${name} has a key and no URL: it is left out until a document gives one.`);
+        this.#drop(name);
+        return;
+      }
       const why = withheld(
         { url, key, tlsVerify: this.#values.get(`outputs.${name}.tlsVerify`) !== false },
         { entry, isOpen: entry !== undefined && this.open.has(entry.layer), hasOthers: this.#missing.has(keyPath) },
@@ -253,6 +268,16 @@ class Resolution {
     this.#stay(name, stays, HELD);
   }
 
+  /** The broker of file and environment, with what is for it. */
+  #stayAtBroker(): void {
+    for (const path of ['mqtt.url', 'mqtt.ca', 'mqtt.username', 'mqtt.password']) {
+      const row = rowOf(path)!;
+      const own = row.boundTo ? this.#keyring.pick(path, this.#placeOf(row)) : this.#keyring.local(path);
+      const isGood = own !== undefined && !misfit(row.form, own.value);
+      this.#set(path, isGood ? own.value : row.default, isGood ? own.layer : DEFAULT);
+    }
+  }
+
   /** User and password of another broker are not shown to this one. */
   #settleBroker(): void {
     const missing = ['mqtt.username', 'mqtt.password'].filter((path) => this.#missing.has(path));
@@ -260,13 +285,22 @@ class Resolution {
     const entries = ['mqtt.url', 'mqtt.ca'].flatMap((path) => this.#entries.get(path) ?? []);
     const entry = entries.find((each) => !this.#keyring.isLocal(each));
     if (missing.length === 0 || this.#values.get('mqtt.url') === '') return;
-    const what = `${missing.join(' and ')} were given for another broker, and are not used for this one`;
+    const verbs =
+      missing.length > 1 ? 'were given for another broker, and are' : 'was given for another broker, and is';
+    const what = `${missing.join(' and ')} ${verbs} not used for this one`;
     const rule = 'a broker that set-secret was told of with "for", or URL, user and password together';
     if (!entry) {
       this.#warnings.push(`${label(this.#originOf('mqtt.url'))}: ${what}; allowed: ${rule}.`);
     } else {
       this.#report(entry, 'mqtt_credentials_missing', what, show(rowOf(entry.path)!, entry.value), rule);
+      this.#stayAtBroker();
     }
+  }
+
+  /** A device may have the key, and a document the address. */
+  #waitsForUrl(name: string): boolean {
+    const given = [...this.#entries.keys()].filter((path) => path.startsWith(`outputs.${name}.`));
+    return this.#values.get('mqtt.url') !== '' && given.length > 0 && given.every((path) => path.endsWith('.key'));
   }
 
   #tryDestination(name: string, url: string, key: string): boolean {
@@ -356,7 +390,7 @@ class Resolution {
     const secrets = [...new Set(this.#secrets)];
     const redactor = new Redactor();
     // What is longer than all that is quoted stands in none of it, and takes long to look for; a form of it may be shorter.
-    const longest = Math.max(...this.#problems.map(({ given }) => (given === HIDDEN ? 0 : given.length)));
+    const longest = this.#problems.reduce((most, { given }) => Math.max(most, given === HIDDEN ? 0 : given.length), 0);
     redactor.add([...formsOf(secrets)].filter((form) => form.length <= longest));
     const clean = (item: Problem): Problem => {
       const given = item.given === HIDDEN ? HIDDEN : redactor.redact(item.given);

@@ -15,6 +15,8 @@ export interface Given extends Bound {
 export interface First extends Bound {
   /** Of the secret: another one comes for the first time. */
   readonly hash: string;
+  /** It has been live there. Until then it follows the address: the first one may be mistyped. */
+  readonly isProved?: true;
 }
 
 export interface Secrets {
@@ -40,7 +42,12 @@ interface Candidate {
   readonly bound: Bound;
   /** Where it is kept what it is for, once it has a place. */
   readonly first?: string;
+  /** It was not there before. */
+  readonly isNew?: boolean;
 }
+
+/** So much is remembered of layers that may give nothing any more. */
+const mostFirst = 64;
 
 const isLocal = ({ kind }: Source): boolean => kind === 'file' || kind === 'environment';
 export class Keyring {
@@ -58,6 +65,8 @@ export class Keyring {
   ) {
     this.#local = merge(sources.filter(isLocal).map(({ reading }) => reading));
     this.#given = new Map(Object.entries(secrets.given));
+    // A layer that cannot be read just now is no new one when it can be again.
+    for (const [name, first] of Object.entries(secrets.first).slice(-mostFirst)) this.#first.set(name, first);
     for (const source of sources) for (const step of source.reading.steps) this.#read(source, step, secrets);
     const named = new Set([...merge(sources.map(({ reading }) => reading)).keys()].map(outputName));
     for (const [path, given] of this.#given) {
@@ -69,6 +78,18 @@ export class Keyring {
       for (const { value, ...bound } of entries)
         this.#add(path, { entry: { path, value, layer: HANDED_OVER, name: path }, bound });
     }
+  }
+
+  /** What is new and has no place is for the one that was in force when it came, whatever is wanted by now. */
+  settle(path: string, place: Place): void {
+    const all = this.#candidates.get(path) ?? [];
+    const settled = all.map((each): Candidate => {
+      if (each.first === undefined || !each.isNew || each.bound.for !== undefined) return each;
+      const bound = { hash: this.#hash(path, each.entry.value), ...boundTo(place), isProved: true as const };
+      this.#first.set(each.first, bound);
+      return { ...each, bound };
+    });
+    this.#candidates.set(path, settled);
   }
 
   /** The secret for `place`: of several, that of the highest layer. Undefined where none of them is for it. */
@@ -95,6 +116,11 @@ export class Keyring {
   /** Whether `entry` is of file or environment. */
   isLocal(entry: Entry): boolean {
     return this.sources.some((source) => isLocal(source) && source.reading.steps.includes(entry));
+  }
+
+  /** What file and environment give at a path. */
+  local(path: string): Entry | undefined {
+    return this.#local.get(path);
   }
 
   /** Where file and environment have an output go. */
@@ -124,14 +150,20 @@ export class Keyring {
     const name = `${source.kind} ${step.path}`;
     const known = secrets.first[name];
     const hash = this.#hash(step.path, step.value);
-    if (known?.hash === hash) this.#first.set(name, known);
-    this.#add(step.path, { entry: step, bound: known?.hash === hash ? known : {}, first: name });
+    const isKnown = known?.hash === hash;
+    this.#add(step.path, {
+      entry: step,
+      bound: isKnown && known.isProved ? known : {},
+      first: name,
+      isNew: !isKnown,
+    });
   }
 
-  /** The place that a layer itself names; whether a certificate is checked, file and environment say together. */
+  /** The place that a layer itself names; where file or environment names none, the other may: one owner writes both. */
   #placeIn(source: Source, path: string, kind: 'output' | 'broker'): Place | undefined {
     const layer = merge([source.reading]);
-    return placeFor(path, kind, (at) => (isLocal(source) && !at.endsWith('.url') ? this.#local : layer).get(at)?.value);
+    const isOwn = (at: string): boolean => !isLocal(source) || (at.endsWith('.url') && layer.has(at));
+    return placeFor(path, kind, (at) => (isOwn(at) ? layer : this.#local).get(at)?.value);
   }
 
   #hash(path: string, value: unknown): string {

@@ -1,5 +1,6 @@
 /** What changes that nothing has proved yet are judged by: what was live before them, and what else they must not break. */
 import type { Change } from '../config/cost.js';
+import { misfit } from '../config/row.js';
 import { get, rows, type Settings } from '../config/settings.js';
 import { Fault, type FaultReport } from '../errors.js';
 import { isBack, mark, type Mark } from './proof.js';
@@ -12,16 +13,32 @@ const graceMs = 10_000;
 
 /** `next`, but of limits that have something deleted the laxer of both: a change that nothing has proved deletes nothing. */
 export function laxer(before: Settings, next: Settings): Settings {
-  let lax = next;
-  for (const { path, deletesLess } of rows) {
-    if (!deletesLess) continue;
+  const laxest = rows.flatMap(({ path, deletesLess }): [string, number][] => {
+    if (!deletesLess) return [];
     const [was, is] = [Number(get(before, path)), Number(get(next, path))];
     const value = deletesLess === 'larger' ? Math.max(was, is) : Math.min(was, is);
-    if (value === is) continue;
+    return value === is ? [] : [[path, value]];
+  });
+  return laxest.length === 0 ? next : withLimits(next, Object.fromEntries(laxest));
+}
+
+/** The limits that have something deleted, by path. */
+export function limitsOf(settings: Settings): Record<string, number> {
+  return Object.fromEntries(
+    rows.filter(({ deletesLess }) => deletesLess).map(({ path }) => [path, Number(get(settings, path))]),
+  );
+}
+
+/** `settings` with other limits, where they are such. */
+export function withLimits(settings: Settings, limits: Readonly<Record<string, number>>): Settings {
+  let changed = settings;
+  for (const { path, form, deletesLess } of rows) {
+    const value = limits[path];
+    if (!deletesLess || value === undefined || misfit(form, value)) continue;
     const [section = '', field = ''] = path.split('.');
-    lax = { ...lax, [section]: { ...lax[section as keyof Settings], [field]: value } };
+    changed = { ...changed, [section]: { ...changed[section as keyof Settings], [field]: value } };
   }
-  return lax;
+  return changed;
 }
 
 export class Probation {

@@ -19,16 +19,22 @@ export interface Kept {
 export interface BoundSecrets extends Secrets {
   /** Where the outputs went last. */
   readonly outputs: Destinations;
+  /** Paths that `secrets` leaves out, since what is in force there comes from elsewhere. */
+  readonly unsaid?: readonly string[];
 }
 
 /** As the card holds it, with what a release without places has set or forgotten meanwhile: what it has set is for the first place that comes. */
 export function reconciled(kept: Kept): Kept {
   const { secrets, bound = { ...noSecrets, outputs: {} } } = kept;
-  const given = Object.entries(secrets).map(([path, value]): [string, readonly Given[]] => {
+  const said = Object.entries(secrets).map(([path, value]): [string, readonly Given[]] => {
     const known = bound.given[path] ?? [];
     const isKnown = known.length > 0 && (value === '' || known.some((each) => each.value === value));
     return [path, isKnown ? known : [...known, { value }]];
   });
+  const unsaid = (bound.unsaid ?? []).flatMap((path): [string, readonly Given[]][] =>
+    secrets[path] === undefined && bound.given[path] ? [[path, bound.given[path]]] : [],
+  );
+  const given = [...said, ...unsaid];
   if (given.length === 0 && !kept.bound) return kept;
   return { ...kept, bound: { ...bound, given: Object.fromEntries(given) } };
 }
@@ -36,18 +42,24 @@ export function reconciled(kept: Kept): Kept {
 /** So many secrets, each for a place of its own, are kept for a path, and so many paths. */
 const mostPlaces = 16;
 const mostPaths = 32;
+/** Of all of them: each is looked for in all that is let out, which takes a Zero W long. */
+const mostCharacters = 8192;
 
 /** With another secret at `path`, in the place of the one that was for the same; without a `value` one less, or none where `for` is not said. */
 export function withSecret(kept: Kept, path: string, bound: Bound, value: string | undefined): Kept {
   const { given, first, outputs } = kept.bound ?? { ...noSecrets, outputs: {} };
   const before = given[path] ?? [];
-  const others = before.filter((each) => each.for !== bound.for);
+  const isAll = value === undefined && bound.for === undefined;
+  const others = isAll ? [] : before.filter((each) => each.for !== bound.for);
   const after = value === undefined ? others : [...others, { value, ...bound }];
   const rest = Object.entries(given).filter(([each]) => each !== path);
-  if (after.length > mostPlaces || (after.length > 0 && rest.length >= mostPaths))
+  const all = [...rest.flatMap(([, each]) => each), ...after];
+  const size = all.reduce((sum, each) => sum + each.value.length, 0);
+  const isMany = after.length > mostPlaces || rest.length >= mostPaths || size > mostCharacters;
+  if (value !== undefined && isMany)
     throw new Fault('command_failed', 'So many secrets are kept already that no other has room.', 'Forget one first.');
   const next = Object.fromEntries(after.length === 0 ? rest : [...rest, [path, after] as const]);
-  return { ...kept, bound: { given: next, first, outputs } };
+  return { ...kept, bound: { ...kept.bound, given: next, first, outputs } };
 }
 
 /** With what `resolved` has found out: what each secret is for, and where the outputs go; as it is where that is nothing. */
@@ -61,17 +73,25 @@ export function keptWith(kept: Kept, { bound, settings, held }: Pick<Resolved, '
   const inForce = new Set([settings.mqtt.password, ...all.map(([, { key }]) => key)]);
   // Such a release goes by the documents alone: where an output is held, to the address that there is no key for.
   const isHeld = (path: string): boolean => held.some((each) => each.path === path);
-  const secrets = Object.entries(bound.given).map(([path, given]): [string, string] => [
-    path,
-    isHeld(path) ? '' : (given.findLast(({ value }) => inForce.has(value))?.value ?? ''),
-  ]);
-  return { ...kept, secrets: Object.fromEntries(secrets), bound: { ...bound, outputs: Object.fromEntries(outputs) } };
+  const secrets = Object.entries(bound.given).flatMap(([path, given]): [string, string][] => {
+    if (isHeld(path)) return [[path, '']];
+    const value = given.findLast((each) => inForce.has(each.value))?.value;
+    return value === undefined ? [] : [[path, value]];
+  });
+  const unsaid = Object.keys(bound.given).filter((path) => !secrets.some(([said]) => said === path));
+  return {
+    ...kept,
+    secrets: Object.fromEntries(secrets),
+    bound: { ...bound, outputs: Object.fromEntries(outputs), unsaid },
+  };
 }
 
 export interface Remembered {
   readonly kept: Kept;
   /** By layer, and of `secrets`. */
   readonly decisions: Readonly<Record<string, Decision>>;
+  /** Limits that are in force in place of narrower ones that nothing has proved yet, by path. */
+  readonly limits?: Readonly<Record<string, number>>;
   /** Changes that nothing has proved yet, and what they are changes of. */
   readonly pending?: { readonly before: Kept; readonly layers: readonly string[] };
 }
@@ -81,9 +101,10 @@ export const nothingKept: Remembered = { kept: { documents: {}, secrets: {} }, d
 /** Whether what the card holds can be relied on in its form; what the documents say is looked at with each use. */
 export function isRemembered(value: unknown): value is Remembered {
   if (!isMap(value) || !isKept(value['kept']) || !isMap(value['decisions'])) return false;
-  const { pending, decisions } = value;
+  const { pending, decisions, limits } = value;
   const good =
-    pending === undefined || (isMap(pending) && isKept(pending['before']) && Array.isArray(pending['layers']));
+    (limits === undefined || isMap(limits)) &&
+    (pending === undefined || (isMap(pending) && isKept(pending['before']) && Array.isArray(pending['layers'])));
   return good && Object.values(decisions as object).every(isDecision);
 }
 
@@ -116,6 +137,24 @@ function isDecision(value: unknown): boolean {
   return isMap(value) && typeof value['version'] === 'number' && typeof value['status'] === 'string';
 }
 
+/** What was live somewhere stays bound to it, even where the document is undone that named the address. */
+function withProved(before: Kept, kept: Kept): Kept {
+  const proved = Object.entries(kept.bound?.first ?? {}).filter(([, { isProved }]) => isProved);
+  if (proved.length === 0) return before;
+  const { given, first, outputs } = before.bound ?? { ...noSecrets, outputs: {} };
+  return { ...before, bound: { given, outputs, first: { ...first, ...Object.fromEntries(proved) } } };
+}
+
+/** With what each secret of a layer is for as it is now, since it has been live there. */
+export function livedThrough(kept: Kept): Kept {
+  const { bound } = kept;
+  if (!bound || Object.values(bound.first).every(({ isProved }) => isProved)) return kept;
+  const first = Object.entries(bound.first).map(
+    ([name, each]) => [name, { ...each, isProved: true as const }] as const,
+  );
+  return { ...kept, bound: { ...bound, first: Object.fromEntries(first) } };
+}
+
 /** The last good state, with all that was on probation marked. */
 export function undone({ decisions, pending, kept }: Remembered, reason: FaultReport): Remembered {
   const marked = Object.entries(decisions).map(([layer, decision]): [string, Decision] => [
@@ -124,7 +163,7 @@ export function undone({ decisions, pending, kept }: Remembered, reason: FaultRe
       ? { ...decision, status: 'rolled_back', proved: false, reason }
       : decision,
   ]);
-  return { kept: pending?.before ?? kept, decisions: Object.fromEntries(marked) };
+  return { kept: pending ? withProved(pending.before, kept) : kept, decisions: Object.fromEntries(marked) };
 }
 
 /** What was applied has done no harm; `live`: and is proved by the stream. */

@@ -104,12 +104,13 @@ export class Steering {
   async open(): Promise<{
     readonly resolved: Resolved;
     /** Wrong in file and environment. */ readonly own: Problem[];
+    /** What the broadcast is to go by. */ readonly inForce: Settings;
   }> {
     await this.#trial.open();
     const base = await this.#layering.read(this.#trial.state.kept);
     this.#layering.use(base);
     await this.#trial.begin();
-    return { resolved: this.resolved, own: base.resolved.problems };
+    return { resolved: this.resolved, own: base.resolved.problems, inForce: this.#trial.inForce };
   }
 
   /** From now on changes are applied. */
@@ -322,12 +323,14 @@ export class Steering {
   }
 
   /** What a secret is for: the place that is named, else the one that is in force. */
-  #boundOf({ path, for: named, insecure }: SecretToSet): Bound {
+  #boundOf({ path, value, for: named, insecure }: SecretToSet): Bound {
     const row = rowOf(path);
     const name = outputName(path);
     const isName = !path.startsWith('outputs.') || (OUTPUT_NAME.test(name) && name !== 'constructor');
     if (!row?.secret || !row.boundTo || !isName)
       throw new Fault('setting_unknown', 'There is no secret setting of that path.');
+    // Whoever forgets one without saying which means all of them.
+    if (named === undefined && value === undefined) return {};
     if (named === undefined) {
       const { settings } = this.resolved;
       const place = placeFor(path, row.boundTo, (at) => get(settings, at));

@@ -8,11 +8,12 @@ import type { Storage } from '../machine/storage.js';
 import type { Broadcast } from './broadcast.js';
 import type { Decision } from './decision.js';
 import type { Layering } from './layering.js';
-import { laxer, Probation } from './probation.js';
+import { laxer, limitsOf, Probation, withLimits } from './probation.js';
 import { isAsLive } from './proof.js';
 import {
   isRemembered,
   keptWith,
+  livedThrough,
   nothingKept,
   pruned,
   reconciled,
@@ -111,6 +112,12 @@ export class Trial {
     return this.#state;
   }
 
+  /** What the broadcast is to go by: the settings, but for limits that nothing has proved. */
+  get inForce(): Settings {
+    const { settings } = this.#resolved;
+    return this.#proved ? laxer(this.#proved, settings) : settings;
+  }
+
   /** The settings in force. */
   get resolved(): Resolved {
     return this.#resolved;
@@ -136,6 +143,8 @@ export class Trial {
   /** What is kept, with file and environment as they are now, is in force from here on. */
   async begin(): Promise<void> {
     this.#resolved = this.layering.resolve(this.#state.kept);
+    const { limits } = this.#state;
+    if (limits) this.#proved = withLimits(this.#resolved.settings, limits);
     await this.#learn();
   }
 
@@ -146,9 +155,11 @@ export class Trial {
   }
 
   /** False where it could not be kept; it is tried again, or what was proved would be undone by the next power cut. */
-  async remember(state: Remembered): Promise<boolean> {
-    this.#state = state;
-    const kept = await this.storage.writeState(stateName, stateFormat, state);
+  async remember({ limits: _, ...state }: Remembered): Promise<boolean> {
+    // Over a restart too: what nothing has proved deletes nothing.
+    const limits = this.#proved && this.#isLax ? { limits: limitsOf(this.#proved) } : {};
+    this.#state = { ...state, ...limits };
+    const kept = await this.storage.writeState(stateName, stateFormat, this.#state);
     this.#unkept = !kept;
     return kept;
   }
@@ -161,7 +172,7 @@ export class Trial {
     const { pending } = state;
     // The last good settings are those before the first of several changes that nothing has proved yet.
     const before = pending?.before ?? state.kept;
-    const proved = (pending && this.#proved) ?? this.#resolved.settings;
+    const proved = this.#proved ?? this.#resolved.settings;
     const layers = [...new Set([...(pending?.layers ?? []), layer])];
     const decisions = { ...state.decisions, [layer]: decision };
     if (!(await this.remember({ kept, decisions, pending: { before, layers } }))) {
@@ -235,16 +246,14 @@ export class Trial {
     // Too late to be judged by what is on the air.
     if (status.actual === 'stopping') return;
     const reason = this.#harm(status, 'when the program was told to end');
-    this.#forget();
+    this.probation.settle();
     await this.remember(reason ? undone(this.#state, reason) : settledBy(rest, false));
   }
 
   async #apply(resolved: Resolved): Promise<Change[]> {
     this.#helm?.log.redactor.inForce(resolved.secrets);
     this.#resolved = resolved;
-    const { settings } = resolved;
-    const inForce = this.#proved ? laxer(this.#proved, settings) : settings;
-    const changed = (await this.#helm?.broadcast.apply(inForce)) ?? [];
+    const changed = (await this.#helm?.broadcast.apply(this.inForce)) ?? [];
     if (changed.length > 0) this.events.tell(changed);
     return changed;
   }
@@ -310,8 +319,10 @@ export class Trial {
     if (reason && moreMs < this.probation.graceMs(deadlineMs, harm !== undefined))
       return this.probation.endIn(lookMs, () => void this.events.inTurn(() => this.#judge(moreMs + lookMs)));
     if (reason) return this.#undo(reason);
-    await this.remember(this.#pruned(settledBy(rest, isAsLive(status))));
-    await this.#settle();
+    const live = isAsLive(status);
+    await this.remember(this.#pruned(settledBy(rest, live)));
+    if (live) await this.#settle();
+    else this.probation.settle();
     this.events.tell([]);
   }
 
@@ -324,6 +335,7 @@ export class Trial {
     const back = this.#impose(this.layering.resolve(before.kept));
     this.#helm?.log.warn('change_undone', `[change_undone] ${reason.what} ${reason.mend}`, { code: 'change_undone' });
     await back;
+    await this.#learn();
     this.events.tell([]);
   }
 
@@ -332,13 +344,17 @@ export class Trial {
     this.#looking = setInterval(() => {
       this.#looks += 1;
       if (this.#unkept && this.#looks % keepLooks === 0) void this.events.inTurn(() => this.remember(this.#state));
-      const { pending, decisions } = this.#state;
+      const { pending, decisions, kept } = this.#state;
+      const isLive = this.#helm !== undefined && isAsLive(this.#helm.broadcast.status());
+      if (isLive && livedThrough(kept) !== kept)
+        void this.events.inTurn(() => this.remember({ ...this.#state, kept: livedThrough(this.#state.kept) }));
       if (pending && this.#helm) this.probation.look(this.#harm(this.#helm.broadcast.status(), '') !== undefined);
       const open = Object.values(decisions).some(({ status, proved: done }) => status === 'applied' && !done);
-      if (pending || !open || !this.#helm || !isAsLive(this.#helm.broadcast.status())) return;
+      if (pending || !open || !isLive) return;
       void this.events.inTurn(async () => {
         if (this.#state.pending) return;
         await this.remember(settledBy(this.#state, true));
+        await this.#settle();
         this.events.tell([]);
       });
     }, lookMs);

@@ -55,5 +55,6 @@ test('a key in both places is taken once; an application that is called like it 
   assert.match(both.warnings.join(), /STREAM_URL \(outputs\.main\.url\) ends with the key, which stands apart too/);
   assert.doesNotMatch(both.warnings.join(), /KEY-4711/);
   assert.deepEqual(goes(env('rtmp://h/live', 'live')), ['rtmp://h/live', 'live', []]);
+  assert.deepEqual(goes(env('rtmp://h/customer/live', 'live')), ['rtmp://h/customer/live', 'live', []]);
   assert.deepEqual(goes(env('rtmp://h/app/inst', 'KEY')), ['rtmp://h/app/inst', 'KEY', []]);
 });

@@ -127,28 +127,47 @@ describe('the key of a layer', () => {
     }
   });
 
-  test('of the environment it is for what was in force when it first came, where it names no address', () => {
+  test('that names no address follows the one in force until it has been live there, and then no other', () => {
     const env = { STREAM_KEY: 'ENV' };
     const digest = (text: string): string => `digest of ${text.length}`;
-    const first = resolve({ env, digest, later: [document(main({ url: 'rtmps://club/app' }))] });
-    assert.deepEqual(goes(first), ['rtmps://club/app', 'ENV', [], []]);
-    assert.equal(first.bound.first['environment outputs.main.key']?.for, 'rtmps://club/app');
+    const at = (url: string): Layer[] => [document(main({ url }))];
+    const first = resolve({ env, digest, later: at('rtmps://typo/app') });
+    assert.deepEqual(goes(first), ['rtmps://typo/app', 'ENV', [], []]);
     assert.doesNotMatch(JSON.stringify(first.bound.first), /ENV/);
-    const secrets = first.bound;
-    const moved = resolve({ env, digest, secrets, later: [document(main({ url: 'rtmps://evil/app' }))] });
+    const mended = resolve({ env, digest, secrets: first.bound, later: at('rtmps://club/app') });
+    assert.deepEqual(goes(mended), ['rtmps://club/app', 'ENV', [], []]);
+    const name = 'environment outputs.main.key';
+    assert.equal(mended.bound.first[name]?.for, 'rtmps://club/app');
+    const secrets = { given: {}, first: { [name]: { ...mended.bound.first[name]!, isProved: true as const } } };
+    const moved = resolve({ env, digest, secrets, later: at('rtmps://evil/app') });
     assert.deepEqual(goes(moved), [undefined, undefined, [], ['output_key_missing']]);
-    assert.deepEqual(moved.bound.first, secrets.first);
-    // Nor after a document that takes the output away in between.
-    const away = resolve({ env, digest, secrets, later: [document({ outputs: { main: null } })] });
-    assert.deepEqual(away.bound.first, secrets.first);
-    // Another key comes for the first time.
-    const other = resolve({
-      env: { STREAM_KEY: 'NEWER' },
-      digest,
-      secrets,
-      later: [document(main({ url: 'rtmps://evil/app' }))],
-    });
-    assert.deepEqual(goes(other), ['rtmps://evil/app', 'NEWER', [], []]);
+    // Nor after the output, or the layer itself, was away in between.
+    for (const layers of [{ env, later: [document({ outputs: { main: null } })] }, { env: {} }])
+      assert.deepEqual(resolve({ ...layers, digest, secrets }).bound.first, secrets.first);
+    // Another key is for where the output is, not for where it is wanted.
+    const rotated = { env: { STREAM_KEY: 'NEWER' }, digest, secrets, later: at('rtmps://evil/app') };
+    const inForce = { main: { url: 'rtmps://club/app', tlsVerify: true } };
+    assert.deepEqual(goes(resolve({ ...rotated, inForce })), ['rtmps://club/app', 'NEWER', [], ['output_key_missing']]);
+  });
+
+  test('is for the address in the other of file and environment where its own has none', () => {
+    const layers = { ...file({ outputs: { main: { url: 'rtmps://own/app' } } }), env: { STREAM_KEY: 'ENV' } };
+    const started = resolve(layers);
+    assert.deepEqual([goes(started), started.bound.first], [['rtmps://own/app', 'ENV', [], []], {}]);
+    const evil = { ...layers, later: [document(main({ url: 'rtmps://evil/app' }))] };
+    assert.deepEqual(goes(resolve(evil)), ['rtmps://own/app', 'ENV', [], ['output_key_missing']]);
+    // Whoever owns the machine moves it as ever.
+    const edited = { ...layers, ...file({ outputs: { main: { url: 'rtmps://next/app', tlsVerify: false } } }) };
+    assert.deepEqual(goes(resolve(edited)), ['rtmps://next/app', 'ENV', [], []]);
+    const key = { ...file({ outputs: { main: { key: 'FILE' } } }), env: { STREAM_URL: 'rtmps://own/app' } };
+    assert.deepEqual(goes(resolve(key)), ['rtmps://own/app', 'FILE', [], []]);
+  });
+
+  test('without any address waits for a document, where there is a broker to bring one', () => {
+    const waiting = resolve({ env: { STREAM_KEY: 'ENV', MQTT_URL: 'mqtt://h' } });
+    assert.deepEqual(goes(waiting), [undefined, undefined, [], []]);
+    assert.match(waiting.warnings.join(), /outputs\.main has a key and no URL/);
+    assert.deepEqual(goes(resolve({ env: { STREAM_KEY: 'ENV' } }))[2], ['setting_url']);
   });
 
   test('what was last good goes to its own address only', () => {
@@ -195,7 +214,9 @@ describe('user and password of a broker', () => {
   test('do not go to another broker, in a weaker way, or by another authority', () => {
     for (const values of [{ url: 'mqtts://evil' }, { url: 'mqtt://own' }, { ca: 'evil.pem' }, { url: 'wss://own' }]) {
       const { settings, problems, secrets } = broker(values);
-      assert.deepEqual([settings.mqtt.username, settings.mqtt.password], ['', ''], JSON.stringify(values));
+      // It stays where file and environment have it go.
+      const { url, username, password, ca } = settings.mqtt;
+      assert.deepEqual([url, username, password, ca], ['mqtts://own', 'me', 'SECRET', ''], JSON.stringify(values));
       assert.deepEqual(
         problems.map(({ code }) => code),
         ['mqtt_credentials_missing'],

@@ -179,13 +179,13 @@ export class Device implements AsyncDisposable {
   }
 
   async start(): Promise<this> {
-    const { resolved, own } = await this.steering.open();
+    const { resolved, own, inForce } = await this.steering.open();
     this.own = own;
     const redactor = new Redactor();
     redactor.inForce(resolved.secrets);
     this.log = new Log({ level: 'warn', format: 'json' }, redactor, systemClock);
     this.log.onLine((line) => this.lines.push(line));
-    this.stand.begin(resolved.settings);
+    this.stand.begin(inForce);
     this.steering.attach({ log: this.log, broadcast: this.stand });
     await this.desk.open();
     this.mqtt = new Mqtt({

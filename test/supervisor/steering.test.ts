@@ -578,6 +578,73 @@ test('a key that is handed over without an address is for the one in force, not 
   await assert.rejects(device.steering.setSecret(bad), { code: 'command_malformed' });
 });
 
+test('a key without an address is for the one where it was live: over a roll-back, and over a start with less', async (t) => {
+  const folder = await folderFor(t);
+  const env = { ...soon, STREAM_KEY: 'own-key-1' };
+  let live = true;
+  const react: DeviceOptions['react'] = () => (live ? 'live' : 'degraded');
+  const at = (url: string): object => ({ outputs: { main: { url } } });
+  const first = await begun(t, { env: { ...env, CONFIG_PROBATION_SECONDS: '3' }, react }, folder);
+  await first.steering.propose('device', { version: 1, config: at('rtmp://own/app') });
+  const proved = (): boolean =>
+    Object.values(first.steering.resolved.bound.first).length > 0 && first.steering.isOnProbation;
+  assert.ok(proved());
+  const card = async (): Promise<string> => readFile(path.join(folder, 'steering.json'), 'utf8');
+  await until(async () => (await card()).includes('"isProved": true'), 30_000, 'that it was live');
+  live = false;
+  first.stand.actual = 'degraded';
+  await until(() => decided(first).status === 'rolled_back', 30_000, 'roll-back');
+  live = true;
+  first.stand.actual = 'live';
+  await first.steering.propose('device', { version: 2, config: at('rtmp://evil/app') });
+  assert.deepEqual([goes(first)[1], held(first).length], [undefined, 1]);
+  await first.stop();
+  await (await begun(t, { env: soon }, folder)).stop();
+  const again = await begun(t, { env }, folder);
+  assert.deepEqual([goes(again)[1], held(again).length], [undefined, 1]);
+});
+
+test('a narrower limit waits for its proof over a restart, until it is live', async (t) => {
+  const folder = await folderFor(t);
+  let actual: 'live' | 'degraded' = 'live';
+  const quotas: number[] = [];
+  const react: DeviceOptions['react'] = ({ recording }) => {
+    quotas.push(recording.quotaGb);
+    return actual;
+  };
+  const options = { env: { ...soon, RECORDING_QUOTA_GB: '8' }, react };
+  const first = await begun(t, options, folder);
+  await first.steering.propose('device', { version: 1, config: { recording: { quotaGb: 0.1 } } });
+  await first.stop();
+  actual = 'degraded';
+  const second = await begun(t, options, folder);
+  assert.deepEqual([quotas.at(-1), decided(second).proved], [8, false]);
+  assert.equal(second.steering.resolved.settings.recording.quotaGb, 0.1);
+  actual = 'live';
+  second.stand.actual = 'live';
+  await until(() => quotas.at(-1) === 0.1, 30_000, 'the narrower limit');
+  await until(() => decided(second).proved, 30_000, 'proof');
+});
+
+test('secrets are bounded, and all of a path are forgotten at once', async (t) => {
+  const device = await begun(t, { env: { ...soon, ...rtmp } });
+  const give = (value: string, place: string): Promise<unknown> =>
+    device.steering.setSecret({ path: 'outputs.main.key', value, for: place });
+  await give('b-key-1', 'rtmp://b/app');
+  await give('c-key-1', 'rtmp://c/app');
+  await assert.rejects(
+    give('x'.repeat(4096), 'rtmp://d/app').then(() => give('y'.repeat(4096), 'rtmp://e/app')),
+    {
+      code: 'command_failed',
+    },
+  );
+  await device.steering.setSecret({ path: 'outputs.main.key', for: 'rtmp://d/app' });
+  assert.equal(device.steering.resolved.bound.given['outputs.main.key']?.length, 2);
+  await device.steering.setSecret({ path: 'outputs.main.key' });
+  assert.equal(device.steering.resolved.bound.given['outputs.main.key'], undefined);
+  assert.deepEqual(goes(device), ['rtmp://own/app', 'own-key-1']);
+});
+
 test('what a release without places has written is bound as it is found; what it finds again is what it knows', async (t) => {
   const folder = await folderFor(t);
   const name = path.join(folder, 'steering.json');

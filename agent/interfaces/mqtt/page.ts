@@ -53,8 +53,9 @@ export const afterTopics = `## A secret goes to the place it was given for
 That is its scheme, host and port, and for an output its application: another application on a shared platform is another tenant. Whichever
 layer names an address, only a secret that was given for it goes there.
 
-- In the settings file and in the environment, each by itself, a secret is for the address beside it. Where there is none (a \`STREAM_KEY\`
-  for each device, and the URL in the document of a group) it is for the address that was in force when it first came.
+- In the settings file and in the environment a secret is for the address beside it, or for that in the other of the two. Where neither names one (a
+  \`STREAM_KEY\` for each device, and the URL in the document of a group) it follows the address in force until it has been live there, and is for
+  that one from then on.
 - \`cmd/set-secret\` takes \`for\`, an address or a pattern: \`{"path": "outputs.main.key", "value": "…", "for": "rtmps://*.rtmps.youtube.com/live2"}\`.
   \`*\` is one label, the first of the host. Without \`for\` the secret is for the address in force, and for an output that is not there yet for the
   first address that it gets: say \`for\`. The answer says what it is \`for\`, and whether it is \`used\` now. Several may be kept for one
@@ -72,7 +73,7 @@ What write access to a topic is worth to an attacker, and what shuts it:
 
 | topic | what can be done with it | what cannot | how to lock it |
 |---|---|---|---|
-| \`_group/{group}/config/desired\` | change every setting of every device of the group that is not local to a device; take them off the air for as long as a probation; move an output to a server that its key was given for, or see to it that the first address that a key without one is for is the attacker's | learn a key, a password or a file; move a device to a broker that has no credentials; change what is locked | \`CONFIG_LOCKED=outputs,mqtt\` on devices that get their address by themselves; write access for few, and by a connection of their own |
+| \`_group/{group}/config/desired\` | change every setting of every device of the group that is not local to a device; take them off the air for as long as a probation; move an output to a server that its key was given for, or be the first address at which a key without one is live | learn a key, a password or a file; move a device to a broker that has no credentials; change what is locked | \`CONFIG_LOCKED=outputs,mqtt\` on devices that get their address by themselves; write access for few, and by a connection of their own |
 | \`{id}/config/desired\` | the same for this device, and its groups | the same | the same |
 | \`{id}/cmd/set-secret\` | put the wrong key in place (rolled back when the stream goes), or a key of the attacker's own for an address that the attacker can also set: the pictures go there | read any secret | \`CONFIG_LOCKED=outputs.*.key,mqtt.password\` |
 | other \`{id}/cmd/+\` | stop, restart, reboot, hold updates back, take a picture of what is on the air | change a setting for good, but by \`adjust\`, which is as \`config/desired\` | rules of the broker |
