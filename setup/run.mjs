@@ -83,11 +83,12 @@ export async function step(title, command, args, options = {}) {
   if (code !== 0) {
     const tail = output.trimEnd().split('\n').slice(-tailLines);
     process.stderr.write(tail.map((line) => `  ${line}\n`).join(''));
-    throw new Stop(
+    const stop = new Stop(
       offline.test(output)
         ? needsNetwork(title)
         : `${title} failed (see above). Mend that, then start again: what is done already is kept.`,
     );
+    throw Object.assign(stop, { output });
   }
   say(`${title}: done in ${((Date.now() - began) / 1000).toFixed(1)} s`);
 }

@@ -16,7 +16,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
-import { step } from './run.mjs';
+import { step, Stop } from './run.mjs';
 
 /** A root is made anew when it is older. */
 const cacheMs = 7 * 24 * 3600_000;
@@ -105,6 +105,9 @@ rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/*
 /** Debian's slim images leave these out. */
 const excluded = ['doc', 'man', 'info', 'locale', 'lintian', 'linda'].map((name) => `/usr/share/${name}/*`);
 
+/** A base image cannot be made, since its packages are not to be had: that says nothing of ours. */
+export class Missing extends Stop {}
+
 async function makeRoot(name, { suite, include, cpu }, tar) {
   // The release alone, without updates: those change from day to day, and what is rehearsed here does not depend on them.
   const source = `deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian ${suite} main\n`;
@@ -121,7 +124,14 @@ async function makeRoot(name, { suite, include, cpu }, tar) {
     `${tar}.part`,
     list,
   ];
-  await step(`${name}: making a ${suite} root`, 'mmdebstrap', args, { env: { ...process.env, QEMU_CPU: cpu } });
+  try {
+    await step(`${name}: making a ${suite} root`, 'mmdebstrap', args, { env: { ...process.env, QEMU_CPU: cpu } });
+  } catch (error) {
+    const [missing] = /^E: Failed to fetch \S+ +404 .*$/m.exec(error.output ?? '') ?? [];
+    if (missing !== undefined)
+      throw new Missing(`${name}: the archive has not what its index of ${suite} names: ${missing}`);
+    throw error;
+  }
   renameSync(`${tar}.part`, tar);
 }
 
