@@ -68,7 +68,7 @@ test('lines below the level are not written, until the level changes', (t) => {
 test('in the journal it is text with a priority; a journal that is named but is not its output changes nothing', async () => {
   const script = `
     const { Log } = await import(${JSON.stringify(new URL('../agent/log.js', import.meta.url).href)});
-    const { Redactor } = await import(${JSON.stringify(new URL('../agent/config/redact.js', import.meta.url).href)});
+    const { Redactor } = await import(${JSON.stringify(new URL('../agent/config/redactor.js', import.meta.url).href)});
     const log = new Log({ level: 'info', format: 'auto' }, new Redactor(), { now: () => 0, random: () => 0 });
     log.warn('fault', 'one\\ntwo');`;
   // The pipe that it writes to stands for the journal's socket: device and inode are all that tells it.

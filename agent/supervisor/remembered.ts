@@ -125,7 +125,8 @@ function isBoundSecrets(value: unknown): boolean {
   return (
     Object.values(value['given']).every((given) => Array.isArray(given) && given.every(isGiven)) &&
     Object.values(value['first']).every((each) => isMap(each) && typeof each['hash'] === 'string' && isBound(each)) &&
-    Object.values(value['outputs']).every(isOutput)
+    Object.values(value['outputs']).every(isOutput) &&
+    (value['unsaid'] === undefined || Array.isArray(value['unsaid']))
   );
 }
 
