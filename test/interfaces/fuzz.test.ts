@@ -50,8 +50,9 @@ const map = fc
     maxLength: 4,
   })
   .map((entries) => `{${entries.map(([name, text]) => `${JSON.stringify(name)}:${text}`).join()}}`);
+/** Shorter than what the broker leaves out (Maximum Packet Size), as all that is sent here: it would never be answered. */
 const deep = fc
-  .tuple(fc.constantFrom('[', '{"a":', '{"config":', '[{"__proto__":'), fc.integer({ min: 1, max: 20_000 }))
+  .tuple(fc.constantFrom('[', '{"a":', '{"config":', '[{"__proto__":'), fc.integer({ min: 1, max: 18_000 }))
   .map(([open, depth]) => open.repeat(depth));
 const large = fc.constantFrom(
   'x'.repeat(265_000),
