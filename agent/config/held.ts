@@ -1,6 +1,6 @@
 /** An output whose secrets may not go where its settings say: why, and where it stays meanwhile. Pure. */
 import { parseDestination } from './destination.js';
-import { originOf, placeFor } from './place.js';
+import { originOf, outputPlace } from './place.js';
 import type { Entry } from './reading.js';
 import { misfit } from './row.js';
 import type { Keyring } from './secrets.js';
@@ -13,7 +13,7 @@ export type Destinations = Readonly<Record<string, Omit<Destination, 'key'>>>;
 
 /**
  * Why the secrets of an output may not go where its settings say; undefined where they may, or there are none. `entry` gives its URL;
- * `isOpen`: in a document that others may read; `hasOthers`: there are keys, for other places.
+ * `isOpen`: in a layer from afar, which others may read; `hasOthers`: there are keys, for other places.
  */
 export function withheld(
   { url, key, tlsVerify }: Destination,
@@ -42,7 +42,7 @@ export function staysAt(name: string, inForce: Destinations, keyring: Keyring): 
   const before = [...(Object.hasOwn(inForce, name) ? [inForce[name]] : []), keyring.localOutput(name)];
   for (const there of before) {
     if (!there) continue;
-    const place = placeFor(path, 'output', (at) => (at.endsWith('.url') ? there.url : there.tlsVerify));
+    const place = outputPlace(there);
     const entry = place && keyring.pick(path, place);
     const key = entry && row && !misfit(row.form, entry.value) ? String(entry.value) : '';
     if (place && (key !== '' || isWhole(there.url))) return { url: there.url, tlsVerify: there.tlsVerify, key };

@@ -37,6 +37,11 @@ export function placeFor(path: string, kind: PlaceKind, get: (path: string) => u
   return { origin, verified: true, ca: typeof other === 'string' && /^(mqtts|wss):/.test(origin) ? other : '' };
 }
 
+/** The place of an output, from its own settings. */
+export function outputPlace({ url, tlsVerify }: { url: string; tlsVerify: boolean }): Place | undefined {
+  return placeFor('outputs.*.key', 'output', (path) => (path.endsWith('.url') ? url : tlsVerify));
+}
+
 /** The origin in a URL, in one spelling: of a broker without its path, of an output with its application. */
 export function originOf(kind: PlaceKind, url: unknown): string | undefined {
   if (typeof url !== 'string') return undefined;

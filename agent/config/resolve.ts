@@ -6,7 +6,7 @@ import { ENVIRONMENT, nameOfToday, readEnvironment, type Environment } from './e
 import { staysAt, withheld, type Destination, type Destinations } from './held.js';
 import { readTree, type Layer } from './layer.js';
 import { build, entrySecrets, merge } from './merge.js';
-import { boundTo, covers, placeFor, type Place } from './place.js';
+import { boundTo, covers, outputPlace, placeFor, type Place } from './place.js';
 import { HIDDEN, label, problem, show, type Origin, type Problem } from './problem.js';
 import type { Entry, Reading } from './reading.js';
 import { destinationSecrets, redactUrl, streamSecrets } from './redact.js';
@@ -181,7 +181,7 @@ class Resolution {
     const { inForce = {} } = this.input;
     const name = outputName(row.path);
     const there = row.boundTo === 'output' && Object.hasOwn(inForce, name) ? inForce[name] : undefined;
-    return there && placeFor(row.path, 'output', (at) => (at.endsWith('.url') ? there.url : there.tlsVerify));
+    return there && outputPlace(there);
   }
 
   /** Takes the secret that is for the place in force. */
@@ -223,12 +223,12 @@ class Resolution {
         this.#drop(name);
         return;
       }
-      const entry = this.#entries.get(urlPath);
       if (url === '' && this.#waitsForUrl(name)) {
         this.#warnings.push(`outputs.${name} has a key and no URL: it is left out until a document gives one.`);
         this.#drop(name);
         return;
       }
+      const entry = this.#entries.get(urlPath);
       const why = withheld(
         { url, key, tlsVerify: this.#values.get(`outputs.${name}.tlsVerify`) !== false },
         { entry, isOpen: entry !== undefined && this.open.has(entry.layer), hasOthers: this.#missing.has(keyPath) },

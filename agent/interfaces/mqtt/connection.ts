@@ -61,9 +61,9 @@ const firstWaitMs = 2000;
 /** Of a PUBLISH, besides topic and payload: type, length of the rest, length of the topic, number, no properties. */
 const headBytes = 1 + 4 + 2 + 2 + 1;
 /** A packet from the broker may be so long: the longest payload that is read, with its topic and its properties. */
-export const mostPacketBytes = maxBytes + 4096;
+const mostIncomingBytes = maxBytes + 4096;
 /** Brokers put several packets into one frame of a WebSocket. */
-const mostFrameBytes = 4 * mostPacketBytes;
+const mostFrameBytes = 4 * mostIncomingBytes;
 /** What acknowledgements may wait in the socket: a broker that sends on and on, and reads none, is left. */
 const mostUnreadBytes = 8 * 1024 * 1024;
 /** A message that is too long is most likely retained, and comes again at every connection. */
@@ -188,7 +188,7 @@ export class Connection {
   /** What it takes to say what of a broker's packets is too long. */
   get #bounds(): { url: string; topics: string[]; mostBytes: number } {
     const topics = this.events.subscriptions().map(({ topic }) => topic);
-    return { url: this.settings.url, topics, mostBytes: mostPacketBytes };
+    return { url: this.settings.url, topics, mostBytes: mostIncomingBytes };
   }
 
   /** Ends it in order, so that what was published last is there, and tries again not before so many ms have passed. */
@@ -257,7 +257,7 @@ export class Connection {
       const isLong = (error as { code?: unknown }).code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH';
       why ??= isLong ? excessive({ why: 'too long' }, this.#bounds) : error;
     });
-    const packets = new Packets(mostPacketBytes);
+    const packets = new Packets(mostIncomingBytes);
     // Before theirs, which gathers a packet until it is whole; within the same event, so that nothing else comes between.
     const stream = client.stream as unknown as Duplex;
     stream.prependListener('data', (chunk) => {
@@ -337,7 +337,7 @@ export class Connection {
       // True by default, and gathers figures in memory for as long as there is no connection.
       queueQoSZero: false,
       // A broker that keeps to it leaves out what is longer, and neither side can tell.
-      ...(this.#protocol === '5' ? { properties: { maximumPacketSize: mostPacketBytes } } : {}),
+      ...(this.#protocol === '5' ? { properties: { maximumPacketSize: mostIncomingBytes } } : {}),
       // Of WebSockets, whose frames are gathered before there is a stream.
       // After one that is too long, ws waits for the broker to close, and reads on: 30 s, unless told otherwise.
       wsOptions: { maxPayload: mostFrameBytes, closeTimeout: endMs } as WebSocketOptions,
