@@ -6,7 +6,8 @@ import { startAgent } from '../test/helpers/agent.js';
 import { ended, temporaryFolder } from '../test/helpers/command.js';
 import { Feed, until } from '../test/helpers/feed.js';
 import { isPicture, pictureGaps, wallClock } from '../test/helpers/flv.js';
-import { startMosquitto, type Mosquitto, type Operator } from '../test/helpers/mosquitto.js';
+import { type Broker, type Operator } from '../test/helpers/broker.js';
+import { startMosquitto } from '../test/helpers/mosquitto.js';
 import { startNginx } from '../test/helpers/nginx.js';
 import { subscribe } from '../test/helpers/rtmp-client.js';
 import { analyse } from '../test/helpers/stream.js';
@@ -120,7 +121,7 @@ async function allSaid(
 }
 
 /** Connections that the broker has accepted since `from` in its log, in the second with most of them. */
-function busiestSecond(broker: Mosquitto, from: number): number {
+function busiestSecond(broker: Broker, from: number): number {
   const counts = new Map<string, number>();
   for (const [, at = ''] of broker.log.slice(from).matchAll(/^(\d+): New client connected.*makercast-/gm))
     counts.set(at, (counts.get(at) ?? 0) + 1);

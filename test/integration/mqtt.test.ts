@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { startAgent, type Environment } from '../helpers/agent.js';
-import { startMosquitto, type Mosquitto } from '../helpers/mosquitto.js';
+import { type Broker } from '../helpers/broker.js';
+import { startMosquitto } from '../helpers/mosquitto.js';
 import { misfits } from '../helpers/schema.js';
 import { temporaryFolder } from '../helpers/command.js';
 import { darkMs } from '../helpers/flv.js';
@@ -14,7 +15,7 @@ const small: Environment = {
   ...{ VIDEO_SOURCE: 'test', AUDIO_SOURCE: 'test', VIDEO_WIDTH: '320', VIDEO_HEIGHT: '180' },
   ...{ VIDEO_BITRATE_KBPS: '500', MQTT_ID: 'kitchen', CONFIG_PROBATION_SECONDS: '3' },
 };
-const on = (nginx: Nginx, broker: Mosquitto): Environment => ({
+const on = (nginx: Nginx, broker: Broker): Environment => ({
   ...small,
   STREAM_URL: nginx.url(),
   STREAM_KEY: 'geheim-4711',

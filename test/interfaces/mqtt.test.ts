@@ -7,73 +7,25 @@ import { test, type TestContext } from 'node:test';
 import { Device, type DeviceOptions } from '../helpers/device.js';
 import { run, temporaryFolder } from '../helpers/command.js';
 import { until } from '../helpers/feed.js';
+import { gated } from '../helpers/gate.js';
 import { misfits } from '../helpers/schema.js';
 import { maxBytes } from '../../agent/interfaces/mqtt/payload.js';
 import { topics } from '../../agent/interfaces/mqtt/topics.js';
 import { Storage } from '../../agent/machine/storage.js';
 import { commandNames } from '../../agent/supervisor/commands.js';
-import { startMosquitto, type Mosquitto, type Operator } from '../helpers/mosquitto.js';
+import { type Broker, type Operator } from '../helpers/broker.js';
+import { startMosquitto } from '../helpers/mosquitto.js';
 
 /** Not what a test has put on the device's own topics. */
 const isOurs = ({ text }: { readonly text: string }): boolean => text !== '' && !text.includes('of-another');
 
-/**
- * What stands between a device and its broker, which can be away for the device alone: whoever is to hear what it says at its next
- * connection is to be there before it, on a slow machine too.
- */
-class Gate implements AsyncDisposable {
-  readonly #sockets = new Set<Socket>();
-  readonly #server;
-  #port = 0;
-
-  constructor(port: number) {
-    this.#server = createServer((socket) => {
-      const there = connect(port, '127.0.0.1');
-      const both = [socket, there];
-      // A broker that was killed resets it: nothing of that passes through a pipe.
-      const reset = (): void => both.forEach((each) => each.destroy());
-      for (const each of both) this.#sockets.add(each.on('error', reset));
-      socket.pipe(there).pipe(socket);
-    });
-  }
-
-  get url(): string {
-    return `mqtt://127.0.0.1:${this.#port}`;
-  }
-
-  /** At the same port as before. */
-  async open(): Promise<void> {
-    await new Promise<void>((resolve) => this.#server.listen(this.#port, '127.0.0.1', resolve));
-    this.#port = (this.#server.address() as AddressInfo).port;
-  }
-
-  /** Nobody gets through any more; who is connected stays so. */
-  shut(): void {
-    this.#server.close();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    this.shut();
-    for (const socket of this.#sockets) socket.destroy();
-    return Promise.resolve();
-  }
-}
-
 interface Place {
-  readonly broker: Mosquitto;
+  readonly broker: Broker;
   readonly operator: Operator;
   readonly device: Device;
 }
 
-/** An open gate before `broker`. */
-async function gated(t: TestContext, broker: Mosquitto): Promise<Gate> {
-  const gate = new Gate(broker.port);
-  await gate.open();
-  t.after(() => gate[Symbol.asyncDispose]());
-  return gate;
-}
-
-async function place(t: TestContext, options: DeviceOptions = {}, broker?: Mosquitto): Promise<Place> {
+async function place(t: TestContext, options: DeviceOptions = {}, broker?: Broker): Promise<Place> {
   const { folder, remove } = await temporaryFolder();
   broker ??= await startMosquitto();
   const operator = await broker.operator('kitchen');
@@ -504,7 +456,7 @@ test('what became of a secret is reported without it: proved, or rolled back wit
 
 test('the broker goes away and comes back: events waited, figures did not, and what is wanted is still known', async (t) => {
   const broker = await startMosquitto();
-  const gate = await gated(t, broker);
+  const gate = await gated(t, broker.port);
   const { operator, device } = await place(t, { env: { MQTT_TELEMETRY_SECONDS: '1', MQTT_URL: gate.url } }, broker);
   gate.shut();
   const again = operator.again();
@@ -528,7 +480,7 @@ test('the broker goes away and comes back: events waited, figures did not, and w
 
 test('what was said to a broker that hangs, and then is gone, is said again', async (t) => {
   const broker = await startMosquitto();
-  const gate = await gated(t, broker);
+  const gate = await gated(t, broker.port);
   const { operator, device } = await place(t, { env: { MQTT_URL: gate.url } }, broker);
   await operator.on('telemetry');
   gate.shut();
@@ -634,7 +586,7 @@ test('a broker that was cut off and has forgotten what was said last makes no cl
     ...['allow_anonymous true', 'persistence true', `persistence_location ${folder}/`, 'autosave_interval 3600'],
   ]);
   t.after(() => broker[Symbol.asyncDispose]());
-  const gate = await gated(t, broker);
+  const gate = await gated(t, broker.port);
   const env = { MQTT_URL: gate.url, MQTT_ID: 'kitchen' };
   await using operator = await broker.operator('kitchen');
   {

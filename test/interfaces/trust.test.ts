@@ -11,7 +11,8 @@ import { resolve } from '../../agent/config/resolve.js';
 import { temporaryFolder } from '../helpers/command.js';
 import { Device } from '../helpers/device.js';
 import { until } from '../helpers/feed.js';
-import { startExampleMosquitto, type Mosquitto, type Operator } from '../helpers/mosquitto.js';
+import { type Broker, type Operator } from '../helpers/broker.js';
+import { startExampleMosquitto } from '../helpers/mosquitto.js';
 import { makeAuthority, type Authority } from '../helpers/tls.js';
 
 const group = (name: string): string => `makercast/v1/_group/${name}/config/desired`;
@@ -19,7 +20,7 @@ const group = (name: string): string => `makercast/v1/_group/${name}/config/desi
 describe('the example configuration of Mosquitto', () => {
   let authority: Authority;
   let operators: Authority;
-  let broker: Mosquitto;
+  let broker: Broker;
   let operator: Operator;
   let folder: string;
   let remove: () => Promise<void>;

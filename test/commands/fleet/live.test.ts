@@ -9,7 +9,8 @@ import { folderFor, run } from '../../helpers/command.js';
 import { Device } from '../../helpers/device.js';
 import { until } from '../../helpers/feed.js';
 import { bench, device, fleetOf, key, mustBeWell } from '../../helpers/fleet.js';
-import { startExampleMosquitto, startMosquitto, type Mosquitto } from '../../helpers/mosquitto.js';
+import { type Broker } from '../../helpers/broker.js';
+import { startExampleMosquitto, startMosquitto } from '../../helpers/mosquitto.js';
 import { makeAuthority } from '../../helpers/tls.js';
 
 const password = 'SECRETOFTHEBROKER';
@@ -17,7 +18,7 @@ const devices = [1, 2, 3, 4].map((number) => device(number));
 const [first = '', second = '', third = '', fourth = ''] = devices.map(({ uuid }) => uuid);
 
 /** A Mosquitto that lets in only who knows the password. */
-async function closedBroker(t: TestContext): Promise<Mosquitto> {
+async function closedBroker(t: TestContext): Promise<Broker> {
   const file = path.join(await folderFor(t), 'passwords');
   await run('mosquitto_passwd', ['-b', '-c', file, 'admin', password]);
   const broker = await startMosquitto(['allow_anonymous false', `password_file ${file}`]);
