@@ -130,6 +130,8 @@ export interface DeviceOptions {
   readonly wallMs?: () => number;
   readonly builtAt?: number;
   readonly storage?: Storage;
+  /** How long its own state may take to come back from the broker. */
+  readonly echoMs?: number;
 }
 
 export class Device implements AsyncDisposable {
@@ -188,14 +190,17 @@ export class Device implements AsyncDisposable {
     this.stand.begin(inForce);
     this.steering.attach({ log: this.log, broadcast: this.stand });
     await this.desk.open();
-    this.mqtt = new Mqtt({
-      ...{ log: this.log, clock: systemClock, steering: this.steering, desk: this.desk, version: '1.0.0' },
-      storage: this.#storage,
-      wallMs: this.options.wallMs ?? Date.now,
-      control: this.stand,
-      identity: () => Promise.resolve('device-of-test'),
-      board: () => Promise.resolve(undefined),
-    });
+    this.mqtt = new Mqtt(
+      {
+        ...{ log: this.log, clock: systemClock, steering: this.steering, desk: this.desk, version: '1.0.0' },
+        storage: this.#storage,
+        wallMs: this.options.wallMs ?? Date.now,
+        control: this.stand,
+        identity: () => Promise.resolve('device-of-test'),
+        board: () => Promise.resolve(undefined),
+      },
+      this.options.echoMs,
+    );
     await this.mqtt.start(this.#ending.signal);
     return this;
   }

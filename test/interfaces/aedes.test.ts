@@ -6,13 +6,13 @@ import { createServer as createHttpsServer } from 'node:https';
 import { createRequire } from 'node:module';
 import { createServer, type AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { Aedes } from 'aedes';
 import { connectAsync } from 'mqtt';
-import { temporaryFolder } from '../helpers/command.js';
+import { folderFor, temporaryFolder } from '../helpers/command.js';
 import { Device } from '../helpers/device.js';
 import { until } from '../helpers/feed.js';
-import { Operator } from '../helpers/mosquitto.js';
+import { Operator } from '../helpers/broker.js';
 import { makeAuthority } from '../helpers/tls.js';
 
 /** The package over which mqtt.js speaks WebSockets; it has no types of its own. */
@@ -24,6 +24,18 @@ const { WebSocketServer, createWebSocketStream } = createRequire(createRequire(i
   };
   createWebSocketStream: (socket: object) => Duplex;
 };
+
+/** A broker over TCP, which goes with the test. */
+async function startAedes(t: TestContext): Promise<{ broker: Aedes; url: string }> {
+  const broker = await Aedes.createBroker();
+  const server = createServer((socket) => broker.handle(socket));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.after(async () => {
+    await new Promise<void>((resolve) => broker.close(() => resolve()));
+    await new Promise((resolve) => server.close(resolve));
+  });
+  return { broker, url: `mqtt://127.0.0.1:${(server.address() as AddressInfo).port}` };
+}
 
 test('over WebSockets', async () => {
   const { folder, remove } = await temporaryFolder();
@@ -123,16 +135,9 @@ test('aedes: the device falls back to MQTT 3.1.1, and all works as with 5', asyn
 test('a broker that does not let it read a group: said, with the topic, and the rest works', async (t) => {
   const { folder, remove } = await temporaryFolder();
   t.after(remove);
-  const broker = await Aedes.createBroker();
+  const { broker, url } = await startAedes(t);
   broker.authorizeSubscribe = (_, subscription, done) =>
     done(null, subscription.topic.includes('cellar') ? null : subscription);
-  const server = createServer((socket) => broker.handle(socket));
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  t.after(async () => {
-    await new Promise<void>((resolve) => broker.close(() => resolve()));
-    await new Promise((resolve) => server.close(resolve));
-  });
-  const url = `mqtt://127.0.0.1:${(server.address() as AddressInfo).port}`;
   await using operator = new Operator(await connectAsync(url), 'makercast/v1/kitchen');
   await operator.client.subscribeAsync('makercast/v1/kitchen/#', { qos: 1 });
   const env = { MQTT_URL: url, MQTT_ID: 'kitchen', MQTT_GROUPS: 'studio,cellar' };
@@ -148,18 +153,8 @@ test('a broker that does not let it read a group: said, with the topic, and the 
 test('moved to a broker that does not let it read what steers it: taken back, with that reason', async (t) => {
   const { folder, remove } = await temporaryFolder();
   t.after(remove);
-  const start = async (): Promise<{ broker: Aedes; url: string }> => {
-    const broker = await Aedes.createBroker();
-    const server = createServer((socket) => broker.handle(socket));
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    t.after(async () => {
-      await new Promise<void>((resolve) => broker.close(() => resolve()));
-      await new Promise((resolve) => server.close(resolve));
-    });
-    return { broker, url: `mqtt://127.0.0.1:${(server.address() as AddressInfo).port}` };
-  };
-  const here = await start();
-  const there = await start();
+  const here = await startAedes(t);
+  const there = await startAedes(t);
   await using operator = new Operator(await connectAsync(here.url), 'makercast/v1/kitchen');
   await operator.client.subscribeAsync('makercast/v1/kitchen/#', { qos: 1 });
   const env = { MQTT_URL: here.url, MQTT_ID: 'kitchen', CONFIG_PROBATION_SECONDS: '5' };
@@ -178,6 +173,34 @@ test('moved to a broker that does not let it read what steers it: taken back, wi
     assert.match(text, /mqtt\.url has not worked within 5 s \(mqtt_refused: The broker does not let this device read /);
     assert.ok(text.includes(`makercast/v1/kitchen/${name}.`), text);
   }
+});
+
+test('its own state comes back late: until then a broker is not proved, and from then on it is', async (t) => {
+  const [here, there] = [await startAedes(t), await startAedes(t)];
+  let isSwallowed = true;
+  there.broker.authorizeForward = ({ id }, packet) =>
+    isSwallowed && id === 'makercast-kitchen' && packet.topic.endsWith('/state') ? null : packet;
+  await using operator = new Operator(await connectAsync(here.url), 'makercast/v1/kitchen');
+  await using beyond = new Operator(await connectAsync(there.url), 'makercast/v1/kitchen');
+  for (const { client } of [operator, beyond]) await client.subscribeAsync('makercast/v1/kitchen/#', { qos: 1 });
+  const env = { MQTT_URL: here.url, MQTT_ID: 'kitchen', CONFIG_PROBATION_SECONDS: '5' };
+  await using device = new Device(await folderFor(t), { env, echoMs: 300 });
+  await device.start();
+  await operator.on('config/reported');
+  const move = async (version: number): Promise<void> => {
+    const from = beyond.heard.items.length;
+    await operator.send('config/desired', { version, config: { mqtt: { url: there.url } } });
+    await beyond.on('event', ({ event }) => event === 'mqtt_unheard', from);
+  };
+  await move(1);
+  const { reason } = await operator.on('config/reported', ({ status }) => status === 'rolled_back');
+  assert.match((reason as { what: string }).what, /mqtt\.url has not worked within 5 s \(mqtt_unheard: /);
+  await move(2);
+  isSwallowed = false;
+  device.stand.actual = 'degraded';
+  await until(() => device.mqtt.tells().mqtt?.fault === undefined, 30_000, 'its own state');
+  device.stand.actual = 'live';
+  await beyond.on('config/reported', ({ version, proved }) => version === 2 && proved === true);
 });
 
 test('a cloned card: over 3.1.1 nobody is told that its place was taken, and it is noticed all the same', async (t) => {

@@ -42,6 +42,8 @@ export interface ConnectionEvents {
 /** What else there is to a message. */
 export interface Means {
   readonly isAnswer?: true;
+  /** The broker has acknowledged it. */
+  readonly taken?: () => void;
   /** It was sent, and the broker has not taken it. */
   readonly lost?: () => void;
 }
@@ -142,7 +144,7 @@ export class Connection {
     const full = (client.stream as unknown as { writableLength?: number }).writableLength ?? 0;
     if (full > (means.isAnswer ? mostAnswerBytes : mostWaitingBytes) && !options.retain) return false;
     const { qos, retain } = options;
-    client.publish(topic, payload, { qos, retain }, (error) => error && means.lost?.());
+    client.publish(topic, payload, { qos, retain }, (error) => (error ? means.lost : means.taken)?.());
     return true;
   }
 

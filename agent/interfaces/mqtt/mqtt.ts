@@ -18,7 +18,7 @@ const lookMs = 1000;
 const duplicateMs = 300_000;
 const greetMs = 5000;
 /** A broker that delivers does so within this. */
-const echoMs = 15_000;
+const slowEchoMs = 15_000;
 
 /** Settings of the connection itself: a change of one of them makes another. */
 const own = ['url', 'username', 'password', 'ca', 'cert', 'key', 'baseTopic', 'id'] as const;
@@ -38,14 +38,18 @@ export class Mqtt implements Interface {
   #greeting: NodeJS.Timeout | undefined;
   /** Our own state has come back over this connection. */
   #isHeard = false;
-  /** This broker has let us read what steers us. */
-  #isSteerable = false;
+  /** It has not come, and should have. */
+  #isDeaf = false;
   #ending = false;
   readonly #clones: Clones;
   readonly #inbox: Inbox;
   readonly #outbox: Outbox;
 
-  constructor(private readonly around: MqttSurroundings) {
+  /** `echoMs`: how long its own state may take to come back. */
+  constructor(
+    private readonly around: MqttSurroundings,
+    private readonly echoMs = slowEchoMs,
+  ) {
     this.#clones = new Clones(this.#boot, around.clock, {
       found: () => this.#duplicate(),
       buried: () => !this.#ending && this.#outbox.sayStateAgain(),
@@ -63,7 +67,7 @@ export class Mqtt implements Interface {
     around.steering.provedBy(
       own.map((name) => `mqtt.${name}`),
       // A broker that is away for a moment just then is the right one all the same.
-      () => (this.#connection && this.#isSteerable) || (this.#fault ?? false),
+      () => this.#isSteerable || (this.#fault ?? false),
     );
     around.steering.onChange(() => this.#changed());
   }
@@ -121,7 +125,7 @@ export class Mqtt implements Interface {
     const before = this.#connection;
     this.#connection = undefined;
     this.#fault = undefined;
-    this.#isSteerable = false;
+    this.#isDeaf = false;
     this.#granted.clear();
     clearTimeout(this.#awaiting);
     if (before?.isConnected) this.#outbox.sayState('stopped');
@@ -129,7 +133,7 @@ export class Mqtt implements Interface {
     this.#outbox.address(this.#own, prefixOf(settings, this.#own));
     if (settings.url === '') return;
     const own = (name: string): string => this.#outbox.topic(name);
-    const steered = [own(topics.desired.topic), own(topics.command.topic.replace('{command}', '+'))] as const;
+    const steered = this.#steered;
     const will: Payload<'state'> = { state: 'lost', boot: this.#boot };
     const connection = new Connection(
       settings,
@@ -154,7 +158,6 @@ export class Mqtt implements Interface {
         subscribed: (topic, isGranted) => {
           if (isGranted) this.#granted.add(topic);
           else this.#denied(topic);
-          this.#isSteerable = steered.every((each) => this.#granted.has(each));
           if (isGranted && topic === own(topics.state.topic)) this.#awaitEcho(topic);
         },
         lost: (fault) => this.#lost(fault),
@@ -175,12 +178,24 @@ export class Mqtt implements Interface {
     return id === '' ? this.#id : id;
   }
 
+  /** The topics by which it is steered. */
+  get #steered(): readonly [string, string] {
+    const own = (name: string): string => this.#outbox.topic(name);
+    return [own(topics.desired.topic), own(topics.command.topic.replace('{command}', '+'))];
+  }
+
+  /** This broker has let us read what steers us, and what is published there arrives. */
+  get #isSteerable(): boolean {
+    return this.#connection !== undefined && !this.#isDeaf && this.#steered.every((topic) => this.#granted.has(topic));
+  }
+
   #connected(protocol: Protocol): void {
     if (this.#fault) this.around.log.info('mqtt_connected', 'Connected to the MQTT broker.');
     this.#fault = undefined;
     this.#unread = [];
     this.#granted.clear();
     this.#isHeard = false;
+    this.#isDeaf = false;
     this.#clones.connected();
     this.#outbox.connected(protocol);
   }
@@ -200,17 +215,17 @@ export class Mqtt implements Interface {
     if (this.#isHeard) return;
     this.#awaiting = setTimeout(() => {
       if (!this.#connection?.isConnected || this.#ending) return;
-      this.#isSteerable = false;
+      this.#isDeaf = true;
       const what = `What this device publishes on ${topic} does not come back to it: the broker calls the topic otherwise, or delivers nothing there.`;
-      const mend =
-        'Use a mqtt.baseTopic and an id without dots (RabbitMQ takes . for /), or let the device read its own state.';
+      const mend = 'Use a mqtt.baseTopic without dots (RabbitMQ takes . for /), or let the device read its own state.';
       this.#lost(new Fault('mqtt_unheard', what, mend));
-    }, echoMs);
+    }, this.echoMs);
     this.#awaiting.unref();
   }
 
   #echoed(): void {
     this.#isHeard = true;
+    this.#isDeaf = false;
     clearTimeout(this.#awaiting);
     if (this.#fault?.code === 'mqtt_unheard') this.#fault = undefined;
   }
@@ -226,7 +241,7 @@ export class Mqtt implements Interface {
     this.#unread = [...this.#unread, topic];
     const what = `The broker does not let this device read ${this.#unread.join(', ')}.`;
     this.#lost(
-      new Fault('mqtt_refused', what, "Add it to the broker's rules (docs/mosquitto/acl), or leave the group."),
+      new Fault('mqtt_refused', what, "Add it to the broker's rules (docs/mqtt.md has examples), or leave the group."),
     );
   }
 

@@ -158,9 +158,9 @@ export class Outbox {
     };
     const text = JSON.stringify(payload);
     if (text === this.#state) return;
-    if (!this.#publish(this.topic('state'), topics.state, payload)) return;
+    // What was sent over a connection that the broker was about to close does not stand there.
+    if (!this.#publish(this.topic('state'), topics.state, payload, { taken: this.stateSaid })) return;
     this.#state = text;
-    this.stateSaid();
   }
 
   /** Something else stands at the broker in its place. */
