@@ -37,6 +37,7 @@ export const packages = {
     tini: 'the first process of the container images, whose entrypoint is tested',
     udev: 'the same: names and rights of devices in a container',
     mosquitto: 'a real MQTT broker, run by the tests on free ports of 127.0.0.1',
+    'rabbitmq-server': 'another one, with its MQTT plugin',
   },
   bench: {
     nginx: 'the server to stream to',
@@ -91,7 +92,7 @@ export const packages = {
 export const programs = {
   runtime: ['gst-launch-1.0', 'gst-inspect-1.0'],
   build: ['c++', 'make', 'python3', 'pkg-config'],
-  test: ['nginx', 'ffmpeg', 'ffprobe', 'openssl', 'ip', 'tc', 'tini', 'udevadm', 'mosquitto'],
+  test: ['nginx', 'ffmpeg', 'ffprobe', 'openssl', 'ip', 'tc', 'tini', 'udevadm', 'mosquitto', 'rabbitmq-server'],
   bench: ['nginx', 'ffmpeg', 'strace', 'ip', 'tc', 'mosquitto'],
   fresh: ['mmdebstrap', 'git', 'nginx', 'ffmpeg'],
   images: ['buildah', 'mmdebstrap', 'qemu-arm-static', 'git', 'nginx', 'ffmpeg'],

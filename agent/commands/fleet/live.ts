@@ -27,7 +27,7 @@ export type OutputFigures = Pick<Payload<'telemetry'>['outputs'][string], 'state
 
 /** A broker that answers at all does so within this. */
 const connectMs = 5000;
-/** What a broker keeps it sends at once: who is not heard of by then has never been there. */
+/** What a broker keeps it sends right after its answer to the subscription: who is not heard of by then has never been there. */
 const keptMs = 1000;
 
 /**
@@ -51,6 +51,9 @@ export async function live(
   const timers: NodeJS.Timeout[] = [];
   const after = (ms: number, work: () => void): void => void timers.push(setTimeout(work, ms));
   let keptIsHeard = false;
+  // By name: there are brokers (RabbitMQ) that give nothing retained to who subscribes with a wildcard.
+  const asked = [...ids.map((id) => `${prefix}${id}/${topics.state.topic}`), `${prefix}+/${topics.telemetry.topic}`];
+  const answered = new Set<string>();
   const look = (): void => {
     heard(measured.size);
     // Who is gone, or was never there, sends none.
@@ -63,14 +66,8 @@ export async function live(
     `makercast-fleet-${randomUUID().slice(0, 8)}`,
     undefined,
     {
-      subscriptions: () => [topics.state, topics.telemetry].map(({ topic }) => ({ topic: `${prefix}+/${topic}` })),
-      connected: () => {
-        after(keptMs, () => {
-          keptIsHeard = true;
-          look();
-        });
-        after(Math.max(keptMs, waitMs), () => end());
-      },
+      subscriptions: () => asked.map((topic) => ({ topic })),
+      connected: () => after(Math.max(keptMs, waitMs), () => end()),
       message: ({ topic, payload }: Message) => {
         const [id = '', name] = topic.startsWith(prefix) ? topic.slice(prefix.length).split('/') : [];
         const said = wanted.has(id) ? parsed(payload) : undefined;
@@ -80,8 +77,15 @@ export async function live(
         states.set(id, { ...(isFigures && states.get(id)), ...words(said, ['state', 'update', 'updateAt']) });
         look();
       },
-      // What is not heard is said in the end.
-      subscribed: () => undefined,
+      // Whether it was granted: what is not heard is said in the end.
+      subscribed: (topic) => {
+        answered.add(topic);
+        if (answered.size < asked.length) return;
+        after(keptMs, () => {
+          keptIsHeard = true;
+          look();
+        });
+      },
       lost: (fault) => end(fault),
       takenOver: () => undefined,
     },

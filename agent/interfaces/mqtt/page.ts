@@ -90,6 +90,20 @@ at that of devices the user is the client id too, so that none can be given the 
 
 Which device reads which group is written user by user, since Mosquitto's access list knows no groups of users.
 
+## RabbitMQ
+
+RabbitMQ's MQTT plugin (\`rabbitmq-plugins enable rabbitmq_mqtt\`) does: the tests run that of Debian 12, which speaks 3.1.1, and that of Debian 13,
+which speaks 5, with TLS and the rules of [rabbitmq/](rabbitmq/). What is different there:
+
+- **No dots** in \`mqtt.baseTopic\`: RabbitMQ takes \`.\` and \`/\` for the same. A device that does not hear itself says so
+  (\`mqtt_unheard\`).
+- **Nothing retained for wildcards**: who subscribes to \`makercast/v1/+/state\` hears of a device at its next change, and not before; who
+  subscribes to \`makercast/v1/kitchen/state\` hears at once. Dashboards have to name their devices, as \`makercast fleet list\` does. Home
+  Assistant finds devices by a wildcard, and is told again at its birth message: leave that on.
+- **Rules** go by topics with dots for slashes, and name a device as \`{username}\`: its user has to be its id. Over 3.1.1 RabbitMQ
+  closes the connection of a device that writes what it may not; one that it does not let read a topic says which (\`mqtt_refused\`), and works
+  on without.
+
 ## Large fleets
 
 The topics need nothing but retained messages and wills, so they run unchanged on a clustered broker (EMQX, HiveMQ, VerneMQ) with its own
