@@ -28,6 +28,8 @@ export function readTree(layer: Layer, table: readonly Row[] = rows): Reading {
 /** More texts under wrong names are no keys that went astray. */
 const HIDDEN_MAX = 8;
 const KEY_MAX = 256;
+/** Of a file with more unknown names, it is another file: what each might mean helps nobody, and takes seconds. */
+const GUESSES_MAX = 100;
 /** Stands where a path would, when it is the whole layer that is wrong. */
 const WHOLE = '(everything)';
 
@@ -36,6 +38,7 @@ class TreeReader {
   /** Section names, each with its rows by field. */
   readonly #sections = new Map<string, Map<string, Row>>();
   readonly #outputFields = new Map<string, Row>();
+  #guesses = 0;
 
   constructor(
     readonly layer: Layer,
@@ -155,11 +158,15 @@ class TreeReader {
     const [section] = parents;
     const fields = section === 'outputs' ? this.#outputFields : this.#sections.get(section ?? '');
     const siblings = [...(fields ?? this.#sections).keys(), ...(fields ? [] : ['outputs'])];
-    // Within its section first; then as any setting's field, path or environment variable.
-    const near = nearest(name, siblings);
-    const meant = near === undefined ? this.#elsewhere(name) : [...parents, near].join('.');
+    const meant = this.#guesses++ < GUESSES_MAX ? this.#meant(parents, name, siblings) : undefined;
     const what = `unknown setting${meant === undefined ? '' : `, did you mean ${meant}?`}`;
     this.#problem([...parents, showName(name)].join('.'), 'setting_unknown', what, siblings.join(', '));
+  }
+
+  /** Within its section first; then as any setting's field, path or environment variable. */
+  #meant(parents: readonly string[], name: string, siblings: readonly string[]): string | undefined {
+    const near = nearest(name, siblings);
+    return near === undefined ? this.#elsewhere(name) : [...parents, near].join('.');
   }
 
   #elsewhere(name: string): string | undefined {

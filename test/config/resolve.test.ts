@@ -501,3 +501,13 @@ test('all secrets of all layers are known, those too that are covered, misplaced
   const lastGood = { ...defaults(), outputs: { main: { ...MAIN, key: 'fallen-back' } } };
   assert.ok(fromFile({ outputs: 5 }, lastGood).secrets.includes('fallen-back'));
 });
+
+test('a file of nothing but unknown names: each is said; what it may have meant, of the first hundred', () => {
+  const values = Object.fromEntries(Array.from({ length: 150 }, (_, i) => [`vidoe${i % 10}${'_'.repeat(i)}`, {}]));
+  const { problems } = resolve({ file: { name: '/etc/makercast.yml', values }, env: {} });
+  assert.equal(problems.length, 150);
+  assert.deepEqual(
+    problems.map(({ message }) => message.includes('did you mean')),
+    problems.map((_, i) => i < 100),
+  );
+});
