@@ -1,5 +1,6 @@
 /** What is known of the machine that the plan is for; `agent/machine` fills it in, goldens write it out. */
 import type { Plan } from './plan.js';
+import type { Matrix } from './sources/range.js';
 
 export interface CameraFormat {
   /** V4L2 fourcc: `H264`, `MJPG`, `YUYV`, `NV12`, … */
@@ -83,6 +84,8 @@ export interface MediaFile {
     readonly avcc?: string;
     /** Longest distance between keyframes that was seen, in seconds, for `h264` only. */
     readonly keyframeSeconds?: number;
+    /** Black is 0 and white 255 in it; absent where they are 16 and 235. */
+    readonly fullRange?: Matrix;
   };
   readonly audio?: {
     /** `aac`, or whatever GStreamer calls it. */
@@ -101,6 +104,7 @@ export interface SlateImage {
   readonly version: string;
   /** Why it cannot be shown, where it cannot. */
   readonly unfit?: NonNullable<Plan['missed']>;
+  readonly isJpeg?: boolean;
 }
 
 /** Which board this is, as far as a plan depends on it; empty on a PC. */

@@ -63,9 +63,9 @@ export function testPlan(way: Way, wanted: Wanted, facts: Facts): Plan {
 export function slatePlan(way: Way, wanted: Wanted, facts: Facts): Plan {
   const { video, audio } = wanted;
   const encoder = drawnEncoder(way, facts);
-  const { path, unfit } = facts.slateImage ?? {};
+  const { path, unfit, isJpeg = false } = facts.slateImage ?? {};
   const slate = { ...wanted.slate, image: path === wanted.slate.image && !unfit ? path : '' };
-  const picture = slatePicture(slate, video, encoder.formats[0]!, new Set(facts.elements));
+  const picture = slatePicture(slate, isJpeg, video, encoder.formats[0]!, new Set(facts.elements));
   // Of several, none that was never on: nobody expects to be heard by it.
   const { heard } = facts;
   const microphone = heard ? findMicrophone(heard.microphone ?? '', facts) : autoMicrophone(facts);

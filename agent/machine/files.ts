@@ -2,6 +2,7 @@
 import { constants, type BigIntStats } from 'node:fs';
 import { open, stat, type FileHandle } from 'node:fs/promises';
 import type { MediaFile } from '../../pipelines/facts.js';
+import { fullRangeOf, type Matrix } from '../../pipelines/sources/range.js';
 import { fileAudioScan, fileProbe, fileProbeEnd, fileVideoScan, probedStreams } from '../../pipelines/probe.js';
 import { Fault, sentence } from '../errors.js';
 import { parseCaps, type Caps } from './caps.js';
@@ -122,6 +123,7 @@ async function probed(path: string, name: string, file: FileHandle, run: Runner)
   // The container's word is in whole seconds here; where all pictures were seen they tell it to the frame.
   const length =
     pictures?.whole && pictures.fps ? pictures.seconds + 1 / pictures.fps : seconds > 0 ? seconds : undefined;
+  const fullRange = isH264 ? pictures?.avcc && fullRangeOf(pictures.avcc, video.number('height') ?? 0) : rangeOf(video);
   return {
     path,
     ...(length !== undefined && { seconds: Math.round(length * 1000) / 1000 }),
@@ -132,6 +134,7 @@ async function probed(path: string, name: string, file: FileHandle, run: Runner)
       fps: rateOf(video.number('framerate') ?? 0, pictures?.fps),
       ...(pictures?.avcc && { avcc: pictures.avcc }),
       ...(pictures && { keyframeSeconds: pictures.keyframeSeconds }),
+      ...(fullRange && { fullRange }),
     },
     ...(audio && {
       audio: {
@@ -144,6 +147,14 @@ async function probed(path: string, name: string, file: FileHandle, run: Runner)
     ...(pictures && !pictures.whole && { scannedSeconds: pictures.seconds }),
     ...(orientation !== undefined && orientation !== 'rotate-0' && { orientation }),
   };
+}
+
+/** Of what is no H.264: JPEG always has the full range; others say so (the first of the four numbers of a colorimetry, or its name). */
+function rangeOf(caps: Caps): Matrix | undefined {
+  if (caps.type.startsWith('image/')) return 'bt601';
+  const [range, matrix] = (caps.text('colorimetry') ?? '').split(':');
+  if (range !== '1') return undefined;
+  return matrix === '4' ? 'bt601' : 'bt709';
 }
 
 async function scanned(text: string, file: FileHandle, run: Runner, enough?: (scan: Scan) => boolean): Promise<Scan> {

@@ -12,6 +12,7 @@ const maxBytes = 20e6;
 interface Size {
   readonly width: number;
   readonly height: number;
+  readonly isJpeg: boolean;
 }
 
 const looks = new Looks<SlateImage>();
@@ -60,7 +61,7 @@ async function look(path: string): Promise<SlateImage> {
     const { width, height } = pixels;
     if (width * height > maxPixels)
       return unfit(version, `is too large: ${width}x${height} pixels, above ${maxPixels / 1e6} million`);
-    return { path, version };
+    return { path, version, ...(pixels.isJpeg && { isJpeg: true }) };
   } catch (error) {
     return unfit('', `cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`);
   } finally {
@@ -75,7 +76,7 @@ async function sizeOf(file: FileHandle): Promise<Size | undefined> {
   const begin = await bytesAt(file, 0, 24);
   // PNG, 5.2 and 11.2.2: the signature, then the chunk IHDR, which begins with width and height.
   if (begin?.subarray(0, 8).equals(pngBegin) && begin.toString('latin1', 12, 16) === 'IHDR')
-    return { width: begin.readUInt32BE(16), height: begin.readUInt32BE(20) };
+    return { width: begin.readUInt32BE(16), height: begin.readUInt32BE(20), isJpeg: false };
   return begin?.readUInt16BE(0) === 0xffd8 ? jpegSize(file) : undefined;
 }
 
@@ -92,7 +93,7 @@ async function jpegSize(file: FileHandle): Promise<Size | undefined> {
       at += 1;
       continue;
     }
-    if (isFrame(head[1]!)) return { height: head.readUInt16BE(5), width: head.readUInt16BE(7) };
+    if (isFrame(head[1]!)) return { height: head.readUInt16BE(5), width: head.readUInt16BE(7), isJpeg: true };
     at += 2 + head.readUInt16BE(2);
   }
   return undefined;

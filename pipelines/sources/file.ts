@@ -3,6 +3,7 @@ import type { Facts, MediaFile } from '../facts.js';
 import { NoPlan } from '../noplan.js';
 import type { WantedVideo } from '../wanted.js';
 import { type Picture, rawCaps } from './picture.js';
+import { narrowed } from './range.js';
 
 /** The probed facts of the wanted files, in playing order. Throws NoPlan. */
 export function findFiles(video: WantedVideo, facts: Facts): MediaFile[] {
@@ -54,7 +55,7 @@ export function fileH264(file: MediaFile, files: number, ownAudio: boolean): Pic
 /**
  * Decoded, upright (phones film sideways), without interlacing, at the broadcast's size and rate. `skip-to-first`, since
  * without it videorate of GStreamer 1.22 sends its filling for a late start after the first frame, with earlier times. HD is
- * BT.709 as it is; whatever else (full range JPEG, wide gamut) would come out in wrong colours at some players.
+ * BT.709 as it is; whatever else (wide gamut) would come out in wrong colours at some players.
  */
 export function fileRaw(
   file: MediaFile,
@@ -63,10 +64,12 @@ export function fileRaw(
   format: string,
   ownAudio: boolean,
 ): Picture & { audio?: string } {
+  const full = file.video?.fullRange;
   return {
     text:
       'filesrc name=file ! decodebin name=decode\n' +
-      'decode. ! video/x-raw(ANY) ! deinterlace fields=top ! videorate skip-to-first=true ! videoconvert ! videoflip video-direction=auto ! ' +
+      'decode. ! video/x-raw(ANY) ! deinterlace fields=top ! videorate skip-to-first=true ! videoconvert ! ' +
+      `${full === undefined ? '' : `${narrowed(full)} ! videoconvert ! `}videoflip video-direction=auto ! ` +
       `videoscale add-borders=true ! ${rawCaps(video, format)},colorimetry=bt709`,
     properties: open(file),
     source: sourceOf(files),

@@ -6,12 +6,12 @@ import type { Controls } from './controls.js';
 import { type Choice, type Kind, rawName } from './format.js';
 import { libcameraSource } from './libcamera.js';
 import { type Picture, rawCaps } from './picture.js';
+import { narrowed } from './range.js';
 import { adjustableControls, v4l2Source } from './v4l2.js';
 
 /**
  * `videorate` is always there: a webcam slows down in the dark, whatever it lists. After a decoder a short queue gives decoding
- * and encoding a core each; it drops rather than delays when the encoder is too slow. JPEG has the full range of brightness,
- * which many players show too dark and too bright: the conversion narrows it in passing.
+ * and encoding a core each; it drops rather than delays when the encoder is too slow.
  */
 export function cameraRaw(
   camera: Camera,
@@ -38,8 +38,9 @@ export function cameraRaw(
     ...decoded[format.kind],
     'videorate skip-to-first=true',
     ...(sized ? [] : ['videoscale add-borders=true']),
+    ...(format.kind === 'jpeg' ? [narrowed('bt601')] : []),
     ...(raw === target ? [] : ['videoconvert']),
-    (sized ? caps.replace(',pixel-aspect-ratio=1/1', '') : caps) + (format.kind === 'jpeg' ? ',colorimetry=bt601' : ''),
+    sized ? caps.replace(',pixel-aspect-ratio=1/1', '') : caps,
   ];
   return {
     text: steps.join(' ! '),

@@ -3,6 +3,7 @@ import type { ElementProperty } from '../plan.js';
 import { fraction } from '../fraction.js';
 import type { WantedSlate, WantedVideo } from '../wanted.js';
 import { type Picture, rawCaps } from './picture.js';
+import { narrowed } from './range.js';
 
 /** What a plan calls its source. */
 export const slateName = 'slate';
@@ -19,12 +20,13 @@ const escaped = (text: string): string => text.replace(/&/g, '&amp;').replace(/<
  */
 export function slatePicture(
   slate: WantedSlate,
+  isJpeg: boolean,
   video: WantedVideo,
   format: string,
   installed: ReadonlySet<string>,
 ): Picture {
   const still = rawCaps(video, format).replace(/,framerate=[^,]*/, '');
-  const begin = slate.image === '' ? written(slate, still, installed) : painted(slate.image, still);
+  const begin = slate.image === '' ? written(slate, still, installed) : painted(slate.image, isJpeg, still);
   return {
     text: `${begin.text} ! imagefreeze name=video-source is-live=true ! video/x-raw,framerate=${fraction(video.fps)}`,
     properties: begin.properties,
@@ -47,9 +49,9 @@ function written({ text }: WantedSlate, caps: string, installed: ReadonlySet<str
   };
 }
 
-function painted(image: string, caps: string): Begin {
+function painted(image: string, isJpeg: boolean, caps: string): Begin {
   return {
-    text: `filesrc name=card ! decodebin ! videoconvert ! videoscale add-borders=true ! ${caps}`,
+    text: `filesrc name=card ! decodebin ! videoconvert ! ${isJpeg ? `${narrowed('bt601')} ! videoconvert ! ` : ''}videoscale add-borders=true ! ${caps}`,
     properties: [{ element: 'card', property: 'location', value: image }],
   };
 }
