@@ -8,6 +8,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   'gstreamer1.0-libcamera': ['libcamerasrc'],
   'gstreamer1.0-plugins-good': [
     'aacparse',
+    'capssetter',
     'deinterlace',
     'flvmux',
     'imagefreeze',
@@ -15,6 +16,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
     'v4l2h264dec',
     'v4l2h264enc',
     'v4l2src',
+    'videobalance',
     'videoflip',
   ],
   'gstreamer1.0-plugins-bad': [

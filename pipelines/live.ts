@@ -116,6 +116,7 @@ function livePlan(video: Encoding, sound: Sound, notes: readonly string[], camer
     },
     adjustable: [...video.adjustable, ...sound.adjustable],
     ...(video.keyframe ? { keyframe: video.keyframe } : {}),
+    ...(video.picture.pulse ? { pulse: video.picture.pulse } : {}),
     notes: [...video.notes, ...notes],
     ...(sound.missed ? { missed: sound.missed } : {}),
   };

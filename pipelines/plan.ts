@@ -61,6 +61,8 @@ export interface Plan {
   readonly adjustable: readonly ElementProperty[];
   /** What asks its driver for a keyframe each time it is set, where GStreamer's event may not reach it; absent where the event is the way. */
   readonly keyframe?: ElementProperty;
+  /** A number that grows with each picture of the source, where what goes on the air repeats the last one for as long as none comes. */
+  readonly pulse?: { readonly element: string; readonly property: string };
   /** Settings that the source cannot follow, and why: one plain sentence each. */
   readonly notes: readonly string[];
   /** What keeps the wanted picture or sound away, where a slate or silence stands in; absent where that is known from elsewhere. */

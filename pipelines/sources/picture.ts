@@ -1,6 +1,6 @@
 /** What every source of pictures hands to the composition, and the way of raw pictures to an encoder. */
 import { fraction } from '../fraction.js';
-import type { ElementProperty } from '../plan.js';
+import type { ElementProperty, Plan } from '../plan.js';
 import type { WantedVideo } from '../wanted.js';
 
 export interface Picture {
@@ -12,6 +12,8 @@ export interface Picture {
   readonly adjustable?: readonly ElementProperty[];
   /** What asks the source for a keyframe, where it encodes and can be asked. */
   readonly keyframe?: ElementProperty;
+  /** A number that grows with each picture of the source, where what goes on the air repeats the last one for as long as none comes. */
+  readonly pulse?: Plan['pulse'];
   /** H.264 level, where the source encodes and was told one. */
   readonly level?: string;
 }

@@ -10,9 +10,25 @@ import { narrowed } from './range.js';
 import { adjustableControls, v4l2Source } from './v4l2.js';
 
 /**
- * `videorate` is always there: a webcam slows down in the dark, whatever it lists. After a decoder a short queue gives decoding
- * and encoding a core each; it drops rather than delays when the encoder is too slow.
+ * A webcam slows down in the dark, whatever it lists, and stalls. `compositor` gives a picture whenever one is due: the newest, which
+ * may be the last once more. `videorate` would repeat it only when the next one comes, and the muxer has given up on all of those by
+ * then: half a group of pictures would be missing behind the encoder. So it only counts, and takes away what is too many.
  */
+const steady = (caps: string, fps: number): string[] => [
+  `compositor name=steady start-time-selection=first latency=${latenessMs}000000`,
+  caps,
+  // A thread for the encoder alone. Room for what comes at once after a gap, and no more delay where it is too slow.
+  `queue max-size-buffers=0 max-size-bytes=0 max-size-time=${latenessMs + Math.ceil(3000 / fps)}000000 leaky=downstream`,
+];
+
+/** How old a picture may be when it has been fetched over USB and decoded, without being taken for one that is missing: three at 30 fps. */
+const latenessMs = 100;
+
+const arrivals = { element: 'arrivals', property: 'in' } as const;
+
+/** A sensor that libcamera drives keeps its pace, and its pictures lie in memory that is slow to copy: they pass as they are. */
+const paced = 'videorate skip-to-first=true max-duplication-time=400000000';
+
 export function cameraRaw(
   camera: Camera,
   format: Choice,
@@ -23,29 +39,40 @@ export function cameraRaw(
 ): Picture {
   const source =
     camera.api === 'libcamera' ? libcameraSource(camera, format) : v4l2Source(camera, format, controls.set);
-  const queue = 'queue max-size-buffers=2 max-size-bytes=0 max-size-time=0 leaky=downstream';
   const decoded: Readonly<Record<Kind, readonly string[]>> = {
     raw: [],
-    jpeg: ['jpegdec', queue],
-    h264: ['h264parse', decoderOf(facts)!, queue],
+    jpeg: ['jpegdec'],
+    h264: ['h264parse', decoderOf(facts)!],
   };
+  const isSized = format.width === video.width && format.height === video.height;
   const raw = rawName(format.fourcc);
   const target = raw !== undefined && accepted.includes(raw) ? raw : accepted[0]!;
-  const sized = format.width === video.width && format.height === video.height;
   const caps = rawCaps(video, target);
   const steps = [
     source.text,
     ...decoded[format.kind],
-    'videorate skip-to-first=true',
-    ...(sized ? [] : ['videoscale add-borders=true']),
-    ...(format.kind === 'jpeg' ? [narrowed('bt601')] : []),
-    ...(raw === target ? [] : ['videoconvert']),
-    sized ? caps.replace(',pixel-aspect-ratio=1/1', '') : caps,
+    ...(camera.api === 'v4l2'
+      ? [
+          `videorate name=arrivals drop-only=true max-rate=${Math.ceil(video.fps)}`,
+          // Does nothing where the size is the camera's and its pixels are square.
+          'videoscale add-borders=true',
+          `video/x-raw,width=${video.width},height=${video.height},pixel-aspect-ratio=1/1`,
+          ...(format.kind === 'jpeg' ? [narrowed('bt601')] : []),
+          ...(raw === target ? [] : ['videoconvert', `video/x-raw,format=${target}`]),
+          ...steady(caps, video.fps),
+        ]
+      : [
+          paced,
+          ...(isSized ? [] : ['videoscale add-borders=true']),
+          ...(raw === target ? [] : ['videoconvert']),
+          isSized ? caps.replace(',pixel-aspect-ratio=1/1', '') : caps,
+        ]),
   ];
   return {
     text: steps.join(' ! '),
     properties: source.properties,
     source: cameraName(camera),
+    ...(camera.api === 'v4l2' ? { pulse: arrivals } : {}),
     adjustable: camera.api === 'libcamera' ? [] : adjustableControls(controls.all),
   };
 }

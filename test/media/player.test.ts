@@ -8,14 +8,14 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import { systemClock } from '../../agent/clock.js';
 import type { Fault } from '../../agent/errors.js';
-import { isKeyframe, TagCutter } from '../../agent/flv/tag.js';
+import { isKeyframe, isVideo, TagCutter } from '../../agent/flv/tag.js';
 import { Player } from '../../agent/media/capture/player.js';
 import { Pipeline } from '../../agent/media/gstreamer.js';
 import { Uplink } from '../../agent/media/capture/uplink.js';
 import type { InputPart } from '../../agent/media/messages.js';
 import { type Plan, plan } from '../../pipelines/plan.js';
 import { installedElements } from '../pipelines/gst.js';
-import { pc, want } from '../pipelines/machines.js';
+import { c270, pc, want } from '../pipelines/machines.js';
 
 const facts = { ...pc, elements: installedElements() };
 
@@ -32,7 +32,7 @@ function valved(): Plan {
 }
 
 /** A player whose tags a hub of the test receives. */
-async function playing(made: Plan, told: () => void = () => undefined) {
+async function playing(made: Plan, told: () => void = () => undefined, seen: () => void = () => undefined) {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'makercast player '));
   const cutter = new TagCutter();
   let onKeyframe: () => void = () => undefined;
@@ -40,7 +40,11 @@ async function playing(made: Plan, told: () => void = () => undefined) {
   const keyframe = next();
   const server = createServer((socket) =>
     socket.on('data', (bytes) => {
-      for (const found of cutter.push(bytes)) if (!found.begin && isKeyframe(found.tag)) onKeyframe();
+      for (const found of cutter.push(bytes)) {
+        if (found.begin) continue;
+        if (isVideo(found.tag)) seen();
+        if (isKeyframe(found.tag)) onKeyframe();
+      }
     }),
   );
   server.listen(path.join(folder, 'hub.sock'));
@@ -87,6 +91,32 @@ for (const part of ['picture', 'sound'] as const) {
     assert.match(fault.what, part === 'sound' ? /^tone gives nothing/ : /^test picture .* gives nothing/);
   });
 }
+
+test(
+  'a camera that freezes is found, though its last picture is sent again and again',
+  { timeout: 30_000 },
+  async () => {
+    const [width, height, fps] = [320, 180, 15];
+    const camera = { ...c270, formats: [{ fourcc: 'YUYV', width, height, fps: [fps] }] };
+    const made = plan(want({ width, height, fps, encoder: 'x264enc' }, { source: 'test' }), {
+      ...facts,
+      cameras: [camera],
+    });
+    const source = `videotestsrc name=video-source is-live=true ! video/x-raw,framerate=${fps}/1 ! valve name=picture`;
+    const text = made.pieces[0]!.text.replace('v4l2src name=video-source', source);
+    const frozen = { ...made, pieces: [{ text, properties: [] }] };
+    let pictures = 0;
+    await using on = await playing(frozen, undefined, () => (pictures += 1));
+    on.player.start();
+    await on.keyframe;
+    on.player.adjust(frozen, [{ element: 'picture', property: 'drop', value: true }]);
+    const before = pictures;
+    const { fault, part } = await on.failed;
+    assert.deepEqual([fault.code, part], ['source_silent', 'picture']);
+    assert.match(fault.what, /^camera .* gives nothing any more/);
+    assert.ok(pictures - before > fps / 2, `${pictures - before} pictures while it was frozen`);
+  },
+);
 
 test('a keyframe is asked for by an event, or by the property that the plan names', { timeout: 30_000 }, async () => {
   const made = valved();

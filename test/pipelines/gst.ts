@@ -51,6 +51,7 @@ export function ending(piece: Piece, frames: number, soundBuffers: number): Piec
     .replace('name=video-source', `name=video-source num-buffers=${frames}`)
     .replace('name=audio-source', `name=audio-source num-buffers=${soundBuffers}`)
     .replaceAll(' is-live=true', '')
+    .replaceAll(' leaky=downstream', '')
     .replaceAll(' ! clocksync', '');
   return { ...piece, text };
 }

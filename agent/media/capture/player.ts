@@ -43,6 +43,8 @@ export class Player {
   #looking: NodeJS.Timeout | undefined;
   /** Looks since a tag of each kind came last. Counted, not timed: a process that stood still saw nothing come, nor stay away. */
   readonly #inVain = { picture: 0, sound: 0 };
+  /** The plan's pulse at the last look. */
+  #pulse: unknown;
 
   constructor(
     private plan: Plan,
@@ -129,7 +131,7 @@ export class Player {
 
   #seen(tags: Buffer): void {
     for (const type of tagTypes(tags)) {
-      if (type === videoTag) this.#inVain.picture = 0;
+      if (type === videoTag && !this.plan.pulse) this.#inVain.picture = 0;
       if (type === audioTag) this.#inVain.sound = 0;
     }
   }
@@ -142,6 +144,7 @@ export class Player {
     clearInterval(this.#looking);
     this.#looking = setInterval(() => {
       const inVain = this.#inVain;
+      this.#feel();
       inVain.picture += 1;
       inVain.sound += 1;
       if (!this.plan.live && Math.min(inVain.picture, inVain.sound) <= fileLooksInVain) return;
@@ -154,6 +157,15 @@ export class Player {
         return this.#fail(new Fault('source_silent', `${source} gives nothing any more.`, mend), part);
       }
     }, lookMs);
+  }
+
+  /** Whether the source has given a picture since the last look: on the air the one before would be repeated. */
+  #feel(): void {
+    const { pulse } = this.plan;
+    if (!pulse) return;
+    const now = this.#pipeline?.element(pulse.element)[pulse.property];
+    if (now !== this.#pulse) this.#inVain.picture = 0;
+    this.#pulse = now;
   }
 
   /** The next piece, or the end. Its pipeline is a new one: what a file is decoded with differs from file to file. */
