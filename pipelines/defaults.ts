@@ -1,8 +1,8 @@
 /** What `auto` means for size, rate and bitrate: by board, camera and encoder. */
-import { strideBytes } from './encoders/v4l2h264enc.js';
+import { leastChipFps, strideBytes } from './encoders/v4l2h264enc.js';
 import type { Board, Camera, Facts } from './facts.js';
 import { findCamera, rawKinds } from './sources/camera.js';
-import { chooseFormat, type Kind, kindOf, reaches } from './sources/format.js';
+import { type Choice, choices, chooseFormat, compare, type Kind, moves, reaches } from './sources/format.js';
 import { gpuEncodes } from './sources/h264.js';
 import type { Format, Wanted, Wish } from './wanted.js';
 
@@ -77,7 +77,7 @@ export function defaultFormat(wish: Wish, facts: Facts): { readonly format: Form
   const machine = { soc: facts.board.soc, encodes: encodesBy(camera, wish.video.encoder, facts) };
   const { format, why } = rules.find(({ applies }) => applies(machine))!;
   if (!camera) return { format, why };
-  return fitted(camera, format, why, facts);
+  return fitted(camera, format, why, facts, machine.encodes === 'chip' ? leastChipFps : slowest);
 }
 
 function encodesBy(camera: Camera | undefined, insisted: Wanted['video']['encoder'], facts: Facts): Machine['encodes'] {
@@ -86,30 +86,43 @@ function encodesBy(camera: Camera | undefined, insisted: Wanted['video']['encode
   return chips.some(({ element }) => insisted === 'auto' || insisted === element) ? 'chip' : 'processor';
 }
 
-/** The largest picture that the camera itself gives within `format` at its rate: nothing is gained by blowing one up. */
+/** The best picture that moves of those that the camera itself gives, and never a larger one: nothing is gained by blowing it up. */
 function fitted(
   camera: Camera,
   format: Format,
   why: string,
   facts: Facts,
+  leastFps: number,
 ): { readonly format: Format; readonly why: string } {
   const kinds: readonly Kind[] = [...rawKinds(facts), 'h264'];
-  const fast = camera.formats
-    .filter(({ fourcc, width, height, fps }) => {
-      const kind = kindOf(fourcc);
-      const within = width <= format.width && height <= format.height && even(width) && even(height);
-      return kind && kinds.includes(kind) && within && fps.some((rate) => reaches(rate, format.fps));
-    })
-    .sort((a, b) => b.width * b.height - a.width * a.height)[0];
-  if (fast && fast.width === format.width && fast.height === format.height) return { format, why };
-  if (fast) {
-    const { width, height } = fast;
-    return { format: { width, height, fps: format.fps }, why: `${why}; the camera has ${width}x${height} at most` };
-  }
-  const slow = chooseFormat(camera.formats, format, kinds);
-  if (!slow || reaches(slow.fps, format.fps)) return { format, why };
-  const fps = Math.max(5, Math.floor(slow.fps));
-  return { format: { ...format, fps }, why: `${why}; the camera gives ${fps} fps at most` };
+  const [best] = choices(camera.formats, format, kinds)
+    .filter(({ width, height }) => even(width) && even(height))
+    .sort((a, b) => compare(merit(a, format), merit(b, format)));
+  if (!best) return { format, why };
+  const isWithin = best.width <= format.width && best.height <= format.height;
+  const { width, height } = isWithin ? best : format;
+  const fps = reaches(best.fps, format.fps) ? format.fps : Math.max(leastFps, Math.floor(best.fps));
+  const limits = [
+    ...(width === format.width && height === format.height ? [] : [`has ${width}x${height} at most`]),
+    ...(fps === format.fps ? [] : [`gives ${Math.floor(best.fps)} fps at most`]),
+  ];
+  return {
+    format: { width, height, fps },
+    why: limits.length === 0 ? why : `${why}; the camera ${limits.join(' and ')}`,
+  };
+}
+
+/** Below it a picture is a row of stills. */
+const slowest = 5;
+/** Of what fits a picture: one that is smaller is not worth it where a larger one can be scaled down. */
+const leastShare = 1 / 4;
+
+/** Smaller is better, compared from the left: whether it moves, whether nothing has to be scaled, pixels, rate. */
+function merit({ width, height, fps }: Choice, format: Format): number[] {
+  const most = format.width * format.height;
+  const isWithin = width <= format.width && height <= format.height;
+  const worth = isWithin && width * height >= most * leastShare ? 0 : 1;
+  return [moves(fps, format.fps) ? 0 : 1, worth, -Math.min(width * height, most), -Math.min(fps, format.fps)];
 }
 
 const even = (size: number): boolean => size % 2 === 0;

@@ -16,6 +16,9 @@ export function steppedBitrate(kbps: number): number {
  */
 export const forceKeyframe = { property: 'extra-controls', value: 'controls,force_key_frame=1' } as const;
 
+/** bcm2835-codec has been seen to hang at less than 9 fps of 1080p (raspberrypi/linux#4739); pictures are repeated instead. */
+export const leastChipFps = 10;
+
 /** bcm2835-codec lays its lines out in steps of 64 bytes; where a width is none, drivers and GStreamer have disagreed on where a line ends. */
 export const strideBytes = 64;
 
@@ -30,11 +33,15 @@ export const v4l2h264enc: VideoEncoder = {
   bitrate: (kbps) => ({ property: 'extra-controls', value: `controls,video_bitrate=${steppedBitrate(kbps)}` }),
   keyframe: forceKeyframe,
   level: (settings) => levelOf(settings).name,
-  doubt: ({ width }, { board }) =>
-    width % strideBytes === 0 || !board.soc
+  doubt: ({ width, fps }, { board }) =>
+    !board.soc
       ? undefined
-      : `A width of ${width} is not a multiple of ${strideBytes}, with which the Pi's encoder has given slanted or green pictures: ` +
-        '640, 1280 and 1920 are safe.',
+      : fps < leastChipFps
+        ? `The Pi's encoder has been seen to hang below 9 frames a second (linux#4739): ${leastChipFps} are safe.`
+        : width % strideBytes === 0
+          ? undefined
+          : `A width of ${width} is not a multiple of ${strideBytes}, with which the Pi's encoder has given slanted or green pictures: ` +
+            '640, 1280 and 1920 are safe.',
   text: (settings) => {
     const level = levelOf(settings);
     const controls = [

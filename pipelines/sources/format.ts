@@ -39,18 +39,26 @@ export interface Choice {
 /** A listed rate reaches a wanted one when it is at most 1 % below it: 29.97 does for 30. */
 export const reaches = (fps: number, wanted: number): boolean => fps >= wanted * 0.99;
 
-/** The lowest listed rate that reaches the wanted one, else the highest. */
+/** Slower pictures do not pass for a film, where a faster rate is wanted. */
+const movingFps = 20;
+
+/** Whether pictures at this rate move, where so many are wanted. */
+export const moves = (fps: number, wanted: number): boolean => reaches(fps, Math.min(wanted, movingFps));
+
+/** Of the listed rates that reach the wanted one the nearest (30 for 30, though 29.97 would do), else the highest. */
 function rateOf(format: CameraFormat, wanted: number): number {
-  const rising = [...format.fps].sort((a, b) => a - b);
-  return rising.find((fps) => reaches(fps, wanted)) ?? rising.at(-1)!;
+  const reaching = format.fps.filter((fps) => reaches(fps, wanted));
+  if (reaching.length === 0) return Math.max(...format.fps);
+  return reaching.reduce((best, fps) => (Math.abs(fps - wanted) < Math.abs(best - wanted) ? fps : best));
 }
 
-/** Smaller is nearer, compared from the left: size, shape of the picture, whether it covers, pixels apart, missing frames. */
+/** Smaller is nearer, compared from the left: whether it moves, size, shape of the picture, whether it covers, pixels apart, missing frames. */
 function distance(choice: Choice, wanted: Format): number[] {
   const exact = choice.width === wanted.width && choice.height === wanted.height;
   const shape = Math.abs(choice.width / choice.height - wanted.width / wanted.height) < 0.02;
   const covers = choice.width >= wanted.width && choice.height >= wanted.height;
   return [
+    moves(choice.fps, wanted.fps) ? 0 : 1,
     exact ? 0 : 1,
     shape ? 0 : 1,
     covers ? 0 : 1,
@@ -64,9 +72,19 @@ function effort(choice: Choice): number[] {
   return [{ raw: 0, jpeg: 1, h264: 2 }[choice.kind], rawOrder.indexOf(choice.fourcc)];
 }
 
-function compare(a: readonly number[], b: readonly number[]): number {
+export function compare(a: readonly number[], b: readonly number[]): number {
   for (const [index, value] of a.entries()) if (value !== b[index]) return value - b[index]!;
   return 0;
+}
+
+/** Every format of the given kinds, at the rate that suits best. */
+export function choices(formats: readonly CameraFormat[], wanted: Format, kinds: readonly Kind[]): Choice[] {
+  return formats.flatMap((format): Choice[] => {
+    const kind = kindOf(format.fourcc);
+    if (!kind || !kinds.includes(kind) || format.fps.length === 0) return [];
+    const { fourcc, width, height } = format;
+    return [{ fourcc, kind, width, height, fps: rateOf(format, wanted.fps) }];
+  });
 }
 
 /** The best format of the given kinds; undefined where the camera has none of them. */
@@ -75,13 +93,9 @@ export function chooseFormat(
   wanted: Format,
   kinds: readonly Kind[],
 ): Choice | undefined {
-  const choices = formats.flatMap((format): Choice[] => {
-    const kind = kindOf(format.fourcc);
-    if (!kind || !kinds.includes(kind) || format.fps.length === 0) return [];
-    const { fourcc, width, height } = format;
-    return [{ fourcc, kind, width, height, fps: rateOf(format, wanted.fps) }];
-  });
-  return choices.sort((a, b) => compare(distance(a, wanted), distance(b, wanted)) || compare(effort(a), effort(b)))[0];
+  return choices(formats, wanted, kinds).sort(
+    (a, b) => compare(distance(a, wanted), distance(b, wanted)) || compare(effort(a), effort(b)),
+  )[0];
 }
 
 /** Whether `a` is at least as near to what is wanted as `b`. */

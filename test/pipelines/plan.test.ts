@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { settle } from '../../pipelines/defaults.js';
-import type { Camera, Facts } from '../../pipelines/facts.js';
+import type { Camera, CameraFormat, Facts } from '../../pipelines/facts.js';
 import { fraction } from '../../pipelines/fraction.js';
 import { levelOf } from '../../pipelines/encoders/level.js';
 import { nearestRate } from '../../pipelines/audio/microphone.js';
@@ -248,6 +248,39 @@ test('auto: size, rate and bitrate suit board, camera and encoder', () => {
   assert.equal(settled(wish({ bitrateKbps: 777 }), pc), '1280x720@30 777');
   const onAir = { width: 640, height: 480, fps: 30 };
   assert.equal(settled(auto, pc, onAir), '640x480@30 1100', 'what is on the air stays');
+});
+
+const offers = (fourcc: string, width: number, height: number, ...fps: number[]): CameraFormat => ({
+  fourcc,
+  width,
+  height,
+  fps,
+});
+const seen: readonly [string, readonly CameraFormat[], string, Facts?][] = [
+  ['television lines', [offers('YUYV', 720, 576, 25)], '720x576@25'],
+  ['slow, and nothing else', [offers('MJPG', 640, 480, 15)], '640x480@15'],
+  ['tiny and slow', [offers('YUYV', 160, 120, 5)], '160x120@5'],
+  ['large at 25, tiny at 30', [offers('YUYV', 1280, 720, 25), offers('YUYV', 160, 120, 30)], '1280x720@25'],
+  ['larger and tiny', [offers('MJPG', 1920, 1080, 30), offers('YUYV', 160, 120, 30)], '1280x720@30'],
+  ['larger and a little smaller', [offers('MJPG', 1920, 1080, 30), offers('YUYV', 640, 480, 30)], '640x480@30'],
+  ['stills at 1080 lines, film at 720', [offers('YUYV', 1920, 1080, 5), offers('MJPG', 1280, 720, 30)], '1280x720@30'],
+  ['film at 480 lines, stills at 720', [offers('MJPG', 640, 480, 30), offers('YUYV', 1280, 720, 10)], '640x480@30'],
+  ['stills alone', [offers('YUYV', 1280, 720, 10), offers('YUYV', 640, 480, 15)], '1280x720@10'],
+  ['NTSC alone', [offers('MJPG', 1280, 720, 29.97, 14.985)], '1280x720@30'],
+  ['odd lines', [offers('YUYV', 641, 481, 30), offers('YUYV', 320, 240, 30)], '320x240@30'],
+  ['slow before a chip that hangs', [offers('YUYV', 1280, 720, 7.5)], '1280x720@10', pi3],
+];
+for (const [name, formats, wanted, facts = pc] of seen) {
+  test(`a camera whose pictures are ${name}`, () => {
+    const { width, height, fps } = settle(wish(), { ...facts, cameras: [{ ...c270, formats }] }).video;
+    assert.equal(`${width}x${height}@${fps}`, wanted);
+  });
+}
+
+test('1080 lines are wanted: a film of 720 comes before stills of 1080', () => {
+  const formats = [offers('YUYV', 1920, 1080, 5), offers('MJPG', 1280, 720, 30)];
+  const [piece] = plan(want({ width: 1920, height: 1080 }), { ...pc, cameras: [{ ...c270, formats }] }).pieces;
+  assert.match(piece!.text, /image\/jpeg,width=1280,height=720/);
 });
 
 test('a Pi that must do too much says so', () => {
