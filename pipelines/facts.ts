@@ -64,6 +64,8 @@ export interface Encoder {
   readonly hardware: boolean;
   /** It was run, and H.264 came out. */
   readonly works: boolean;
+  /** It was not run, since a better one works; it is only taken to work. */
+  readonly presumed?: boolean;
   /** Why it does not work, in plain words. */
   readonly why?: string;
 }

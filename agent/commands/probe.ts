@@ -31,7 +31,7 @@ const usefulElements = [
 /** Prints what it finds, for programs where `json`; returns the exit code. */
 export async function probe(json: boolean, print: (line: string) => void): Promise<number> {
   const [{ facts, gstreamer, faults: found }, own, tls] = await Promise.all([
-    gather({ camera: true, files: [], encoders: encoderNames }),
+    gather({ camera: true, files: [], encoders: encoderNames, thorough: true }),
     ownHost(),
     tlsMissing(),
   ]);

@@ -35,12 +35,14 @@ const stateFormat = 1;
 /**
  * Runs each of `names` in the order of preference, one after the other (two at once could share one hardware encoder). That one works is remembered in
  * `storage` for as long as kernel, GStreamer and codec nodes stay the same; that one does not is never remembered: a camera
- * that was busy or a processor too hot must not cost the hardware encoder for good.
+ * that was busy or a processor too hot must not cost the hardware encoder for good. Unless it is to be `thorough`, the first that works
+ * ends it, and those behind it are presumed to work: a run of x264 takes many seconds on a Zero W, whose chip works.
  */
 export async function encoders(
   names: readonly EncoderName[],
   installed: Pick<Elements, 'names' | 'version'>,
   seen: Seen,
+  thorough: boolean,
   storage?: Storage,
   root = '/',
   run: Runner = runProgram,
@@ -50,14 +52,20 @@ export async function encoders(
   const remembered = known?.machine === machine ? known.works : [];
   const result: Encoder[] = [];
   for (const element of encoderNames.filter((name) => names.includes(name))) {
-    const why = !installed.names.includes(element)
+    const isThere = installed.names.includes(element);
+    const presumed = isThere && !thorough && !remembered.includes(element) && result.some(({ works }) => works);
+    const why = !isThere
       ? notInstalled(element, installed.names, seen)
-      : remembered.includes(element)
+      : presumed || remembered.includes(element)
         ? undefined
         : await tried(element, run);
-    result.push({ element, hardware: hardware(element), works: why === undefined, ...(why !== undefined && { why }) });
+    result.push({
+      ...{ element, hardware: hardware(element), works: why === undefined },
+      ...(why !== undefined && { why }),
+      ...(presumed && { presumed }),
+    });
   }
-  const works = result.flatMap((encoder) => (encoder.works ? [encoder.element] : []));
+  const works = result.flatMap((encoder) => (encoder.works && !encoder.presumed ? [encoder.element] : []));
   const still = remembered.filter((name) => !result.some(({ element }) => element === name));
   if (works.length > 0)
     await storage?.writeState(stateName, stateFormat, { machine, works: [...still, ...works].sort() });

@@ -26,6 +26,8 @@ export interface Question {
   readonly patienceMs?: number;
   /** Encoders to try; leave out those that the plan will not need, each costs a run (0.2 s on a PC, seconds on a Zero W). */
   readonly encoders: readonly EncoderName[];
+  /** Try all of them, and not only until one works: to show what there is. */
+  readonly thorough?: boolean;
   /** Where none of those works, these are tried until one does, best first: a slate goes by any. */
   readonly spare?: readonly EncoderName[];
 }
@@ -59,7 +61,9 @@ export async function gather(
     microphones(root, run),
     installed,
     installed.then((known) =>
-      encodersFor(question, answers, (some) => encoders(some, known, { board, video: names }, storage, root, run)),
+      encodersFor(question, answers, (some) =>
+        encoders(some, known, { board, video: names }, question.thorough ?? false, storage, root, run),
+      ),
     ),
     installed.then((known) => (known.names.length > 0 ? mediaFiles(question, run) : [])),
   ]);

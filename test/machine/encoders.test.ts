@@ -34,8 +34,10 @@ async function encodersAt(
   storage: Storage | undefined,
   root: string,
   runner: Runner,
+  thorough = true,
 ): ReturnType<typeof encoders> {
-  return encoders(names, installed, { board: await board(root), video: await videoNames(root) }, storage, root, runner);
+  const seen = { board: await board(root), video: await videoNames(root) };
+  return encoders(names, installed, seen, thorough, storage, root, runner);
 }
 
 test('x264enc really encodes; what works is remembered, what does not is tried again', async (t) => {
@@ -86,6 +88,30 @@ test('x264enc really encodes; what works is remembered, what does not is tried a
     nodes.run,
   );
   assert.equal(nodes.count(), 1, 'other codec nodes, another try');
+});
+
+test('the first that works ends the trial; those behind it are presumed, and not remembered', async (t) => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'makercast-encoders-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const storage = new Storage(folder, (fault) => assert.fail(fault.message));
+  const installed = { names: ['x264enc', 'openh264enc'], version: '1.22.0' };
+  const ask = (runner: Runner, thorough: boolean) =>
+    encodersAt(['x264enc', 'openh264enc', 'omxh264enc'], installed, storage, '/', runner, thorough);
+  const first = counting();
+  const found = await ask(first.run, false);
+  assert.equal(first.count(), 1);
+  assert.deepEqual(
+    found.map(({ element, works, presumed }) => [element, works, presumed]),
+    [
+      ['omxh264enc', false, undefined],
+      ['x264enc', true, undefined],
+      ['openh264enc', true, true],
+    ],
+  );
+  const all = counting();
+  const shown = await ask(all.run, true);
+  assert.equal(all.count(), 1, 'x264enc is remembered, openh264enc is not');
+  assert.ok(shown.every(({ presumed }) => presumed === undefined));
 });
 
 test('a program that hangs is killed at its deadline, and the encoder does not work', { timeout: 20_000 }, async () => {
