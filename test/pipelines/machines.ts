@@ -23,6 +23,7 @@ export const debian: readonly string[] = [
   'audiotestsrc',
   'avdec_h264',
   'avenc_aac',
+  'capsfilter',
   'capssetter',
   'clockoverlay',
   'clocksync',

@@ -277,6 +277,31 @@ for (const [name, formats, wanted, facts = pc] of seen) {
   });
 }
 
+test("a rate is the driver's own fraction, whichever its three decimals stand for; of several that do, the nearest", () => {
+  const ratesOf = (...fps: number[]): number[] => {
+    const formats = [offers('MJPG', 1280, 720, ...fps)];
+    const [piece] = plan(want(), { ...pc, cameras: [{ ...c270, formats }] }).pieces;
+    const [, low, high] = /framerate=\[(\d+)\/10000,(\d+)\/10000\]"/.exec(piece!.text)!;
+    return [Number(low) / 10_000, Number(high) / 10_000];
+  };
+  const covers = (fps: readonly number[], exact: number): boolean => {
+    const [low, high] = ratesOf(...fps);
+    return low! <= exact && exact <= high!;
+  };
+  // 100 ns from one picture to the next: 333667, 333333 and 400000 of UVC, and what television calls 29.97.
+  for (const [said, exact] of [
+    [29.97, 2997 / 100],
+    [29.97, 30_000 / 1001],
+    [30, 10_000_000 / 333_333],
+    [25, 10_000_000 / 400_000],
+    [7.5, 7.5],
+    [14.985, 15_000 / 1001],
+  ] as const)
+    assert.ok(covers([said], exact), `${said} for ${exact}`);
+  assert.ok(!covers([29.97], 30));
+  assert.ok(covers([30, 29.97, 15], 30) && !covers([30, 29.97, 15], 29.97), '30 where it is listed');
+});
+
 test('1080 lines are wanted: a film of 720 comes before stills of 1080', () => {
   const formats = [offers('YUYV', 1920, 1080, 5), offers('MJPG', 1280, 720, 30)];
   const [piece] = plan(want({ width: 1920, height: 1080 }), { ...pc, cameras: [{ ...c270, formats }] }).pieces;
