@@ -93,8 +93,8 @@ const away = (name: string, reason: NoPlan): Source => ({
 
 const cameraGone = new NoPlan(
   'source_not_found',
-  'The camera that was on the air is away, and there is no other.',
-  'Plug it in again.',
+  'The camera is away or gives nothing, and there is no other.',
+  'Plug it in again; it is tried again by itself.',
 );
 
 /** The camera's own H.264 comes first where nothing else that the camera gives is nearer to the wanted size and rate. */

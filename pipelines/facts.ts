@@ -1,5 +1,5 @@
 /** What is known of the machine that the plan is for; `agent/machine` fills it in, goldens write it out. */
-import type { Plan } from './plan.js';
+import type { Mode, Plan } from './plan.js';
 import type { Matrix } from './sources/range.js';
 
 export interface CameraFormat {
@@ -38,6 +38,8 @@ export interface Camera {
   readonly usbPath?: string;
   /** Of libcamera raw ones only. */
   readonly formats: readonly CameraFormat[];
+  /** Formats in which it was opened and gave no picture; they are not among the others. */
+  readonly silentIn?: readonly Mode[];
   /** What can be set while it runs; empty for libcamera, whose controls nobody asks for (GStreamer's element of Debian 12 sets none). */
   readonly controls: readonly CameraControl[];
   /** Its driver encodes H.264, and gives a keyframe when it is asked for one (control `force_key_frame`). */
@@ -123,7 +125,7 @@ export interface Facts {
   readonly board: Board;
   /** A picture that is no slate is on the air. */
   readonly pictureOnAir?: boolean;
-  /** A camera was on the air in this broadcast and is away: the slate stands in for it, where `auto` would else mean the test picture. */
+  /** There was a camera in this broadcast, and it is away or out of service: the slate stands in for it, where `auto` would else mean the test picture. */
   readonly cameraLost?: boolean;
   /** The microphone that was heard with it last, if any: the slate that stands in for the camera has that one, or silence. */
   readonly heard?: { readonly microphone?: string };

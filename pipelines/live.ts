@@ -5,7 +5,7 @@ import { avc, encode, encodedSound, type Encoding, type Sound } from './branch.j
 import { type VideoEncoder, workingEncoder } from './encoders/encoder.js';
 import type { Camera, Facts } from './facts.js';
 import { NoPlan } from './noplan.js';
-import type { Piece, Plan } from './plan.js';
+import { type Mode, modeName, type Piece, type Plan } from './plan.js';
 import { h264Format, rawFormat } from './sources/camera.js';
 import { cameraControls } from './sources/controls.js';
 import { cameraH264, gpuEncodes } from './sources/h264.js';
@@ -17,12 +17,13 @@ import type { Wanted, WantedAudio, Way } from './wanted.js';
 export function cameraPlan(camera: Camera, way: Way, wanted: Wanted, facts: Facts): Plan {
   const { video } = wanted;
   const controls = cameraControls(wanted.camera, camera);
+  const notes = [...controls.notes, ...silences(camera)];
   const sound = liveSound(wanted.audio, facts, autoMicrophone(facts, camera)?.id, 'silence', 'tone', 'live');
   if (way !== 'passthrough') {
     const encoder = workingEncoder(way, facts);
     const format = rawFormat(camera, video, facts);
     const encoding = encode(cameraRaw(camera, format, video, encoder.formats, facts, controls), encoder, video, facts);
-    return livePlan(encoding, sound, controls.notes, camera);
+    return livePlan(encoding, sound, notes, camera, format);
   }
   const format = h264Format(camera, video);
   const { width, height, fps } = format;
@@ -43,8 +44,16 @@ export function cameraPlan(camera: Camera, way: Way, wanted: Wanted, facts: Fact
     ...(picture.keyframe ? { keyframe: picture.keyframe } : {}),
     notes: [],
   };
-  return livePlan(encoding, sound, controls.notes, camera);
+  return livePlan(encoding, sound, notes, camera, format);
 }
+
+/** Said of a camera that another of its formats is used. */
+const silences = ({ path, silentIn = [] }: Camera): string[] =>
+  silentIn.length === 0
+    ? []
+    : [
+        `The camera ${path} gives no pictures in ${silentIn.map(modeName).join(', ')}: another of its formats is used. Plug it into a port of its own, without a hub.`,
+      ];
 
 export function testPlan(way: Way, wanted: Wanted, facts: Facts): Plan {
   const { video, audio } = wanted;
@@ -103,7 +112,7 @@ function liveSound(
   return { ...encodedSound(wanted, facts, `microphone ${microphone.name} (${id})`, from), microphone: id };
 }
 
-function livePlan(video: Encoding, sound: Sound, notes: readonly string[], camera?: Camera): Plan {
+function livePlan(video: Encoding, sound: Sound, notes: readonly string[], camera?: Camera, mode?: Mode): Plan {
   return {
     pieces: [livePiece(video, sound, !camera && sound.microphone === undefined)],
     live: true,
@@ -114,6 +123,7 @@ function livePlan(video: Encoding, sound: Sound, notes: readonly string[], camer
       ...(camera ? { camera: camera.path } : {}),
       ...(sound.microphone === undefined ? {} : { microphone: sound.microphone }),
     },
+    ...(mode ? { mode: { fourcc: mode.fourcc, width: mode.width, height: mode.height } } : {}),
     adjustable: [...video.adjustable, ...sound.adjustable],
     ...(video.keyframe ? { keyframe: video.keyframe } : {}),
     ...(video.picture.pulse ? { pulse: video.picture.pulse } : {}),

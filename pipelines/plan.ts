@@ -22,6 +22,16 @@ export interface Piece {
   readonly properties: readonly ElementProperty[];
 }
 
+/** One of a camera's formats: its V4L2 fourcc, and a size. */
+export interface Mode {
+  readonly fourcc: string;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** `YUYV 640x480`. */
+export const modeName = ({ fourcc, width, height }: Mode): string => `${fourcc} ${width}x${height}`;
+
 export interface Plan {
   /** Pipelines in playing order: one, or one for each file of a playlist. */
   readonly pieces: readonly Piece[];
@@ -53,6 +63,8 @@ export interface Plan {
   };
   /** What it opens: a camera's `path`, a sound card's id; the path of the slate's picture. */
   readonly devices: { readonly camera?: string; readonly microphone?: string; readonly slateImage?: string };
+  /** Which of the camera's formats it opens; absent without a camera. */
+  readonly mode?: Mode;
   /**
    * What changes while it plays, each with the value that the text has for it now: bitrate, volume, mute, the camera's
    * controls. A setting whose cost is `live` changes nothing else, so the values that differ between two plans are what

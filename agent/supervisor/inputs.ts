@@ -1,6 +1,6 @@
 /** Which cameras, microphones, files, drawn pictures and encoders are out of service, why, and when each is tried again. */
 import type { Camera, Facts, SlateImage } from '../../pipelines/facts.js';
-import type { Plan } from '../../pipelines/plan.js';
+import { type Mode, modeName, type Plan } from '../../pipelines/plan.js';
 import { slateName } from '../../pipelines/sources/slate.js';
 import type { Clock } from '../clock.js';
 import { Fault, type FaultReport } from '../errors.js';
@@ -24,10 +24,25 @@ interface Outage {
   readonly until: number;
   /** It is on the air once more; what it did is not forgotten yet. */
   readonly over: boolean;
+  /** What it was of, if a camera. */
+  readonly camera?: Camera;
 }
 
 /** Stays the same when a camera is unplugged and comes back under another node. */
 const cameraKey = (camera: Camera): string => `camera ${camera.usbPath ?? camera.byId ?? camera.path}`;
+/** The same camera at another port: there is nothing by which twins without a serial number could be told apart. */
+const isSame = (one: Camera | undefined, other: Camera): boolean =>
+  one !== undefined && one.name === other.name && one.driver === other.driver && one.byId === other.byId;
+
+/** Failures that another format may not have; a camera that is in use, or gone, fails in all of them. */
+const ofTheFormat: ReadonlySet<string> = new Set(['source_silent', 'source_failed', 'source_format']);
+/** Each may take 5 s to come to nothing. */
+const mostSilent = 4;
+const isMode =
+  ({ fourcc, width, height }: Mode) =>
+  (mode: Mode): boolean =>
+    mode.fourcc === fourcc && mode.width === width && mode.height === height;
+
 const microphoneKey = (id: string): string => `microphone ${id}`;
 const encoderKey = (name: string): string => `encoder ${name}`;
 const filesKey = 'files';
@@ -42,6 +57,10 @@ export interface Same {
 export class Inputs {
   readonly #outages = new Map<string, Outage>();
   readonly #counted = new WeakSet<Plan>();
+  /** Cameras' formats that have given a picture in this broadcast: what fails in one of them is not its fault. */
+  readonly #worked = new Set<string>();
+  /** Formats in which a camera that is there was opened and gave nothing. */
+  readonly #silent = new Map<string, readonly Mode[]>();
   /** Since when each camera and microphone is there. */
   readonly #since = new Map<string, number>();
   #cameraSeen = false;
@@ -57,6 +76,7 @@ export class Inputs {
     const now = this.clock.now();
     const there = new Set([...cameras.map(cameraKey), ...microphones.map(({ id }) => microphoneKey(id))]);
     for (const key of [...this.#since.keys()]) if (!there.has(key)) this.#since.delete(key);
+    for (const key of [...this.#silent.keys()]) if (!there.has(key)) this.#silent.delete(key);
     for (const key of there) if (!this.#since.has(key)) this.#since.set(key, now);
   }
 
@@ -80,12 +100,12 @@ export class Inputs {
     const image = this.#brokenImage;
     return {
       ...facts,
-      cameraLost: this.#cameraSeen,
+      cameraLost: this.#cameraSeen || facts.cameras.some((camera) => out(cameraKey(camera))),
       ...(this.#heard ? { heard: this.#heard } : {}),
       ...(test && out(testKey) ? { testFault: test.fault } : {}),
       ...(files && out(filesKey) ? { filesFault: files.fault } : {}),
       ...(image && image.version === facts.slateImage?.version ? { slateImage: image } : {}),
-      cameras: facts.cameras.filter((camera) => !out(cameraKey(camera))),
+      cameras: facts.cameras.filter((camera) => !out(cameraKey(camera))).map((camera) => this.#heardOf(camera)),
       microphones: facts.microphones.filter(({ id }) => !out(microphoneKey(id))),
       encoders: facts.encoders.map((encoder) =>
         out(encoderKey(encoder.element)) ? { ...encoder, works: false, why: 'it failed on the air' } : encoder,
@@ -115,10 +135,33 @@ export class Inputs {
     this.#counted.add(plan);
     if (image) this.#brokenImage = { ...image, unfit: imageFault(image, fault).report() };
     if (key === undefined) return true;
+    if (found && part === 'picture' && this.#isSilentIn(found, plan, fault)) return true;
     const failures = this.#failures(key);
     const until = this.clock.now() + step(retryMs, failures.length);
-    this.#outages.set(key, { fault: fault.report(), failures, until, over: false });
+    this.#outages.set(key, { fault: fault.report(), failures, until, over: false, ...(found && { camera: found }) });
     return true;
+  }
+
+  /**
+   * A camera that is there and gives no picture may do so in this format only: no room on the bus for raw pictures, a driver that is
+   * wrong about one. The next is tried at once, and this one no more for as long as it is plugged in. Where none is left, all may be tried again.
+   */
+  #isSilentIn(camera: Camera, plan: Plan, { code }: Fault): boolean {
+    const { mode } = plan;
+    const key = cameraKey(camera);
+    if (!mode || this.#worked.has(`${key} ${modeName(mode)}`) || !ofTheFormat.has(code)) return false;
+    const silent = [...(this.#silent.get(key) ?? []), mode];
+    const isLeft = silent.length < mostSilent && camera.formats.some((format) => !silent.some(isMode(format)));
+    if (isLeft) this.#silent.set(key, silent);
+    else this.#silent.delete(key);
+    return isLeft;
+  }
+
+  /** Without the formats that have come to nothing. */
+  #heardOf(camera: Camera): Camera {
+    const silentIn = this.#silent.get(cameraKey(camera));
+    if (!silentIn) return camera;
+    return { ...camera, formats: camera.formats.filter((format) => !silentIn.some(isMode(format))), silentIn };
   }
 
   /** An encoder that is not used any more in this broadcast; one that is `insisted` on, for a while. */
@@ -149,6 +192,7 @@ export class Inputs {
   playing(plan: Plan, facts: Facts): void {
     const camera = facts.cameras.find(({ path }) => path === plan.devices.camera);
     if (camera) {
+      if (plan.mode) this.#worked.add(`${cameraKey(camera)} ${modeName(plan.mode)}`);
       this.#cameraSeen = true;
       const { microphone = this.#heard?.microphone } = plan.devices;
       this.#heard = microphone === undefined ? {} : { microphone };
@@ -160,9 +204,9 @@ export class Inputs {
       ...(plan.live ? [] : [filesKey]),
       ...(isTest(plan) ? [testKey] : []),
     ];
-    for (const key of keys) {
-      const outage = this.#outages.get(key);
-      if (outage) this.#outages.set(key, { ...outage, over: true });
+    for (const [key, outage] of this.#outages) {
+      const isMoved = camera !== undefined && !this.#since.has(key) && isSame(outage.camera, camera);
+      if (keys.includes(key) || isMoved) this.#outages.set(key, { ...outage, over: true });
     }
   }
 
@@ -184,6 +228,8 @@ export class Inputs {
   /** A new broadcast, or another source, begins with a clean record; the slate may stand in for the `same` camera all the while. */
   forget(same: Same = { video: false, sound: false }): void {
     this.#outages.clear();
+    this.#silent.clear();
+    this.#worked.clear();
     this.#brokenImage = undefined;
     if (!same.video) this.#cameraSeen = false;
     if (!same.video || !same.sound) this.#heard = undefined;

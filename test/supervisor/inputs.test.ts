@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Facts } from '../../pipelines/facts.js';
-import { plan } from '../../pipelines/plan.js';
+import { modeName, plan } from '../../pipelines/plan.js';
 import { cameraName } from '../../pipelines/sources/camera.js';
 import { Fault } from '../../agent/errors.js';
 import { Inputs } from '../../agent/supervisor/inputs.js';
@@ -38,6 +38,7 @@ test('a camera that fails is left out, and the slate stands in with its micropho
 test('another camera that works takes over before the slate does', () => {
   const { inputs, plan: made } = studio();
   const both = { ...facts, cameras: [c920, c270] };
+  inputs.playing(made(both), both);
   inputs.failed('picture', fault, made(both), both);
   assert.match(made(both).video.source, /C270/);
 });
@@ -202,10 +203,67 @@ test('another sound is wanted while the slate stands in for a camera: the slate 
 
 test('a camera is known again under another node by where it is plugged in', () => {
   const { inputs, plan: made } = studio();
+  inputs.playing(made(), facts);
   inputs.failed('picture', fault, made(), facts);
   const moved = { ...facts, cameras: [{ ...c920, path: '/dev/video4' }] };
-  assert.equal(made(moved).video.source, 'test picture (bars)', 'it has not been on the air yet');
+  assert.equal(made(moved).video.source, 'slate');
   assert.match(made({ ...facts, cameras: [{ ...c920, usbPath: '1-1.4' }] }).video.source, /C920/);
+});
+
+test('a camera that comes back at another port: what it did at the first is over', () => {
+  const { inputs, plan: made } = studio();
+  inputs.looked(facts);
+  inputs.playing(made(), facts);
+  inputs.failed('picture', fault, made(), facts);
+  const moved = { ...facts, cameras: [{ ...c920, usbPath: '1-1.4' }, c270] };
+  inputs.looked(moved);
+  inputs.playing(plan(want({ source: c270.path }), inputs.usable(moved)), moved);
+  assert.equal(inputs.problems.length, 1, 'another camera does not mend it');
+  inputs.playing(made(moved), moved);
+  assert.deepEqual(inputs.problems, []);
+});
+
+test('a format that comes to nothing: the next is tried at once, and said; where none is left it is the slate, and all of it again', () => {
+  const { inputs, wait, plan: made } = studio();
+  inputs.looked(facts);
+  const silent = new Fault('source_silent', 'camera gives no pictures.', 'Unplug it.');
+  const tried: string[] = [];
+  for (;;) {
+    const next = made();
+    if (!next.mode) break;
+    tried.push(modeName(next.mode));
+    assert.ok(inputs.failed('picture', silent, next, facts));
+    assert.ok(tried.length < 5);
+  }
+  assert.deepEqual(tried, ['H264 1280x720', 'MJPG 1280x720', 'H264 1920x1080', 'MJPG 1920x1080']);
+  const slate = made();
+  assert.deepEqual(
+    [slate.video.source, slate.missed?.code],
+    ['slate', 'source_not_found'],
+    'no bars, though it was never on',
+  );
+  wait(inputs.nextMs! + 1);
+  const [first] = [made()];
+  assert.equal(modeName(first.mode!), 'H264 1280x720');
+  inputs.failed('picture', silent, first, facts);
+  const second = made();
+  assert.match(second.notes.join(), /gives no pictures in H264 1280x720: another of its formats is used/);
+  inputs.playing(second, facts);
+  assert.deepEqual(inputs.problems, []);
+  // What has worked and fails is the camera's fault, not the format's.
+  inputs.failed('picture', silent, second, facts);
+  assert.equal(made().video.source, 'slate');
+  // Plugged in anew, all may be tried.
+  inputs.looked({ ...facts, cameras: [] });
+  inputs.looked(facts);
+  wait(60_000);
+  assert.equal(modeName(made().mode!), 'H264 1280x720');
+});
+
+test('a camera that is in use has no other format that is not', () => {
+  const { inputs, plan: made } = studio();
+  inputs.failed('picture', new Fault('source_busy', 'camera is in use.', 'Stop it.'), made(), facts);
+  assert.equal(made().video.source, 'slate');
 });
 
 test('files that fail in mid-play are the slate for a while, and are then played again', () => {
