@@ -47,6 +47,11 @@ const kinds = {
   source_busy: { actor: 'device', retryable: true, doc: 'Another program holds the camera or microphone.' },
   source_failed: { actor: 'device', retryable: true, doc: 'The camera, microphone or file stopped with an error.' },
   source_silent: { actor: 'device', retryable: true, doc: 'The source gives no pictures, and no error either.' },
+  keyframes_sparse: {
+    actor: 'operator',
+    retryable: false,
+    doc: 'The H.264 of a camera has its keyframes too far apart, or none: viewers who join see nothing until the next.',
+  },
   source_ended: { actor: 'operator', retryable: false, doc: 'The last file of the playlist has been played.' },
   camera_unsupported: {
     actor: 'device',

@@ -1,5 +1,5 @@
 /** What is known of the machine that the plan is for; `agent/machine` fills it in, goldens write it out. */
-import type { Mode, Plan } from './plan.js';
+import type { Plan } from './plan.js';
 import type { Matrix } from './sources/range.js';
 
 export interface CameraFormat {
@@ -38,8 +38,8 @@ export interface Camera {
   readonly usbPath?: string;
   /** Of libcamera raw ones only. */
   readonly formats: readonly CameraFormat[];
-  /** Formats in which it was opened and gave no picture; they are not among the others. */
-  readonly silentIn?: readonly Mode[];
+  /** Why some of its formats are left out here, one sentence each, for people. */
+  readonly leftOut?: readonly string[];
   /** What can be set while it runs; empty for libcamera, whose controls nobody asks for (GStreamer's element of Debian 12 sets none). */
   readonly controls: readonly CameraControl[];
   /** Its driver encodes H.264, and gives a keyframe when it is asked for one (control `force_key_frame`). */

@@ -5,7 +5,7 @@ import { avc, encode, encodedSound, type Encoding, type Sound } from './branch.j
 import { type VideoEncoder, workingEncoder } from './encoders/encoder.js';
 import type { Camera, Facts } from './facts.js';
 import { NoPlan } from './noplan.js';
-import { type Mode, modeName, type Piece, type Plan } from './plan.js';
+import type { Mode, Piece, Plan } from './plan.js';
 import { h264Format, rawFormat } from './sources/camera.js';
 import { cameraControls } from './sources/controls.js';
 import { cameraH264, gpuEncodes } from './sources/h264.js';
@@ -17,7 +17,7 @@ import type { Wanted, WantedAudio, Way } from './wanted.js';
 export function cameraPlan(camera: Camera, way: Way, wanted: Wanted, facts: Facts): Plan {
   const { video } = wanted;
   const controls = cameraControls(wanted.camera, camera);
-  const notes = [...controls.notes, ...silences(camera)];
+  const notes = [...controls.notes, ...(camera.leftOut ?? [])];
   const sound = liveSound(wanted.audio, facts, autoMicrophone(facts, camera)?.id, 'silence', 'tone', 'live');
   if (way !== 'passthrough') {
     const encoder = workingEncoder(way, facts);
@@ -46,14 +46,6 @@ export function cameraPlan(camera: Camera, way: Way, wanted: Wanted, facts: Fact
   };
   return livePlan(encoding, sound, notes, camera, format);
 }
-
-/** Said of a camera that another of its formats is used. */
-const silences = ({ path, silentIn = [] }: Camera): string[] =>
-  silentIn.length === 0
-    ? []
-    : [
-        `The camera ${path} gives no pictures in ${silentIn.map(modeName).join(', ')}: another of its formats is used. Plug it into a port of its own, without a hub.`,
-      ];
 
 export function testPlan(way: Way, wanted: Wanted, facts: Facts): Plan {
   const { video, audio } = wanted;

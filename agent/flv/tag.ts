@@ -64,17 +64,29 @@ export function tagOf(type: number, timestampMs: number, body: Buffer): Tag {
   return tag;
 }
 
-/** Types of the whole tags in `tags`; a file header in between is passed over. */
-export function* tagTypes(tags: Buffer): Generator<number> {
+/** The whole tags in `tags`, which share its memory; a file header in between is passed over. */
+function* tagsIn(tags: Buffer): Generator<Tag> {
   let at = 0;
   while (at + tagHeaderBytes <= tags.length) {
     // "FLV": no tag has such a type.
     if (tags[at] === 0x46) at += fileHeaderBytes;
     else {
-      yield tags[at]!;
-      at += tagHeaderBytes + tags.readUIntBE(at + 1, 3) + tagTrailerBytes;
+      const bytes = tagHeaderBytes + tags.readUIntBE(at + 1, 3) + tagTrailerBytes;
+      yield tags.subarray(at, at + bytes);
+      at += bytes;
     }
   }
+}
+
+/** The types of {@link tagsIn}. */
+export function* tagTypes(tags: Buffer): Generator<number> {
+  for (const tag of tagsIn(tags)) yield tag[0]!;
+}
+
+/** Whether one of the whole tags in `tags` is a keyframe. */
+export function hasKeyframe(tags: Buffer): boolean {
+  for (const tag of tagsIn(tags)) if (isKeyframe(tag)) return true;
+  return false;
 }
 
 /** What a {@link TagCutter} finds: a file header (a new stream begins here), or a tag. */

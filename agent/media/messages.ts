@@ -53,6 +53,8 @@ export type FromCapture =
   | { readonly type: 'ended'; readonly id: number }
   /** The playlist of plan `id` begins again. */
   | { readonly type: 'round'; readonly id: number }
+  /** What passes through has had no keyframe for so long. */
+  | { readonly type: 'sparse'; readonly id: number; readonly seconds: number }
   /** What follows may take seconds, in which nothing is said. */
   | { readonly type: 'busy' }
   | { readonly type: 'beat' };
@@ -138,7 +140,7 @@ export interface HubStatus {
   readonly fps: number;
   /** kbit/s of picture and sound that came from capture over the last seconds. */
   readonly kbps: number;
-  /** Seconds between the last two keyframes. */
+  /** Seconds between the last two keyframes, or since the last one if that is longer. */
   readonly keyframeSeconds: number;
   /** Streams spliced into the timeline: each start of a plan or of a file is one. */
   readonly splices: number;

@@ -1,6 +1,8 @@
 /** Which cameras, microphones, files, drawn pictures and encoders are out of service, why, and when each is tried again. */
 import type { Camera, Facts, SlateImage } from '../../pipelines/facts.js';
 import { type Mode, modeName, type Plan } from '../../pipelines/plan.js';
+import { rawKinds } from '../../pipelines/sources/camera.js';
+import { chooseFormat, kindOf } from '../../pipelines/sources/format.js';
 import { slateName } from '../../pipelines/sources/slate.js';
 import type { Clock } from '../clock.js';
 import { Fault, type FaultReport } from '../errors.js';
@@ -38,9 +40,15 @@ const isSame = (one: Camera | undefined, other: Camera): boolean =>
 const ofTheFormat: ReadonlySet<string> = new Set(['source_silent', 'source_failed', 'source_format']);
 /** Each may take 5 s to come to nothing. */
 const mostSilent = 4;
-const isMode =
+interface Unfit {
+  readonly mode: Mode;
+  /** A sentence or two for people. */
+  readonly why: string;
+}
+
+const isOf =
   ({ fourcc, width, height }: Mode) =>
-  (mode: Mode): boolean =>
+  ({ mode }: Unfit): boolean =>
     mode.fourcc === fourcc && mode.width === width && mode.height === height;
 
 const microphoneKey = (id: string): string => `microphone ${id}`;
@@ -59,8 +67,8 @@ export class Inputs {
   readonly #counted = new WeakSet<Plan>();
   /** Cameras' formats that have given a picture in this broadcast: what fails in one of them is not its fault. */
   readonly #worked = new Set<string>();
-  /** Formats in which a camera that is there was opened and gave nothing. */
-  readonly #silent = new Map<string, readonly Mode[]>();
+  /** Formats of cameras that are there, which have come to nothing. */
+  readonly #unfit = new Map<string, readonly Unfit[]>();
   /** Since when each camera and microphone is there. */
   readonly #since = new Map<string, number>();
   #cameraSeen = false;
@@ -76,7 +84,7 @@ export class Inputs {
     const now = this.clock.now();
     const there = new Set([...cameras.map(cameraKey), ...microphones.map(({ id }) => microphoneKey(id))]);
     for (const key of [...this.#since.keys()]) if (!there.has(key)) this.#since.delete(key);
-    for (const key of [...this.#silent.keys()]) if (!there.has(key)) this.#silent.delete(key);
+    for (const key of [...this.#unfit.keys()]) if (!there.has(key)) this.#unfit.delete(key);
     for (const key of there) if (!this.#since.has(key)) this.#since.set(key, now);
   }
 
@@ -105,7 +113,7 @@ export class Inputs {
       ...(test && out(testKey) ? { testFault: test.fault } : {}),
       ...(files && out(filesKey) ? { filesFault: files.fault } : {}),
       ...(image && image.version === facts.slateImage?.version ? { slateImage: image } : {}),
-      cameras: facts.cameras.filter((camera) => !out(cameraKey(camera))).map((camera) => this.#heardOf(camera)),
+      cameras: facts.cameras.filter((camera) => !out(cameraKey(camera))).map((camera) => this.#fit(camera)),
       microphones: facts.microphones.filter(({ id }) => !out(microphoneKey(id))),
       encoders: facts.encoders.map((encoder) =>
         out(encoderKey(encoder.element)) ? { ...encoder, works: false, why: 'it failed on the air' } : encoder,
@@ -150,18 +158,33 @@ export class Inputs {
     const { mode } = plan;
     const key = cameraKey(camera);
     if (!mode || this.#worked.has(`${key} ${modeName(mode)}`) || !ofTheFormat.has(code)) return false;
-    const silent = [...(this.#silent.get(key) ?? []), mode];
-    const isLeft = silent.length < mostSilent && camera.formats.some((format) => !silent.some(isMode(format)));
-    if (isLeft) this.#silent.set(key, silent);
-    else this.#silent.delete(key);
+    const why = `The camera ${camera.path} gives no pictures in ${modeName(mode)}: another of its formats is used. Plug it into a port of its own, without a hub.`;
+    const unfit = [...(this.#unfit.get(key) ?? []), { mode, why }];
+    const isLeft = unfit.length < mostSilent && camera.formats.some((format) => !unfit.some(isOf(format)));
+    if (isLeft) this.#unfit.set(key, unfit);
+    else this.#unfit.delete(key);
     return isLeft;
   }
 
+  /** What passes through in `plan` is not fit to: the camera's H.264 is left out. False where nothing here could encode what else it gives. */
+  encodeInstead(plan: Plan, { what }: Fault, facts: Facts): boolean {
+    const camera = facts.cameras.find(({ path }) => path === plan.devices.camera);
+    const usable = this.usable(facts);
+    const raw = camera && chooseFormat(this.#fit(camera).formats, plan.video, rawKinds(facts));
+    if (!camera || !raw || !usable.encoders.some(({ works }) => works)) return false;
+    const why = `${what} It is encoded here instead.`;
+    const passing = camera.formats.filter(({ fourcc }) => kindOf(fourcc) === 'h264').map((mode) => ({ mode, why }));
+    const key = cameraKey(camera);
+    this.#unfit.set(key, [...(this.#unfit.get(key) ?? []), ...passing]);
+    return true;
+  }
+
   /** Without the formats that have come to nothing. */
-  #heardOf(camera: Camera): Camera {
-    const silentIn = this.#silent.get(cameraKey(camera));
-    if (!silentIn) return camera;
-    return { ...camera, formats: camera.formats.filter((format) => !silentIn.some(isMode(format))), silentIn };
+  #fit(camera: Camera): Camera {
+    const unfit = this.#unfit.get(cameraKey(camera));
+    if (!unfit) return camera;
+    const formats = camera.formats.filter((format) => !unfit.some(isOf(format)));
+    return { ...camera, formats, leftOut: [...new Set(unfit.map(({ why }) => why))] };
   }
 
   /** An encoder that is not used any more in this broadcast; one that is `insisted` on, for a while. */
@@ -228,7 +251,7 @@ export class Inputs {
   /** A new broadcast, or another source, begins with a clean record; the slate may stand in for the `same` camera all the while. */
   forget(same: Same = { video: false, sound: false }): void {
     this.#outages.clear();
-    this.#silent.clear();
+    this.#unfit.clear();
     this.#worked.clear();
     this.#brokenImage = undefined;
     if (!same.video) this.#cameraSeen = false;

@@ -46,7 +46,7 @@ export class Programme {
   /** For the process: a plan that fails while none runs must not take its start away. */
   readonly #restart: Backoff;
   readonly #looks: Backoff;
-  readonly #troubles: Troubles<'plan' | 'capture' | 'slate'>;
+  readonly #troubles: Troubles<'plan' | 'capture' | 'slate' | 'keyframes'>;
   /** Cameras that failed since the last look at the machine. */
   readonly #failedCameras = new Set<string>();
   #plan: Plan | undefined;
@@ -96,6 +96,7 @@ export class Programme {
       failed: (plan, part, fault) => void this.#failed(plan, part, fault),
       ended: () => this.#ended(),
       round: () => void this.#round(),
+      sparse: (plan, seconds) => this.#sparse(plan, seconds),
       beat: () => this.#beat(),
       said: (line) => log.warn('capture_said', `capture: ${line}`),
       recycled: (what) => log.info('recycled', `${what} Another one has taken its place.`),
@@ -329,6 +330,7 @@ export class Programme {
 
   #playing(plan: Plan, afterMs: number): void {
     this.#troubles.mended('capture');
+    this.#troubles.mended('keyframes');
     this.#service.playing(plan);
     if (plan.video.source !== slateName) this.#passedOnAir = plan.video.encoder === 'passthrough' ? plan : undefined;
     const text = describe(plan);
@@ -347,6 +349,18 @@ export class Programme {
   async #round(): Promise<void> {
     const { files } = wantedMedia(this.settings, this.studio.folder).video;
     if ((await haveChanged(files)) && this.#on) await this.replan(true);
+  }
+
+  /** A camera's own H.264 goes on the air with keyframes too far apart, or without any: nobody could join. */
+  #sparse(plan: Plan, seconds: number): void {
+    const fault = new Fault(
+      'keyframes_sparse',
+      `${plan.video.source} has given no keyframe for ${seconds} s, and viewers wait for one.`,
+      'Platforms ask for one every 4 s at most: set their distance in the camera, or video.encoder to auto.',
+    );
+    const isInsisted = this.settings.video.encoder === 'passthrough';
+    if (!isInsisted && this.#service.encodeInstead(plan, fault)) this.#playAnother();
+    else this.#troubles.add('keyframes', fault);
   }
 
   async #failed(plan: Plan, part: InputPart, fault: Fault): Promise<void> {

@@ -74,6 +74,12 @@ export class Service {
     return true;
   }
 
+  /** What passes through in `plan` is not fit to. True where it is encoded here from now on. */
+  encodeInstead(plan: Plan, fault: Fault): boolean {
+    const facts = this.#facts.get(plan);
+    return facts !== undefined && this.#inputs.encodeInstead(plan, fault, facts);
+  }
+
   /**
    * `plan` failed, by nothing in particular. True where the next best way is to be taken, since the end was the same again and again.
    * `insisted`: its encoder is tried again after a while, since only the slate goes without it.

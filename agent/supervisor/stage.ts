@@ -20,6 +20,8 @@ export interface StageEvents {
   ended(): void;
   /** The last file was played, and the first one begins again. */
   round(): void;
+  /** What passes through in `plan`, which is on, has had no keyframe for so many seconds. */
+  sparse(plan: Plan, seconds: number): void;
   beat(): void;
   said(line: string): void;
   /** A process that had grown, as `what` says, has made room for another. */
@@ -194,6 +196,9 @@ export class Stage {
         return;
       case 'round':
         if (message.id === (this.#coming ?? this.#on)?.id) this.events.round();
+        return;
+      case 'sparse':
+        if (message.id === this.#on?.id) this.events.sparse(this.#on.plan, message.seconds);
         return;
       case 'beat':
         return this.events.beat();

@@ -92,7 +92,7 @@ test('status counts frames, splices and the keyframe interval, and tells the rat
   clock.now = 2000;
   const before = [picture(0, true), sound(5), picture(40)].reduce((sum, { length }) => sum + length, 0);
   const kbps = (bytes: number, ms: number): number => Math.round((bytes * 8) / ms);
-  assert.deepEqual(hub.status(), { frames: 2, fps: 1, kbps: kbps(before, 2000), keyframeSeconds: 0, splices: 1 });
+  assert.deepEqual(hub.status(), { frames: 2, fps: 1, kbps: kbps(before, 2000), keyframeSeconds: 0.04, splices: 1 });
   // What says nothing new is no traffic.
   hub.accept(pieces(avcHeader(), picture(2000, true, 10_000)));
   clock.now = 4000;
@@ -101,6 +101,8 @@ test('status counts frames, splices and the keyframe interval, and tells the rat
   hub.accept([begin, ...pieces(avcHeader(), picture(0, true))]);
   const { frames, splices, keyframeSeconds } = hub.status();
   assert.deepEqual({ frames, splices, keyframeSeconds }, { frames: 4, splices: 2, keyframeSeconds: 2 });
+  hub.accept(pieces(picture(12_000)));
+  assert.equal(hub.status().keyframeSeconds, 12, 'one that does not come is no better than one that comes late');
 });
 
 test('the end of a sequence is no end of the broadcast: nobody is told of it', () => {

@@ -6,6 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { once } from 'node:events';
 import { test } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
 import { systemClock } from '../../agent/clock.js';
 import type { Fault } from '../../agent/errors.js';
 import { isKeyframe, isVideo, TagCutter } from '../../agent/flv/tag.js';
@@ -15,7 +16,7 @@ import { Uplink } from '../../agent/media/capture/uplink.js';
 import type { InputPart } from '../../agent/media/messages.js';
 import { type Plan, plan } from '../../pipelines/plan.js';
 import { installedElements } from '../pipelines/gst.js';
-import { c270, pc, want } from '../pipelines/machines.js';
+import { c270, c920, pc, want } from '../pipelines/machines.js';
 
 const facts = { ...pc, elements: installedElements() };
 
@@ -32,7 +33,11 @@ function valved(): Plan {
 }
 
 /** A player whose tags a hub of the test receives. */
-async function playing(made: Plan, told: () => void = () => undefined, seen: () => void = () => undefined) {
+async function playing(
+  made: Plan,
+  told: (seconds?: number) => void = () => undefined,
+  seen: () => void = () => undefined,
+) {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'makercast player '));
   const cutter = new TagCutter();
   let onKeyframe: () => void = () => undefined;
@@ -58,6 +63,7 @@ async function playing(made: Plan, told: () => void = () => undefined, seen: () 
     playing: () => (begun += 1),
     ended: () => undefined,
     round: () => undefined,
+    sparse: (seconds) => told(seconds),
     failed: (fault, part) => {
       told();
       fail({ fault, part });
@@ -115,6 +121,33 @@ test(
     assert.deepEqual([fault.code, part], ['source_silent', 'picture']);
     assert.match(fault.what, /^camera .* gives nothing any more/);
     assert.ok(pictures - before > fps / 2, `${pictures - before} pictures while it was frozen`);
+  },
+);
+
+test(
+  'a camera whose own H.264 has no keyframe for too long: told once; with keyframes, nothing',
+  { timeout: 30_000 },
+  async () => {
+    const [width, height, fps] = [320, 180, 15];
+    const camera = { ...c920, formats: [{ fourcc: 'H264', width, height, fps: [fps] }] };
+    const made = plan(want({ width, height, fps }, { source: 'test' }), { ...facts, cameras: [camera] });
+    assert.deepEqual([made.video.encoder, made.video.bitrateKbps], ['passthrough', undefined]);
+    const encoded = (distance: number): Plan => {
+      const source =
+        `videotestsrc name=video-source is-live=true ! video/x-raw,width=${width},height=${height},framerate=${fps}/1 ! ` +
+        `x264enc tune=zerolatency speed-preset=ultrafast key-int-max=${distance} ! video/x-h264,profile=constrained-baseline`;
+      const text = made.pieces[0]!.text.replace('v4l2src name=video-source', source);
+      return { ...made, pieces: [{ text, properties: [] }] };
+    };
+    const told: (number | undefined)[] = [];
+    await using often = await playing(encoded(fps), (seconds) => told.push(seconds));
+    const seldom = await playing(encoded(fps * 100), (seconds) => told.push(seconds));
+    often.player.start();
+    seldom.player.start();
+    await seldom.keyframe;
+    await wait(7000);
+    await seldom[Symbol.asyncDispose]();
+    assert.deepEqual(told, [5]);
   },
 );
 

@@ -110,7 +110,11 @@ describe('what is refused', () => {
     const lost = first(want(), { ...pc, cameraLost: true });
     assert.deepEqual(
       [lost.code, lost.what, lost.mend],
-      ['source_not_found', 'The camera is away or gives nothing, and there is no other.', 'Plug it in again; it is tried again by itself.'],
+      [
+        'source_not_found',
+        'The camera is away or gives nothing, and there is no other.',
+        'Plug it in again; it is tried again by itself.',
+      ],
     );
   });
 

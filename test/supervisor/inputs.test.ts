@@ -260,6 +260,24 @@ test('a format that comes to nothing: the next is tried at once, and said; where
   assert.equal(modeName(made().mode!), 'H264 1280x720');
 });
 
+test('H.264 whose keyframes are too far apart is encoded here, where it can be', () => {
+  const { inputs, plan: made } = studio();
+  const sparse = new Fault('keyframes_sparse', 'camera has given no keyframe for 5 s.', 'Set their distance.');
+  inputs.looked(facts);
+  const passing = made();
+  assert.equal(passing.video.encoder, 'passthrough');
+  inputs.playing(passing, facts);
+  assert.ok(!inputs.encodeInstead(passing, sparse, { ...facts, encoders: [] }), 'nothing encodes here');
+  const alone = { ...c920, formats: c920.formats.filter(({ fourcc }) => fourcc === 'H264') };
+  assert.ok(!inputs.encodeInstead(passing, sparse, { ...facts, cameras: [alone] }), 'it has nothing else');
+  assert.equal(made().video.encoder, 'passthrough', 'better than none');
+  assert.ok(inputs.encodeInstead(passing, sparse, facts));
+  const encoded = made();
+  assert.deepEqual([encoded.video.encoder, encoded.mode?.fourcc], ['x264enc', 'MJPG']);
+  assert.match(encoded.notes.join(), /no keyframe for 5 s\. It is encoded here instead\./);
+  assert.deepEqual(inputs.problems, []);
+});
+
 test('a camera that is in use has no other format that is not', () => {
   const { inputs, plan: made } = studio();
   inputs.failed('picture', new Fault('source_busy', 'camera is in use.', 'Stop it.'), made(), facts);

@@ -5,7 +5,7 @@ import { Fault } from '../../errors.js';
 import type { StreamFormat } from '../../flv/metadata.js';
 import { Pipeline, type BusMessage } from '../gstreamer.js';
 import type { Uplink } from './uplink.js';
-import { audioTag, tagTypes, videoTag } from '../../flv/tag.js';
+import { audioTag, hasKeyframe, tagTypes, videoTag } from '../../flv/tag.js';
 import type { InputPart } from '../messages.js';
 import { partOf, sourceFault } from './reasons.js';
 
@@ -14,6 +14,8 @@ const openingMs = 5000;
 /** So often it is seen whether pictures and sound still come; so many looks in vain make a second, after which they are away. */
 const lookMs = 250;
 const looksInVain = 4;
+/** Platforms take 4 s from one keyframe to the next, and a little is added for the way. */
+const looksForKey = 20;
 /** A film may stand still, and a disk may have to spin up: 10 s in which neither picture nor sound come out of a file. */
 const fileLooksInVain = 40;
 const checkFiles = 'Check the files and their disk.';
@@ -28,6 +30,8 @@ export interface Listener {
   ended(): void;
   /** The playlist begins again. */
   round(): void;
+  /** What a camera encodes has had no keyframe for so many seconds; said once. */
+  sparse(seconds: number): void;
   /** Its devices are let go of once this returns. */
   failed(fault: Fault, part: InputPart): void;
 }
@@ -43,6 +47,9 @@ export class Player {
   #looking: NodeJS.Timeout | undefined;
   /** Looks since a tag of each kind came last. Counted, not timed: a process that stood still saw nothing come, nor stay away. */
   readonly #inVain = { picture: 0, sound: 0 };
+  /** Looks since the last keyframe of what passes through. */
+  #withoutKey = 0;
+  #isSparse = false;
   /** The plan's pulse at the last look. */
   #pulse: unknown;
 
@@ -134,6 +141,7 @@ export class Player {
       if (type === videoTag && !this.plan.pulse) this.#inVain.picture = 0;
       if (type === audioTag) this.#inVain.sound = 0;
     }
+    if (this.#isJudged && hasKeyframe(tags)) this.#withoutKey = 0;
   }
 
   /**
@@ -145,6 +153,7 @@ export class Player {
     this.#looking = setInterval(() => {
       const inVain = this.#inVain;
       this.#feel();
+      this.#judge();
       inVain.picture += 1;
       inVain.sound += 1;
       if (!this.plan.live && Math.min(inVain.picture, inVain.sound) <= fileLooksInVain) return;
@@ -157,6 +166,18 @@ export class Player {
         return this.#fail(new Fault('source_silent', `${source} gives nothing any more.`, mend), part);
       }
     }, lookMs);
+  }
+
+  /** A camera that encodes and is not told how; those of files were looked at before. */
+  get #isJudged(): boolean {
+    const { encoder, bitrateKbps } = this.plan.video;
+    return this.plan.live && encoder === 'passthrough' && bitrateKbps === undefined;
+  }
+
+  #judge(): void {
+    if (!this.#isJudged || this.#isSparse || ++this.#withoutKey <= looksForKey) return;
+    this.#isSparse = true;
+    this.listener.sparse(Math.round((this.#withoutKey * lookMs) / 1000));
   }
 
   /** Whether the source has given a picture since the last look: on the air the one before would be repeated. */

@@ -108,7 +108,8 @@ export class Hub {
       frames: this.#frames,
       fps: Math.round(this.#frameRate.perSecond(this.#frames) * 10) / 10,
       kbps: Math.round((this.#byteRate.perSecond(this.#bytes) * 8) / 1000),
-      keyframeSeconds: this.#keyframeSeconds,
+      // One that never comes is no better than one that comes late.
+      keyframeSeconds: Math.max(this.#keyframeSeconds, (this.#timeline.reachedMs - this.#lastKeyframeMs) / 1000),
       splices: this.#splices,
     };
   }
