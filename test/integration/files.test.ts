@@ -253,6 +253,8 @@ describe('a file that does not fit is transcoded', () => {
       play(nginx.url(), sources, { ...once, VIDEO_WIDTH: '320', VIDEO_HEIGHT: '180' }),
     );
     assert.equal((await agent.end(120_000)).code, 0, agent.output);
+    const slow = agent.log.items.find(({ event }) => event === 'file_slow');
+    if (slow) return t.skip(`the machine is too slow, and the slate came first: ${slow.message}`);
     assert.match((await agent.event('playing')).message, /playlist of 6 files, 320x180 at 30 fps, x264enc/);
     const file = await recording(nginx);
     const { video, audio, decodeErrors } = await analyse(file);

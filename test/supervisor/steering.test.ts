@@ -843,7 +843,7 @@ test('what could not be kept at the end of a probation is kept once there is roo
   await proposed;
   await until(() => decided(device).proved, 30_000, 'proof');
   assert.match(await readFile(file, 'utf8'), /"pending": \{/, 'not kept');
-  assert.equal(device.faults.filter(({ code }) => code === 'state_unwritable').length > 0, true);
+  await until(() => device.faults.some(({ code }) => code === 'state_unwritable'), 30_000, 'the fault');
   await rmdir(path.join(folder, 'steering.json.new'));
   await until(async () => !(await readFile(file, 'utf8')).includes('"pending": {'), 40_000, 'kept after all');
   const again = await begun(t, {}, folder);
