@@ -39,6 +39,9 @@ const kinds = {
   setting_path: { actor: 'operator', retryable: false, doc: 'A path from afar that lies outside of the data folder.' },
   settings_unreadable: { actor: 'operator', retryable: false, doc: 'The settings file cannot be read or is not YAML.' },
   usage: { actor: 'operator', retryable: false, doc: 'The command line is not understood.' },
+  under_voltage: { actor: 'operator', retryable: false, doc: 'The power supply of the board is too weak.' },
+  too_hot: { actor: 'operator', retryable: false, doc: 'The processor is so hot that its clocks are lowered.' },
+  throttled: { actor: 'operator', retryable: false, doc: 'The firmware has lowered the clocks of the processor.' },
   source_not_found: {
     actor: 'operator',
     retryable: true,

@@ -24,6 +24,7 @@ import { model, temperature } from './machine/health.js';
 import { identity } from './machine/identity.js';
 import { Led } from './machine/led.js';
 import { networkFault, watchNetwork } from './machine/network.js';
+import { strain } from './machine/power.js';
 import { childEnvironment } from './machine/run.js';
 import { dataFolder, Storage } from './machine/storage.js';
 import { factsFor } from './machine/facts.js';
@@ -34,6 +35,7 @@ import { Intent } from './supervisor/intent.js';
 import { Recent } from './supervisor/recent.js';
 import { runs } from './supervisor/runs.js';
 import { statusLine, type Status } from './supervisor/status.js';
+import { Strained } from './supervisor/strained.js';
 import { Steering } from './supervisor/steering.js';
 import type { Excess } from './supervisor/trial.js';
 import { isWanted, wantedRecording } from './supervisor/wants.js';
@@ -168,15 +170,27 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
     });
   }
 
+  const board = new Strained();
+  const feel = async (): Promise<void> => {
+    for (const fault of board.look(await strain()))
+      log.warn(fault.code, `[${fault.code}] ${fault.message}`, { code: fault.code });
+  };
   /** The page of truth into the log, at the pace that the settings say. */
   const sayStatus = (degrees?: number): void => {
-    const status = { ...control.status(), ...(degrees === undefined ? {} : { temperature: degrees }) };
+    const { status: strained } = board;
+    const status = {
+      ...control.status(),
+      ...(degrees === undefined ? {} : { temperature: degrees }),
+      ...(strained ? { strain: strained } : {}),
+    };
     if (log.enabled('info')) log.always('info', 'status', statusLine(status), { status });
   };
   let ticker: NodeJS.Timeout | undefined;
   const tell = (): void => {
     ticker = setTimeout(() => {
-      void temperature().then(sayStatus);
+      void feel()
+        .then(() => temperature())
+        .then(sayStatus);
       tell();
     }, steering.resolved.settings.log.statusSeconds * 1000);
   };
@@ -218,6 +232,7 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
   source.watch(() => void reload(), stopped.signal);
   watchNetwork(() => broadcast.networkChanged(), stopped.signal);
   watchDevices(() => void broadcast.devicesChanged(), stopped.signal);
+  void feel();
   tell();
 
   for (const each of interfaces) await each.start(stopped.signal);

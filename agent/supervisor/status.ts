@@ -1,5 +1,6 @@
 /** The page of truth: one document of what is wanted and what is, which the log prints and every interface shows. */
 import type { FaultReport } from '../errors.js';
+import type { StrainStatus } from './strained.js';
 import type { HubStatus, OutputStatus, RecordingStatus } from '../media/messages.js';
 import type { Plan } from '../../pipelines/plan.js';
 
@@ -56,12 +57,20 @@ export interface Status {
   readonly balena?: BalenaStatus;
   /** °C of the processor, where there is a sensor. */
   readonly temperature?: number;
+  /** What has slowed the board down since the program started, where its firmware tells. */
+  readonly strain?: StrainStatus;
 }
 
 /** Whether the broadcast is on, however well: `wanted` is what was commanded, which stays so while it is paused, over, or has nowhere to go. */
 export function isOn({ wanted, actual }: Pick<Status, 'wanted' | 'actual'>): boolean {
   return wanted === 'on air' && (actual === 'starting' || actual === 'live' || actual === 'degraded');
 }
+
+const strainNames: Readonly<Record<keyof StrainStatus, string>> = {
+  underVoltage: 'under-voltage',
+  hot: 'too hot',
+  throttled: 'throttled',
+};
 
 /** The document in one line, for people. */
 export function statusLine(status: Status): string {
@@ -85,6 +94,8 @@ export function statusLine(status: Status): string {
   }
   if (status.balena?.update === 'update_pending') parts.push('an update waits');
   if (status.temperature !== undefined) parts.push(`${Math.round(status.temperature)} °C`);
+  for (const [kind, when] of Object.entries(status.strain ?? {}))
+    parts.push(`${strainNames[kind as keyof StrainStatus]}${when === 'now' ? '' : ' earlier'}`);
   for (const problem of status.problems) parts.push(`${problem.code}: ${problem.what}`);
   return parts.join('; ');
 }

@@ -9,6 +9,7 @@ import { holderOf } from '../../agent/machine/busy.js';
 import { watchDevices } from '../../agent/machine/devices.js';
 import { gather } from '../../agent/machine/facts.js';
 import { model, temperature } from '../../agent/machine/health.js';
+import { strain } from '../../agent/machine/power.js';
 import { networkFault } from '../../agent/machine/network.js';
 import { run, type Runner } from '../../agent/machine/run.js';
 import { tree } from './tree.js';
@@ -40,6 +41,34 @@ test('model and temperature of a Pi; a PC tells its package, a machine without s
   mkdirSync(path.join(folder, 'proc/device-tree'), { recursive: true });
   writeFileSync(path.join(folder, 'proc/device-tree/model'), 'Raspberry Pi 5 Model B Rev 1.0\0');
   assert.equal(await model(folder), 'Raspberry Pi 5 Model B Rev 1.0');
+});
+
+test('under-voltage by its driver, the rest by the firmware; a machine that tells nothing, nothing', async (t) => {
+  const folder = folderOf(t);
+  assert.equal(await strain(folder), undefined);
+  const put = (file: string, text: string): void => {
+    mkdirSync(path.dirname(path.join(folder, file)), { recursive: true });
+    writeFileSync(path.join(folder, file), `${text}\n`);
+  };
+  put('sys/class/hwmon/hwmon0/name', 'cpu_thermal');
+  put('sys/class/hwmon/hwmon1/name', 'rpi_volt');
+  assert.equal(await strain(folder), undefined, 'it has not looked yet');
+  put('sys/class/hwmon/hwmon1/in0_lcrit_alarm', '0');
+  assert.deepEqual(await strain(folder), { underVoltage: false });
+  put('sys/class/hwmon/hwmon1/in0_lcrit_alarm', '1');
+  assert.deepEqual(await strain(folder), { underVoltage: true });
+  put('sys/class/hwmon/hwmon1/in0_lcrit_alarm', '0');
+  const firmware = 'sys/devices/platform/soc/soc:firmware/get_throttled';
+  for (const [bits, found] of [
+    ['0', { underVoltage: false, throttled: false, hot: false }],
+    ['50005', { underVoltage: true, throttled: true, hot: false }],
+    ['50000', { underVoltage: false, throttled: false, hot: false }],
+    ['e000a', { underVoltage: false, throttled: true, hot: true }],
+    ['nonsense', { underVoltage: false }],
+  ] as const) {
+    put(firmware, bits);
+    assert.deepEqual(await strain(folder), found, bits);
+  }
 });
 
 test('a network is an address that is neither the loopback nor self-given', () => {
