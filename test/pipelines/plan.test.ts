@@ -442,8 +442,8 @@ test('a slate says what it stands in for: not that another slate could not be dr
   });
   assert.deepEqual(missed(want({}, { source: 'Nobody' }), { ...pc, elements, cameraLost: true }), {
     code: 'source_not_found',
-    what: 'The camera that was on the air is away, and there is no other.',
-    mend: 'Plug it in again.',
+    what: 'The camera is away or gives nothing, and there is no other.',
+    mend: 'Plug it in again; it is tried again by itself.',
   });
   const onAir = { ...pc, elements, cameras: [c270], pictureOnAir: true };
   assert.throws(() => plan(want({ encoder: 'passthrough' }), onAir), { code: 'passthrough_unfit' });
