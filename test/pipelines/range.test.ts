@@ -24,14 +24,31 @@ const tolerance = 3;
 type Stripes = typeof full;
 
 /** Pictures of them by FFmpeg, which takes them for what `args` say: a format, a codec, how many. */
-async function drawn(file: string, { luma, chroma }: Stripes, args: readonly string[]): Promise<void> {
+async function drawn(
+  file: string,
+  { luma, chroma }: Stripes,
+  args: readonly string[],
+  input: string[] = [],
+): Promise<void> {
   const line = Buffer.from(Array.from({ length: width }, (_, x) => luma[Math.floor((x * luma.length) / width)]!));
   const planes = [...chroma.map((value) => Buffer.alloc((width * height) / 4, value))];
   const picture = `${file}.yuv`;
   await writeFile(picture, Buffer.concat([...Array.from({ length: height }, () => line), ...planes]));
   const format = luma[0] === 0 ? 'yuvj420p' : 'yuv420p';
-  const input = ['-f', 'rawvideo', '-s', `${width}x${height}`, '-pix_fmt', format, '-stream_loop', '29', '-i', picture];
-  await run('ffmpeg', ['-v', 'error', '-y', '-r', '30', ...input, ...args, file]);
+  const frames = [
+    '-f',
+    'rawvideo',
+    '-s',
+    `${width}x${height}`,
+    '-pix_fmt',
+    format,
+    '-stream_loop',
+    '29',
+    ...input,
+    '-i',
+    picture,
+  ];
+  await run('ffmpeg', ['-v', 'error', '-y', '-r', '30', ...frames, ...args, file]);
 }
 
 /** What a viewer has on the screen: luma of the stripes, chroma, and the range that the stream says it has. */
@@ -115,8 +132,14 @@ for (const [name, stripes, args] of stills) {
   });
 }
 
+/** Said of what goes in as well as of what comes out: FFmpeg 7 converts where they differ. */
+const colours = (matrix: string, range: string): string[] => [
+  ...['-color_range', range === 'on' ? 'pc' : 'tv', '-colorspace', matrix],
+  ...['-color_primaries', matrix, '-color_trc', matrix],
+];
 const h264 = (matrix: string, range = 'on'): string[] => [
-  ...['-c:v', 'libx264', '-qp', '4', '-g', '30', '-color_range', range === 'on' ? 'pc' : 'tv', '-colorspace', matrix],
+  ...colours(matrix, range),
+  ...['-c:v', 'libx264', '-qp', '4', '-g', '30'],
   ...['-x264-params', `fullrange=${range}:colormatrix=${matrix}:colorprim=${matrix}:transfer=${matrix}`],
 ];
 // BT.709 throughout: a change of the matrix moves luma, too, wherever there is colour.
@@ -128,7 +151,7 @@ const films: readonly [string, string, Stripes, string[]][] = [
 for (const [name, file, stripes, args] of films) {
   test(`a film of ${name}, encoded anew`, async (t) => {
     const film = path.join(await folderFor(t), file);
-    await drawn(film, stripes, args);
+    await drawn(film, stripes, args, colours('bt709', stripes === full ? 'on' : 'off'));
     const wanted = want({ source: 'file', files: [film], width, height, encoder: 'x264enc' }, { source: 'none' });
     const made = plan(wanted, { ...facts, files: [await mediaFile(film)] });
     assertSeen(await seen(await delivered(t, made)), narrow);
