@@ -171,7 +171,7 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
   }
 
   const board = new Strained();
-  const feel = async (): Promise<void> => {
+  const lookAtBoard = async (): Promise<void> => {
     for (const fault of board.look(await strain()))
       log.warn(fault.code, `[${fault.code}] ${fault.message}`, { code: fault.code });
   };
@@ -188,7 +188,7 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
   let ticker: NodeJS.Timeout | undefined;
   const tell = (): void => {
     ticker = setTimeout(() => {
-      void feel()
+      void lookAtBoard()
         .then(() => temperature())
         .then(sayStatus);
       tell();
@@ -232,7 +232,7 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
   source.watch(() => void reload(), stopped.signal);
   watchNetwork(() => broadcast.networkChanged(), stopped.signal);
   watchDevices(() => void broadcast.devicesChanged(), stopped.signal);
-  void feel();
+  void lookAtBoard();
   tell();
 
   for (const each of interfaces) await each.start(stopped.signal);

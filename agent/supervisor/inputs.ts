@@ -143,7 +143,7 @@ export class Inputs {
     this.#counted.add(plan);
     if (image) this.#brokenImage = { ...image, unfit: imageFault(image, fault).report() };
     if (key === undefined) return true;
-    if (found && part === 'picture' && this.#isSilentIn(found, plan, fault)) return true;
+    if (found && part === 'picture' && this.#leaveOutFormat(found, plan, fault)) return true;
     const failures = this.#failures(key);
     const until = this.clock.now() + step(retryMs, failures.length);
     this.#outages.set(key, { fault: fault.report(), failures, until, over: false, ...(found && { camera: found }) });
@@ -152,9 +152,10 @@ export class Inputs {
 
   /**
    * A camera that is there and gives no picture may do so in this format only: no room on the bus for raw pictures, a driver that is
-   * wrong about one. The next is tried at once, and this one no more for as long as it is plugged in. Where none is left, all may be tried again.
+   * wrong about one. The next is tried at once, and this one no more for as long as it is plugged in. False where the format is not to blame, or none is
+   * left: all may be tried again then.
    */
-  #isSilentIn(camera: Camera, plan: Plan, { code }: Fault): boolean {
+  #leaveOutFormat(camera: Camera, plan: Plan, { code }: Fault): boolean {
     const { mode } = plan;
     const key = cameraKey(camera);
     if (!mode || this.#worked.has(`${key} ${modeName(mode)}`) || !ofTheFormat.has(code)) return false;

@@ -33,15 +33,16 @@ export const v4l2h264enc: VideoEncoder = {
   bitrate: (kbps) => ({ property: 'extra-controls', value: `controls,video_bitrate=${steppedBitrate(kbps)}` }),
   keyframe: forceKeyframe,
   level: (settings) => levelOf(settings).name,
-  doubt: ({ width, fps }, { board }) =>
-    !board.soc
-      ? undefined
-      : fps < leastChipFps
-        ? `The Pi's encoder has been seen to hang below 9 frames a second (linux#4739): ${leastChipFps} are safe.`
-        : width % strideBytes === 0
-          ? undefined
-          : `A width of ${width} is not a multiple of ${strideBytes}, with which the Pi's encoder has given slanted or green pictures: ` +
-            '640, 1280 and 1920 are safe.',
+  doubt: ({ width, fps }, { board }) => {
+    if (!board.soc) return undefined;
+    if (fps < leastChipFps)
+      return `The Pi's encoder has been seen to hang below 9 frames a second (linux#4739): ${leastChipFps} are safe.`;
+    if (width % strideBytes === 0) return undefined;
+    return (
+      `A width of ${width} is not a multiple of ${strideBytes}, with which the Pi's encoder has given slanted or green pictures: ` +
+      '640, 1280 and 1920 are safe.'
+    );
+  },
   text: (settings) => {
     const level = levelOf(settings);
     const controls = [

@@ -9,25 +9,37 @@ import { type Picture, rawCaps } from './picture.js';
 import { narrowed } from './range.js';
 import { adjustableControls, v4l2Source } from './v4l2.js';
 
+/** How old a picture may be when it has been fetched over USB and decoded, without being taken for one that is missing: three at 30 fps. */
+const latenessMs = 100;
+
+const decoded = (kind: Kind, facts: Facts): readonly string[] =>
+  ({ raw: [], jpeg: ['jpegdec'], h264: ['h264parse', decoderOf(facts)!] })[kind];
+
 /**
  * A webcam slows down in the dark, whatever it lists, and stalls. `compositor` gives a picture whenever one is due: the newest, which
  * may be the last once more. `videorate` would repeat it only when the next one comes, and the muxer has given up on all of those by
  * then: half a group of pictures would be missing behind the encoder. So it only counts, and takes away what is too many.
  */
-const steady = (caps: string, fps: number): string[] => [
+const steadied = (kind: Kind, video: WantedVideo, converted: readonly string[], caps: string): string[] => [
+  `videorate name=arrivals drop-only=true max-rate=${Math.ceil(video.fps)}`,
+  // Does nothing where the size is the camera's and its pixels are square.
+  'videoscale add-borders=true',
+  `video/x-raw,width=${video.width},height=${video.height},pixel-aspect-ratio=1/1`,
+  ...(kind === 'jpeg' ? [narrowed('bt601')] : []),
+  ...converted,
   `compositor name=steady start-time-selection=first latency=${latenessMs}000000`,
   caps,
   // A thread for the encoder alone. Room for what comes at once after a gap, and no more delay where it is too slow.
-  `queue max-size-buffers=0 max-size-bytes=0 max-size-time=${latenessMs + Math.ceil(3000 / fps)}000000 leaky=downstream`,
+  `queue max-size-buffers=0 max-size-bytes=0 max-size-time=${latenessMs + Math.ceil(3000 / video.fps)}000000 leaky=downstream`,
 ];
 
-/** How old a picture may be when it has been fetched over USB and decoded, without being taken for one that is missing: three at 30 fps. */
-const latenessMs = 100;
-
-const arrivals = { element: 'arrivals', property: 'in' } as const;
-
 /** A sensor that libcamera drives keeps its pace, and its pictures lie in memory that is slow to copy: they pass as they are. */
-const paced = 'videorate skip-to-first=true max-duplication-time=400000000';
+const paced = (isSized: boolean, converted: readonly string[], caps: string): string[] => [
+  'videorate skip-to-first=true max-duplication-time=400000000',
+  ...(isSized ? [] : ['videoscale add-borders=true']),
+  ...converted,
+  isSized ? caps.replace(',pixel-aspect-ratio=1/1', '') : caps,
+];
 
 export function cameraRaw(
   camera: Camera,
@@ -37,42 +49,28 @@ export function cameraRaw(
   facts: Facts,
   controls: Controls,
 ): Picture {
-  const source =
-    camera.api === 'libcamera' ? libcameraSource(camera, format) : v4l2Source(camera, format, controls.set);
-  const decoded: Readonly<Record<Kind, readonly string[]>> = {
-    raw: [],
-    jpeg: ['jpegdec'],
-    h264: ['h264parse', decoderOf(facts)!],
-  };
-  const isSized = format.width === video.width && format.height === video.height;
   const raw = rawName(format.fourcc);
   const target = raw !== undefined && accepted.includes(raw) ? raw : accepted[0]!;
   const caps = rawCaps(video, target);
-  const steps = [
-    source.text,
-    ...decoded[format.kind],
-    ...(camera.api === 'v4l2'
-      ? [
-          `videorate name=arrivals drop-only=true max-rate=${Math.ceil(video.fps)}`,
-          // Does nothing where the size is the camera's and its pixels are square.
-          'videoscale add-borders=true',
-          `video/x-raw,width=${video.width},height=${video.height},pixel-aspect-ratio=1/1`,
-          ...(format.kind === 'jpeg' ? [narrowed('bt601')] : []),
-          ...(raw === target ? [] : ['videoconvert', `video/x-raw,format=${target}`]),
-          ...steady(caps, video.fps),
-        ]
-      : [
-          paced,
-          ...(isSized ? [] : ['videoscale add-borders=true']),
-          ...(raw === target ? [] : ['videoconvert']),
-          isSized ? caps.replace(',pixel-aspect-ratio=1/1', '') : caps,
-        ]),
-  ];
+  const text = (...steps: readonly string[]): string => steps.join(' ! ');
+  if (camera.api === 'libcamera') {
+    const source = libcameraSource(camera, format);
+    const isSized = format.width === video.width && format.height === video.height;
+    const converted = raw === target ? [] : ['videoconvert'];
+    return {
+      text: text(source.text, ...decoded(format.kind, facts), ...paced(isSized, converted, caps)),
+      properties: source.properties,
+      source: cameraName(camera),
+      adjustable: [],
+    };
+  }
+  const source = v4l2Source(camera, format, controls.set);
+  const converted = raw === target ? [] : ['videoconvert', `video/x-raw,format=${target}`];
   return {
-    text: steps.join(' ! '),
+    text: text(source.text, ...decoded(format.kind, facts), ...steadied(format.kind, video, converted, caps)),
     properties: source.properties,
     source: cameraName(camera),
-    ...(camera.api === 'v4l2' ? { pulse: arrivals } : {}),
-    adjustable: camera.api === 'libcamera' ? [] : adjustableControls(controls.all),
+    pulse: { element: 'arrivals', property: 'in' },
+    adjustable: adjustableControls(controls.all),
   };
 }
