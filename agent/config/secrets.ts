@@ -167,7 +167,8 @@ export class Keyring {
   }
 
   #hash(path: string, value: unknown): string {
-    return this.digest(`${path}\n${String(value)}`);
+    // What is no text is refused later on; as text it may throw (`{toString: {}}`).
+    return this.digest(`${path}\n${typeof value === 'object' ? typeof value : String(value)}`);
   }
 
   #add(path: string, candidate: Candidate): void {

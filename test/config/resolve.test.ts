@@ -511,3 +511,13 @@ test('a file of nothing but unknown names: each is said; what it may have meant,
     problems.map((_, i) => i < 100),
   );
 });
+
+test('a map that cannot be made a text, in the place of a secret or of what goes with it: refused, and nothing is thrown', () => {
+  const odd = { toString: {}, valueOf: {} };
+  const outputs = { main: { url: odd, key: odd, tlsVerify: odd } };
+  for (const values of [{ mqtt: { username: odd, password: odd, url: odd, ca: odd } }, { outputs }]) {
+    const { problems } = resolve({ file: { name: '/etc/makercast.yml', values }, env: {} });
+    assert.ok(problems.length >= 3, JSON.stringify(problems));
+    assert.ok(problems.every(({ code }) => code.startsWith('setting_')));
+  }
+});
