@@ -59,6 +59,7 @@ export function encode<P extends Picture>(
   const settings: EncoderSettings = {
     ...{ width, height, fps, bitrateKbps },
     keyframeFrames: Math.max(1, Math.round(video.keyframeSeconds * fps)),
+    ...(picture.sharedMemory ? { sharedMemory: true } : {}),
   };
   const level = encoder.level?.(settings);
   const doubt = encoder.doubt?.(settings, facts);

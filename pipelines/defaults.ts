@@ -4,6 +4,7 @@ import type { Board, Camera, Facts } from './facts.js';
 import { findCamera, rawKinds } from './sources/camera.js';
 import { type Choice, choices, chooseFormat, compare, type Kind, moves, reaches } from './sources/format.js';
 import { gpuEncodes } from './sources/h264.js';
+import { decodedFormat, jpegDecoder } from './sources/jpeg.js';
 import type { Format, Wanted, Wish } from './wanted.js';
 
 /** What a rule looks at. */
@@ -11,6 +12,8 @@ interface Machine {
   readonly soc: Board['soc'];
   /** Who makes H.264: the GPU behind the PiCam's own node, another camera, an encoder chip, or the processor. */
   readonly encodes: 'gpu' | 'camera' | 'chip' | 'processor';
+  /** The camera gives JPEGs that the processor has to decode. */
+  readonly decodes: boolean;
 }
 
 interface Rule {
@@ -28,6 +31,11 @@ const rules: readonly Rule[] = [
     applies: ({ soc, encodes }) => soc === 'bcm2835' && encodes === 'gpu',
     format: { ...hd, fps: 25 },
     why: 'the GPU encodes what the PiCam sees: 720p25 has been reported to take 5 to 6 % of a Zero W',
+  },
+  {
+    applies: ({ soc, encodes, decodes }) => soc === 'bcm2835' && encodes !== 'camera' && decodes,
+    format: { ...vga, fps: 15 },
+    why: 'the camera gives JPEGs, and the one slow core of this board decodes about 15 of 640x480 a second',
   },
   {
     applies: ({ soc, encodes }) => soc === 'bcm2835' && encodes !== 'camera',
@@ -74,7 +82,11 @@ export function settle(wish: Wish, facts: Facts, onAir?: Format): Wanted {
 export function defaultFormat(wish: Wish, facts: Facts): { readonly format: Format; readonly why: string } {
   const { source } = wish.video;
   const camera = source === 'auto' ? facts.cameras[0] : findCamera(source, facts);
-  const machine = { soc: facts.board.soc, encodes: encodesBy(camera, wish.video.encoder, facts) };
+  const machine = {
+    soc: facts.board.soc,
+    encodes: encodesBy(camera, wish.video.encoder, facts),
+    decodes: camera !== undefined && isDecoded(camera, facts),
+  };
   const { format, why } = rules.find(({ applies }) => applies(machine))!;
   if (!camera) return { format, why };
   return fitted(camera, format, why, facts, machine.encodes === 'chip' ? leastChipFps : slowest);
@@ -84,6 +96,12 @@ function encodesBy(camera: Camera | undefined, insisted: Wanted['video']['encode
   if (camera && chooseFormat(camera.formats, hd, ['h264'])) return gpuEncodes(camera) ? 'gpu' : 'camera';
   const chips = facts.encoders.filter(({ hardware, works }) => hardware && works);
   return chips.some(({ element }) => insisted === 'auto' || insisted === element) ? 'chip' : 'processor';
+}
+
+/** Whether the processor would decode JPEGs for 640x480, which is more than a Zero W manages at 30 a second. */
+function isDecoded(camera: Camera, facts: Facts): boolean {
+  const choice = chooseFormat(camera.formats, vga, rawKinds(facts));
+  return choice?.kind === 'jpeg' && jpegDecoder(decodedFormat(choice, vga), facts).element === 'jpegdec';
 }
 
 /** The best picture that moves of those that the camera itself gives, and never a larger one: nothing is gained by blowing it up. */

@@ -15,6 +15,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
     'jpegdec',
     'v4l2h264dec',
     'v4l2h264enc',
+    'v4l2jpegdec',
     'v4l2src',
     'videobalance',
     'videoflip',

@@ -42,6 +42,8 @@ export interface Camera {
   readonly leftOut?: readonly string[];
   /** What can be set while it runs; empty for libcamera, whose controls nobody asks for (GStreamer's element of Debian 12 sets none). */
   readonly controls: readonly CameraControl[];
+  /** Of libcamera: its YUYV pictures reach `v4l2h264enc` where they lie, without a copy (tried). */
+  readonly sharesMemory?: boolean;
   /** Its driver encodes H.264, and gives a keyframe when it is asked for one (control `force_key_frame`). */
   readonly givesKeyframes?: boolean;
 }
@@ -68,8 +70,16 @@ export interface Encoder {
   readonly works: boolean;
   /** It was not run, since a better one works; it is only taken to work. */
   readonly presumed?: boolean;
+  /** Raw formats besides the usual ones that its driver takes as they are, as GStreamer calls them (tried). */
+  readonly takes?: readonly string[];
   /** Why it does not work, in plain words. */
   readonly why?: string;
+}
+
+/** A decoder of JPEG in hardware that was tried: `v4l2jpegdec`. */
+export interface JpegDecoder {
+  /** Its pictures have black at 0 and white at 255, as JPEG has. */
+  readonly fullRange: boolean;
 }
 
 export interface MediaFile {
@@ -136,6 +146,8 @@ export interface Facts {
   readonly cameras: readonly Camera[];
   readonly microphones: readonly Microphone[];
   readonly encoders: readonly Encoder[];
+  /** Absent where there is none, and where none is needed. */
+  readonly jpegDecoder?: JpegDecoder;
   /** Absent where none is wanted. */
   readonly slateImage?: SlateImage;
   /** The wanted files were played to their end, and are not to be played again. */

@@ -2,13 +2,15 @@
 import { type Generated, generatedSound, type Span } from './audio/generated.js';
 import { autoMicrophone, findMicrophone, microphoneSound, noMicrophone } from './audio/microphone.js';
 import { avc, encode, encodedSound, type Encoding, type Sound } from './branch.js';
-import { type VideoEncoder, workingEncoder } from './encoders/encoder.js';
+import { rawFormats, type VideoEncoder, workingEncoder } from './encoders/encoder.js';
 import type { Camera, Facts } from './facts.js';
 import { NoPlan } from './noplan.js';
 import type { Mode, Piece, Plan } from './plan.js';
-import { h264Format, rawFormat } from './sources/camera.js';
+import { h264Format, rawFormat, sharedFormat } from './sources/camera.js';
 import { cameraControls } from './sources/controls.js';
+import { rawName } from './sources/format.js';
 import { cameraH264, gpuEncodes } from './sources/h264.js';
+import { jpegDoubt } from './sources/jpeg.js';
 import { cameraRaw } from './sources/raw.js';
 import { slatePicture } from './sources/slate.js';
 import { testPicture } from './sources/test.js';
@@ -21,9 +23,21 @@ export function cameraPlan(camera: Camera, way: Way, wanted: Wanted, facts: Fact
   const sound = liveSound(wanted.audio, facts, autoMicrophone(facts, camera)?.id, 'silence', 'tone', 'live');
   if (way !== 'passthrough') {
     const encoder = workingEncoder(way, facts);
-    const format = rawFormat(camera, video, facts);
-    const encoding = encode(cameraRaw(camera, format, video, encoder.formats, facts, controls), encoder, video, facts);
-    return livePlan(encoding, sound, notes, camera, format);
+    const shared = sharedFormat(camera, way, video);
+    const format = shared ?? rawFormat(camera, video, facts);
+    const accepted = shared ? [rawName(shared.fourcc)!] : rawFormats(encoder, facts);
+    const picture = {
+      ...cameraRaw(camera, format, video, accepted, facts, controls),
+      sharedMemory: shared !== undefined,
+    };
+    const doubt = jpegDoubt(format, video, facts);
+    return livePlan(
+      encode(picture, encoder, video, facts),
+      sound,
+      [...notes, ...(doubt ? [doubt] : [])],
+      camera,
+      format,
+    );
   }
   const format = h264Format(camera, video);
   const { width, height, fps } = format;

@@ -1,6 +1,4 @@
 /** Which H.264 encoders of this machine really encode: each is run with the settings of a real broadcast. */
-import { release } from 'node:os';
-import path from 'node:path';
 import { packageOf } from '../../pipelines/elements.js';
 import { encoderNames } from '../../pipelines/encoders/encoder.js';
 import type { Board, Encoder } from '../../pipelines/facts.js';
@@ -10,27 +8,15 @@ import type { Elements } from './elements.js';
 import { hasCodec, type VideoNames } from './firmware.js';
 import { run as runProgram, type Runner } from './run.js';
 import type { Storage } from './storage.js';
-import { namesIn, textOf, usbPathOf } from './sysfs.js';
-
-/** x264 makes 3 frames a second of 720p on a Zero W, which also takes seconds to load it; a hung driver takes for ever. */
-const deadlineMs = 20_000;
+import { Trials, tried } from './trials.js';
 
 const hardware = (name: EncoderName): boolean => name === 'v4l2h264enc' || name === 'omxh264enc';
-
-/** What the data folder remembers of encoders that worked. */
-interface Remembered {
-  readonly machine: string;
-  readonly works: readonly string[];
-}
 
 /** What else was found out about this machine: it tells why there is no encoder. */
 export interface Seen {
   readonly board: Board;
   readonly video: VideoNames;
 }
-
-const stateName = 'encoders';
-const stateFormat = 1;
 
 /**
  * Runs each of `names` in the order of preference, one after the other (two at once could share one hardware encoder). That one works is remembered in
@@ -47,34 +33,26 @@ export async function encoders(
   root = '/',
   run: Runner = runProgram,
 ): Promise<Encoder[]> {
-  const machine = `${release()} ${installed.version} ${await codecNodes(root)}`;
-  const known = await storage?.readState(stateName, stateFormat, isRemembered);
-  const remembered = known?.machine === machine ? known.works : [];
+  const trials = await Trials.load(installed, storage, root);
   const result: Encoder[] = [];
   for (const element of encoderNames.filter((name) => names.includes(name))) {
     const isThere = installed.names.includes(element);
-    const presumed = isThere && !thorough && !remembered.includes(element) && result.some(({ works }) => works);
+    const isKnown = trials.of(element) === true;
+    const presumed = isThere && !thorough && !isKnown && result.some(({ works }) => works);
     const why = !isThere
       ? notInstalled(element, installed.names, seen)
-      : presumed || remembered.includes(element)
+      : presumed || isKnown
         ? undefined
-        : await tried(element, run);
+        : (await tried(encoderProbe(element), run)).why;
     result.push({
       ...{ element, hardware: hardware(element), works: why === undefined },
       ...(why !== undefined && { why }),
       ...(presumed && { presumed }),
     });
+    if (why === undefined && !presumed) trials.note(element, true);
   }
-  const works = result.flatMap((encoder) => (encoder.works && !encoder.presumed ? [encoder.element] : []));
-  const still = remembered.filter((name) => !result.some(({ element }) => element === name));
-  if (works.length > 0)
-    await storage?.writeState(stateName, stateFormat, { machine, works: [...still, ...works].sort() });
+  await trials.save();
   return result;
-}
-
-function isRemembered(value: unknown): value is Remembered {
-  const { machine, works } = (value ?? {}) as Partial<Remembered>;
-  return typeof machine === 'string' && Array.isArray(works);
 }
 
 function notInstalled(element: EncoderName, installed: readonly string[], seen: Seen): string {
@@ -97,33 +75,4 @@ function noNode(installed: readonly string[], { board: { soc }, video }: Seen): 
   return installed.includes('v4l2src')
     ? 'the kernel offers an encoder that may not be opened: add the user to the group "video"'
     : `not installed: apt-get install ${packageOf('v4l2h264enc')}`;
-}
-
-/** Why it does not work; undefined where H.264 came out. */
-async function tried(element: EncoderName, run: Runner): Promise<string | undefined> {
-  let bytes = 0;
-  const said = await run('gst-launch-1.0', ['-q', ...encoderProbe(element).split(' ')], {
-    deadlineMs,
-    onFd4: (chunk) => {
-      bytes += chunk.length;
-      return false;
-    },
-  });
-  if (said.late) return `it hangs: no end after ${deadlineMs / 1000} s`;
-  if (said.missing) return 'gst-launch-1.0 is missing: apt-get install gstreamer1.0-tools';
-  const error = /^ERROR: (?:from element \S+: )?(.*)$/m.exec(said.stderr)?.[1] ?? said.stderr.trim().split('\n')[0];
-  if (said.code !== 0) return `it fails: ${error || 'no reason given'}`;
-  return bytes > 0 ? undefined : 'it runs, but gives nothing';
-}
-
-/** Names of the video nodes that are part of the machine (a USB camera that comes or goes changes no encoder). */
-export async function codecNodes(root: string): Promise<string> {
-  const folder = path.join(root, 'sys/class/video4linux');
-  const nodes = await Promise.all(
-    (await namesIn(folder)).sort().map(async (node) => {
-      if ((await usbPathOf(path.join(folder, node))) !== undefined) return [];
-      return [`${node}=${(await textOf(path.join(folder, node, 'name'))) ?? ''}`];
-    }),
-  );
-  return nodes.flat().join(',');
 }

@@ -7,15 +7,17 @@ import type { Answers } from './answers.js';
 import { board as boardOf } from './board.js';
 import { cameras, type Found } from './cameras.js';
 import { elements, registration, type Elements } from './elements.js';
-import { codecNodes, encoders } from './encoders.js';
+import { encoders } from './encoders.js';
 import { mediaFile, type ProbedFile } from './files.js';
 import { encoderFault, hasCodec, hasLegacyDriver, noCameraFault, videoNames, type VideoNames } from './firmware.js';
 import { libcameraCameras } from './libcamera.js';
 import { usualPatienceMs, within } from './looks.js';
 import { microphones } from './microphones.js';
 import { run as runProgram, type Runner } from './run.js';
+import { shortcuts } from './shortcuts.js';
 import { still } from './still.js';
 import type { Storage } from './storage.js';
+import { codecNodes } from './trials.js';
 
 export interface Question {
   /** Whether the picture is to come from a camera: only then is libcamera asked, and is it worth a fault that there is none. */
@@ -67,7 +69,19 @@ export async function gather(
     ),
     installed.then((known) => (known.names.length > 0 ? mediaFiles(question, run) : [])),
   ]);
-  const found = [...video.found, ...picams.found];
+  const looked: Facts = {
+    board,
+    elements: gstreamer.names,
+    cameras: [...video.found, ...picams.found],
+    microphones: audio.found,
+    encoders: encoding,
+    files: files.flatMap((file) => (file instanceof Fault ? [] : [file])),
+  };
+  const found = looked.cameras;
+  // The encoder was tried before, and has let go of its chip.
+  const facts = question.camera
+    ? await shortcuts(looked, gstreamer, question.thorough ?? false, storage, root, run, answers)
+    : looked;
   const unseen = [
     question.encoders.includes('v4l2h264enc') ? encoderFault(board, names) : undefined,
     question.camera && found.length + video.faults.length + picams.faults.length === 0
@@ -75,14 +89,7 @@ export async function gather(
       : undefined,
   ];
   return {
-    facts: {
-      board,
-      elements: gstreamer.names,
-      cameras: found,
-      microphones: audio.found,
-      encoders: encoding,
-      files: files.flatMap((file) => (file instanceof Fault ? [] : [file])),
-    },
+    facts,
     gstreamer: gstreamer.version,
     faults: [
       ...gstreamer.faults,

@@ -79,17 +79,18 @@ function parseList(text: string): Listed[] {
 const modelOf = (id: string): string => (id.split('/').at(-1) ?? id).replace(/@.*$/, '');
 
 /**
- * NV12 (which the encoders take as it is) in usual sizes up to what `cam -I` says: ` * Pixelformat: NV12 (64x64)-(3280x2464)/(+2,+2)`,
- * the sensor's whole picture at the upper end. Where it says nothing, the camera is busy.
+ * NV12 (which the encoders take as it is) and YUYV (which an encoder may read where it lies) in usual sizes up to what `cam -I` says:
+ * ` * Pixelformat: NV12 (64x64)-(3280x2464)/(+2,+2)`, the sensor's whole picture at the upper end. Where it says nothing, the camera is busy.
  */
 function parseFormats(text: string): CameraFormat[] {
-  const range = /^ \* Pixelformat: NV12 \((\d+)x(\d+)\)-\((\d+)x(\d+)\)\/\(\+(\d+),\+(\d+)\)$/m.exec(text);
-  const [, a, b, c, d, e, f] = (range ?? []).map(Number);
-  const sizes =
-    a !== undefined && b !== undefined && c !== undefined && d !== undefined
-      ? fitting({ min: [a, b], max: [c, d], step: [e || 1, f || 1] })
-      : usualSizes.filter(([width, height]) => width <= surely.width && height <= surely.height);
-  return sizes.map(([width, height]) => ({ fourcc: 'NV12', width, height, fps: rates }));
+  const line = /^ \* Pixelformat: (NV12|YUYV) \((\d+)x(\d+)\)-\((\d+)x(\d+)\)\/\(\+(\d+),\+(\d+)\)$/gm;
+  const listed = [...text.matchAll(line)].map(([, fourcc, ...numbers]) => {
+    const [a, b, c, d, e, f] = numbers.map(Number) as [number, number, number, number, number, number];
+    return { fourcc: fourcc!, sizes: fitting({ min: [a, b], max: [c, d], step: [e || 1, f || 1] }) };
+  });
+  const small = usualSizes.filter(([width, height]) => width <= surely.width && height <= surely.height);
+  const known = listed.length > 0 ? listed : [{ fourcc: 'NV12', sizes: small }];
+  return known.flatMap(({ fourcc, sizes }) => sizes.map(([width, height]) => ({ fourcc, width, height, fps: rates })));
 }
 
 const ownPackages = "install Raspberry Pi's own libcamera packages, as on Raspberry Pi OS";

@@ -11,6 +11,8 @@ export interface EncoderSettings extends Format {
   readonly bitrateKbps: number;
   /** Frames from one keyframe to the next. */
   readonly keyframeFrames: number;
+  /** The pictures are handed over where they lie. */
+  readonly sharedMemory?: boolean;
 }
 
 export interface VideoEncoder {
@@ -19,6 +21,8 @@ export interface VideoEncoder {
   readonly merit: string;
   /** Raw 4:2:0 formats that it takes, best first. Others would cost a conversion, or give a profile that players refuse. */
   readonly formats: readonly string[];
+  /** Formats that some drivers take besides: they are tried. */
+  readonly maybe?: readonly string[];
   /** From the element, named `venc`, to H.264 in whatever stream format it gives. */
   text(settings: EncoderSettings): string;
   /** The H.264 level in that text, where it has to be told one. */
@@ -47,6 +51,12 @@ export function workingEncoder(name: EncoderName, facts: Facts): VideoEncoder {
     'Set video.encoder to auto, or to one that `makercast probe` lists as working.',
   );
 }
+
+/** The raw formats that it takes on this machine, best first. */
+export const rawFormats = ({ element, formats }: VideoEncoder, facts: Facts): readonly string[] => [
+  ...formats,
+  ...(facts.encoders.find((known) => known.element === element)?.takes ?? []),
+];
 
 /** Why nothing here can encode. */
 export function noEncoder(facts: Facts): NoPlan {

@@ -30,6 +30,8 @@ export const v4l2h264enc: VideoEncoder = {
   element: 'v4l2h264enc',
   merit: 'encoded in hardware: the processor stays free',
   formats: ['I420', 'NV12'],
+  // bcm2835-codec makes 4:2:0 of them itself; what else the kernel offers may not.
+  maybe: ['YUY2', 'UYVY'],
   bitrate: (kbps) => ({ property: 'extra-controls', value: `controls,video_bitrate=${steppedBitrate(kbps)}` }),
   keyframe: forceKeyframe,
   level: (settings) => levelOf(settings).name,
@@ -53,8 +55,10 @@ export const v4l2h264enc: VideoEncoder = {
       `h264_profile=${high}`,
       `h264_level=${level.v4l2}`,
     ];
+    // The other way, which copies, is the element's own choice.
+    const memory = settings.sharedMemory ? ' output-io-mode=dmabuf-import' : '';
     return (
-      `v4l2h264enc name=venc extra-controls="${controls.join(',')}" ! ` +
+      `v4l2h264enc name=venc${memory} extra-controls="${controls.join(',')}" ! ` +
       `video/x-h264,profile=(string)high,level=(string)${level.name}`
     );
   },

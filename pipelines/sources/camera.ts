@@ -2,7 +2,7 @@
 import { packageOf } from '../elements.js';
 import type { Camera, Facts } from '../facts.js';
 import { NoPlan } from '../noplan.js';
-import type { Format } from '../wanted.js';
+import type { Format, Way } from '../wanted.js';
 import { type Choice, chooseFormat, type Kind } from './format.js';
 
 /** The camera that `source` names: device path, by-id name with or without its folder, or USB path. */
@@ -32,6 +32,17 @@ export const decoderOf = (facts: Facts): string | undefined =>
 /** What an encoder here can be fed with, without decoding H.264 only to encode it again. */
 export function rawKinds(facts: Facts): Kind[] {
   return facts.elements.includes('jpegdec') ? ['raw', 'jpeg'] : ['raw'];
+}
+
+/** What libcamera's pictures are asked to be where an encoder is to read them where they lie: in one plane, unlike its NV12. */
+export const sharedFourcc = 'YUYV';
+
+/** The format in which a camera's pictures reach the encoder without a copy; undefined where none does, or it would have to be scaled. */
+export function sharedFormat(camera: Camera, way: Way, format: Format): Choice | undefined {
+  if (!camera.sharesMemory || way !== 'v4l2h264enc') return undefined;
+  const formats = camera.formats.filter(({ fourcc }) => fourcc === sharedFourcc);
+  const choice = chooseFormat(formats, format, ['raw']);
+  return choice?.width === format.width && choice.height === format.height ? choice : undefined;
 }
 
 /** The camera's own H.264, as near to `format` as it comes. Throws NoPlan. */

@@ -9,7 +9,7 @@ import { type Choice, rawName } from './format.js';
  * has come out as something that it refuses (raspberrypi/libcamera issue 30).
  */
 export function libcameraSource(
-  camera: Camera,
+  camera: Pick<Camera, 'path'>,
   format: Choice,
 ): { text: string; properties: readonly ElementProperty[] } {
   return {

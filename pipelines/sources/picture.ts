@@ -14,6 +14,8 @@ export interface Picture {
   readonly keyframe?: ElementProperty;
   /** A number that grows with each picture of the source, where what goes on the air repeats the last one for as long as none comes. */
   readonly pulse?: Plan['pulse'];
+  /** The pictures lie in memory that the encoder can read: it is to take them from there. */
+  readonly sharedMemory?: boolean;
   /** H.264 level, where the source encodes and was told one. */
   readonly level?: string;
 }

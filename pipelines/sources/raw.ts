@@ -3,7 +3,8 @@ import type { Camera, Facts } from '../facts.js';
 import type { WantedVideo } from '../wanted.js';
 import { cameraName, decoderOf } from './camera.js';
 import type { Controls } from './controls.js';
-import { type Choice, type Kind, rawName } from './format.js';
+import { type Choice, rawName, reaches } from './format.js';
+import { decodedFormat, jpegDecoder } from './jpeg.js';
 import { libcameraSource } from './libcamera.js';
 import { type Picture, rawCaps } from './picture.js';
 import { narrowed } from './range.js';
@@ -12,20 +13,34 @@ import { adjustableControls, v4l2Source } from './v4l2.js';
 /** How old a picture may be when it has been fetched over USB and decoded, without being taken for one that is missing: three at 30 fps. */
 const latenessMs = 100;
 
-const decoded = (kind: Kind, facts: Facts): readonly string[] =>
-  ({ raw: [], jpeg: ['jpegdec'], h264: ['h264parse', decoderOf(facts)!] })[kind];
+/** JPEGs that are too many are left out before they are decoded: each stands for itself. */
+function decoded(format: Choice, video: WantedVideo, facts: Facts): readonly string[] {
+  switch (format.kind) {
+    case 'raw':
+      return [];
+    case 'jpeg':
+      return [
+        ...(reaches(video.fps, format.fps) ? [] : [thinned(video.fps)]),
+        jpegDecoder(decodedFormat(format, video), facts).element,
+      ];
+    case 'h264':
+      return ['h264parse', decoderOf(facts)!];
+  }
+}
+
+const thinned = (fps: number): string => `videorate drop-only=true max-rate=${Math.ceil(fps)}`;
 
 /**
  * A webcam slows down in the dark, whatever it lists, and stalls. `compositor` gives a picture whenever one is due: the newest, which
  * may be the last once more. `videorate` would repeat it only when the next one comes, and the muxer has given up on all of those by
  * then: half a group of pictures would be missing behind the encoder. So it only counts, and takes away what is too many.
  */
-const steadied = (kind: Kind, video: WantedVideo, converted: readonly string[], caps: string): string[] => [
+const steadied = (isFull: boolean, video: WantedVideo, converted: readonly string[], caps: string): string[] => [
   `videorate name=arrivals drop-only=true max-rate=${Math.ceil(video.fps)}`,
   // Does nothing where the size is the camera's and its pixels are square.
   'videoscale add-borders=true',
   `video/x-raw,width=${video.width},height=${video.height},pixel-aspect-ratio=1/1`,
-  ...(kind === 'jpeg' ? [narrowed('bt601')] : []),
+  ...(isFull ? [narrowed('bt601')] : []),
   ...converted,
   `compositor name=steady start-time-selection=first latency=${latenessMs}000000`,
   caps,
@@ -58,7 +73,7 @@ export function cameraRaw(
     const isSized = format.width === video.width && format.height === video.height;
     const converted = raw === target ? [] : ['videoconvert'];
     return {
-      text: text(source.text, ...decoded(format.kind, facts), ...paced(isSized, converted, caps)),
+      text: text(source.text, ...decoded(format, video, facts), ...paced(isSized, converted, caps)),
       properties: source.properties,
       source: cameraName(camera),
       adjustable: [],
@@ -66,8 +81,9 @@ export function cameraRaw(
   }
   const source = v4l2Source(camera, format, controls.set);
   const converted = raw === target ? [] : ['videoconvert', `video/x-raw,format=${target}`];
+  const isFull = format.kind === 'jpeg' && jpegDecoder(decodedFormat(format, video), facts).fullRange;
   return {
-    text: text(source.text, ...decoded(format.kind, facts), ...steadied(format.kind, video, converted, caps)),
+    text: text(source.text, ...decoded(format, video, facts), ...steadied(isFull, video, converted, caps)),
     properties: source.properties,
     source: cameraName(camera),
     pulse: { element: 'arrivals', property: 'in' },

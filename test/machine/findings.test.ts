@@ -47,7 +47,7 @@ test('two cameras: how each is driven, formats that are alike together, controls
 test('libcamera by its name, and advice as a list', async () => {
   assert.match(
     (await printed('pi5-libcamera')).join('\n'),
-    /imx708@1a {2}imx708_wide\n {4}driven by libcamera\n {4}NV12\n/,
+    /imx708@1a {2}imx708_wide\n {4}driven by libcamera\n {4}NV12 YUYV\n/,
   );
   const advice = (await printed('pi3-gpu16')).join('\n').split('\nAdvice\n')[1]!;
   assert.equal(advice.split('\n').filter((line) => line.startsWith('  - ')).length, 2);

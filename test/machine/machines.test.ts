@@ -63,12 +63,17 @@ test('a microphone shares the USB path of its webcam, beside a PiCam that has no
   );
 });
 
-test('libcamera: NV12 in usual sizes up to the sensor, no controls, the model as its name', async () => {
+test('libcamera: NV12 and YUYV in usual sizes up to the sensor, no controls, the model as its name', async () => {
   using machine = tree('pi4-libcamera');
   const [camera] = (await seen(machine)).facts.cameras;
   assert.equal(camera!.name, 'imx219');
   assert.deepEqual(camera!.controls, []);
-  assert.deepEqual(camera!.formats.at(-1), { fourcc: 'NV12', width: 1920, height: 1080, fps: [30, 25, 24, 20, 15] });
+  for (const fourcc of ['NV12', 'YUYV']) {
+    assert.deepEqual(camera!.formats.filter((format) => format.fourcc === fourcc).at(-1), {
+      ...{ fourcc, width: 1920, height: 1080 },
+      fps: [30, 25, 24, 20, 15],
+    });
+  }
   assert.ok(camera!.formats.some(({ width, height }) => width === 1280 && height === 720));
   // A global shutter sensor is smaller than 1080p: the image processor must not be asked to enlarge.
   const small = but(machine, (command) =>

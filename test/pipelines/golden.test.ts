@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { candidates } from '../../pipelines/candidates.js';
 import { defaultFormat, settle } from '../../pipelines/defaults.js';
 import { describe } from '../../pipelines/describe.js';
-import type { Facts } from '../../pipelines/facts.js';
+import type { Camera, Facts } from '../../pipelines/facts.js';
 import { rtmpOutput } from '../../pipelines/outputs/rtmp.js';
 import { plan } from '../../pipelines/plan.js';
 import type { Wish } from '../../pipelines/wanted.js';
@@ -29,6 +29,7 @@ import {
   pi5,
   piCam,
   usbAudio,
+  v4l2,
   want,
   webm,
   wish,
@@ -38,11 +39,35 @@ import {
 
 const folder = path.join(root, 'test', 'golden');
 
+/** Whose pictures the encoder can read where they lie. */
+const sharing: Camera = {
+  ...imx219,
+  sharesMemory: true,
+  formats: [...imx219.formats, ...imx219.formats.map((format) => ({ ...format, fourcc: 'YUYV' }))],
+};
+
 const cases: Readonly<Record<string, readonly [Wish, Facts]>> = {
   'zero-w-picam-legacy': [wish(), { ...zeroW, cameras: [piCam] }],
   'zero-w-c920-passthrough': [wish(), { ...zeroW, cameras: [c920], microphones: [c920Microphone] }],
   'zero-w-c270-480p': [wish(), { ...zeroW, cameras: [c270], microphones: [c270Microphone] }],
   'zero-w-c270-10fps': [wish({ fps: 10 }), { ...zeroW, cameras: [c270], microphones: [c270Microphone] }],
+  'zero-w-c270-packed': [
+    wish(),
+    { ...zeroW, encoders: [{ ...v4l2, takes: ['YUY2'] }, ...pc.encoders], cameras: [c270] },
+  ],
+  'zero-w-hdmi-dongle-15fps': [wish(), { ...zeroW, cameras: [hdmiDongle] }],
+  'zero-w-hdmi-dongle-v4l2jpegdec': [
+    wish(),
+    {
+      ...zeroW,
+      elements: [...zeroW.elements, 'v4l2jpegdec'],
+      jpegDecoder: { fullRange: false },
+      cameras: [hdmiDongle],
+    },
+  ],
+  'zero-2-w-picam-shared': [wish(), { ...zero2W, cameras: [sharing] }],
+  // Scaled on the way: the encoder could not read it where it lay.
+  'zero-2-w-picam-shared-360x202': [want({ width: 360, height: 202 }), { ...zero2W, cameras: [sharing] }],
   'zero-2-w-picam-libcamera': [wish(), { ...zero2W, cameras: [imx219] }],
   'pi3-picam-legacy': [wish(), { ...pi3, cameras: [piCam] }],
   'pi3-picam-usb-audio': [wish({}, { gainDb: 6 }), { ...pi3, cameras: [piCam], microphones: [usbAudio] }],

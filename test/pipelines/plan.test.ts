@@ -21,6 +21,7 @@ import {
   movie,
   pc,
   pi3,
+  pi4,
   pi3Cut,
   pi5,
   piCam,
@@ -268,6 +269,18 @@ const seen: readonly [string, readonly CameraFormat[], string, Facts?][] = [
   ['stills alone', [offers('YUYV', 1280, 720, 10), offers('YUYV', 640, 480, 15)], '1280x720@10'],
   ['NTSC alone', [offers('MJPG', 1280, 720, 29.97, 14.985)], '1280x720@30'],
   ['odd lines', [offers('YUYV', 641, 481, 30), offers('YUYV', 320, 240, 30)], '320x240@30'],
+  [
+    'JPEGs alone, before one slow core',
+    [offers('MJPG', 1280, 720, 30), offers('MJPG', 640, 480, 30)],
+    '640x480@15',
+    zeroW,
+  ],
+  [
+    'JPEGs before one slow core, with a chip for them',
+    [offers('MJPG', 640, 480, 30)],
+    '640x480@30',
+    { ...zeroW, jpegDecoder: { fullRange: true } },
+  ],
   ['slow before a chip that hangs', [offers('YUYV', 1280, 720, 7.5)], '1280x720@10', pi3],
 ];
 for (const [name, formats, wanted, facts = pc] of seen) {
@@ -314,6 +327,25 @@ test('a Pi that must do too much says so', () => {
   assert.equal(notes({ width: 640, height: 480 }, { ...pi3Cut, cameras: [c270] }), '');
   assert.match(notes({ width: 854, height: 480 }, pi3), /854 is not a multiple of 64/);
   assert.equal(notes({ width: 854, height: 480, encoder: 'x264enc' }, pc), '');
+});
+
+test('JPEGs that a board cannot decode: said, with what it can; left to its chip where that does', () => {
+  const formats = [offers('MJPG', 1280, 720, 60)];
+  const made = (video: Partial<WantedVideo>, facts: Facts) =>
+    plan(want(video), { ...facts, cameras: [{ ...c270, formats }] });
+  const chip = { ...zeroW, elements: [...zeroW.elements, 'v4l2jpegdec'], jpegDecoder: { fullRange: false } };
+  assert.match(made({}, zeroW).notes.join(), /1280x720 as JPEG, and this board decodes about 640x480 at 15 fps/);
+  assert.deepEqual(made({}, chip).notes, []);
+  assert.match(made({}, chip).pieces[0]!.text, / ! v4l2jpegdec ! (?!.*videobalance)/);
+  assert.match(
+    made({}, { ...chip, jpegDecoder: { fullRange: true } }).pieces[0]!.text,
+    / ! v4l2jpegdec ! .*videobalance/,
+  );
+  assert.deepEqual(made({}, pi3).notes, [], 'half of them are left out before they are decoded');
+  assert.match(made({}, pi3).pieces[0]!.text, / ! videorate drop-only=true max-rate=30 ! jpegdec ! /);
+  assert.match(made({ fps: 60 }, pi3).notes.join(), /this board decodes about 1280x720 at 30 fps/);
+  assert.doesNotMatch(made({ fps: 60 }, pi3).pieces[0]!.text, /max-rate=60 ! jpegdec/);
+  assert.deepEqual(made({ fps: 60 }, pi4).notes, []);
 });
 
 test('arithmetic: levels, fractions, rates', () => {

@@ -163,7 +163,8 @@ static void put_macroblock(struct writer *w, const struct h264_sequence *seq, co
 	/* Beyond the edge of the picture its last samples are repeated; cropping hides them. */
 	for (y = top; y < top + 16; y++)
 		for (x = left; x < left + 16; x++)
-			put_byte(w, src->luma[min(y, seq->height - 1) * src->luma_stride + min(x, seq->width - 1)]);
+			put_byte(w, src->luma[min(y, seq->height - 1) * src->luma_stride +
+				       min(x, seq->width - 1) * src->luma_step]);
 	for (plane = 0; plane < 2; plane++)
 		for (y = top / 2; y < top / 2 + 8; y++)
 			for (x = left / 2; x < left / 2 + 8; x++)

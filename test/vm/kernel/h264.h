@@ -12,10 +12,10 @@ struct h264_sequence {
 	unsigned int rate_num, rate_den;
 };
 
-/* A 4:2:0 picture: chroma samples are `chroma_step` bytes apart. */
+/* A picture as 4:2:0: samples of luma are `luma_step` bytes apart, those of one chroma `chroma_step`. */
 struct h264_source {
 	const u8 *luma, *cb, *cr;
-	unsigned int luma_stride, chroma_stride, chroma_step;
+	unsigned int luma_stride, luma_step, chroma_stride, chroma_step;
 };
 
 static inline unsigned int h264_macroblocks(const struct h264_sequence *seq)

@@ -31,6 +31,10 @@ static int encode_video_nr = 11;
 module_param(encode_video_nr, int, 0444);
 MODULE_PARM_DESC(encode_video_nr, "number of the video node");
 
+static bool deaf;
+module_param(deaf, bool, 0444);
+MODULE_PARM_DESC(deaf, "gives no keyframe when it is asked for one");
+
 #define MIN_SIZE 32U
 #define MAX_SIZE 1920U
 
@@ -41,12 +45,13 @@ struct format {
 	bool cr_first;
 };
 
-/* The Pi's also takes RGB, packed YUV and column formats. */
+/* The Pi's also takes RGB, the other orders of packed YUV, and column formats. */
 static const struct format raw_formats[] = {
 	{ V4L2_PIX_FMT_YUV420, 64, 1, false },
 	{ V4L2_PIX_FMT_YVU420, 64, 1, true },
 	{ V4L2_PIX_FMT_NV12, 32, 2, false },
 	{ V4L2_PIX_FMT_NV21, 32, 2, true },
+	{ V4L2_PIX_FMT_YUYV, 64, 4, false },
 };
 
 struct device_state {
@@ -156,7 +161,7 @@ static int set_control(struct v4l2_ctrl *ctrl)
 	plain_name(name, sizeof(name), ctrl->name);
 	note(s, "set %s %d", name, ctrl->val);
 	if (ctrl->id == V4L2_CID_MPEG_VIDEO_FORCE_KEY_FRAME)
-		s->key_wanted = true;
+		s->key_wanted = !deaf;
 	/* As on the Pi, whose encoder knows one period only. */
 	if (ctrl->id == V4L2_CID_MPEG_VIDEO_H264_I_PERIOD)
 		return __v4l2_ctrl_s_ctrl(s->gop_size, ctrl->val);
@@ -206,13 +211,26 @@ static int make_controls(struct session *s)
 
 /* ---- encoding ---- */
 
+static bool is_packed(const struct format *raw)
+{
+	return raw->step == 4;
+}
+
 static struct h264_source source_of(struct session *s, const u8 *raw)
 {
 	const u8 *chroma = raw + s->stride * s->height;
 	const u8 *second = s->raw->step == 2 ? chroma + 1 : chroma + s->stride / 2 * (s->height / 2);
 
+	if (is_packed(s->raw))
+		/* Of two lines the chroma of the first. */
+		return (struct h264_source){
+			.luma = raw, .cb = raw + 1, .cr = raw + 3,
+			.luma_stride = s->stride, .luma_step = 2,
+			.chroma_stride = 2 * s->stride, .chroma_step = 4,
+		};
 	return (struct h264_source){
 		.luma = raw,
+		.luma_step = 1,
 		.cb = s->raw->cr_first ? second : chroma,
 		.cr = s->raw->cr_first ? chroma : second,
 		.luma_stride = s->stride,
@@ -476,8 +494,8 @@ static int try_format(struct file *file, void *fh, struct v4l2_format *f)
 		const struct format *raw = raw_format(pix->pixelformat);
 
 		pix->pixelformat = raw->fourcc;
-		plane->bytesperline = ALIGN(max(plane->bytesperline, pix->width), raw->align);
-		plane->sizeimage = plane->bytesperline * pix->height * 3 / 2;
+		plane->bytesperline = ALIGN(max(plane->bytesperline, pix->width * (is_packed(raw) ? 2 : 1)), raw->align);
+		plane->sizeimage = plane->bytesperline * pix->height * (is_packed(raw) ? 2 : 3) / (is_packed(raw) ? 1 : 2);
 		if (!pix->colorspace)
 			pix->colorspace = V4L2_COLORSPACE_REC709;
 	} else {
