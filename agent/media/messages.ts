@@ -111,6 +111,8 @@ export interface OutputStatus {
   readonly droppedFrames: number;
   /** Times that the connection was made since then. */
   readonly connects: number;
+  /** The encoder gave no keyframe when it was asked for one: the connection began with the last group of pictures, whose first was so old. */
+  readonly joinedLateMs?: number;
   /** Why it is not live, or was last not. */
   readonly fault?: FaultReport;
 }

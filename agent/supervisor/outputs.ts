@@ -49,6 +49,11 @@ export class Outputs {
       this.log.info('output_live', `Output ${name} is live: ${wanted.url}`, { output: name });
       if (name === 'demo') this.log.info('watch', `Watch it: ffplay ${wanted.url}`);
     }
+    const late = status.joinedLateMs;
+    if (late !== undefined && (before?.connects !== status.connects || before.joinedLateMs === undefined)) {
+      const message = `Output ${name} began with pictures that were up to ${(late / 1000).toFixed(1)} s old: the encoder gave no keyframe when it was asked for one.`;
+      this.log.info('joined_late', message, { output: name, lateMs: late });
+    }
     // Every retry of a server that is down would say the same again.
     const news = before?.fault?.code !== status.fault?.code || before?.state === 'live' || before?.state === 'stalled';
     const failed = status.state === 'waiting' || status.state === 'refused';

@@ -5,7 +5,7 @@ import { wallClock } from '../../test/helpers/flv.js';
 import { contenders, type Contender } from '../contenders.js';
 import { cameraLost } from './camera.js';
 import { steady } from './arrivals.js';
-import { kill, start, statusOf, type Bench, type Running } from './running.js';
+import { kill, start, statusOf, type Bench, type Other, type Running } from './running.js';
 import { makeFar, makeNear, type Far, type Site } from './site.js';
 import { throttled } from './throttle.js';
 
@@ -60,19 +60,21 @@ async function figures(
 }
 
 /** The server is away for one to four seconds; media again counts from the moment that it listens. */
-async function serverRestarted(contender: Contender, bench: Bench): Promise<Figures> {
-  await using near = await makeNear();
-  await using running = await start(contender, near, bench);
-  await anyMoment();
-  const from = wallClock();
-  await near.nginx.kill();
-  await sleep(1000 + 3000 * Math.random());
-  await near.nginx.restart();
-  const listens = wallClock();
-  await near.watch();
-  // Awaited here: what this block uses ends with it.
-  return await figures(near, running, from, listens, ({ event }) => event === 'output_failed');
-}
+const serverRestarted =
+  (other: Other) =>
+  async (contender: Contender, bench: Bench): Promise<Figures> => {
+    await using near = await makeNear();
+    await using running = await start(contender, near, bench, other);
+    await anyMoment();
+    const from = wallClock();
+    await near.nginx.kill();
+    await sleep(1000 + 3000 * Math.random());
+    await near.nginx.restart();
+    const listens = wallClock();
+    await near.watch();
+    // Awaited here: what this block uses ends with it.
+    return await figures(near, running, from, listens, ({ event }) => event === 'output_failed');
+  };
 
 /** The process whose command holds the name of `whose` gets a signal. */
 function struck(whose: Readonly<Partial<Record<Contender, string>>>, signal: NodeJS.Signals) {
@@ -120,7 +122,13 @@ export const faults: readonly FaultKind[] = [
     name: 'server killed, listens again after 1 to 4 s',
     goals: { 'media again': { median: 1000, worst: 2000 } },
     on: contenders,
-    round: serverRestarted,
+    round: serverRestarted({}),
+  },
+  {
+    name: 'the same, while no keyframe can be asked for',
+    goals: { 'media again': { median: 1000, worst: 2000 } },
+    on: ['makercast'],
+    round: serverRestarted({ passes: true }),
   },
   {
     name: 'encoding process killed',

@@ -124,6 +124,8 @@ const filmSettings = (film: string): Environment => ({
 export interface Other {
   /** The noisy film in place of the ball. Not for gst-launch, which plays it once. */
   readonly film?: boolean;
+  /** The film as it comes, whose keyframes nobody can ask for: what an encoder that is deaf to that is to those who join. */
+  readonly passes?: boolean;
   /** Settings are read from `makercast.yml` here; those of {@link environment} that the file shall give are left out. */
   readonly cwd?: string;
   readonly without?: readonly string[];
@@ -140,7 +142,11 @@ export async function start(contender: Contender, site: Site, bench: Bench, othe
 
 async function launch(contender: Contender, site: Site, bench: Bench, other: Other): Promise<Running> {
   if (contender === 'makercast') {
-    const env = { ...environment(bench.folder, site.url, streamName), ...(other.film && filmSettings(bench.film)) };
+    const env = {
+      ...environment(bench.folder, site.url, streamName),
+      ...((other.film ?? other.passes) && filmSettings(bench.film)),
+      ...(other.passes && { VIDEO_ENCODER: 'passthrough' }),
+    };
     const kept = Object.entries(env).filter(([name]) => !other.without?.includes(name));
     const options = { prefix: site.prefix, cwd: other.cwd ?? bench.folder };
     return new Makercast(await startAgent(Object.fromEntries(kept), options));

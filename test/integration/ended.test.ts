@@ -13,6 +13,8 @@ import { noNamespaces } from '../helpers/namespace.js';
 import { startRtmpServer, type Connection, type RtmpServer } from '../helpers/rtmp-server.js';
 
 const seconds = 6;
+/** So long a film waits for the servers' answers (agent/supervisor/delivery.ts). */
+const audienceMs = 5000;
 const skip = noNamespaces();
 
 /** Pictures that a session had, once it was closed in order: at the end of the file the last of them are still on their way. */
@@ -46,7 +48,12 @@ test('files are played from their beginning, however late the server says yes', 
   // Longer than a group of pictures (2 s), which is kept for those that come late; less than the film waits for its audience.
   await using server = await startRtmpServer({ acceptAfterMs: 2500 });
   const { broadcast } = broadcastIn(t, await folderFor(t), await once(server));
+  const asked = performance.now();
   await broadcast.start();
+  await server.publishes.waitFor(() => true, 30_000);
+  const answeredMs = Math.round(performance.now() - asked);
+  if (answeredMs > audienceMs - 500)
+    return t.skip(`the machine is too slow: the server said yes after ${answeredMs} ms`);
   await until(() => broadcast.status().actual === 'ended', 30_000, 'the end of the file');
   assert.equal(await picturesOf(server.publishes.items[0]), seconds * 30);
 });

@@ -9,6 +9,7 @@ import { until } from '../helpers/feed.js';
 import { startNginx, type Nginx } from '../helpers/nginx.js';
 import { analyse, colour } from '../helpers/stream.js';
 import { Codec, valueOf } from './devices/codec.js';
+import { c920, UsbCamera } from './devices/usb-camera.js';
 import { mustBeGuest } from './guest.js';
 import { recording } from './recording.js';
 
@@ -123,6 +124,49 @@ test('a picture whose width is no multiple of the stride comes out straight', as
   assert.deepEqual([video!.width, video!.height], [360, 202]);
   assert.ok(yellow[0] > 120 && yellow[1] > 120 && yellow[2] < 80, `yellow is ${yellow}`);
   assert.ok(blue[2] > 120 && blue[0] < 80 && blue[1] < 80, `blue is ${blue}`);
+});
+
+test('packed pictures of a USB camera reach it as they are, and come out in their colours', async () => {
+  await using codec = await Codec.load();
+  await using camera = await UsbCamera.plug(c920, ['yuyv']);
+  await using nginx = await startNginx({ record: true });
+  await using agent = await startAgent(
+    { ...small, ...to(nginx), VIDEO_SOURCE: await camera.node(), VIDEO_HEIGHT: '240', VIDEO_FPS: '5' },
+    { dataFolder: data.folder },
+  );
+  await nginx.waitForCall('publish', { name: 'cam' });
+  // Two bytes a pixel: nothing has converted them.
+  assert.equal((await codec.encoding('320x240', 60_000)).started, '320x240 stride 640 rate 5/1');
+  const file = await recording(agent, nginx, 20);
+  const area = { y: 0, width: 0.2, height: 1 };
+  const [{ video, decodeErrors }, left, right] = await Promise.all([
+    analyse(file),
+    colour(file, { ...area, x: 0.1 }, 1),
+    colour(file, { ...area, x: 0.7 }, 1),
+  ]);
+  assert.deepEqual(decodeErrors, []);
+  assert.deepEqual([video!.width, video!.height], [320, 240]);
+  assert.ok(left[0] > 150 && left[2] < 80, `the left half is ${left}`);
+  assert.ok(right[2] > 150 && right[0] < 80, `the right half is ${right}`);
+  assert.match(agent.output, new RegExp(await camera.node()));
+});
+
+test('one that is deaf to requests for keyframes: who joins begins with the last group of pictures, and that is said', async () => {
+  await using codec = await Codec.load({ deaf: true });
+  await using nginx = await startNginx({ record: true });
+  const { folder, remove } = await temporaryFolder();
+  await using agent = await startAgent(
+    { ...small, ...to(nginx), VIDEO_KEYFRAME_SECONDS: '8' },
+    { cwd: folder, dataFolder: data.folder },
+  );
+  await agent.status(({ actual }) => actual === 'live', 60_000);
+  await codec.encoding('320x180');
+  const late = { outputs: { late: { url: nginx.url(), key: 'late' } } };
+  await writeFile(path.join(folder, 'makercast.yml'), JSON.stringify(late));
+  const joined = await agent.event('joined_late', 30_000);
+  assert.match(joined.message, /^Output late began with pictures that were up to \d\.\d s old: /);
+  assert.ok(Number(joined['lateMs']) > 0 && Number(joined['lateMs']) <= 8500, joined.message);
+  await remove();
 });
 
 test('a new bitrate in the settings file reaches the driver on the air: same process, same connection', async () => {

@@ -61,6 +61,8 @@ export class Output implements Subscriber {
   /** Undefined until the first keyframe has been queued; then what every time is counted from. */
   #baseMs: number | undefined;
   #joinBy = 0;
+  /** How old the first picture was that this connection began with, where no keyframe came in time. */
+  #joinedLateMs: number | undefined;
   /** Nothing is given until the server has caught up. */
   #withholding = false;
   #askedAt: number | undefined;
@@ -174,6 +176,7 @@ export class Output implements Subscriber {
       frames: this.#frames,
       droppedFrames: this.#droppedFrames,
       connects: this.#connects,
+      ...(this.#joinedLateMs === undefined ? {} : { joinedLateMs: this.#joinedLateMs }),
       ...(this.#fault ? { fault: this.#fault.report() } : {}),
     };
   }
@@ -216,6 +219,7 @@ export class Output implements Subscriber {
       this.#baseMs = undefined;
       this.#withholding = false;
       this.#joinBy = now + joinWaitMs;
+      this.#joinedLateMs = undefined;
       this.hub.subscribe(this);
       this.tell.keyframe();
       this.#enter('live');
@@ -233,14 +237,12 @@ export class Output implements Subscriber {
   /** Queues headers and the first keyframe; false while there is none to begin with. */
   #join(tags: readonly Placed[]): boolean {
     const first = tags.findIndex(({ tag }) => isKeyframe(tag));
+    const isDue = first < 0 && this.clock.now() >= this.#joinBy;
     const begin =
-      first >= 0
-        ? [...this.hub.headers(tags[first]!.atMs), ...tags.slice(first)]
-        : this.clock.now() >= this.#joinBy
-          ? this.hub.join()
-          : [];
+      first >= 0 ? [...this.hub.headers(tags[first]!.atMs), ...tags.slice(first)] : isDue ? this.hub.join() : [];
     this.#baseMs = begin[0]?.atMs;
     if (this.#baseMs === undefined) return false;
+    this.#joinedLateMs = isDue ? Math.round(begin.at(-1)!.atMs - this.#baseMs) : undefined;
     this.#add(begin, this.#baseMs);
     return true;
   }

@@ -16,8 +16,9 @@ export interface Session {
 }
 
 export class Codec implements AsyncDisposable {
-  static async load(): Promise<Codec> {
-    await load('vh264enc');
+  /** `deaf`: it gives no keyframe when it is asked for one, as `v4l2h264enc` seemed to before GStreamer 1.22.4. */
+  static async load({ deaf = false } = {}): Promise<Codec> {
+    await load('vh264enc', ...(deaf ? ['deaf=1'] : []));
     return new Codec();
   }
 
