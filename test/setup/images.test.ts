@@ -16,7 +16,16 @@ import { startContainer, type Container } from './container.js';
 
 const read = (file: string): string => readFileSync(path.join(root, file), 'utf8');
 const version = (JSON.parse(read('package.json')) as { version: string }).version;
-const dockerfiles = ['Dockerfile.template', 'Dockerfile.rpi'];
+/** Each with its base, by what Node.js has for its boards. */
+const bases: Readonly<Record<string, string>> = {
+  'Dockerfile.template': 'node:24-trixie-slim',
+  // Nobody has Node.js 24 for 32 bits, nor the images of 22 on Debian 13 ARMv7: Debian's own.
+  'Dockerfile.armv7hf': 'debian:trixie-slim',
+  // The last line that has ARMv6 at all.
+  'Dockerfile.rpi': 'node:22-alpine3.23',
+};
+const dockerfiles = Object.keys(bases);
+const ofDebian = dockerfiles.filter((file) => bases[file]!.includes('trixie'));
 /** The one that the entrypoint drops to. */
 const uid = 10001;
 
@@ -137,8 +146,27 @@ describe('balena.yml', () => {
       'raspberrypi0-2w-64',
       'raspberrypi4-64',
     ]);
-    // The builder's own order: Dockerfile.<device type>, Dockerfile.<architecture>, Dockerfile.template.
-    assert.ok(dockerfiles.every((file) => existsSync(path.join(root, file))));
+    // The builder's own order: Dockerfile.<device type>, Dockerfile.<architecture>, Dockerfile.template, Dockerfile.
+    const architectures: Readonly<Record<string, string>> = {
+      'raspberry-pi': 'rpi',
+      raspberrypi3: 'armv7hf',
+      'raspberrypi3-64': 'aarch64',
+      'raspberrypi0-2w-64': 'aarch64',
+      'raspberrypi4-64': 'aarch64',
+    };
+    const taken = supportedDeviceTypes.map((type) =>
+      [type, architectures[type], 'template']
+        .map((name) => `Dockerfile.${name}`)
+        .find((file) => existsSync(path.join(root, file))),
+    );
+    assert.deepEqual(taken, [
+      'Dockerfile.rpi',
+      'Dockerfile.armv7hf',
+      'Dockerfile.template',
+      'Dockerfile.template',
+      'Dockerfile.template',
+    ]);
+    assert.equal(new Set(taken).size, dockerfiles.length);
     const logo = /\/main\/(.+)$/.exec(blueprint.assets.logo.data.url)?.[1];
     assert.ok(logo && existsSync(path.join(root, logo)), logo);
     const repository = blueprint.assets.repository.data.url;
@@ -158,11 +186,11 @@ describe('Dockerfiles', () => {
       .filter((stage) => stage.startsWith('FROM '));
 
   for (const file of dockerfiles) {
-    test(`${file}: two stages of one base of Node.js 22; nothing of the first but the application is in the second`, () => {
+    test(`${file}: two stages of ${bases[file]}; nothing of the first but the application is in the second`, () => {
       const [build = '', final = '', ...further] = stages(file);
       assert.equal(further.length, 0);
-      const base = /^FROM (node:22-[\w.-]+)/.exec(final)?.[1];
-      assert.ok(base && build.startsWith(`FROM ${base} AS build\n`), base);
+      assert.ok(build.startsWith(`FROM ${bases[file]} AS build\n`), build);
+      assert.ok(final.startsWith(`FROM ${bases[file]}\n`), final);
       const copies = final.match(/^COPY --from=build .*/gm) ?? [];
       assert.deepEqual(
         copies.map((line) => line.split(' ').pop()),
@@ -175,7 +203,19 @@ describe('Dockerfiles', () => {
         assert.ok(final.includes(`\n${line}`), line);
       }
       assert.match(final, /MAKERCAST_DATA=\/data\b/);
-      assert.match(final, new RegExp(`\\b${uid}\\b`));
+    });
+
+    test(`${file} does the same as the others, but for the base and its packages`, () => {
+      /** Without the base, what installs packages, and where that base has its headers. */
+      const steps = (name: string): string[] =>
+        stages(name)
+          .join('')
+          .replaceAll(/^(FROM .*|RUN (apt-get|apk|sh \/tmp\/system\.sh) .*|COPY .* \/tmp\/)\n/gm, '')
+          .replaceAll(/(nodedir=)\S+/g, '$1')
+          .split('\n')
+          .filter((line) => line !== '');
+      assert.deepEqual(steps(file), steps(dockerfiles[0]!));
+      assert.ok(steps(file).length > 20);
     });
 
     test(`${file} copies only what .dockerignore lets through, and that exists`, () => {
@@ -206,17 +246,52 @@ describe('Dockerfiles', () => {
     assert.match(read('setup/fleet/package.json'), /"balena-sdk": "\d+\.\d+\.\d+"/);
   });
 
-  test('Dockerfile.template installs every package that a run needs', async () => {
+  test('those of Debian install every package that a build and a run need, and their own Node.js where the base has none', async () => {
     const { packages } = (await import(pathToFileURL(path.join(root, 'setup/packages.mjs')).href)) as {
       packages: Record<string, Record<string, string>>;
     };
-    const [build = '', final = ''] = stages('Dockerfile.template');
-    const installed = (stage: string): string[] =>
-      /--no-install-recommends ([^&]*)&&/.exec(stage)![1]!.trim().split(/\s+/).sort();
-    const further = ['gstreamer1.0-libcamera', 'kmod', 'libcamera-tools', 'tini', 'udev'];
-    assert.deepEqual(installed(final), [...new Set([...Object.keys(packages['runtime']!), ...further])].sort());
-    assert.deepEqual(installed(build), Object.keys(packages['build']!).sort());
+    const installed = (text: string): string[] =>
+      /--no-install-recommends (?:"\$@" )?([^&]*?)(?:&&|\nsh )/
+        .exec(text)![1]!
+        .split(/\s+/)
+        .filter((word) => word !== '')
+        .sort();
+    const system = installed(read('image/system.sh').replaceAll('\\\n', ' '));
+    // Recommended only, and without it no sensor of a PiCam can be driven: libcamera-ipa.
+    const further = ['gstreamer1.0-libcamera', 'kmod', 'libcamera-ipa', 'libcamera-tools', 'tini', 'udev'];
+    assert.deepEqual(system, [...new Set([...Object.keys(packages['runtime']!), ...further])].sort());
+    for (const file of ofDebian) {
+      const [build = '', final = ''] = stages(file);
+      const hasNode = bases[file]!.startsWith('node:');
+      assert.deepEqual(
+        installed(build),
+        [...Object.keys(packages['build']!), ...(hasNode ? [] : ['nodejs', 'npm'])].sort(),
+      );
+      assert.ok(final.includes(`\nRUN sh /tmp/system.sh${hasNode ? '' : ' nodejs'} && `), final);
+    }
   });
+
+  test('each system has the user that the entrypoint drops to', () => {
+    for (const text of [read('image/system.sh'), read('Dockerfile.rpi'), read('image/entrypoint.sh')])
+      assert.match(text, new RegExp(`\\b${uid}\\b`));
+  });
+});
+
+test('a day on which Debian’s archive lacks what its index names is told from a build that fails', async () => {
+  const { lackOf } = (await import(pathToFileURL(path.join(root, 'setup/standin.mjs')).href)) as {
+    lackOf: (name: string, output?: string) => Error | undefined;
+  };
+  const missing =
+    'E: Failed to fetch http://deb.debian.org/debian/pool/main/g/glibc/libc-bin_2.41-12_armel.deb  404  Not Found';
+  assert.match(
+    lackOf('armel', `Err:1 …\n${missing}\nE: Unable to fetch some archives`)!.message,
+    /^armel: .*libc-bin_2\.41-12_armel/,
+  );
+  assert.equal(lackOf('armel', 'E: Unable to locate package makercast'), undefined);
+  assert.equal(
+    lackOf('armel', 'E: Failed to fetch http://deb.debian.org/debian/dists/trixie/InRelease  Connection timed out'),
+    undefined,
+  );
 });
 
 test('every element of a pipeline is in a plugin that stays in the image', async () => {
