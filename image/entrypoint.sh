@@ -101,6 +101,15 @@ groups() {
   echo "$numbers"
 }
 
+# Starts the watchdog beside what this process becomes; with the words in front of it that drop root. It is of the agent's
+# user, whom it may kill, and ends with the container. MAKERCAST_WATCHDOG_SECONDS: between two looks; 0: no watchdog.
+watchdog() {
+  case $seconds in
+    *[!0-9]*) say "MAKERCAST_WATCHDOG_SECONDS is '$seconds', no number of seconds: it is 60"; seconds=60 ;;
+  esac
+  if [ "$seconds" -gt 0 ]; then "$@" makercast-health watch "$seconds" & fi
+}
+
 init=
 if [ $$ -eq 1 ]; then
   # Reaps what other processes leave behind, which Node does not, and passes signals on to the agent.
@@ -108,12 +117,17 @@ if [ $$ -eq 1 ]; then
   [ "$(id -u)" -ne 0 ] || prepare
 fi
 
+# No setting of the agent, which would warn of it.
+seconds=${MAKERCAST_WATCHDOG_SECONDS:-60}
+unset MAKERCAST_WATCHDOG_SECONDS
+
 cd /data
 export HOME=/data XDG_CACHE_HOME=/data/cache
-if [ "$(id -u)" -ne 0 ]; then
-  # shellcheck disable=SC2086 # Words on purpose.
-  exec $init node "$agent" "$@"
+drop=
+if [ "$(id -u)" -eq 0 ]; then
+  drop="setpriv --reuid=$uid --regid=$gid --inh-caps=-all --ambient-caps=-all --bounding-set=-all --no-new-privs"
 fi
-# shellcheck disable=SC2086
-exec setpriv --reuid=$uid --regid=$gid --groups="$(groups)" \
-  --inh-caps=-all --ambient-caps=-all --bounding-set=-all --no-new-privs -- $init node "$agent" "$@"
+# Only what is to run for ever is watched, and not a `makercast probe`.
+# shellcheck disable=SC2086 # Words on purpose, here and below.
+if [ -n "$init" ] && [ $# -eq 0 ]; then watchdog $drop ${drop:+--clear-groups --}; fi
+exec $drop ${drop:+--groups="$(groups)" --} $init node "$agent" "$@"

@@ -1,4 +1,7 @@
-/** What is tried in an image that was built: the machine is looked at, 5 seconds are streamed, and the agent is told to stop. */
+/**
+ * What is tried in an image that was built: the machine is looked at, 5 seconds are streamed, the agent is told to stop, and
+ * one that stands still is found by the watchdog.
+ */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -12,6 +15,8 @@ const startMs = 8 * 60_000;
 const stopMs = 60_000;
 /** Small enough to be encoded in real time by an emulated processor. */
 const wanted = { width: 320, height: 240, fps: 10 };
+/** Between two looks of the watchdog; a slow start, emulated, is not to be taken for a stop. */
+const watchdogSeconds = 5;
 /** Of the 50 and 234 packets (48000 / 1024 each second) that 5 s have: this tells a stream from none. */
 const least = { h264: 30, aac: 150 };
 
@@ -122,16 +127,22 @@ export async function rehearse({ inside, config, say }) {
       STREAM_KEY: 'image',
       LOG_STATUS_SECONDS: '1',
     };
+    /** Starts makercast and waits until it is live; `died` rejects when it ends. */
+    const broadcast = async (more, onLine = () => {}) => {
+      let live;
+      const onAir = new Promise((resolve) => (live = resolve));
+      agent = start(inside, config, [], { ...env, ...more }, (line) => {
+        if (!line.includes('"event":"status"')) show(line.slice(0, 400));
+        if (/"actual":"live"/.test(line)) live();
+        onLine(line);
+      });
+      const died = agent.exit.then((ended) => Promise.reject(new Error(`makercast ended by itself with ${ended}`)));
+      died.catch(() => {});
+      await Promise.race([within(onAir, startMs, 'a stream that is live'), died]);
+      return { died };
+    };
     const asked = Date.now();
-    let live;
-    const onAir = new Promise((resolve) => (live = resolve));
-    agent = start(inside, config, [], env, (line) => {
-      if (!line.includes('"event":"status"')) show(line.slice(0, 400));
-      if (/"actual":"live"/.test(line)) live();
-    });
-    const died = agent.exit.then((ended) => Promise.reject(new Error(`makercast ended by itself with ${ended}`)));
-    died.catch(() => {});
-    await Promise.race([within(onAir, startMs, 'a stream that is live'), died]);
+    const { died } = await broadcast({});
     fact(`on the air ${Math.round((Date.now() - asked) / 1000)} s after its start, emulated`);
     fact(
       `5 s of \`test\` into a file, by RTMP to an nginx outside: ${await Promise.race([record(`${nginx.url}/image`, path.join(folder, 'arrived.mkv')), died])}`,
@@ -139,8 +150,10 @@ export async function rehearse({ inside, config, say }) {
 
     const [first] = children(agent.child.pid);
     const tree = [first, ...children(first)];
+    if (tree.length !== 3)
+      throw new Error(`beside the agent and the watchdog the init has ${tree.length - 3} children`);
     tree.forEach(mustBeHarmless);
-    fact(`the init and the agent run as 10001, without capabilities (CapBnd 0), NoNewPrivs 1`);
+    fact(`the init, the agent and the watchdog run as 10001, without capabilities (CapBnd 0), NoNewPrivs 1`);
     const health = execFileSync(
       'nsenter',
       ['-t', String(first), '-m', '-p', '-r', '-w', '--', ...config.Healthcheck.Test.slice(1)],
@@ -155,6 +168,19 @@ export async function rehearse({ inside, config, say }) {
     const ended = await within(agent.exit, stopMs, 'the end after SIGTERM');
     if (ended !== 0) throw new Error(`after SIGTERM makercast ended with ${ended}, not 0`);
     fact(`SIGTERM: exit code 0 after ${((Date.now() - told) / 1000).toFixed(1)} s`);
+
+    const said = [];
+    await broadcast({ MAKERCAST_WATCHDOG_SECONDS: String(watchdogSeconds) }, (line) => said.push(line));
+    const [init] = children(agent.child.pid);
+    const main = children(init).find((pid) => readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'makercast');
+    const stopped = Date.now();
+    process.kill(main, 'SIGSTOP');
+    const killed = await within(agent.exit, stopMs, 'the end of an agent that was stopped');
+    const reason = said.findLast((line) => line.startsWith('watchdog: ')) ?? 'nothing';
+    if (killed !== 137)
+      throw new Error(`an agent that was stopped ended with ${killed}, not 137; the watchdog said: ${reason}`);
+    const took = Math.round((Date.now() - stopped) / 1000);
+    fact(`stopped by a signal: exit code 137 after ${took} s, with a look every ${watchdogSeconds} s (${reason})`);
     return facts;
   } finally {
     agent?.child.kill('SIGKILL');

@@ -356,6 +356,12 @@ describe('the entrypoint', { skip: noNamespaces() }, () => {
     return main;
   };
 
+  const watchdogOf = ({ agent, first }: Container): ProcessInfo => {
+    const watchdog = agent.processes().find((item) => item.command.includes('makercast-health watch'));
+    assert.equal(watchdog?.parent, first, 'the watchdog is a child of the init');
+    return watchdog;
+  };
+
   test('drops root for good, prepares /data and the lock folder, and passes SIGTERM on', async (t) => {
     const folder = await folderFor(t);
     const data = path.join(folder, 'data');
@@ -368,7 +374,8 @@ describe('the entrypoint', { skip: noNamespaces() }, () => {
 
     const main = mainOf(container);
     const capture = await agent.descendant('capture');
-    for (const pid of [container.first, main.pid, capture.pid]) {
+    const watchdog = watchdogOf(container);
+    for (const pid of [container.first, main.pid, capture.pid, watchdog.pid]) {
       assert.equal(field(pid, 'Uid'), Array(4).fill(uid).join('\t'));
       assert.equal(field(pid, 'Gid'), Array(4).fill(uid).join('\t'));
       for (const set of ['CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb']) {
@@ -382,6 +389,7 @@ describe('the entrypoint', { skip: noNamespaces() }, () => {
     const groups = field(main.pid, 'Groups').split(' ');
     for (const group of ['29', '44', '997']) assert.ok(groups.includes(group), `group ${group} of ${groups.join()}`);
     assert.ok(!groups.includes('0'));
+    assert.equal(field(watchdog.pid, 'Groups'), '', 'the watchdog needs none');
 
     for (const kept of [data, path.join(data, 'cache'), path.join(data, 'settings.json')]) {
       assert.equal((await stat(kept)).uid, uid, kept);
@@ -436,6 +444,37 @@ describe('the entrypoint', { skip: noNamespaces() }, () => {
     assert.equal(stuck.code, 1);
     assert.match(stuck.stdout.toString(), /not moved/);
     process.kill(main.pid, 'SIGCONT');
+    process.kill(container.first, 'SIGTERM');
+    await agent.end();
+  });
+
+  test('the watchdog lets an agent be that goes on, and ends the container of one that stands still', async (t) => {
+    const folder = await folderFor(t);
+    const container = await started(folder, { env: { ...(await environment()), MAKERCAST_WATCHDOG_SECONDS: '1' } });
+    await using agent = container.agent;
+    await agent.status();
+    const main = mainOf(container);
+    const said = (text: string): Promise<unknown> =>
+      until(() => agent.stderr.includes(`watchdog: ${text}`), 60_000, text);
+    process.kill(main.pid, 'SIGSTOP');
+    await said('the agent has stood still for 1 s (state T (stopped))');
+    process.kill(main.pid, 'SIGCONT');
+    await said('the agent moves again');
+    assert.deepEqual(mainOf(container).pid, main.pid);
+    process.kill(main.pid, 'SIGSTOP');
+    // What the engine sees, which starts the container again.
+    assert.equal((await agent.end()).code, 137);
+    assert.match(agent.stderr, /watchdog: the agent has stood still for 3 s .*: it is killed/);
+    await agent.gone();
+  });
+
+  test('the watchdog is there for what runs for ever, and can be left out', async (t) => {
+    const folder = await folderFor(t);
+    const container = await started(folder, { env: { ...(await environment()), MAKERCAST_WATCHDOG_SECONDS: '0' } });
+    await using agent = container.agent;
+    await agent.status();
+    assert.throws(() => watchdogOf(container));
+    assert.doesNotMatch(agent.output, /WATCHDOG/, 'it is no setting that the agent would warn of');
     process.kill(container.first, 'SIGTERM');
     await agent.end();
   });
