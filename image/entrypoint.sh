@@ -45,7 +45,8 @@ start_udev() {
 }
 
 # The PiCam of the legacy stack is a module that nothing loads by itself. Where the firmware has no camera (start_x=0,
-# gpu_mem below 128) it finds none, which the agent then says.
+# gpu_mem below 128) it finds none, which the agent then says. A 64-bit kernel that has the camera port for itself
+# (unicam) drives the sensor: the camera is libcamera's there, and the legacy stack is not stirred.
 legacy_camera() {
   model=$(tr -d '\0' </proc/device-tree/model 2>/dev/null || true)
   case $model in
@@ -53,6 +54,7 @@ legacy_camera() {
     *'Raspberry Pi'*) ;;
     *) return ;;
   esac
+  if [ "$(uname -m)" = aarch64 ] && grep -qs '^unicam' /sys/class/video4linux/video*/name; then return; fi
   [ -e /sys/module/bcm2835_v4l2 ] || modprobe -q bcm2835-v4l2 ||
     say 'bcm2835-v4l2 cannot be loaded: no PiCam of the legacy stack (label io.balena.features.kernel-modules?)'
 }

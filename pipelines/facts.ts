@@ -129,6 +129,8 @@ export interface Board {
   readonly soc?: 'bcm2835' | 'bcm2836' | 'bcm2837' | 'bcm2711' | 'bcm2712';
   /** MB that the firmware keeps for the GPU; with 16 it loads neither codec nor camera. Absent where it cannot be told. */
   readonly gpuMemoryMb?: number;
+  /** A Pi whose system is a 64-bit one, where Raspberry Pi looks after libcamera alone, not the legacy camera stack. */
+  readonly is64Bit?: true;
 }
 
 export interface Facts {

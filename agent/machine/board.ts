@@ -8,8 +8,8 @@ const socs = ['bcm2835', 'bcm2836', 'bcm2837', 'bcm2711', 'bcm2712'] as const;
 
 const mebibyte = 2 ** 20;
 
-/** Empty on a PC, and in a container that hides the device tree. */
-export async function board(root = '/'): Promise<Board> {
+/** Empty on a PC, and in a container that hides the device tree. `arch`: as Node.js calls that of the system. */
+export async function board(root = '/', arch: string = process.arch): Promise<Board> {
   const tree = path.join(root, 'proc/device-tree');
   const [name, compatible] = await Promise.all([model(root), textOf(path.join(tree, 'compatible'))]);
   // A list, each ended by NUL, the most special first: `raspberrypi,3-model-b`, `brcm,bcm2837`.
@@ -20,6 +20,7 @@ export async function board(root = '/'): Promise<Board> {
     ...(name !== undefined && { model: name }),
     ...(soc !== undefined && { soc }),
     ...(gpuMemoryMb !== undefined && { gpuMemoryMb }),
+    ...(soc !== undefined && arch === 'arm64' && { is64Bit: true }),
   };
 }
 

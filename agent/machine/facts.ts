@@ -1,6 +1,7 @@
 /** This machine in the words of the plan: everything that the other files here find out, gathered at once. */
 import { encoderNames } from '../../pipelines/encoders/encoder.js';
-import type { Camera, Encoder, Facts } from '../../pipelines/facts.js';
+import type { Board, Camera, Encoder, Facts } from '../../pipelines/facts.js';
+import { gpuEncodes } from '../../pipelines/sources/h264.js';
 import type { EncoderName, Wish } from '../../pipelines/wanted.js';
 import { Fault } from '../errors.js';
 import type { Answers } from './answers.js';
@@ -46,7 +47,7 @@ const noCameras: Found<Camera> = { found: [], faults: [] };
 
 /**
  * Looks at cameras, microphones, elements, encoders and files at the same time. `storage` remembers encoders that work, `answers` what
- * else need not be asked again.
+ * else need not be asked again, `arch` is the system's as Node.js calls it.
  */
 export async function gather(
   question: Question,
@@ -54,8 +55,9 @@ export async function gather(
   root = '/',
   run: Runner = runProgram,
   answers?: Answers,
+  arch: string = process.arch,
 ): Promise<Machine> {
-  const [board, names, legacy] = await Promise.all([boardOf(root), videoNames(root), hasLegacyDriver(root)]);
+  const [board, names, legacy] = await Promise.all([boardOf(root, arch), videoNames(root), hasLegacyDriver(root)]);
   const installed = elementsOf(root, names, run, answers);
   const [video, picams, audio, gstreamer, encoding, files] = await Promise.all([
     cameras(root, run, answers),
@@ -72,7 +74,7 @@ export async function gather(
   const looked: Facts = {
     board,
     elements: gstreamer.names,
-    cameras: [...video.found, ...picams.found],
+    cameras: inOrder(board, video.found, picams.found),
     microphones: audio.found,
     encoders: encoding,
     files: files.flatMap((file) => (file instanceof Fault ? [] : [file])),
@@ -100,6 +102,15 @@ export async function gather(
       ...files.flatMap((file) => (file instanceof Fault ? [file] : [])),
     ],
   };
+}
+
+/**
+ * The order in which `auto` takes them: libcamera's after the others, but on a 64-bit system before a PiCam of the legacy stack, which
+ * Raspberry Pi has disowned there (raspberrypi/documentation#2399); it is still taken where it is all that there is.
+ */
+function inOrder({ is64Bit }: Board, video: readonly Camera[], picams: readonly Camera[]): readonly Camera[] {
+  const legacy = is64Bit ? video.findIndex(gpuEncodes) : -1;
+  return video.toSpliced(legacy < 0 ? video.length : legacy, 0, ...picams);
 }
 
 /** A codec that GStreamer made no element for may have been busy, or not yet ours to open: it is looked for again. */

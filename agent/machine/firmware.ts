@@ -105,6 +105,14 @@ export function noCameraFault(board: Board, legacyDriver: boolean): Fault | unde
       `If one is plugged in, set ${raised}`,
     );
   }
+  if (board.is64Bit) {
+    return new Fault(
+      'source_not_found',
+      what,
+      'If a PiCam is plugged in, set camera_auto_detect=1 and gpu_mem=128, and no start_x' +
+        ' (on balena: BALENA_HOST_CONFIG_camera_auto_detect, _gpu_mem, _start_x), and check its cable.',
+    );
+  }
   return new Fault(
     'source_not_found',
     what,

@@ -109,7 +109,7 @@ function lacking(board: Board, sensor: string, version?: string): { what: string
 }
 
 function installation(board: Board, present: readonly string[]): string {
-  const usual = 'apt-get install gstreamer1.0-libcamera libcamera-tools';
+  const usual = 'apt-get install gstreamer1.0-libcamera libcamera-ipa libcamera-tools';
   const [lack] = present.flatMap((sensor) => lacking(board, sensor) ?? []);
   return lack ? `${usual}; ${lack.what}: ${lack.mend}.` : usual;
 }
@@ -124,6 +124,9 @@ function unlisted(board: Board, sensor: string, stderr: string): Fault {
   if (lack) return new Fault('camera_unsupported', `${what}.`, `${lack.what}: ${lack.mend}.`);
   // `[0:10:30.355] [3656] ERROR RPI raspberrypi.cpp:1265 Failed to load a suitable IPA library`
   const reason = /\bERROR \S+ \S+:\d+ (.*)$/m.exec(log)?.[1];
-  const mend = "Run `cam -l` to see its log; the user has to be in the group 'video'.";
+  // Debian only recommends the package with what drives each sensor.
+  const mend = reason?.includes('IPA')
+    ? 'apt-get install libcamera-ipa'
+    : "Run `cam -l` to see its log; the user has to be in the group 'video'.";
   return new Fault('camera_unsupported', `${what}${reason ? `: ${reason}` : ''}.`, mend);
 }

@@ -25,9 +25,9 @@ function machine(t: TestContext, files: Readonly<Record<string, string | readonl
 const pi4 = { model: 'Raspberry Pi 4 Model B Rev 1.4\0', compatible: 'raspberrypi,4-model-b\0brcm,bcm2711\0' };
 
 test('each Pi by its system on a chip', async () => {
-  const seen = async (name: string) => {
+  const seen = async (name: string, arch = 'arm') => {
     using laid = tree(name);
-    return await board(laid.root);
+    return await board(laid.root, arch);
   };
   assert.deepEqual(await seen('zero-w-picam'), {
     model: 'Raspberry Pi Zero W Rev 1.1',
@@ -44,7 +44,8 @@ test('each Pi by its system on a chip', async () => {
     soc: 'bcm2711',
     gpuMemoryMb: 76,
   });
-  assert.deepEqual(await seen('pc-c270'), {});
+  assert.deepEqual(await seen('pi3-picam', 'arm64'), { ...(await seen('pi3-picam')), is64Bit: true });
+  for (const arch of ['x64', 'arm64']) assert.deepEqual(await seen('pc-c270', arch), {});
 });
 
 test('two cells an address, more than 1 GB, and 8 GB in three ranges', async (t) => {

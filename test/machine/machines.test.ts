@@ -8,8 +8,9 @@ import { gather } from '../../agent/machine/facts.js';
 import type { Runner } from '../../agent/machine/run.js';
 import { tree, type Tree } from './tree.js';
 
-async function seen(machine: Tree, run: Runner = machine.run, encoders: readonly EncoderName[] = []) {
-  const { facts, faults } = await gather({ camera: true, files: [], encoders }, undefined, machine.root, run);
+async function seen(machine: Tree, run: Runner = machine.run, encoders: readonly EncoderName[] = [], arch = 'arm') {
+  const question = { camera: true, files: [], encoders };
+  const { facts, faults } = await gather(question, undefined, machine.root, run, undefined, arch);
   return { facts, faults: faults.map((fault) => [fault.code, fault.message] as const) };
 }
 
@@ -94,6 +95,41 @@ test('libcamera: a camera that is in use cannot tell its sizes; each PiCam has 7
   );
 });
 
+test('a PiCam by libcamera comes before one of the legacy stack on a 64-bit system, and last on a 32-bit one', async () => {
+  using machine = tree('pi3-picam-c920');
+  using other = tree('pi4-libcamera');
+  const folder = path.join(machine.root, 'sys/class/video4linux');
+  for (const [node, name] of [
+    ['video20', 'unicam-image'],
+    ['v4l-subdev0', 'imx219 10-0010'],
+  ] as const) {
+    mkdirSync(path.join(folder, node));
+    writeFileSync(path.join(folder, node, 'name'), `${name}\n`);
+  }
+  const both: Runner = (program, args, options) =>
+    (program === 'v4l2-ctl' ? machine : other).run(program, args, options);
+  const order = async (arch: string): Promise<readonly string[]> =>
+    (await seen(machine, both, [], arch)).facts.cameras.map(({ driver }) => driver);
+  assert.deepEqual(await order('arm64'), ['libcamera', 'bm2835 mmal', 'uvcvideo']);
+  assert.deepEqual(await order('arm'), ['bm2835 mmal', 'uvcvideo', 'libcamera']);
+  // All that there is, it is taken on 64 bits too.
+  using legacy = tree('pi3-picam');
+  const { facts, faults } = await seen(legacy, legacy.run, [], 'arm64');
+  assert.deepEqual([facts.cameras.map(({ driver }) => driver), faults], [['bm2835 mmal'], []]);
+});
+
+test('no camera on a 64-bit system: nobody is sent to the legacy stack', async () => {
+  using machine = tree('pi3-gpu16');
+  writeFileSync(path.join(machine.root, 'proc/device-tree/memory@0/reg'), Buffer.from('0000000038000000', 'hex'));
+  assert.deepEqual((await seen(machine, machine.run, [], 'arm64')).faults, [
+    [
+      'source_not_found',
+      'No camera was found. If a PiCam is plugged in, set camera_auto_detect=1 and gpu_mem=128, and no start_x' +
+        ' (on balena: BALENA_HOST_CONFIG_camera_auto_detect, _gpu_mem, _start_x), and check its cable.',
+    ],
+  ]);
+});
+
 test('libcamera is left alone where the picture comes from a file', async () => {
   using machine = tree('pi4-libcamera');
   await gather({ camera: false, files: [], encoders: [] }, undefined, machine.root, machine.run);
@@ -108,7 +144,7 @@ test('libcamera that is not installed, or not whole, or hangs: what to install',
   assert.deepEqual((await seen(machine, elements)).faults, [
     [
       'plugin_missing',
-      "The PiCam (imx219) needs libcamera, and GStreamer's libcamerasrc is missing: apt-get install gstreamer1.0-libcamera libcamera-tools",
+      "The PiCam (imx219) needs libcamera, and GStreamer's libcamerasrc is missing: apt-get install gstreamer1.0-libcamera libcamera-ipa libcamera-tools",
     ],
   ]);
   const cam = but(machine, (command) => (command === 'cam -l' ? { missing: true } : undefined));
@@ -158,7 +194,7 @@ test('a PiCam V3 or a Pi 5 with the libcamera of Debian: what it lacks, and whic
   const none = but(pi4, (command) => (command === 'gst-inspect-1.0' ? { stdout: 'tee:  tee: Tee\n' } : undefined));
   assert.match(
     (await seen(pi4, none)).faults[0]![1],
-    /apt-get install gstreamer1\.0-libcamera libcamera-tools; Debian 12's knows no PiCam V3: take Debian 13, or install/,
+    /apt-get install gstreamer1\.0-libcamera libcamera-ipa libcamera-tools; Debian 12's knows no PiCam V3: take Debian 13, or install/,
   );
   // One that Debian's does know, and that fails all the same: why is in its log.
   writeFileSync(sensor, 'imx219 10-0010\n');
@@ -173,7 +209,7 @@ test('a PiCam V3 or a Pi 5 with the libcamera of Debian: what it lacks, and whic
   );
   assert.match(
     (await seen(pi4, failing)).faults[0]![1],
-    /imx219 is there.*: Failed to load a suitable IPA library\. Run/,
+    /imx219 is there.*: Failed to load a suitable IPA library\. apt-get install libcamera-ipa$/,
   );
 });
 
