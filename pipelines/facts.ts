@@ -40,7 +40,7 @@ export interface Camera {
   readonly formats: readonly CameraFormat[];
   /** Why some of its formats are left out here, one sentence each, for people. */
   readonly leftOut?: readonly string[];
-  /** What can be set while it runs; empty for libcamera, whose controls nobody asks for (GStreamer's element of Debian 12 sets none). */
+  /** What can be set while it runs; empty for libcamera, whose controls nobody asks for (GStreamer's element has none in 0.0.3, and from 0.4 on some as properties). */
   readonly controls: readonly CameraControl[];
   /** Of libcamera: its YUYV pictures reach `v4l2h264enc` where they lie, without a copy (tried). */
   readonly sharesMemory?: boolean;
