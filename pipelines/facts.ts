@@ -13,7 +13,7 @@ export interface CameraFormat {
 
 /** One knob of a camera, as its driver offers it. */
 export interface CameraControl {
-  /** As v4l2-ctl and GStreamer's `extra-controls` write it: `power_line_frequency`. */
+  /** As v4l2-ctl and GStreamer's `extra-controls` write it: `power_line_frequency`; or as libcamerasrc calls its property: `af-mode`. */
   readonly name: string;
   readonly min: number;
   readonly max: number;
@@ -40,7 +40,7 @@ export interface Camera {
   readonly formats: readonly CameraFormat[];
   /** Why some of its formats are left out here, one sentence each, for people. */
   readonly leftOut?: readonly string[];
-  /** What can be set while it runs; empty for libcamera, whose controls nobody asks for (GStreamer's element has none in 0.0.3, and from 0.4 on some as properties). */
+  /** What can be set while it runs. Of libcamera what its GStreamer element has a property for, by that name: nothing before 0.4. */
   readonly controls: readonly CameraControl[];
   /** Of libcamera: its YUYV pictures reach `v4l2h264enc` where they lie, without a copy (tried). */
   readonly sharesMemory?: boolean;

@@ -13,11 +13,16 @@ export interface Elements {
   readonly names: readonly string[];
   /** Such as `1.22.0`; empty where GStreamer is missing. */
   readonly version: string;
+  /** Properties of libcamerasrc; empty where it was not asked, or is not there. */
+  readonly libcamera: readonly string[];
   readonly faults: readonly Fault[];
 }
 
-/** Names of all elements by one `gst-inspect-1.0` (some 50 ms on a PC), and GStreamer's version. */
-export async function elements(run: Runner = runProgram): Promise<Elements> {
+/**
+ * Names of all elements by one `gst-inspect-1.0` (some 50 ms on a PC), and GStreamer's version; with `sensor` also what libcamerasrc
+ * can set, for which all of libcamera is loaded.
+ */
+export async function elements(run: Runner = runProgram, sensor = false): Promise<Elements> {
   const [listed, told] = await Promise.all([
     run('gst-inspect-1.0', [], { deadlineMs }),
     run('gst-inspect-1.0', ['--version'], { deadlineMs }),
@@ -25,7 +30,7 @@ export async function elements(run: Runner = runProgram): Promise<Elements> {
   if (listed.missing) {
     const what = 'GStreamer is not installed (gst-inspect-1.0 is missing).';
     const mend = 'apt-get install gstreamer1.0-tools gstreamer1.0-plugins-good gstreamer1.0-plugins-bad';
-    return { names: [], version: '', faults: [new Fault('plugin_missing', what, mend)] };
+    return { names: [], version: '', libcamera: [], faults: [new Fault('plugin_missing', what, mend)] };
   }
   // `coreelements:  tee: Tee`; type finders have one blank behind the plugin's name, device providers no second colon.
   const names = [...listed.stdout.matchAll(/^\S+: {2}([A-Za-z0-9][\w.-]*): /gm)].map(([, name]) => name!);
@@ -33,7 +38,14 @@ export async function elements(run: Runner = runProgram): Promise<Elements> {
   const faults = listed.late
     ? [new Fault('plugin_missing', 'gst-inspect-1.0 does not answer.', 'Reinstall gstreamer1.0-tools.')]
     : [];
-  return { names, version, faults };
+  const inspected =
+    sensor && names.includes('libcamerasrc')
+      ? await run('gst-inspect-1.0', ['libcamerasrc'], { deadlineMs })
+      : undefined;
+  // `  exposure-time       : Exposure time for the frame applied in the sensor device. …`
+  const properties =
+    inspected?.stdout.split(/^Element Properties:$/m)[1]?.matchAll(/^ {2}([a-z][a-z0-9-]*) *: /gm) ?? [];
+  return { names, version, libcamera: [...properties].map(([, name]) => name!), faults };
 }
 
 /**

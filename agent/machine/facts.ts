@@ -10,7 +10,15 @@ import { cameras, type Found } from './cameras.js';
 import { elements, registration, type Elements } from './elements.js';
 import { encoders } from './encoders.js';
 import { mediaFile, type ProbedFile } from './files.js';
-import { encoderFault, hasCodec, hasLegacyDriver, noCameraFault, videoNames, type VideoNames } from './firmware.js';
+import {
+  encoderFault,
+  hasCodec,
+  hasLegacyDriver,
+  noCameraFault,
+  sensors,
+  videoNames,
+  type VideoNames,
+} from './firmware.js';
 import { libcameraCameras } from './libcamera.js';
 import { usualPatienceMs, within } from './looks.js';
 import { microphones } from './microphones.js';
@@ -58,10 +66,10 @@ export async function gather(
   arch: string = process.arch,
 ): Promise<Machine> {
   const [board, names, legacy] = await Promise.all([boardOf(root, arch), videoNames(root), hasLegacyDriver(root)]);
-  const installed = elementsOf(root, names, run, answers);
+  const installed = elementsOf(root, names, question.camera, run, answers);
   const [video, picams, audio, gstreamer, encoding, files] = await Promise.all([
     cameras(root, run, answers),
-    installed.then((known) => (question.camera ? libcameraCameras(board, names, known.names, run) : noCameras)),
+    installed.then((known) => (question.camera ? libcameraCameras(board, names, known, run) : noCameras)),
     microphones(root, run),
     installed,
     installed.then((known) =>
@@ -114,12 +122,20 @@ function inOrder({ is64Bit }: Board, video: readonly Camera[], picams: readonly 
 }
 
 /** A codec that GStreamer made no element for may have been busy, or not yet ours to open: it is looked for again. */
-async function elementsOf(root: string, names: VideoNames, run: Runner, answers?: Answers): Promise<Elements> {
-  const ask = (): Promise<Elements> => elements(run);
+async function elementsOf(
+  root: string,
+  names: VideoNames,
+  camera: boolean,
+  run: Runner,
+  answers?: Answers,
+): Promise<Elements> {
+  const sensor = camera && sensors(names).length > 0;
+  const ask = (): Promise<Elements> => elements(run, sensor);
   if (!answers) return ask();
   const lasting = ({ names: all, version, faults }: Elements): boolean =>
     all.length > 0 && version !== '' && faults.length === 0 && (all.includes('v4l2h264enc') || !hasCodec(names));
-  return answers.of(await registration(root, await codecNodes(root)), ask, lasting);
+  const key = await registration(root, await codecNodes(root));
+  return answers.of(key && `${key}${sensor ? ' with a sensor' : ''}`, ask, lasting);
 }
 
 async function encodersFor(

@@ -1,7 +1,9 @@
 /** PiCams that only libcamera can drive: sensor and image processor are two devices there, and it runs the one by the other. */
-import type { Board, Camera, CameraFormat } from '../../pipelines/facts.js';
+import type { Board, Camera, CameraControl, CameraFormat } from '../../pipelines/facts.js';
+import { sensorControls } from '../../pipelines/sources/controls.js';
 import { Fault } from '../errors.js';
 import type { Found } from './cameras.js';
+import type { Elements } from './elements.js';
 import { processorFault, sensors, type VideoNames } from './firmware.js';
 import { run as runProgram, type Runner } from './run.js';
 import { fitting, usualSizes } from './v4l2.js';
@@ -24,12 +26,12 @@ interface Listed {
 
 /**
  * Asks `cam` (Debian package libcamera-tools) where the kernel shows a sensor that needs libcamera, and nowhere else: each call
- * costs a second on small boards. `installed` are the names of all GStreamer elements.
+ * costs a second on small boards.
  */
 export async function libcameraCameras(
   board: Board,
   names: VideoNames,
-  installed: readonly string[],
+  { names: installed, libcamera: properties }: Pick<Elements, 'names' | 'libcamera'>,
   run: Runner = runProgram,
 ): Promise<Found<Camera>> {
   const present = sensors(names);
@@ -55,9 +57,10 @@ export async function libcameraCameras(
   const found: Camera[] = [];
   // One after the other: each takes hold of its camera, and of the image processor that they share.
   for (const { id, model } of listed) {
-    const information = await run('cam', ['-c', id, '-I'], { deadlineMs });
-    const formats = parseFormats(information.stdout);
-    found.push({ api: 'libcamera', path: id, name: model, driver: 'libcamera', formats, controls: [] });
+    const { stdout } = await run('cam', ['-c', id, '-I', '--list-controls'], { deadlineMs });
+    const formats = parseFormats(stdout);
+    const controls = parseControls(stdout).filter(({ name }) => properties.includes(name));
+    found.push({ api: 'libcamera', path: id, name: model, driver: 'libcamera', formats, controls });
   }
   const unknown = present.filter((sensor) => !listed.some(({ model }) => model === sensor));
   return { found, faults: unknown.map((sensor) => unlisted(board, sensor, said.stderr)) };
@@ -91,6 +94,32 @@ function parseFormats(text: string): CameraFormat[] {
   const small = usualSizes.filter(([width, height]) => width <= surely.width && height <= surely.height);
   const known = listed.length > 0 ? listed : [{ fourcc: 'NV12', sizes: small }];
   return known.flatMap(({ fourcc, sizes }) => sizes.map(([width, height]) => ({ fourcc, width, height, fps: rates })));
+}
+
+/**
+ * Of the camera's controls those that a setting goes by, under the names of libcamerasrc, as 0.4.0 prints them:
+ * `Control: [inout] libcamera::ExposureTime: [75..11766829]` (µs), `…LensPosition: [0.000000..32.000000]` (dioptres), and of one
+ * whose values have names those below it, `  - AfModeContinuous (2)`. What it starts with is not told: 0 leaves the exposure to
+ * libcamera, a lens stands by hand, where the V3's tuning puts it at 1.
+ */
+function parseControls(text: string): CameraControl[] {
+  const slider = (of: string, name: string, start: number): CameraControl[] => {
+    const range = new RegExp(
+      `^Control: \\[.*\\] libcamera::${of}: \\[(\\d+(?:\\.\\d+)?)\\.\\.(\\d+(?:\\.\\d+)?)`,
+      'm',
+    ).exec(text);
+    return range ? [{ name, min: Number(range[1]), max: Number(range[2]), step: 1, default: start }] : [];
+  };
+  const { exposure, focusMode, focus } = sensorControls;
+  // The third, `AfModeAuto`, waits for a trigger that nobody gives it.
+  const choices = { 0: 'Manual', 2: 'Continuous' };
+  return [
+    ...slider('ExposureTime', exposure, 0),
+    ...(/^ {2}- AfModeContinuous \(2\)$/m.test(text)
+      ? [{ name: focusMode, min: 0, max: 2, step: 1, default: 0, choices }]
+      : []),
+    ...slider('LensPosition', focus, 1),
+  ];
 }
 
 const ownPackages = "install Raspberry Pi's own libcamera packages, as on Raspberry Pi OS";

@@ -1,4 +1,4 @@
-/** The camera's own knobs: from settings to V4L2 controls, as far as this camera has them. */
+/** The camera's own knobs: from settings to V4L2 controls, or to properties of libcamerasrc, as far as this camera has them. */
 import type { Camera, CameraControl } from '../facts.js';
 import type { WantedCamera } from '../wanted.js';
 
@@ -10,6 +10,9 @@ export interface Controls {
   /** What this camera cannot do, one sentence each. */
   readonly notes: readonly string[];
 }
+
+/** How libcamera's part of them is called: each is a property of `libcamerasrc`, from libcamera 0.4 on. */
+export const sensorControls = { exposure: 'exposure-time', focusMode: 'af-mode', focus: 'lens-position' } as const;
 
 /** A knob that has a switch for its automatic beside it, by the names that kernels have given both. */
 interface Pair {
@@ -35,16 +38,17 @@ const whiteBalance: Pair = {
 };
 const focus: Pair = {
   setting: 'camera.focus',
-  automatic: ['focus_automatic_continuous', 'focus_auto'],
-  value: ['focus_absolute'],
+  automatic: ['focus_automatic_continuous', 'focus_auto', sensorControls.focusMode],
+  value: ['focus_absolute', sensorControls.focus],
   manual: 0,
 };
 
 /** V4L2_CID_POWER_LINE_FREQUENCY. */
 const mains = { off: 0, 50: 1, 60: 2, auto: 3 } as const;
 
-/** exposure_time_absolute counts 100 µs. */
+/** exposure_time_absolute counts 100 µs, exposure-time single ones. */
 const exposureSteps = 10;
+const exposureMicroseconds = 1000;
 
 export function cameraControls(wanted: WantedCamera, camera: Camera): Controls {
   const knobs = new Knobs(camera);
@@ -54,9 +58,17 @@ export function cameraControls(wanted: WantedCamera, camera: Camera): Controls {
   knobs.plain('camera.horizontalFlip', ['horizontal_flip'], wanted.horizontalFlip !== turned ? 1 : undefined);
   knobs.plain('camera.verticalFlip', ['vertical_flip'], wanted.verticalFlip !== turned ? 1 : undefined);
   knobs.plain('camera.rotation', ['rotate'], turned || rotation === 0 ? undefined : rotation);
-  const { exposureMs } = wanted;
-  knobs.pair(exposure, typeof exposureMs === 'number' ? exposureMs * exposureSteps : exposureMs);
-  knobs.pair(whiteBalance, wanted.whiteBalance);
+  // Both are libcamera's to choose unless it is told otherwise: there is no switch for it.
+  const asItIs = <T>(wish: T | 'auto'): T | 'driver' | 'auto' =>
+    wish === 'auto' && camera.api === 'libcamera' ? 'driver' : wish;
+  const exposureMs = asItIs(wanted.exposureMs);
+  if (knobs.find([sensorControls.exposure])) {
+    const wish = typeof exposureMs === 'number' ? exposureMs * exposureMicroseconds : undefined;
+    knobs.plain('camera.exposureMs', [sensorControls.exposure], wish);
+  } else {
+    knobs.pair(exposure, typeof exposureMs === 'number' ? exposureMs * exposureSteps : exposureMs);
+  }
+  knobs.pair(whiteBalance, asItIs(wanted.whiteBalance));
   knobs.pair(focus, wanted.focus);
   knobs.plain('camera.zoom', ['zoom_absolute'], wanted.zoom === 'driver' ? undefined : wanted.zoom);
   const hz = wanted.powerLineHz;

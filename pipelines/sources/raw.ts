@@ -69,14 +69,14 @@ export function cameraRaw(
   const caps = rawCaps(video, target);
   const text = (...steps: readonly string[]): string => steps.join(' ! ');
   if (camera.api === 'libcamera') {
-    const source = libcameraSource(camera, format);
+    const source = libcameraSource(camera, format, controls);
     const isSized = format.width === video.width && format.height === video.height;
     const converted = raw === target ? [] : ['videoconvert'];
     return {
       text: text(source.text, ...decoded(format, video, facts), ...paced(isSized, converted, caps)),
       properties: source.properties,
       source: cameraName(camera),
-      adjustable: [],
+      adjustable: source.adjustable,
     };
   }
   const source = v4l2Source(camera, format, controls.set);

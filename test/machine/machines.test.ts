@@ -30,6 +30,7 @@ const all: Readonly<Record<string, readonly string[]>> = {
   'pi3-c270': ['v4l2 /dev/video0 uvcvideo'],
   'pi3-hdmi': ['v4l2 /dev/video0 uvcvideo'],
   'zero2w-libcamera': ['libcamera /base/soc/i2c0mux/i2c@1/ov5647@36 libcamera'],
+  'zero2w-v3': ['libcamera /base/soc/i2c0mux/i2c@1/imx708@1a libcamera'],
   'pi4-libcamera': ['libcamera /base/soc/i2c0mux/i2c@1/imx219@10 libcamera'],
   'pi5-libcamera': ['libcamera /base/axi/pcie@1000120000/rp1/i2c@80000/imx708@1a libcamera'],
   'pc-c270': ['v4l2 /dev/video0 uvcvideo'],
@@ -47,7 +48,10 @@ for (const [name, expected] of Object.entries(all)) {
     assert.deepEqual(faults, []);
     // libcamera is asked where its sensor is, and nowhere else: it costs a second on a small board.
     const asked = machine.commands.some((command) => command.startsWith('cam '));
-    assert.equal(asked, name.endsWith('libcamera'));
+    assert.equal(
+      asked,
+      expected.some((camera) => camera.startsWith('libcamera ')),
+    );
   });
 }
 
@@ -78,7 +82,7 @@ test('libcamera: NV12 and YUYV in usual sizes up to the sensor, no controls, the
   assert.ok(camera!.formats.some(({ width, height }) => width === 1280 && height === 720));
   // A global shutter sensor is smaller than 1080p: the image processor must not be asked to enlarge.
   const small = but(machine, (command) =>
-    command.endsWith(' -I') ? { stdout: ' * Pixelformat: NV12 (64x64)-(1456x1088)/(+2,+2)\n' } : undefined,
+    command.includes(' -I ') ? { stdout: ' * Pixelformat: NV12 (64x64)-(1456x1088)/(+2,+2)\n' } : undefined,
   );
   const [lesser] = (await seen(machine, small)).facts.cameras;
   assert.deepEqual([lesser!.formats.at(-1)!.width, lesser!.formats.at(-1)!.height], [1280, 720]);
@@ -86,7 +90,7 @@ test('libcamera: NV12 and YUYV in usual sizes up to the sensor, no controls, the
 
 test('libcamera: a camera that is in use cannot tell its sizes; each PiCam has 720p', async () => {
   using machine = tree('zero2w-libcamera');
-  const busy = but(machine, (command) => (command.endsWith(' -I') ? { stdout: '', code: 1 } : undefined));
+  const busy = but(machine, (command) => (command.includes(' -I ') ? { stdout: '', code: 1 } : undefined));
   const [camera] = (await seen(machine, busy)).facts.cameras;
   assert.equal(camera!.name, 'ov5647');
   assert.deepEqual(
@@ -128,6 +132,33 @@ test('no camera on a 64-bit system: nobody is sent to the legacy stack', async (
         ' (on balena: BALENA_HOST_CONFIG_camera_auto_detect, _gpu_mem, _start_x), and check its cable.',
     ],
   ]);
+});
+
+test('libcamera: the controls that its GStreamer element can set, from 0.4 on', async () => {
+  using machine = tree('zero2w-v3');
+  const [camera] = (await seen(machine)).facts.cameras;
+  assert.deepEqual(camera!.controls, [
+    { name: 'exposure-time', min: 0, max: 66666, step: 1, default: 0 },
+    { name: 'af-mode', min: 0, max: 2, step: 1, default: 0, choices: { 0: 'Manual', 2: 'Continuous' } },
+    { name: 'lens-position', min: 0, max: 32, step: 1, default: 1 },
+  ]);
+  // The camera could, and an older element cannot tell it.
+  const older = but(machine, (command) =>
+    command === 'gst-inspect-1.0 libcamerasrc'
+      ? { stdout: 'Element Properties:\n\n  camera-name         : Select by name which camera to use.\n' }
+      : undefined,
+  );
+  assert.deepEqual((await seen(machine, older)).facts.cameras[0]!.controls, []);
+  // A V2 has no lens that moves.
+  const fixed = but(machine, (command) =>
+    command.includes(' -I ')
+      ? { stdout: 'Control: [inout] libcamera::ExposureTime: [75..11766829]\n0: 800x600-XRGB8888\n' }
+      : undefined,
+  );
+  assert.deepEqual(
+    (await seen(machine, fixed)).facts.cameras[0]!.controls.map(({ name, min, max }) => [name, min, max]),
+    [['exposure-time', 75, 11766829]],
+  );
 });
 
 test('libcamera is left alone where the picture comes from a file', async () => {

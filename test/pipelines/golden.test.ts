@@ -20,6 +20,7 @@ import {
   hdmiSound,
   i2s,
   imx219,
+  imx708,
   movie,
   omx,
   pc,
@@ -76,6 +77,7 @@ const cases: Readonly<Record<string, readonly [Wish, Facts]>> = {
     { ...pi3, cameras: [piCam], microphones: [i2s] },
   ],
   'pi3-picam-explicit-v4l2h264enc': [want({ encoder: 'v4l2h264enc' }), { ...pi3, cameras: [piCam] }],
+  'zero-2-w-picam-v3': [wish({}, {}, { exposureMs: 10, focus: 'auto' }), { ...zero2W, cameras: [imx708] }],
   'pi3-picam-libcamera': [wish(), { ...pi3, cameras: [imx219], microphones: [usbAudio] }],
   'pi3-c920-passthrough': [wish(), { ...pi3, cameras: [c920], microphones: [usbAudio, c920Microphone] }],
   'pi3-c920-insisting-on-passthrough-60': [

@@ -162,6 +162,17 @@ export const imx219: Camera = {
   formats: formats('NV12', [30, 25, 24, 20, 15]),
   controls: [],
 };
+/** PiCam V3 by libcamera 0.4, whose GStreamer element sets its exposure and its lens. */
+export const imx708: Camera = {
+  ...imx219,
+  path: '/base/soc/i2c0mux/i2c@1/imx708@1a',
+  name: 'imx708',
+  controls: [
+    slider('exposure-time', 0, 66666, 0),
+    { ...slider('af-mode', 0, 2, 0), choices: { 0: 'Manual', 2: 'Continuous' } },
+    slider('lens-position', 0, 32, 1),
+  ],
+};
 /** The cheap HDMI capture dongle that everybody has (MacroSilicon MS2109). */
 export const hdmiDongle: Camera = {
   api: 'v4l2',

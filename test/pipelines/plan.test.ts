@@ -17,6 +17,7 @@ import {
   c920Microphone,
   highAvcc,
   imx219,
+  imx708,
   lcAsc,
   movie,
   pc,
@@ -205,6 +206,24 @@ test('volume, mute and the camera are changed without touching anything else', (
   assert.deepEqual(changes(want(), manual, facts), control(set));
   const back = 'controls,auto_exposure=3,power_line_frequency=2';
   assert.deepEqual(changes(manual, want(), facts), control(back), "back to the driver's defaults");
+});
+
+test('a PiCam by libcamera: exposure and lens, by hand and back, while it runs', () => {
+  const facts = { ...pi3, cameras: [imx708] };
+  const set = (values: Readonly<Record<string, string>>) =>
+    Object.entries(values).map(([property, value]) => ({ element: 'video-source', property, value }));
+  const byHand = want({}, {}, { exposureMs: 10, focus: 2 });
+  assert.deepEqual(changes(want(), byHand, facts), set({ 'exposure-time': '10000', 'lens-position': '2' }));
+  const sharp = want({}, {}, { exposureMs: 'auto', focus: 'auto' });
+  assert.deepEqual(changes(byHand, sharp, facts), set({ 'exposure-time': '0', 'af-mode': '2', 'lens-position': '1' }));
+  assert.deepEqual(changes(sharp, want(), facts), set({ 'af-mode': '0' }));
+  const notes = (camera: Partial<WantedCamera>, of = imx708) =>
+    plan(want({}, {}, camera), { ...pi3, cameras: [of] }).notes;
+  // It measures both by itself, and has no switch for it.
+  assert.deepEqual(notes({ exposureMs: 'auto', whiteBalance: 'auto' }, imx219), []);
+  assert.match(notes({ focus: 'auto' }, imx219).join(), /camera.focus: the camera imx219 has no such control/);
+  assert.match(notes({ focus: 40 }).join(), /camera.focus: .*lens-position: 0 to 32/);
+  assert.match(notes({ whiteBalance: 5000 }).join(), /camera.whiteBalance: .* has no such control/);
 });
 
 test('what a camera cannot do is noted, and left alone', () => {

@@ -10,13 +10,13 @@ import { rtmpOutput } from '../../pipelines/outputs/rtmp.js';
 import { NoPlan, plan, type Plan } from '../../pipelines/plan.js';
 import type { Wanted, WantedCamera } from '../../pipelines/wanted.js';
 import { propertiesOf } from './gst.js';
-import { c920, piCam, debian, highAvcc, lcAsc } from './machines.js';
+import { c920, imx708, piCam, debian, highAvcc, lcAsc } from './machines.js';
 
 /** Elements that cannot be inspected here for want of the hardware or the package, with the properties that are used of them. */
 const notHere: Readonly<Record<string, readonly string[]>> = {
   v4l2h264enc: ['name', 'extra-controls'],
   v4l2h264dec: ['name'],
-  libcamerasrc: ['name', 'camera-name'],
+  libcamerasrc: ['name', 'camera-name', 'exposure-time', 'af-mode', 'lens-position'],
   omxh264enc: ['name', 'control-rate', 'target-bitrate', 'interval-intraframes'],
   fdkaacenc: ['name', 'bitrate'],
 };
@@ -34,23 +34,28 @@ const size = fc.constantFrom<[number, number][]>(
 /** Text that would break out of a pipeline if it became part of it. */
 const hostile = fc.constantFrom('x ! fakesink', '"', "it's", 'a\nb', '\\', '${HOME}', 'name=mux', '%s', '');
 
-const camera = fc.record({
-  api: fc.constantFrom('v4l2', 'libcamera'),
-  controls: fc.subarray([...c920.controls, ...piCam.controls]),
-  path: fc.constantFrom('/dev/video0', '/dev/video1'),
-  name: hostile,
-  driver: fc.constantFrom('uvcvideo', 'bm2835 mmal', 'vivid'),
-  usbPath: fc.constantFrom('1-1.2', '1-1.3'),
-  byId: fc.constantFrom('usb-one', 'usb-two'),
-  formats: fc.array(
-    fc.record({
-      fourcc: fc.constantFrom('H264', 'MJPG', 'YUYV', 'NV12', 'YU12', 'RGB3', 'GREY', 'HEVC'),
-      size,
-      fps: fc.array(fps, { maxLength: 3 }),
-    }),
-    { maxLength: 6 },
-  ),
-});
+/** Controls that a camera of this kind has: of libcamera, properties of its element. */
+const controls = { v4l2: [...c920.controls, ...piCam.controls], libcamera: imx708.controls };
+
+const camera = fc.constantFrom('v4l2' as const, 'libcamera' as const).chain((api) =>
+  fc.record({
+    api: fc.constant(api),
+    controls: fc.subarray([...controls[api]]),
+    path: fc.constantFrom('/dev/video0', '/dev/video1'),
+    name: hostile,
+    driver: fc.constantFrom('uvcvideo', 'bm2835 mmal', 'vivid'),
+    usbPath: fc.constantFrom('1-1.2', '1-1.3'),
+    byId: fc.constantFrom('usb-one', 'usb-two'),
+    formats: fc.array(
+      fc.record({
+        fourcc: fc.constantFrom('H264', 'MJPG', 'YUYV', 'NV12', 'YU12', 'RGB3', 'GREY', 'HEVC'),
+        size,
+        fps: fc.array(fps, { maxLength: 3 }),
+      }),
+      { maxLength: 6 },
+    ),
+  }),
+);
 
 const microphone = fc.record({
   id: fc.constantFrom('C920', 'Device'),
@@ -192,7 +197,9 @@ function assertSound({ video, audio, pieces, ...made }: Plan, { video: want, aud
       const step = used(text).find(([, words], index) => words.includes('name') && stepNames(text)[index] === element);
       assert.ok(step, `the text names no ${element}`);
       assert.ok((notHere[step[0]] ?? propertiesOf(step[0])).includes(property), `${step[0]} has no ${property}`);
-      assert.ok(!text.includes(String(value)), 'a value that was set apart is also in the text');
+      // A number breaks out of no text.
+      const harmless = /^\d+$/.test(String(value));
+      assert.ok(harmless || !text.includes(String(value)), 'a value that was set apart is also in the text');
     }
     for (const { element, property } of made.adjustable) {
       const step = used(text).find((_, index) => stepNames(text)[index] === element);
