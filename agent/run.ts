@@ -123,10 +123,14 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
     return wanted ? excessIn(wanted.folder, wanted) : { files: 0, bytes: 0 };
   };
   steering.attach({ log, broadcast, excess });
+  const board = new Strained();
   const control: Control = {
-    // What the broadcast says, and what each interface has to add.
-    status: () =>
-      interfaces.reduce<Status>((status, each) => ({ ...status, ...each.tells?.(status) }), broadcast.status()),
+    // What the broadcast and the board say, and what each interface has to add.
+    status: () => {
+      const { status: strained } = board;
+      const own: Status = { ...broadcast.status(), ...(strained ? { strain: strained } : {}) };
+      return interfaces.reduce<Status>((status, each) => ({ ...status, ...each.tells?.(status) }), own);
+    },
     settings: () => steering.resolved.settings,
     startBroadcast: () => broadcast.startBroadcast(),
     stopBroadcast: () => broadcast.stopBroadcast(),
@@ -170,19 +174,13 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
     });
   }
 
-  const board = new Strained();
   const lookAtBoard = async (): Promise<void> => {
     for (const fault of board.look(await strain()))
       log.warn(fault.code, `[${fault.code}] ${fault.message}`, { code: fault.code });
   };
   /** The page of truth into the log, at the pace that the settings say. */
   const sayStatus = (degrees?: number): void => {
-    const { status: strained } = board;
-    const status = {
-      ...control.status(),
-      ...(degrees === undefined ? {} : { temperature: degrees }),
-      ...(strained ? { strain: strained } : {}),
-    };
+    const status = { ...control.status(), ...(degrees === undefined ? {} : { temperature: degrees }) };
     if (log.enabled('info')) log.always('info', 'status', statusLine(status), { status });
   };
   let ticker: NodeJS.Timeout | undefined;

@@ -30,6 +30,10 @@ const faults: Readonly<Record<(typeof kinds)[number], () => Fault>> = {
     ),
 };
 
+/** What of it is so, each with its remedy; nothing where nothing is told. */
+export const strainFaults = (strain: Strain | undefined): Fault[] =>
+  kinds.filter((kind) => strain?.[kind]).map((kind) => faults[kind]());
+
 export class Strained {
   #status: StrainStatus = {};
 

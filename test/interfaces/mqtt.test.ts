@@ -60,6 +60,14 @@ test('state, info, reported and telemetry at the connection; stopped at the end,
   await operator.on('state', (value) => value['state'] === 'stopped', from);
 });
 
+test('what slows the board down is part of the figures for as long as it is part of the status', async (t) => {
+  const { operator, device } = await place(t, { env: { MQTT_TELEMETRY_SECONDS: '1' } });
+  assert.ok(!('strain' in (await operator.on('telemetry'))));
+  device.stand.more = { strain: { underVoltage: 'now', throttled: 'earlier' } };
+  const { strain } = await operator.on('telemetry', (value) => value['strain'] !== undefined);
+  assert.deepEqual(strain, { underVoltage: 'now', throttled: 'earlier' });
+});
+
 test('desired is applied and proved; rejected whole with every problem; undone; and an empty payload is ignored', async (t) => {
   const { operator } = await place(t, { react: ({ audio }) => (audio.mute ? 'degraded' : 'live') });
   const one = await operator.desire(1, { audio: { gainDb: 3 } }, { by: 'me' });

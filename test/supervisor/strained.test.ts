@@ -1,7 +1,7 @@
 /** Under-voltage, heat and lowered clocks: said as each begins, and not forgotten when it is over. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Strained } from '../../agent/supervisor/strained.js';
+import { Strained, strainFaults } from '../../agent/supervisor/strained.js';
 import { statusLine, type Status } from '../../agent/supervisor/status.js';
 
 const idle: Status = { version: '1', wanted: 'idle', actual: 'idle', uptimeSeconds: 1, problems: [], outputs: {} };
@@ -26,4 +26,15 @@ test('said once for as long as it lasts, again when it comes again, and kept in 
   assert.deepEqual(codes({ underVoltage: true }), ['under_voltage']);
   assert.deepEqual(codes(undefined), []);
   assert.deepEqual(board.status, { underVoltage: 'earlier', hot: 'earlier', throttled: 'earlier' });
+});
+
+test('for a look at one moment: each that is so, with its remedy', () => {
+  assert.deepEqual(strainFaults(undefined), []);
+  assert.deepEqual(strainFaults({ underVoltage: false, throttled: false, hot: false }), []);
+  const found = strainFaults({ underVoltage: true, throttled: true, hot: true });
+  assert.deepEqual(
+    found.map(({ code }) => code),
+    ['under_voltage', 'too_hot', 'throttled'],
+  );
+  assert.ok(found.every(({ mend }) => mend !== ''));
 });

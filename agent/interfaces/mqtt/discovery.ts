@@ -1,5 +1,12 @@
 /** The announcement by which Home Assistant knows this device (device discovery, since 2024.11): a switch, a number and sensors. */
 
+/** What slows a board down, by its name for people. */
+const strains = [
+  ['Under-voltage', 'underVoltage'],
+  ['Too hot', 'hot'],
+  ['Throttled', 'throttled'],
+] as const;
+
 export interface Announced {
   readonly id: string;
   /** `<base>/v1/<id>/`. */
@@ -13,6 +20,8 @@ export interface Announced {
 
 /** Payload of `<prefix>/device/<id>/config`. Templates are Jinja, run by Home Assistant; ids are fixed, since these commands may come again. */
 export function announcement({ id, prefix, release, board, bitrate, telemetrySeconds }: Announced): object {
+  // Three that were lost: it is not known any more.
+  const expireAfter = Math.max(60, 3 * telemetrySeconds);
   const named = (name: string, more: object): object => ({ name, unique_id: `makercast_${id}_${slug(name)}`, ...more });
   const figure = (name: string, field: string, more: object): object =>
     named(name, {
@@ -20,9 +29,17 @@ export function announcement({ id, prefix, release, board, bitrate, telemetrySec
       state_topic: `${prefix}telemetry`,
       value_template: `{{ value_json.${field} | default(none) }}`,
       state_class: 'measurement',
-      // Three that were lost: it is not known any more.
-      expire_after: Math.max(60, 3 * telemetrySeconds),
+      expire_after: expireAfter,
       ...more,
+    });
+  const problem = (name: string, field: string): object =>
+    named(name, {
+      p: 'binary_sensor',
+      device_class: 'problem',
+      entity_category: 'diagnostic',
+      state_topic: `${prefix}telemetry`,
+      value_template: `{{ 'ON' if (value_json.strain | default({})).${field} | default('') == 'now' else 'OFF' }}`,
+      expire_after: expireAfter,
     });
   const command = (args: string): string => `{"id":"home-assistant","args":${args}}`;
   const components = [
@@ -55,6 +72,8 @@ export function announcement({ id, prefix, release, board, bitrate, telemetrySec
     figure('Frame rate', 'fps', { unit_of_measurement: 'frames/s' }),
     figure('Media rate', 'kbps', { unit_of_measurement: 'kbit/s', device_class: 'data_rate' }),
     figure('Temperature', 'temperature', { unit_of_measurement: '°C', device_class: 'temperature' }),
+    // Other machines do not tell, and would seem to have no trouble.
+    ...(board?.startsWith('Raspberry Pi') ? strains.map(([name, field]) => problem(name, field)) : []),
   ];
   return {
     dev: {
@@ -75,4 +94,4 @@ export function announcement({ id, prefix, release, board, bitrate, telemetrySec
   };
 }
 
-const slug = (name: string): string => name.toLowerCase().replaceAll(' ', '_');
+const slug = (name: string): string => name.toLowerCase().replace(/[ -]/g, '_');

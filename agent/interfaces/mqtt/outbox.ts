@@ -187,13 +187,14 @@ export class Outbox {
   }
 
   #figures(degrees: number | undefined): Payload<'telemetry'> {
-    const { actual, uptimeSeconds, hub, video, outputs } = this.around.control.status();
+    const { actual, uptimeSeconds, hub, video, outputs, strain } = this.around.control.status();
     return {
       at: this.#now(),
       boot: this.boot,
       uptimeSeconds,
       state: actual,
       ...(degrees === undefined ? {} : { temperature: degrees }),
+      ...(strain ? { strain } : {}),
       memoryMb: Math.round(process.memoryUsage.rss() / 1e5) / 10,
       ...(hub ? { fps: hub.fps, kbps: hub.kbps } : {}),
       ...(video?.bitrateKbps === undefined ? {} : { bitrateKbps: video.bitrateKbps }),

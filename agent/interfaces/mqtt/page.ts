@@ -115,7 +115,7 @@ is an error that says so, and \`config/reported\` is without \`config\`. A snaps
 ## Home Assistant
 
 With \`mqtt.discovery\` the device announces itself below \`mqtt.discoveryPrefix\`: a switch for being on the air, a number for the bitrate,
-and sensors for state, frame rate, media rate and temperature, and says so again at its birth message (\`online\` on \`homeassistant/status\`). Switched off, or called otherwise, it takes its announcement away again; at a broker
+and sensors for state, frame rate, media rate and temperature (on a Raspberry Pi for under-voltage, heat and lowered clocks, too), and says so again at its birth message (\`online\` on \`homeassistant/status\`). Switched off, or called otherwise, it takes its announcement away again; at a broker
 that it has left for another the announcement stays, and says that the device is not available. The number shows what the encoder is asked for
 at the moment, which may be less than what was set, while the network takes no more.
 `;

@@ -31,6 +31,9 @@ export interface Topic<T = unknown, D extends 'in' | 'out' = 'in' | 'out'> {
 /** Those of the status document. */
 const states = ['idle', 'starting', 'live', 'degraded', 'ended', 'stopping', 'updating'] as const;
 
+/** Of what slows the board down: now, or since the program started. */
+const when = oneOf(['now', 'earlier']);
+
 /** Those of the status document that are worth a message. */
 export const updates = ['downloading', 'update_pending', 'applying'] as const;
 
@@ -208,6 +211,12 @@ export const topics = {
       uptimeSeconds: whole(),
       state: oneOf(states),
       temperature: optional(number('°C of the processor.')),
+      strain: optional(
+        object(
+          { underVoltage: optional(when), hot: optional(when), throttled: optional(when) },
+          'What slows a Raspberry Pi down, or did since the program started; nothing where nothing did.',
+        ),
+      ),
       memoryMb: number('Resident memory of the agent process.'),
       fps: optional(number('Frames a second from the camera.')),
       kbps: optional(number('kbit/s of picture and sound.')),
