@@ -42,6 +42,17 @@ const kinds = {
   under_voltage: { actor: 'operator', retryable: false, doc: 'The power supply of the board is too weak.' },
   too_hot: { actor: 'operator', retryable: false, doc: 'The processor is so hot that its clocks are lowered.' },
   throttled: { actor: 'operator', retryable: false, doc: 'The firmware has lowered the clocks of the processor.' },
+  cma_large: {
+    actor: 'operator',
+    retryable: false,
+    doc: 'On a board with little memory more of it is set aside for devices (CMA) than they need.',
+  },
+  wifi_power_save: {
+    actor: 'operator',
+    retryable: false,
+    doc: 'Wi-Fi saves power, which delays what is sent.',
+  },
+  report_unwritable: { actor: 'operator', retryable: false, doc: 'The file for a report cannot be written.' },
   source_not_found: {
     actor: 'operator',
     retryable: true,

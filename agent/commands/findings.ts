@@ -1,6 +1,9 @@
 /** What `makercast probe` found, as lines for people: no wider than 100 columns, each long one continued under its own column. */
 import type { Camera, CameraControl, Facts, Microphone } from '../../pipelines/facts.js';
 import type { Fault } from '../errors.js';
+import type { Memory } from '../machine/meminfo.js';
+import type { Strain } from '../machine/power.js';
+import type { Wifi } from '../machine/wifi.js';
 
 /** What is told of the machine besides the facts that a plan is made of. */
 export interface Host {
@@ -12,6 +15,11 @@ export interface Host {
   readonly temperature?: number;
   /** GStreamer's version; empty where it is missing. */
   readonly gstreamer: string;
+  readonly memory?: Memory;
+  /** Absent where no Wi-Fi is up, or none can be seen from here. */
+  readonly wifi?: readonly Wifi[];
+  /** At this moment; absent on machines that do not tell. */
+  readonly strain?: Strain;
 }
 
 const columns = 100;
@@ -35,6 +43,8 @@ export function findings(facts: Facts, host: Host, faults: readonly Fault[]): st
       ['System', host.system ?? 'unknown'],
       ...(host.temperature === undefined ? [] : [['Temperature', `${host.temperature.toFixed(1)} °C`] as const]),
       ['GStreamer', host.gstreamer || 'not installed'],
+      ...(host.memory ? [['Memory', memoryText(host.memory)] as const] : []),
+      ...(host.wifi ? [['Wi-Fi', host.wifi.map(wifiText).join('; ')] as const] : []),
     ]),
     ...section(
       'Cameras',
@@ -55,6 +65,16 @@ export function findings(facts: Facts, host: Host, faults: readonly Fault[]): st
 /** The microphone that is part of the same USB device, as in a webcam or an HDMI dongle. */
 export const microphoneOf = ({ usbPath }: Camera, { microphones }: Facts): Microphone | undefined =>
   usbPath === undefined ? undefined : microphones.find((microphone) => microphone.usbPath === usbPath);
+
+const memoryText = ({ totalMb, availableMb, cmaTotalMb, cmaFreeMb }: Memory): string =>
+  `${totalMb} MB, ${availableMb} of them available` +
+  (cmaTotalMb === undefined ? '' : `; ${cmaTotalMb} set aside for devices (CMA), ${cmaFreeMb} of them free`);
+
+const wifiText = ({ interface: name, powerSave }: Wifi): string => {
+  const told =
+    powerSave === undefined ? 'not told whether it saves power' : powerSave ? 'saves power' : 'saves no power';
+  return name === undefined ? told : `${name} ${told}`;
+};
 
 const section = (title: string, lines: readonly string[]): string[] => [
   '',

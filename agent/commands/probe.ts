@@ -5,8 +5,12 @@ import type { Fault } from '../errors.js';
 import { missing, tlsMissing } from '../machine/elements.js';
 import { gather } from '../machine/facts.js';
 import { temperature } from '../machine/health.js';
+import { cmaFault, memory } from '../machine/meminfo.js';
 import { networkFault } from '../machine/network.js';
+import { strain } from '../machine/power.js';
 import { childEnvironment } from '../machine/run.js';
+import { wifi, wifiFault } from '../machine/wifi.js';
+import { strainFaults } from '../supervisor/strained.js';
 import { findings, microphoneOf, type Host } from './findings.js';
 
 /** What some plan or other needs on any machine. Encoders are looked at one by one. */
@@ -28,23 +32,47 @@ const usefulElements = [
   'x264enc',
 ];
 
+/** All that was found on this machine. */
+export interface Found {
+  readonly facts: Facts;
+  readonly host: Host;
+  /** What stands in the way, or should be looked at. */
+  readonly faults: readonly Fault[];
+}
+
 /** Prints what it finds, for programs where `json`; returns the exit code. */
 export async function probe(json: boolean, print: (line: string) => void): Promise<number> {
-  const [{ facts, gstreamer, faults: found }, own, tls] = await Promise.all([
-    gather({ camera: true, files: [], encoders: encoderNames, thorough: true }),
-    ownHost(),
-    tlsMissing(),
-  ]);
-  const host: Host = { ...own, ...(facts.board.model !== undefined && { board: facts.board.model }), gstreamer };
-  const lacking = gstreamer === '' ? [] : missing(usefulElements, facts.elements);
-  const faults = [...found, ...lacking, ...[tls, networkFault()].flatMap((fault) => fault ?? [])];
-  if (json) print(JSON.stringify(forPrograms(facts, host, faults), null, 2));
-  else findings(facts, host, faults).forEach(print);
+  const found = await lookAround();
+  if (json) print(JSON.stringify(forPrograms(found), null, 2));
+  else findings(found.facts, found.host, found.faults).forEach(print);
   return 0;
 }
 
+/** Looks at all there is; each encoder is run. */
+export async function lookAround(): Promise<Found> {
+  const [{ facts, gstreamer, faults: found }, own, tls, memoryNow, wifis, strainNow] = await Promise.all([
+    gather({ camera: true, files: [], encoders: encoderNames, thorough: true }),
+    ownHost(),
+    tlsMissing(),
+    memory(),
+    wifi(),
+    strain(),
+  ]);
+  const host: Host = {
+    ...own,
+    ...(facts.board.model !== undefined && { board: facts.board.model }),
+    gstreamer,
+    ...(memoryNow && { memory: memoryNow }),
+    ...(wifis.length > 0 && { wifi: wifis }),
+    ...(strainNow && { strain: strainNow }),
+  };
+  const lacking = gstreamer === '' ? [] : missing(usefulElements, facts.elements);
+  const others = [tls, networkFault(), ...strainFaults(strainNow), cmaFault(facts.board, memoryNow), wifiFault(wifis)];
+  return { facts, host, faults: [...found, ...lacking, ...others.flatMap((fault) => fault ?? [])] };
+}
+
 /** The same for programs. `microphone` of a camera is the ALSA id of the one in the same USB device. */
-function forPrograms(facts: Facts, host: Host, faults: readonly Fault[]): object {
+export function forPrograms({ facts, host, faults }: Found): object {
   const cameras = facts.cameras.map((camera) => {
     const microphone = microphoneOf(camera, facts);
     return { ...camera, ...(microphone && { microphone: microphone.id }) };
@@ -56,7 +84,7 @@ function forPrograms(facts: Facts, host: Host, faults: readonly Fault[]): object
 }
 
 /** Board and system by the systeminformation package: a few files, and on a PC one run of dmidecode. */
-async function ownHost(): Promise<Omit<Host, 'gstreamer'>> {
+async function ownHost(): Promise<Pick<Host, 'board' | 'system' | 'temperature'>> {
   // The programs that it starts inherit our environment, which may hold a stream key.
   const environment = process.env;
   process.env = childEnvironment();

@@ -44,6 +44,22 @@ test('two cameras: how each is driven, formats that are alike together, controls
   assert.match(text, /^Advice\n {2}none$/m);
 });
 
+test('memory, what of it is set aside, and Wi-Fi, where they are known', async () => {
+  using machine = tree('zero2w-libcamera');
+  const { facts } = await gather({ camera: true, files: [], encoders: [] }, undefined, machine.root, machine.run);
+  const memory = { totalMb: 358, availableMb: 116, cmaTotalMb: 256, cmaFreeMb: 64 };
+  const wifi = [{ interface: 'wlan0', powerSave: true }, { interface: 'wlan1' }];
+  const text = findings(facts, { gstreamer: '1.22.0', memory, wifi }, []).join('\n');
+  assert.match(text, /^Memory +358 MB, 116 of them available; 256 set aside for devices \(CMA\), 64 of them free$/m);
+  assert.match(text, /^Wi-Fi +wlan0 saves power; wlan1 not told whether it saves power$/m);
+  const bare = findings(
+    facts,
+    { gstreamer: '', memory: { totalMb: 427, availableMb: 300 }, wifi: [{ powerSave: false }] },
+    [],
+  );
+  assert.match(bare.join('\n'), /^Memory +427 MB, 300 of them available\nWi-Fi +saves no power$/m);
+});
+
 test('libcamera by its name, and advice as a list', async () => {
   assert.match(
     (await printed('pi5-libcamera')).join('\n'),
