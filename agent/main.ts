@@ -15,6 +15,7 @@ const usage = `Usage: makercast [command]
   check             validate the settings and print every problem
   probe [--json]    print the cameras, microphones and encoders of this machine
   plan [--explain]  print the GStreamer pipeline that would run, and why no other
+  report [file]     write a file, without secrets, by which others can help (- prints it; --seconds N: so long the picture runs)
   service <command> run whenever this machine starts, by systemd (sudo npx makercast service install)
   fleet <command>   look after many devices by balena's cloud (makercast fleet help)
   help              print this
@@ -31,6 +32,10 @@ async function main(words: readonly string[], env: NodeJS.ProcessEnv, folder: st
   if (command === 'fleet') {
     const { fleet } = await import('./commands/fleet/command.js');
     return fleet(rest, env);
+  }
+  if (command === 'report') {
+    const { report } = await import('./commands/report/report.js');
+    return report(rest, env, folder, print);
   }
   const option = command === undefined ? undefined : options[command];
   const strange = rest.find((word) => word !== option);

@@ -30,7 +30,7 @@ export async function showPlan(
 }
 
 /** The candidates in their order, and what became of each. */
-function explained({ wanted: { video }, why, candidates }: Considered): string[] {
+export function explained({ wanted: { video }, why, candidates }: Considered): string[] {
   const { width, height, fps, bitrateKbps } = video;
   const [best, second] = candidates.filter(({ plan }) => plan !== undefined);
   return [
@@ -45,7 +45,8 @@ function explained({ wanted: { video }, why, candidates }: Considered): string[]
   ];
 }
 
-function written(plan: Plan): string[] {
+/** What goes on the air, and each pipeline with what is set in it; a line each, but for those of a pipeline's text. */
+export function written(plan: Plan): string[] {
   return [
     `# ${describe(plan)}`,
     ...plan.notes.map((note) => `# ${note}`),

@@ -21,7 +21,7 @@ const throttledFile = 'sys/devices/platform/soc/soc:firmware/get_throttled';
  * and which looks every 2 s itself; the rest only from kernels of Raspberry Pi, which call their file deprecated.
  */
 export async function strain(root = '/'): Promise<Strain | undefined> {
-  const [alarm, text] = await Promise.all([voltageAlarm(root), textOf(path.join(root, throttledFile))]);
+  const [alarm, text] = await Promise.all([voltageAlarm(root), throttledWord(root)]);
   const bits = text !== undefined && /^[0-9a-f]{1,8}$/i.test(text) ? parseInt(text, 16) : undefined;
   if (alarm === undefined && bits === undefined) return undefined;
   const is = (bit: number): boolean => ((bits ?? 0) & bit) !== 0;
@@ -30,6 +30,9 @@ export async function strain(root = '/'): Promise<Strain | undefined> {
     ...(bits !== undefined && { throttled: is(now.throttled) || is(now.capped), hot: is(now.hot) }),
   };
 }
+
+/** As the firmware says it, in hexadecimal: what is so now in the bits from 0 on, what was since the board started in those from 16 on. */
+export const throttledWord = (root = '/'): Promise<string | undefined> => textOf(path.join(root, throttledFile));
 
 /** hwmon devices are numbered as they come: by their name. */
 async function voltageAlarm(root: string): Promise<boolean | undefined> {

@@ -3,8 +3,13 @@ import type { Bound } from '../config/place.js';
 import type { Destinations, Resolved } from '../config/resolve.js';
 import { noSecrets, type Given, type Secrets } from '../config/secrets.js';
 import { Fault, type FaultReport } from '../errors.js';
+import type { Storage } from '../machine/storage.js';
 import { isMap, type Decision, type Document } from './decision.js';
 import { isFollowed } from './layering.js';
+
+export const stateName = 'steering';
+/** Not to be raised, since a file of another format is set aside, and a downgrade would lose the layers: fields may only be added. */
+export const stateFormat = 1;
 
 /** In force, or to be in force again. */
 export interface Kept {
@@ -21,6 +26,17 @@ export interface BoundSecrets extends Secrets {
   readonly outputs: Destinations;
   /** Paths that `secrets` leaves out, since what is in force there comes from elsewhere. */
   readonly unsaid?: readonly string[];
+}
+
+/** What the card holds; of a card that holds nothing of it, or nothing that can be relied on, nothing. */
+export async function onCard(storage: Storage): Promise<Remembered> {
+  const state = (await storage.readState(stateName, stateFormat, isRemembered)) ?? nothingKept;
+  const { kept, pending } = state;
+  return {
+    ...state,
+    kept: reconciled(kept),
+    ...(pending ? { pending: { ...pending, before: reconciled(pending.before) } } : {}),
+  };
 }
 
 /** As the card holds it, with what a release without places has set or forgotten meanwhile: what it has set is for the first place that comes. */

@@ -11,13 +11,14 @@ import type { Layering } from './layering.js';
 import { laxer, limitsOf, Probation, withLimits } from './probation.js';
 import { isAsLive } from './proof.js';
 import {
-  isRemembered,
   keptWith,
   livedThrough,
   nothingKept,
+  onCard,
   pruned,
-  reconciled,
   settledBy,
+  stateFormat,
+  stateName,
   undone,
   type Kept,
   type Remembered,
@@ -45,9 +46,6 @@ export interface Applied {
   readonly confirmed: Promise<void>;
 }
 
-const stateName = 'steering';
-/** Not to be raised, since a file of another format is set aside, and a downgrade would lose the layers: fields may only be added. */
-const stateFormat = 1;
 /** How often it is looked whether what was never proved has become live. */
 const lookMs = 1000;
 /** How often, whether what is starting has become live. */
@@ -91,13 +89,8 @@ export class Trial {
 
   /** What the card holds. A change that was still on probation when the power went is undone. */
   async open(): Promise<void> {
-    const state = (await this.storage.readState(stateName, stateFormat, isRemembered)) ?? nothingKept;
-    const { kept, pending } = state;
-    this.#state = {
-      ...state,
-      kept: reconciled(kept),
-      ...(pending ? { pending: { ...pending, before: reconciled(pending.before) } } : {}),
-    };
+    this.#state = await onCard(this.storage);
+    const { pending } = this.#state;
     if (!pending) return;
     const what = 'The program or the machine was cut off while a change was on probation.';
     await this.remember(undone(this.#state, new Fault('change_undone', what).report()));

@@ -1,0 +1,64 @@
+/** The file that a report is written to: made before the work begins, and gone again where it is cut off. */
+import { rmSync } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
+import path from 'node:path';
+import { Fault } from '../../errors.js';
+
+const reasons: Readonly<Record<string, readonly [why: string, mend: string]>> = {
+  EEXIST: ['is there already', 'Remove it, or name another file.'],
+  ENOENT: ['cannot be made: there is no such folder', 'Make the folder, or name a file elsewhere.'],
+  ENOTDIR: ['cannot be made: what should be its folder is a file', 'Name a file elsewhere.'],
+  EACCES: [
+    'may not be made by this user',
+    'Name a file in a folder that this user may write in, such as /tmp/report.md.',
+  ],
+  EPERM: [
+    'may not be made by this user',
+    'Name a file in a folder that this user may write in, such as /tmp/report.md.',
+  ],
+  EROFS: ['cannot be made: the disk is read-only', 'Name a file elsewhere, such as /tmp/report.md.'],
+  ENAMETOOLONG: ['cannot be made: its name is too long', 'Name another file.'],
+  ENOSPC: ['cannot be written: the disk is full', 'Make room, or name a file elsewhere.'],
+};
+
+const unwritable = (name: string, error: unknown): Fault => {
+  const { code = 'unknown error' } = error as NodeJS.ErrnoException;
+  const [why, mend] = reasons[code] ?? [`cannot be written (${code})`, 'Name a file elsewhere.'];
+  return new Fault('report_unwritable', `The file ${JSON.stringify(name)} ${why}.`, mend);
+};
+
+export class ReportFile {
+  #written = false;
+
+  private constructor(
+    readonly name: string,
+    private readonly handle: FileHandle,
+  ) {
+    // In whatever way the program ends: by a signal too, which whoever starts this turns into an end.
+    process.once('exit', () => {
+      if (!this.#written) rmSync(name, { force: true });
+    });
+  }
+
+  /** An empty file `name`, readable by its user only. Throws `report_unwritable`, where it is there already too. */
+  static async make(name: string): Promise<ReportFile> {
+    try {
+      return new ReportFile(path.resolve(name), await open(name, 'wx', 0o600));
+    } catch (error) {
+      throw unwritable(name, error);
+    }
+  }
+
+  /** All of it, once. Throws `report_unwritable`. */
+  async write(text: string): Promise<void> {
+    try {
+      await this.handle.writeFile(text);
+      await this.handle.sync();
+      this.#written = true;
+    } catch (error) {
+      throw unwritable(this.name, error);
+    } finally {
+      await this.handle.close();
+    }
+  }
+}

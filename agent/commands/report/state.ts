@@ -1,0 +1,70 @@
+/** The settings that are in force here, from afar too, as they may be shown; and every secret that is known. Only reads. */
+import type { Problem } from '../../config/problem.js';
+import { MASK, redactUrl, streamSecrets } from '../../config/redact.js';
+import type { Resolved } from '../../config/resolve.js';
+import { get, rowOf } from '../../config/settings.js';
+import { balenaSecrets } from '../../interfaces/balena/supervisor.js';
+import type { Storage } from '../../machine/storage.js';
+import { isSupervised, SettingsSource } from '../../settings.js';
+import { Layering } from '../../supervisor/layering.js';
+import { onCard, type Kept } from '../../supervisor/remembered.js';
+
+export interface State {
+  readonly resolved: Resolved;
+  /** By path: the layer that gave each setting, `file` without its path. */
+  readonly origin: Readonly<Record<string, string>>;
+  readonly problems: readonly Problem[];
+  readonly secrets: readonly string[];
+}
+
+/** `folder`: where `makercast.yml` is looked for. */
+export async function stateOf(env: NodeJS.ProcessEnv, folder: string, storage: Storage): Promise<State> {
+  const source = new SettingsSource(env, folder, storage);
+  const lastGood = isSupervised(env) ? await source.lastGood() : undefined;
+  const { kept, pending } = await onCard(storage);
+  const layering = new Layering(() => source.layers(lastGood), storage.folder);
+  const base = await layering.read(kept);
+  layering.use(base);
+  const resolved = layering.resolve(kept);
+  return {
+    resolved,
+    origin: layering.originOf(resolved),
+    problems: [...resolved.problems, ...resolved.held],
+    secrets: [
+      ...resolved.secrets,
+      ...base.resolved.secrets,
+      ...[kept, pending?.before].flatMap((each) => (each ? handedOver(each) : [])),
+    ],
+  };
+}
+
+const handedOver = ({ secrets, bound }: Kept): string[] =>
+  [...Object.values(secrets), ...Object.values(bound?.given ?? {}).flatMap((all) => all.map(({ value }) => value))]
+    .filter((value) => value !== '')
+    .flatMap(streamSecrets);
+
+/** Shorter ones are words and numbers. */
+const shortest = 6;
+
+/** What is secret in the environment whatever the settings are: of balena's, of other programs' by the names of their variables, and in any URL. */
+export function suspects(env: NodeJS.ProcessEnv): string[] {
+  const others = Object.entries(env).flatMap(([name, value = '']) => {
+    const isSecret = /key|token|secret|passw|passphrase|psk|credential|cookie|ssid/i.test(name);
+    const [, user = '', password = ''] = /^[a-z][a-z0-9+.-]*:\/\/([^\s/@:]*):?([^\s/@]*)@/i.exec(value) ?? [];
+    return [...(isSecret ? [value] : []), user, password].filter((each) => each.length >= shortest);
+  });
+  return [...balenaSecrets(env), ...others];
+}
+
+/** What is not at its default: path, value without its secrets, and the layer that gave it. */
+export function shown({ resolved: { settings }, origin }: State): readonly (readonly [string, string, string])[] {
+  return Object.entries(origin)
+    .filter(([, layer]) => layer !== 'default')
+    .map(([path, layer]) => {
+      const value: unknown = get(settings, path);
+      const row = rowOf(path);
+      const isHidden = row?.secret === true || row?.boundTo !== undefined;
+      const open = typeof value === 'string' && /:\/\//.test(value) ? redactUrl(value) : value;
+      return [path, JSON.stringify(isHidden && value !== '' ? MASK : open), layer] as const;
+    });
+}
