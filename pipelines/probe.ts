@@ -33,7 +33,7 @@ export function sharedProbe({ path }: Camera): string {
     height: settings.height,
     fps: settings.fps,
   } as const;
-  const { text, properties } = libcameraSource({ path }, format);
+  const { text, properties } = libcameraSource({ path, controls: [] }, format, { set: [], all: [], notes: [] });
   const named = properties.map(({ property, value }) => `${property}=${value}`).join(' ');
   return (
     `${text.replace('name=video-source', named)} ! identity eos-after=${probedFrames} ! ` +

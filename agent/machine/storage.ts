@@ -20,10 +20,14 @@ export class Storage {
   /** Writes of one name go one after the other. */
   readonly #queue = new Map<string, Promise<unknown>>();
 
-  /** `report` hears of everything that goes wrong; nothing here is ever fatal. */
+  /**
+   * `report` hears of everything that goes wrong; nothing here is ever fatal. `mayWrite` false: for a look at what another program keeps there,
+   * which may even be another user's. What is spoilt stays in its place then, and what would be written is not.
+   */
   constructor(
     readonly folder: string,
     readonly report: (fault: Fault) => void,
+    private readonly mayWrite = true,
   ) {}
 
   /**
@@ -49,7 +53,7 @@ export class Storage {
       this.#known.set(name, text);
       return state.value;
     }
-    await this.#setAside(file, why ?? 'does not hold what it should');
+    if (this.mayWrite) await this.#setAside(file, why ?? 'does not hold what it should');
     return undefined;
   }
 
@@ -58,6 +62,7 @@ export class Storage {
    * which spares the card. False where it could not be written (reported as `state_unwritable`).
    */
   writeState(name: string, format: number, value: unknown): Promise<boolean> {
+    if (!this.mayWrite) return Promise.resolve(true);
     const text = `${JSON.stringify({ format, value }, null, 1)}\n`;
     const turn = (this.#queue.get(name) ?? Promise.resolve()).then(() => this.#write(name, text));
     this.#queue.set(name, turn);

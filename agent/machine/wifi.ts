@@ -48,10 +48,10 @@ async function byIw(name: string, run: Runner): Promise<boolean | undefined> {
   return undefined;
 }
 
-/** The driver of the Wi-Fi of every Pi says each change, in Raspberry Pi's kernels (raspberrypi/linux#7038). */
+/** The driver of the Wi-Fi of every Pi says each change, in Raspberry Pi's kernels (RPi-Distro/raspi-config#282). */
 async function byKernel(run: Runner): Promise<boolean | undefined> {
   const lines = await kernelLog(run).catch(() => []);
-  const last = lines.findLast((line) => /brcmf_cfg80211_set_power_mgmt: power save (?:en|dis)abled/.test(line));
+  const last = lines.findLast((line) => /brcmfmac: (?:\S+: )?power save (?:en|dis)abled/.test(line));
   return last === undefined ? undefined : last.includes('power save enabled');
 }
 

@@ -10,7 +10,7 @@ import { type Choice, rawName } from './format.js';
  * has come out as something that it refuses (raspberrypi/libcamera issue 30).
  */
 export function libcameraSource(
-  camera: Pick<Camera, 'path'>,
+  camera: Pick<Camera, 'path' | 'controls'>,
   format: Choice,
   controls: Controls,
 ): { text: string; properties: readonly ElementProperty[]; adjustable: readonly ElementProperty[] } {

@@ -93,6 +93,7 @@ test('Wi-Fi that saves power: by iw in either place, else by the last word of th
       false,
     ],
     ['a kernel', programs({ dmesg: answer(said('disabled') + said('enabled')) }), true],
+    ['a kernel that says it shorter', programs({ dmesg: answer('[ 9.1] brcmfmac: power save disabled\n') }), false],
     ['a kernel that may not be read', programs({ dmesg: answer('', 1) }), undefined],
     ['nothing', programs({}), undefined],
   ];

@@ -165,3 +165,18 @@ test('where the data folder is', () => {
   assert.equal(dataFolder({ XDG_STATE_HOME: '/home/a/state' }), '/home/a/state/makercast');
   assert.match(dataFolder({}), /\/\.local\/state\/makercast$/);
 });
+
+test('a look at what another program keeps changes nothing, whatever it finds', async (t) => {
+  const folder = await folderFor(t);
+  const faults: Fault[] = [];
+  const keeper = new Storage(folder, (fault) => faults.push(fault));
+  assert.ok(await keeper.writeState('good', 1, { count: 1 }));
+  await writeFile(path.join(folder, 'torn.json'), '{"format": 1, "val');
+  const visitor = new Storage(folder, (fault) => faults.push(fault), false);
+  assert.deepEqual(await visitor.readState('good', 1, isState), { count: 1 });
+  assert.equal(await visitor.readState('torn', 1, isState), undefined);
+  assert.ok(await visitor.writeState('good', 1, { count: 2 }));
+  assert.deepEqual((await readdir(folder)).sort(), ['good.json', 'torn.json']);
+  assert.deepEqual(await keeper.readState('good', 1, isState), { count: 1 });
+  assert.deepEqual(faults, []);
+});

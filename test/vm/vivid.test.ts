@@ -48,3 +48,32 @@ test('the camera is taken by itself: size, frame rate, keyframes where they are 
   for (const interval of video!.keyframeIntervals.slice(1)) assert.ok(Math.abs(interval - 1) < 0.11, `${interval} s`);
   assert.ok(video!.monotonic && audio!.monotonic);
 });
+
+test('a report leaves a camera alone that is on the air, and says so; off the air it counts what the camera gives', async () => {
+  await using camera = await Vivid.start();
+  await using nginx = await startNginx();
+  const report = async (...words: string[]): Promise<string> => {
+    const { code, stdout, stderr } = await runAgent(['report', '-', ...words], small, { deadlineMs: 300_000 });
+    assert.equal(code, 0, stderr);
+    return stdout.split(/^## Picture$/m)[1]!.split(/^## /m)[0]!;
+  };
+  {
+    await using agent = await startAgent({ ...small, STREAM_URL: nginx.url(), STREAM_KEY: 'onair' });
+    await agent.status(({ actual }) => actual === 'live', 60_000);
+    const said = await report();
+    assert.match(said, new RegExp(`${camera.node} is in use by makercast-captu \\(process \\d+\\)`));
+    await agent.elapse(3000);
+    const { actual, problems } = await agent.status(() => true, 60_000, agent.log.items.length);
+    assert.deepEqual([actual, problems], ['live', []]);
+    await agent.stop();
+  }
+  const said = await report('--seconds', '6');
+  const counted = JSON.parse(/```json\n([^]*?)\n```/.exec(said)![1]!) as {
+    pictures: number;
+    fps: number;
+    distances: { pictures: number; seconds: number }[];
+  };
+  assert.ok(counted.pictures > 20 && Math.abs(counted.fps - 10) < 0.5, said);
+  assert.ok(counted.distances.length >= 3, said);
+  for (const { pictures } of counted.distances) assert.equal(pictures, 10, said);
+});

@@ -86,7 +86,7 @@ class Report {
   ) {
     // Before anything is read that may fail.
     this.#redactor.add(suspects(env));
-    this.#storage = new Storage(dataFolder(env), (fault) => this.#warnings.push(fault.message));
+    this.#storage = new Storage(dataFolder(env), (fault) => this.#warnings.push(fault.message), false);
   }
 
   /** The whole. What cannot be found out says so in its place, and the rest goes on. */
@@ -239,7 +239,7 @@ class Report {
     throw new Fault(
       'source_busy',
       `${camera} is in use by ${holder}: makercast is running, and it was not disturbed.`,
-      'For this part stop it first (sudo systemctl stop makercast; on balena the command stop over MQTT, or the button), and make another report.',
+      'For this part stop it first (sudo systemctl stop makercast; on balena the command stop over MQTT, the button, or the variable VIDEO_SOURCE with test), and make another report.',
     );
   }
 
