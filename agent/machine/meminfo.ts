@@ -34,7 +34,7 @@ export async function memory(root = '/'): Promise<Memory | undefined> {
 
 /** The kernel counts what the firmware has left it, and less its own: boards with 512 MB show 330 to 500, those with 1 GB 700 and more. */
 const smallBoardMb = 600;
-/** 1080p: six pictures of 3 MB each way through the codec, as many from the sensor and the image processor, and as much again to find them in one piece. */
+/** 1080p: some sixteen pictures of 3 MB on their way from the sensor by the image processor into the codec, and as much again to find them in one piece. */
 const enoughMb = 128;
 
 /**

@@ -7,12 +7,15 @@ import { test } from 'node:test';
 import { asked, usualName } from '../../agent/commands/report/asked.js';
 import { concerning } from '../../agent/commands/report/kernel.js';
 import { anonymous, block, cell, json, table } from '../../agent/commands/report/markdown.js';
+import { outcome } from '../../agent/commands/report/outcome.js';
 import { Pictures } from '../../agent/commands/report/pictures.js';
+import { rehearse } from '../../agent/commands/report/rehearsal.js';
 import { suspects } from '../../agent/commands/report/state.js';
 import { TagCutter } from '../../agent/flv/tag.js';
 import { kernelLog } from '../../agent/machine/kernel-log.js';
 import { busiest, processes } from '../../agent/machine/processes.js';
-import type { Runner } from '../../agent/machine/run.js';
+import { childEnvironment, type Runner } from '../../agent/machine/run.js';
+import type { Plan } from '../../pipelines/plan.js';
 import { ended, mortal, run, temporaryFolder } from '../helpers/command.js';
 import { until } from '../helpers/feed.js';
 import { sample } from '../helpers/media.js';
@@ -70,6 +73,43 @@ test('what was counted does not go on counting, a gap is seen, and no picture is
   for (let ms = 580; ms < 5000; ms += 40) counted.take(picture(ms, ms === 2020, 50));
   assert.deepEqual(early.distances, []);
   assert.deepEqual(counted.counted.distances, [{ pictures: 39, seconds: 2.02 }]);
+});
+
+/** A webcam that was there when the plan was made. */
+const gone: Plan = {
+  pieces: [
+    {
+      text: 'v4l2src name=video-source device=/dev/video-none ! videoconvert ! x264enc name=venc ! flvmux name=mux ! appsink name=tags',
+      properties: [],
+    },
+  ],
+  ...{ live: true, loop: false, devices: { camera: '/dev/video-none' }, adjustable: [], notes: [] },
+  video: { source: 'Webcam', encoder: 'x264enc', width: 640, height: 480, fps: 30 },
+  audio: { source: 'silence', encoder: 'voaacenc', rate: 48_000, channels: 2 },
+};
+
+test('a plan that fails says which part of it and why, and is not waited for', async () => {
+  let looks = 0;
+  const look = (): Promise<void> => Promise.resolve(void (looks += 1));
+  const came = await rehearse(gone, 3600, childEnvironment(), { begun: look, ending: look });
+  assert.equal(came.fault?.code, 'source_not_found');
+  assert.deepEqual([came.part, came.counted.pictures, came.afterMs, looks], ['picture', 0, undefined, 0]);
+  assert.deepEqual(outcome(came).length, 1);
+  assert.match(
+    outcome(came)[0]!,
+    /^It ended by itself \(picture\): \[source_not_found\] Webcam is not there\. Plug it in/,
+  );
+});
+
+test('one keyframe is no distance, and how long there was no other is said', () => {
+  const counted = new Pictures();
+  for (let ms = 0; ms < 12_000; ms += 40) counted.take(picture(ms, ms === 0, 50));
+  const text = outcome({ counted: counted.counted, afterMs: 640, seconds: 12, said: [] }).join('\n');
+  assert.match(text, /^\| Keyframe to keyframe \| there was no second one in 300 pictures, 11\.96 s \|$/m);
+  assert.match(text, /^\| First picture \| after 0\.6 s \|$/m);
+  for (let ms = 12_000; ms < 20_000; ms += 40) counted.take(picture(ms, ms === 12_000 || ms === 14_000, 50));
+  const more = outcome({ counted: counted.counted, seconds: 20, said: [] }).join('\n');
+  assert.match(more, /^\| Keyframe to keyframe \| 50 to 300 pictures, 2 to 12 s \|$/m);
 });
 
 test("of the kernel's log: cameras, codec, USB, memory and power; no serial number, no flood", () => {

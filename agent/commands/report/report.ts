@@ -5,7 +5,6 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Plan } from '../../../pipelines/plan.js';
 import { Redactor } from '../../config/redactor.js';
-import type { Settings } from '../../config/settings.js';
 import { Fault } from '../../errors.js';
 import { leave } from '../../leave.js';
 import { holderOf } from '../../machine/busy.js';
@@ -73,7 +72,6 @@ class Report {
   readonly #storage: Storage;
   #state: State | undefined;
   #plan: Plan | undefined;
-  #planner: Planner | undefined;
   #rest: Vitals | undefined;
   #busy: Vitals | undefined;
   #shares: { readonly shares: readonly ProcessShare[]; readonly seconds: number } | undefined;
@@ -176,7 +174,6 @@ class Report {
       return [...block(considered), '', `There is no plan: [${made.code}] ${cell(made.message)}`];
     const { plan } = made;
     this.#plan = plan;
-    this.#planner = planner;
     const missed = plan.missed && faultOf(plan.missed);
     return [
       ...(missed ? [`A slate stands in: [${missed.code}] ${cell(missed.message)}`, ''] : []),
@@ -189,15 +186,7 @@ class Report {
     const plan = this.#plan;
     if (!plan) throw new Fault('command_failed', 'There is no plan to run.');
     await this.#mustBeFree(plan);
-    const whole = await this.#rehearsed(plan);
-    const silent = whole.part === 'sound' && this.#state && this.#planner?.again(withoutSound(this.#state));
-    if (!silent) return this.#judged(plan, whole);
-    const { code, message } = Fault.from(whole.fault);
-    return [
-      `The sound of ${cell(plan.audio.source)} fails: [${code}] ${cell(message)} Without it:`,
-      '',
-      ...(await this.#judged(silent.plan, await this.#rehearsed(silent.plan))),
-    ];
+    return this.#judged(plan, await this.#rehearsed(plan));
   }
 
   /** What the machine is like meanwhile is kept for the sections that follow. */
@@ -271,11 +260,6 @@ class Report {
     return ['| | before | at the end of the picture |', '|---|---|---|', ...rows];
   }
 }
-
-const withoutSound = ({ resolved: { settings } }: State): Settings => ({
-  ...settings,
-  audio: { ...settings.audio, source: 'none' },
-});
 
 async function captureProcess(): Promise<string | undefined> {
   const found = [...(await processes())].find(([, { name }]) => name.startsWith('makercast-capt'));
