@@ -9,7 +9,7 @@ import type { Mode, Piece, Plan } from './plan.js';
 import { h264Format, rawFormat, sharedFormat } from './sources/camera.js';
 import { cameraControls } from './sources/controls.js';
 import { rawName } from './sources/format.js';
-import { cameraH264, gpuEncodes } from './sources/h264.js';
+import { cameraH264, changesBitrate } from './sources/h264.js';
 import { jpegDoubt } from './sources/jpeg.js';
 import { cameraRaw } from './sources/raw.js';
 import { slatePicture } from './sources/slate.js';
@@ -52,7 +52,7 @@ export function cameraPlan(camera: Camera, way: Way, wanted: Wanted, facts: Fact
       height,
       fps,
       ...(picture.level === undefined ? {} : { level: picture.level }),
-      ...(gpuEncodes(camera) ? { bitrateKbps: video.bitrateKbps } : {}),
+      ...(changesBitrate(camera) ? { bitrateKbps: video.bitrateKbps } : {}),
     },
     adjustable: picture.adjustable ?? [],
     ...(picture.keyframe ? { keyframe: picture.keyframe } : {}),
@@ -132,6 +132,7 @@ function livePlan(video: Encoding, sound: Sound, notes: readonly string[], camer
     ...(mode ? { mode: { fourcc: mode.fourcc, width: mode.width, height: mode.height } } : {}),
     adjustable: [...video.adjustable, ...sound.adjustable],
     ...(video.keyframe ? { keyframe: video.keyframe } : {}),
+    ...(video.picture.encoderUnit ? { encoderUnit: video.picture.encoderUnit } : {}),
     ...(video.picture.pulse ? { pulse: video.picture.pulse } : {}),
     notes: [...video.notes, ...notes],
     ...(sound.missed ? { missed: sound.missed } : {}),

@@ -4,6 +4,7 @@ import { noEncoder } from './encoders/encoder.js';
 import type { Facts } from './facts.js';
 import { NoPlan } from './noplan.js';
 import { slateName } from './sources/slate.js';
+import type { UnitSetup } from './sources/unit.js';
 import type { Wanted } from './wanted.js';
 
 export { NoPlan };
@@ -73,6 +74,8 @@ export interface Plan {
   readonly adjustable: readonly ElementProperty[];
   /** What asks its driver for a keyframe each time it is set, where GStreamer's event may not reach it; absent where the event is the way. */
   readonly keyframe?: ElementProperty;
+  /** What a camera's own encoder is told by its extension unit before it starts; absent where it cannot be told. */
+  readonly encoderUnit?: UnitSetup;
   /** A number that grows with each picture of the source, where what goes on the air repeats the last one for as long as none comes. */
   readonly pulse?: { readonly element: string; readonly property: string };
   /** Settings that the source cannot follow, and why: one plain sentence each. */

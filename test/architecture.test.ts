@@ -14,10 +14,11 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   pipelines: [],
   'agent/flv': [],
   'agent/mp4': ['agent/flv'],
+  'agent/uvc': [],
   'agent/config': ['pipelines', 'shared'],
   shared: ['agent/config', 'shared'],
-  'agent/machine': ['pipelines', 'agent/config', 'agent/flv', 'shared'],
-  'agent/media': ['pipelines', 'agent/config', 'agent/flv', 'agent/mp4', 'shared'],
+  'agent/machine': ['pipelines', 'agent/config', 'agent/flv', 'agent/uvc', 'shared'],
+  'agent/media': ['pipelines', 'agent/config', 'agent/flv', 'agent/mp4', 'agent/uvc', 'shared'],
   'agent/supervisor': ['pipelines', 'agent/config', 'agent/flv', 'agent/machine', 'agent/media', 'shared'],
   'agent/interfaces': [
     'pipelines',
@@ -52,7 +53,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-const pureRooms = ['pipelines', 'agent/flv', 'agent/mp4', 'agent/config'];
+const pureRooms = ['pipelines', 'agent/flv', 'agent/mp4', 'agent/uvc', 'agent/config'];
 /** Packages that compute and do nothing else as they are used here, and the parts of Node of which that is true. */
 const purePackages = new Set(['convict', 'yaml', 'node:path', 'node:path/posix']);
 const impure = new Set([

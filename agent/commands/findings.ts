@@ -106,7 +106,7 @@ function wrapped(head: string, text: string): string[] {
 }
 
 function cameraLines(camera: Camera, microphone: Microphone | undefined): string[] {
-  const { api, path, name, driver, byId, usbPath, formats, controls } = camera;
+  const { api, path, name, driver, byId, usbPath, formats, controls, encoderUnit } = camera;
   const ways = [
     api === 'libcamera' ? 'driven by libcamera' : `driver ${driver}`,
     ...(usbPath === undefined ? [] : [`USB ${usbPath}`]),
@@ -117,8 +117,19 @@ function cameraLines(camera: Camera, microphone: Microphone | undefined): string
     ...wrapped('    ', ways.join(', ')),
     ...(byId === undefined ? [] : [`    ${byId}`]),
     ...formatLines(formats),
+    ...(encoderUnit ? wrapped('    ', encoderText(encoderUnit)) : []),
     ...(controls.length > 0 ? ['    Controls', ...table('      ', controls.map(controlRow))] : []),
   ];
+}
+
+/** What its own encoder takes. */
+function encoderText({ id, changesBitrate, givesKeyframes }: NonNullable<Camera['encoderUnit']>): string {
+  const live = [
+    ...(changesBitrate ? ['another bitrate'] : []),
+    ...(givesKeyframes ? ['a request for a keyframe'] : []),
+  ];
+  const running = live.length > 0 ? `, and while it runs ${live.join(' and ')}` : '';
+  return `H.264 encoder (unit ${id}) takes the distance of keyframes and a bitrate${running}`;
 }
 
 /** Formats that come in the same sizes and rates stand together, and so do sizes of the same rates. */

@@ -1,6 +1,7 @@
 /** `makercast plan`: prints what would go on the air, and the text of its pipelines; `--explain`: every other way, and why it was not taken. */
 import { describe } from '../../pipelines/describe.js';
 import type { Plan } from '../../pipelines/plan.js';
+import { unitText } from '../../pipelines/sources/unit.js';
 import type { Fault } from '../errors.js';
 import { factsFor } from '../machine/facts.js';
 import type { Storage } from '../machine/storage.js';
@@ -49,6 +50,7 @@ export function explained({ wanted: { video }, why, candidates }: Considered): s
 export function written(plan: Plan): string[] {
   return [
     `# ${describe(plan)}`,
+    ...(plan.encoderUnit ? [`# the camera is told by its H.264 ${unitText(plan.encoderUnit)}`] : []),
     ...plan.notes.map((note) => `# ${note}`),
     ...plan.pieces.flatMap(({ text, properties }) => [
       text,

@@ -2,11 +2,14 @@
 import { access, constants } from 'node:fs/promises';
 import path from 'node:path';
 import type { Camera } from '../../pipelines/facts.js';
+import { kindOf } from '../../pipelines/sources/format.js';
 import { Fault } from '../errors.js';
+import { findUnit } from '../uvc/descriptors.js';
+import { h264UnitGuid, selectors } from '../uvc/h264.js';
 import type { Answers } from './answers.js';
 import { hasButton, parseControls } from './controls.js';
 import { run as runProgram, type Runner } from './run.js';
-import { linkOf, namesIn, usbPathOf } from './sysfs.js';
+import { bytesOf, linkOf, namesIn, usbInterfaceOf, usbPathOf } from './sysfs.js';
 import { formatsOf, isCamera, isNever, listsAll, openRange, parseIntervals, parseNode } from './v4l2.js';
 
 /** A driver that answers no faster than this hangs. */
@@ -20,7 +23,8 @@ export interface Found<T> {
 /** What a node says of itself, and what a look at it came to. */
 interface Asked {
   /** A camera, nothing, or what stands in the way. */
-  readonly is: Pick<Camera, 'name' | 'driver' | 'formats' | 'controls' | 'givesKeyframes'> | Fault | undefined;
+  readonly is:
+    Pick<Camera, 'name' | 'driver' | 'formats' | 'controls' | 'givesKeyframes' | 'encoderUnit'> | Fault | undefined;
   /** It would say the same again: a camera that has answered every question and lists all that it can, or what can never be one. */
   readonly lasting: boolean;
   /** The name under /dev/v4l/by-id that it had last: udev makes it some time after the node. */
@@ -39,7 +43,12 @@ export async function cameras(root = '/', run: Runner = runProgram, answers?: An
   const asked = await Promise.all(
     nodes.map(async (node): Promise<Camera | Fault | undefined> => {
       const usbPath = await usbPathOf(path.join(folder, node));
-      const ask = (): Promise<Asked> => look(`/dev/${node}`, run);
+      const ask = async (): Promise<Asked> => {
+        const { is, lasting } = await look(`/dev/${node}`, run);
+        if (is === undefined || is instanceof Fault) return { is, lasting };
+        const encoderUnit = await encoderUnitOf(is, path.join(folder, node));
+        return { is: { ...is, ...(encoderUnit && { encoderUnit }) }, lasting };
+      };
       const known = answers && (await mayOpen(path.join(root, 'dev', node)));
       const answer = known ? await answers.ofNode(root, node, ask, ({ lasting }) => lasting) : await ask();
       const { is } = answer;
@@ -108,6 +117,20 @@ async function look(node: string, run: Runner): Promise<Asked> {
     ...(hasButton(said.stdout, 'force_key_frame') ? { givesKeyframes: true } : {}),
   };
   return { is, lasting: said.code === 0 && listsAll(info) && (!open || rates.length > 0) };
+}
+
+/** By which a USB camera that encodes can be told how; undefined where it cannot. Its descriptors say so: the camera is not asked. */
+async function encoderUnitOf(
+  { driver, formats }: Pick<Camera, 'driver' | 'formats'>,
+  entry: string,
+): Promise<Camera['encoderUnit']> {
+  if (driver !== 'uvcvideo' || !formats.some(({ fourcc }) => kindOf(fourcc) === 'h264')) return undefined;
+  const at = await usbInterfaceOf(entry);
+  const descriptors = at && (await bytesOf(path.join(at.device, 'descriptors')));
+  const unit = descriptors && findUnit(descriptors, h264UnitGuid, at);
+  const has = (selector: number): boolean => unit?.selectors.includes(selector) === true;
+  if (!unit || !has(selectors.probe) || !has(selectors.commit)) return undefined;
+  return { id: unit.id, givesKeyframes: has(selectors.pictureType), changesBitrate: has(selectors.bitrate) };
 }
 
 /** Right after a device came, udev has not given its node to the group yet. */

@@ -1,5 +1,7 @@
 /** Small readers for /sys, /proc and /dev that take a missing entry for what it is: an answer, no error. */
 import { readdir, readFile, readlink } from 'node:fs/promises';
+import path from 'node:path';
+import type { UsbInterface } from '../uvc/descriptors.js';
 
 /** Text of a small file without its line end (and the NUL that device-tree strings end with); undefined where it cannot be read. */
 export async function textOf(file: string): Promise<string | undefined> {
@@ -45,4 +47,16 @@ export async function linkOf(file: string): Promise<string | undefined> {
 export async function usbPathOf(classEntry: string): Promise<string | undefined> {
   const found = (await linkOf(classEntry))?.match(/(?:^|\/)(\d+-\d+(?:\.\d+)*):\d+\.\d+(?=\/)/);
   return found?.[1];
+}
+
+/** The USB interface behind an entry in /sys/class, and the folder of its device; undefined where it is no USB device. */
+export async function usbInterfaceOf(classEntry: string): Promise<(UsbInterface & { device: string }) | undefined> {
+  const found = /^(.*\/\d+-[\d.]+)\/\d+-[\d.]+:(\d+)\.(\d+)\//.exec((await linkOf(classEntry)) ?? '');
+  if (!found) return undefined;
+  const [, device, configuration, number] = found;
+  return {
+    device: path.resolve(path.dirname(classEntry), device!),
+    configuration: Number(configuration),
+    number: Number(number),
+  };
 }

@@ -1,5 +1,6 @@
 /** The one place that touches gstreamer-superficial (patched: see patches/), typed, with its errors as faults. Children only. */
 import { createRequire } from 'node:module';
+import { getSystemErrorName } from 'node:util';
 import type { ElementProperty, Piece } from '../../pipelines/plan.js';
 import { Fault, sentence } from '../errors.js';
 
@@ -50,6 +51,7 @@ export interface TcpSocket {
 interface Binding {
   Pipeline: new (text: string) => NativePipeline;
   tcpSockets(port: number): TcpSocket[];
+  uvcQuery(fd: number, unit: number, selector: number, request: number, bytes: Buffer): number;
 }
 
 let binding: Binding | undefined;
@@ -71,6 +73,22 @@ export function loadGStreamer(): Binding {
 
 /** Sockets of this process that are connected to `port` of any host: neither Node.js nor /proc tells what was acknowledged. */
 export const tcpSockets = (port: number): TcpSocket[] => loadGStreamer().tcpSockets(port);
+
+/**
+ * One request (GET_CUR and its like) to a control of a USB camera's extension unit (UVCIOC_CTRL_QUERY of Linux). `fd` is the camera's node; `bytes`,
+ * as long as the control is, are sent or filled. Answers the name of the error, such as `ENOENT`; undefined where the camera did as it was
+ * asked. Blocks for as long as the camera takes.
+ */
+export function uvcQuery(
+  fd: number,
+  unit: number,
+  selector: number,
+  request: number,
+  bytes: Buffer,
+): string | undefined {
+  const errno = loadGStreamer().uvcQuery(fd, unit, selector, request, bytes);
+  return errno === 0 ? undefined : getSystemErrorName(-errno);
+}
 
 /** A parsed pipeline with its properties set. One object serves many `play()`/`stop()` rounds. */
 export class Pipeline {

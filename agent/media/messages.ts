@@ -55,6 +55,8 @@ export type FromCapture =
   | { readonly type: 'round'; readonly id: number }
   /** What passes through has had no keyframe for so long. */
   | { readonly type: 'sparse'; readonly id: number; readonly seconds: number }
+  /** The camera's encoder does not take what plan `id` tells it: it goes on the air as it is. */
+  | { readonly type: 'unheeded'; readonly id: number; readonly why: string }
   /** What follows may take seconds, in which nothing is said. */
   | { readonly type: 'busy' }
   | { readonly type: 'beat' };

@@ -69,6 +69,8 @@ export class Inputs {
   readonly #worked = new Set<string>();
   /** Formats of cameras that are there, which have come to nothing. */
   readonly #unfit = new Map<string, readonly Unfit[]>();
+  /** Cameras that are there, whose encoders do not do as they are told, and a sentence that says so. */
+  readonly #unheeding = new Map<string, string>();
   /** Since when each camera and microphone is there. */
   readonly #since = new Map<string, number>();
   #cameraSeen = false;
@@ -84,7 +86,8 @@ export class Inputs {
     const now = this.clock.now();
     const there = new Set([...cameras.map(cameraKey), ...microphones.map(({ id }) => microphoneKey(id))]);
     for (const key of [...this.#since.keys()]) if (!there.has(key)) this.#since.delete(key);
-    for (const key of [...this.#unfit.keys()]) if (!there.has(key)) this.#unfit.delete(key);
+    for (const each of [this.#unfit, this.#unheeding])
+      for (const key of [...each.keys()]) if (!there.has(key)) each.delete(key);
     for (const key of there) if (!this.#since.has(key)) this.#since.set(key, now);
   }
 
@@ -180,12 +183,30 @@ export class Inputs {
     return true;
   }
 
-  /** Without the formats that have come to nothing. */
+  /** The camera in `plan` does not take what its encoder is told: it is told nothing for as long as it is plugged in. `why`: a few words. */
+  leaveUnit(plan: Plan, why: string, facts: Facts): void {
+    const camera = facts.cameras.find(({ path }) => path === plan.devices.camera);
+    if (!camera) return;
+    const what = `The camera ${camera.path} does not let its encoder be told (${why})`;
+    this.#unheeding.set(
+      cameraKey(camera),
+      `${what}: its bitrate and the distance of its keyframes stay as it has them.`,
+    );
+  }
+
+  /** Without the formats that have come to nothing, and without an encoder's unit that has. */
   #fit(camera: Camera): Camera {
-    const unfit = this.#unfit.get(cameraKey(camera));
-    if (!unfit) return camera;
-    const formats = camera.formats.filter((format) => !unfit.some(isOf(format)));
-    return { ...camera, formats, leftOut: [...new Set(unfit.map(({ why }) => why))] };
+    const key = cameraKey(camera);
+    const unfit = this.#unfit.get(key) ?? [];
+    const unheeding = this.#unheeding.get(key);
+    if (unfit.length === 0 && unheeding === undefined) return camera;
+    const { encoderUnit, ...rest } = camera;
+    return {
+      ...rest,
+      ...(encoderUnit && unheeding === undefined ? { encoderUnit } : {}),
+      formats: camera.formats.filter((format) => !unfit.some(isOf(format))),
+      leftOut: [...new Set([...(unheeding === undefined ? [] : [unheeding]), ...unfit.map(({ why }) => why)])],
+    };
   }
 
   /** An encoder that is not used any more in this broadcast; one that is `insisted` on, for a while. */
@@ -253,6 +274,7 @@ export class Inputs {
   forget(same: Same = { video: false, sound: false }): void {
     this.#outages.clear();
     this.#unfit.clear();
+    this.#unheeding.clear();
     this.#worked.clear();
     this.#brokenImage = undefined;
     if (!same.video) this.#cameraSeen = false;

@@ -96,6 +96,7 @@ export class Programme {
       failed: (plan, part, fault) => void this.#failed(plan, part, fault),
       ended: () => this.#ended(),
       round: () => void this.#round(),
+      unheeded: (plan, why) => this.#unheeded(plan, why),
       sparse: (plan, seconds) => this.#sparse(plan, seconds),
       beat: () => this.#beat(),
       said: (line) => log.warn('capture_said', `capture: ${line}`),
@@ -349,6 +350,17 @@ export class Programme {
   async #round(): Promise<void> {
     const { files } = wantedMedia(this.settings, this.studio.folder).video;
     if ((await haveChanged(files)) && this.#on) await this.replan(true);
+  }
+
+  /** What runs is the same as before, and the plan says what is true of it; what is better now, without the camera's obedience, takes its place. */
+  #unheeded(plan: Plan, why: string): void {
+    this.#service.leaveUnit(plan, why);
+    const made = this.#planner.again(this.settings);
+    if (!made) return;
+    const isSame = JSON.stringify(made.plan.pieces) === JSON.stringify(plan.pieces);
+    if (!isSame) return this.#playAnother();
+    this.#adopt(made.plan, made.facts);
+    this.#stage.adjust(made.plan, []);
   }
 
   /** A camera's own H.264 goes on the air with keyframes too far apart, or without any: nobody could join. */

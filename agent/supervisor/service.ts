@@ -80,6 +80,12 @@ export class Service {
     return facts !== undefined && this.#inputs.encodeInstead(plan, fault, facts);
   }
 
+  /** The camera of `plan` does not take what its encoder is told: from now on it is told nothing. */
+  leaveUnit(plan: Plan, why: string): void {
+    const facts = this.#facts.get(plan);
+    if (facts) this.#inputs.leaveUnit(plan, why, facts);
+  }
+
   /**
    * `plan` failed, by nothing in particular. True where the next best way is to be taken, since the end was the same again and again.
    * `insisted`: its encoder is tried again after a while, since only the slate goes without it.

@@ -20,6 +20,8 @@ export interface StageEvents {
   ended(): void;
   /** The last file was played, and the first one begins again. */
   round(): void;
+  /** The camera's encoder does not take what `plan`, which is about to play, tells it. */
+  unheeded(plan: Plan, why: string): void;
   /** What passes through in `plan`, which is on, has had no keyframe for so many seconds. */
   sparse(plan: Plan, seconds: number): void;
   beat(): void;
@@ -200,6 +202,11 @@ export class Stage {
       case 'sparse':
         if (message.id === this.#on?.id) this.events.sparse(this.#on.plan, message.seconds);
         return;
+      case 'unheeded': {
+        const cast = this.#coming ?? this.#on;
+        if (message.id === cast?.id) this.events.unheeded(cast.plan, message.why);
+        return;
+      }
       case 'beat':
         return this.events.beat();
       case 'busy':

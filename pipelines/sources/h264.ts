@@ -7,12 +7,17 @@ import type { Controls } from './controls.js';
 import { cameraName } from './camera.js';
 import type { Choice } from './format.js';
 import type { Picture } from './picture.js';
+import { unitElement, type UnitSetup } from './unit.js';
 import { adjustableControls, v4l2Source } from './v4l2.js';
 
 /** PiCam on the legacy stack: the GPU encodes, and the camera's node takes the encoder's controls. */
 export const gpuEncodes = (camera: Camera): boolean => camera.driver.startsWith('bm2835');
 
-/** The size and rate of the broadcast are then the camera's; so is the bitrate, but for the PiCam's. */
+/** Whether its bitrate changes while it runs. */
+export const changesBitrate = (camera: Camera): boolean =>
+  gpuEncodes(camera) || camera.encoderUnit?.changesBitrate === true;
+
+/** The size and rate of the broadcast are then the camera's; so are bitrate and keyframes, unless its encoder can be told. */
 export function cameraH264(camera: Camera, format: Choice, video: WantedVideo, controls: Controls): Picture {
   const own = gpuEncodes(camera);
   const { bitrateKbps } = video;
@@ -26,11 +31,23 @@ export function cameraH264(camera: Camera, format: Choice, video: WantedVideo, c
     `h264_profile=${high}`,
     `h264_level=${level.v4l2}`,
   ];
+  const unit = own ? undefined : camera.encoderUnit;
+  const byUnit = unit?.changesBitrate ? [{ element: unitElement, property: 'bitrateKbps', value: bitrateKbps }] : [];
   return {
     ...v4l2Source(camera, format, [...(own ? encoder : []), ...controls.set]),
     source: cameraName(camera),
-    adjustable: adjustableControls([...(own ? [bitrate] : []), ...controls.all]),
+    adjustable: [...byUnit, ...adjustableControls([...(own ? [bitrate] : []), ...controls.all])],
     ...(camera.givesKeyframes ? { keyframe: { element: 'video-source', ...forceKeyframe } } : {}),
+    ...(unit?.givesKeyframes ? { keyframe: { element: unitElement, property: 'keyframe', value: true } } : {}),
+    ...(unit ? { encoderUnit: setup(camera, unit.id, format, video) } : {}),
     ...(own ? { level: level.name } : {}),
   };
 }
+
+const setup = (camera: Camera, id: number, { width, height, fps }: Choice, video: WantedVideo): UnitSetup => ({
+  device: camera.path,
+  id,
+  ...{ width, height, fps },
+  bitrateKbps: video.bitrateKbps,
+  keyframeSeconds: video.keyframeSeconds,
+});

@@ -12,6 +12,8 @@ export interface Picture {
   readonly adjustable?: readonly ElementProperty[];
   /** What asks the source for a keyframe, where it encodes and can be asked. */
   readonly keyframe?: ElementProperty;
+  /** What the source's encoder is told by its extension unit; absent where it has none. */
+  readonly encoderUnit?: Plan['encoderUnit'];
   /** A number that grows with each picture of the source, where what goes on the air repeats the last one for as long as none comes. */
   readonly pulse?: Plan['pulse'];
   /** The pictures lie in memory that the encoder can read: it is to take them from there. */

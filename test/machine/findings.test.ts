@@ -35,6 +35,10 @@ test('two cameras: how each is driven, formats that are alike together, controls
   );
   assert.match(text, /^ {2}\/dev\/video1 .*\n {4}driver uvcvideo, USB 1-1\.2, with the microphone C920$/m);
   assert.match(text, /^ {4}H264 MJPG\n {6}.*1280x720.*\n? +at 30, 24, 20, 15, 10, 7\.5, 5 fps$/m);
+  assert.match(
+    text,
+    /^ {4}H\.264 encoder \(unit 12\) takes the distance of keyframes and a bitrate, and while it runs another\n {4}bitrate and a request for a keyframe$/m,
+  );
   assert.match(text, /^ {6}power_line_frequency +0 = Disabled, 1 = 50 Hz, 2 = 60 Hz; default 2$/m);
   assert.match(text, /^ {6}focus_absolute +0 to 250 in steps of 5; default 0$/m);
   assert.match(text, /^ {6}focus_automatic_continuous +0 or 1; default 1$/m);

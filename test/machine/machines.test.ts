@@ -1,6 +1,6 @@
 /** Whole machines that makers have: which node is a camera and which is not, how each is opened, and what is amiss. */
 import assert from 'node:assert/strict';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import type { EncoderName } from '../../pipelines/wanted.js';
@@ -66,6 +66,33 @@ test('a microphone shares the USB path of its webcam, beside a PiCam that has no
     facts.microphones.map(({ id, usbPath }) => [id, usbPath]),
     [['C920', '1-1.2']],
   );
+});
+
+test("a C920's unit for its H.264 encoder is found in its descriptors; what has none, or no H.264, is as it was", async () => {
+  using machine = tree('pi3-picam-c920');
+  const { facts } = await seen(machine);
+  const unit = { id: 12, givesKeyframes: true, changesBitrate: true };
+  assert.deepEqual(
+    facts.cameras.map(({ encoderUnit }) => encoderUnit),
+    [undefined, unit],
+  );
+  const noH264 = but(machine, (command) => (command.includes(' /dev/video1 ') ? webcam : undefined));
+  const { stdout } = await machine.run('v4l2-ctl', ['-d', '/dev/video1', '--info', '--get-input'], { deadlineMs: 0 });
+  const webcam = { stdout: stdout.replace(/'H264'/g, "'HEVC'") };
+  assert.equal((await seen(machine, noH264)).facts.cameras[1]!.encoderUnit, undefined);
+  // Its controls stand in the last bytes but one: those to be set up by (1 and 2), and then all but that for keyframes (9).
+  const file = path.join(machine.root, 'sys/devices/platform/soc/3f980000.usb/usb1/1-1/1-1.2/descriptors');
+  const descriptors = readFileSync(file, 'latin1');
+  for (const [bits, expected] of [
+    ['\x05\x7f', undefined],
+    ['\x07\x7e', { ...unit, givesKeyframes: false }],
+    ['\x07\x5f', { ...unit, changesBitrate: false }],
+  ] as const) {
+    writeFileSync(file, descriptors.replace('\x07\x7f', bits), 'latin1');
+    assert.deepEqual((await seen(machine)).facts.cameras[1]!.encoderUnit, expected);
+  }
+  rmSync(file);
+  assert.equal((await seen(machine)).facts.cameras[1]!.encoderUnit, undefined);
 });
 
 test('libcamera: NV12 and YUYV in usual sizes up to the sensor, no controls, the model as its name', async () => {

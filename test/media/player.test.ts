@@ -16,7 +16,7 @@ import { Uplink } from '../../agent/media/capture/uplink.js';
 import type { InputPart } from '../../agent/media/messages.js';
 import { type Plan, plan } from '../../pipelines/plan.js';
 import { installedElements } from '../pipelines/gst.js';
-import { c270, c920, pc, want } from '../pipelines/machines.js';
+import { c270, c920, c920WithoutUnit, pc, want } from '../pipelines/machines.js';
 
 const facts = { ...pc, elements: installedElements() };
 
@@ -37,6 +37,7 @@ async function playing(
   made: Plan,
   told: (seconds?: number) => void = () => undefined,
   seen: () => void = () => undefined,
+  refused: (why: string) => unknown = () => undefined,
 ) {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'makercast player '));
   const cutter = new TagCutter();
@@ -63,6 +64,7 @@ async function playing(
     playing: () => (begun += 1),
     ended: () => undefined,
     round: () => undefined,
+    unheeded: (why) => void refused(why),
     sparse: (seconds) => told(seconds),
     failed: (fault, part) => {
       told();
@@ -129,7 +131,7 @@ test(
   { timeout: 30_000 },
   async () => {
     const [width, height, fps] = [320, 180, 15];
-    const camera = { ...c920, formats: [{ fourcc: 'H264', width, height, fps: [fps] }] };
+    const camera = { ...c920WithoutUnit, formats: [{ fourcc: 'H264', width, height, fps: [fps] }] };
     const made = plan(want({ width, height, fps }, { source: 'test' }), { ...facts, cameras: [camera] });
     assert.deepEqual([made.video.encoder, made.video.bitrateKbps], ['passthrough', undefined]);
     const encoded = (distance: number): Plan => {
@@ -148,6 +150,36 @@ test(
     await wait(7000);
     await seldom[Symbol.asyncDispose]();
     assert.deepEqual(told, [5]);
+  },
+);
+
+test(
+  'a camera whose unit does not answer streams as it did before, its keyframes are judged, and that is told',
+  { timeout: 30_000 },
+  async () => {
+    const [width, height, fps] = [320, 180, 15];
+    // A device that is there and knows no such request.
+    const camera = { ...c920, path: '/dev/null', formats: [{ fourcc: 'H264', width, height, fps: [fps] }] };
+    const made = plan(want({ width, height, fps }, { source: 'test' }), { ...facts, cameras: [camera] });
+    assert.equal(made.encoderUnit?.device, '/dev/null');
+    const source =
+      `videotestsrc name=video-source is-live=true ! video/x-raw,width=${width},height=${height},framerate=${fps}/1 ! ` +
+      `x264enc tune=zerolatency speed-preset=ultrafast key-int-max=9000 ! video/x-h264,profile=constrained-baseline`;
+    const text = made.pieces[0]!.text.replace('v4l2src name=video-source', source);
+    const refused: string[] = [];
+    let sparse: (seconds: number) => void = () => undefined;
+    const told = new Promise<number>((resolve) => (sparse = resolve));
+    const tell = (seconds?: number): void => sparse(seconds!);
+    const heard = (why: string): unknown => refused.push(why);
+    await using on = await playing({ ...made, pieces: [{ text, properties: [] }] }, tell, undefined, heard);
+    on.player.start();
+    assert.deepEqual(refused, ['ENOTTY']);
+    await on.keyframe;
+    on.player.adjust(made, [{ element: 'encoder-unit', property: 'bitrateKbps', value: 800 }]);
+    on.player.forceKeyframe();
+    assert.equal(await told, 5);
+    assert.equal(on.begun(), 1);
+    assert.equal(refused.length, 1);
   },
 );
 

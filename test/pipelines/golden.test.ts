@@ -9,6 +9,7 @@ import { describe } from '../../pipelines/describe.js';
 import type { Camera, Facts } from '../../pipelines/facts.js';
 import { rtmpOutput } from '../../pipelines/outputs/rtmp.js';
 import { plan } from '../../pipelines/plan.js';
+import { unitText } from '../../pipelines/sources/unit.js';
 import type { Wish } from '../../pipelines/wanted.js';
 import { root } from '../helpers/root.js';
 import {
@@ -160,11 +161,12 @@ function written([wish, facts]: readonly [Wish, Facts]): string {
   const live = made.adjustable.map(({ element, property, value }) => `# live: ${element}.${property} = ${value}\n`);
   const asked = [made.keyframe ?? []].flat().map((to) => `# keyframe: ${to.element}.${to.property} = ${to.value}\n`);
   const notes = made.notes.map((note) => `# ${note}\n`);
+  const told = made.encoderUnit ? [`# told: ${unitText(made.encoderUnit)}\n`] : [];
   const pieces = made.pieces.map(({ text, properties }) => {
     const set = properties.map(({ element, property, value }) => `${element}.${property} = ${JSON.stringify(value)}\n`);
     return `\n${text}\n${set.join('')}`;
   });
-  return `# ${describe(made)}\n${notes.join('')}${live.join('')}${asked.join('')}${pieces.join('')}`;
+  return `# ${describe(made)}\n${notes.join('')}${told.join('')}${live.join('')}${asked.join('')}${pieces.join('')}`;
 }
 
 function check(name: string, text: string): void {

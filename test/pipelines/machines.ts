@@ -138,7 +138,8 @@ export const piCam: Camera = {
   givesKeyframes: true,
   formats: [...formats('YU12', [30, 25, 15]), ...formats('MJPG', [30, 25, 15]), ...formats('H264', [30, 25, 15])],
 };
-export const c920: Camera = {
+/** Where its encoder's unit does not do as it is told. */
+export const c920WithoutUnit: Camera = {
   api: 'v4l2',
   path: '/dev/video0',
   name: 'HD Pro Webcam C920',
@@ -152,6 +153,10 @@ export const c920: Camera = {
     switched('focus_automatic_continuous', 1),
     slider('zoom_absolute', 100, 500, 100),
   ],
+};
+export const c920: Camera = {
+  ...c920WithoutUnit,
+  encoderUnit: { id: 12, givesKeyframes: true, changesBitrate: true },
 };
 /** PiCam V2 by libcamera. */
 export const imx219: Camera = {

@@ -9,11 +9,13 @@ import { nearestRate } from '../../pipelines/audio/microphone.js';
 import { rtmpProperties } from '../../pipelines/outputs/rtmp.js';
 import { liveChanges, NoPlan, type Plan, plan } from '../../pipelines/plan.js';
 import { ascFits, avcFits, unfit } from '../../pipelines/sources/fit.js';
+import { withoutUnit } from '../../pipelines/sources/unit.js';
 import type { Format, Wanted, WantedCamera, WantedVideo, Wish } from '../../pipelines/wanted.js';
 import {
   c270,
   c270Microphone,
   c920,
+  c920WithoutUnit,
   c920Microphone,
   highAvcc,
   imx219,
@@ -171,7 +173,11 @@ test('a running encoder takes another bitrate in its own unit', () => {
   const controls = { property: 'extra-controls', value: 'controls,video_bitrate=1200000' };
   assert.deepEqual(value({}, pi3), [{ element: 'venc', ...controls }]);
   assert.deepEqual(value({}, { ...pi3, cameras: [piCam] }), [{ element: 'video-source', ...controls }]);
-  assert.deepEqual(value({}, { ...pi3, cameras: [c920] }), [], 'it passes through, and keeps its own');
+  const byUnit = { element: 'encoder-unit', property: 'bitrateKbps', value: 1210 };
+  assert.deepEqual(value({}, { ...pi3, cameras: [c920] }), [byUnit]);
+  const startsWith = { ...c920, encoderUnit: { ...c920.encoderUnit!, changesBitrate: false } };
+  for (const camera of [c920WithoutUnit, startsWith])
+    assert.deepEqual(value({}, { ...pi3, cameras: [camera] }), [], 'it passes through, and keeps its own');
 });
 
 test('a keyframe is asked for by the control of the driver that encodes, and by an event elsewhere', () => {
@@ -182,11 +188,36 @@ test('a keyframe is asked for by the control of the driver that encodes, and by 
   assert.deepEqual(plan(want({ source: 'test' }), pi3).keyframe, control('venc'));
   const transcoded = plan(want({ source: 'file', files: [webm.path] }), { ...pi3, files: [webm] });
   assert.deepEqual(transcoded.keyframe, control('venc'));
+  const byUnit = { element: 'encoder-unit', property: 'keyframe', value: true };
+  assert.deepEqual(plan(want(), { ...pi3, cameras: [c920] }).keyframe, byUnit);
   // An older driver of the PiCam has no such control, nor has a webcam; what these cannot do no event can.
   const older = { ...piCam, givesKeyframes: false };
-  for (const camera of [older, c920]) assert.equal(plan(want(), { ...pi3, cameras: [camera] }).keyframe, undefined);
+  for (const camera of [older, c920WithoutUnit])
+    assert.equal(plan(want(), { ...pi3, cameras: [camera] }).keyframe, undefined);
   for (const encoder of ['x264enc', 'openh264enc'] as const)
     assert.equal(plan(want({ encoder }), byPi).keyframe, undefined);
+});
+
+test('a webcam that encodes is told what is wanted by its unit, and the plan says its bitrate where it follows', () => {
+  const facts = { ...pi3, cameras: [c920] };
+  const told = plan(want({ bitrateKbps: 1800, keyframeSeconds: 1.5 }), facts);
+  assert.deepEqual(told.encoderUnit, {
+    device: '/dev/video0',
+    id: 12,
+    ...{ width: 1280, height: 720, fps: 30 },
+    bitrateKbps: 1800,
+    keyframeSeconds: 1.5,
+  });
+  assert.equal(told.video.bitrateKbps, 1800);
+  // One that takes a bitrate at its start only is no encoder whose bitrate could follow a connection.
+  const starts = { ...c920, encoderUnit: { ...c920.encoderUnit!, changesBitrate: false } };
+  const fixed = plan(want({ bitrateKbps: 1800 }), { ...pi3, cameras: [starts] });
+  assert.deepEqual([fixed.encoderUnit?.bitrateKbps, fixed.video.bitrateKbps], [1800, undefined]);
+  assert.equal(plan(want({ encoder: 'x264enc' }), facts).encoderUnit, undefined, 'it does not encode');
+  // What is left of a plan whose camera does not follow is the plan for a camera that has no unit.
+  assert.deepEqual(withoutUnit(told), plan(want(), { ...pi3, cameras: [c920WithoutUnit] }));
+  const byPi = plan(want(), { ...pi3, cameras: [piCam] });
+  assert.deepEqual(withoutUnit(byPi), byPi);
 });
 
 test('a bitrate beyond the level that the encoder was started with takes a new pipeline', () => {

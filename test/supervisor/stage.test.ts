@@ -49,6 +49,7 @@ async function stageWithHub() {
       failed: (_plan, _part, fault) => died.push(fault),
       ended: () => undefined,
       round: () => undefined,
+      unheeded: () => undefined,
       sparse: () => undefined,
       beat: () => beats.push(performance.now()),
       said: () => undefined,

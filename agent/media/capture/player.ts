@@ -1,6 +1,7 @@
 /** Plays a plan: its pipelines one after the other, their tags to the hub, and what goes wrong as faults. */
 import type { Clock } from '../../clock.js';
 import type { ElementProperty, Plan } from '../../../pipelines/plan.js';
+import { unitElement, withoutUnit } from '../../../pipelines/sources/unit.js';
 import { Fault } from '../../errors.js';
 import type { StreamFormat } from '../../flv/metadata.js';
 import { Pipeline, type BusMessage } from '../gstreamer.js';
@@ -8,6 +9,7 @@ import type { Uplink } from './uplink.js';
 import { audioTag, hasKeyframe, tagTypes, videoTag } from '../../flv/tag.js';
 import type { InputPart } from '../messages.js';
 import { partOf, sourceFault } from './reasons.js';
+import { EncoderUnit } from './unit.js';
 
 /** A camera that has given nothing by then, and no error either, will not. */
 const openingMs = 5000;
@@ -15,7 +17,8 @@ const openingMs = 5000;
 const lookMs = 250;
 const looksInVain = 4;
 /** Platforms take 4 s from one keyframe to the next, and a little is added for the way. */
-const looksForKey = 20;
+const keyframeLimit = 4;
+const keyframeSlack = 1;
 /** A film may stand still, and a disk may have to spin up: 10 s in which neither picture nor sound come out of a file. */
 const fileLooksInVain = 40;
 const checkFiles = 'Check the files and their disk.';
@@ -30,6 +33,8 @@ export interface Listener {
   ended(): void;
   /** The playlist begins again. */
   round(): void;
+  /** The camera's encoder does not do as it is told, and why in a few words; it goes on the air as it is. */
+  unheeded(why: string): void;
   /** What a camera encodes has had no keyframe for so many seconds; said once. */
   sparse(seconds: number): void;
   /** Its devices are let go of once this returns. */
@@ -39,6 +44,7 @@ export interface Listener {
 /** One plan, once. */
 export class Player {
   #pipeline: Pipeline | undefined;
+  #unit: EncoderUnit | undefined;
   #piece = 0;
   #over = false;
   /** When the next batch may go: on average one each `batchMs`, and one that went late may be followed by one that goes early. */
@@ -63,18 +69,34 @@ export class Player {
 
   /** Throws what {@link Pipeline} throws; later faults go to the listener. */
   start(): void {
+    this.#tellCamera();
     this.#open();
+  }
+
+  #tellCamera(): void {
+    const { encoderUnit } = this.plan;
+    if (!encoderUnit) return;
+    this.#unit = new EncoderUnit(encoderUnit);
+    const why = this.#unit.configure();
+    if (why === undefined) return;
+    this.plan = withoutUnit(this.plan);
+    this.listener.unheeded(why);
   }
 
   /** Makes the plan that plays another one by setting `properties`; the pieces that follow are played as `plan` has them. */
   adjust(plan: Plan, properties: readonly ElementProperty[]): void {
     this.plan = plan;
-    for (const each of properties) this.#pipeline?.set(each);
+    for (const each of properties) this.#set(each);
+  }
+
+  #set(property: ElementProperty): void {
+    if (property.element === unitElement) this.#unit?.set(property);
+    else this.#pipeline?.set(property);
   }
 
   forceKeyframe(): void {
     const { keyframe } = this.plan;
-    if (keyframe) this.#pipeline?.set(keyframe);
+    if (keyframe) this.#set(keyframe);
     else this.#pipeline?.forceKeyframe('tags');
   }
 
@@ -82,6 +104,7 @@ export class Player {
     this.#end();
     this.#pipeline?.destroy();
     this.#pipeline = undefined;
+    this.#unit?.close();
   }
 
   #end(): void {
@@ -168,14 +191,20 @@ export class Player {
     }, lookMs);
   }
 
-  /** A camera that encodes and is not told how; those of files were looked at before. */
+  /** A camera that encodes and is not told how, or may not do so; those of files were looked at before. */
   get #isJudged(): boolean {
-    const { encoder, bitrateKbps } = this.plan.video;
-    return this.plan.live && encoder === 'passthrough' && bitrateKbps === undefined;
+    const { live, video, encoderUnit } = this.plan;
+    return live && video.encoder === 'passthrough' && (video.bitrateKbps === undefined || encoderUnit !== undefined);
+  }
+
+  /** Looks without a keyframe that are too many. A distance that somebody wants is none too long. */
+  get #looksForKey(): number {
+    const limit = Math.max(keyframeLimit, this.plan.encoderUnit?.keyframeSeconds ?? 0);
+    return ((limit + keyframeSlack) * 1000) / lookMs;
   }
 
   #judge(): void {
-    if (!this.#isJudged || this.#isSparse || ++this.#withoutKey <= looksForKey) return;
+    if (!this.#isJudged || this.#isSparse || ++this.#withoutKey <= this.#looksForKey) return;
     this.#isSparse = true;
     this.listener.sparse(Math.round((this.#withoutKey * lookMs) / 1000));
   }
