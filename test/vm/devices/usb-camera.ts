@@ -30,12 +30,26 @@ export const c920: Model = {
 };
 export const c270: Model = { vendor: '046d', product: '0825', serial: '8F3A2CE0', rate: 16_000, channels: 1 };
 
-export type Format = 'yuyv' | 'mjpeg';
+export type Format = 'yuyv' | 'mjpeg' | 'h264';
+
+/** The extension unit by which the camera's H.264 encoder is told how: as by default it has a keyframe each 10 s. */
+export interface H264Unit {
+  /** Its number; 1 to 3 are taken. */
+  readonly id: number;
+  /** It hears no wish, or agrees and does as it likes; left out: it obeys. */
+  readonly but?: 'refuses' | 'ignores';
+}
+
+/** UVC_GUID_FORMAT_H264 of Linux. */
+const h264Guid = Buffer.from('4832363400001000800000aa00389b71', 'hex');
+/** Folder of configfs that each kind of format lies in; the kernel makes a frame-based one of what has that GUID. */
+const kinds: Readonly<Record<Format, string>> = { yuyv: 'uncompressed', mjpeg: 'mjpeg', h264: 'uncompressed' };
 
 /** Sizes that are offered. A bus that is simulated by a simulated machine carries raw pictures of 320x240, not of more. */
 const sizes: Readonly<Record<Format, readonly string[]>> = {
   yuyv: ['320x240', '640x480'],
   mjpeg: ['320x240', '640x480', '1280x720'],
+  h264: ['320x240'],
 };
 /** 100 ns from one picture to the next: 30, 15 and 5 a second (usb-camera.c knows them too). */
 const intervals = '333333\n666666\n2000000\n';
@@ -85,7 +99,7 @@ const exists = async (file: string): Promise<boolean> =>
 const put = (file: string, text: string): Promise<void> => writeFile(file, text);
 
 export class UsbCamera implements AsyncDisposable {
-  /** What the camera was asked for: `start mjpeg 320x240 333333`, `stop`, `set brightness 140`. */
+  /** What the camera was asked for: `start mjpeg 320x240 333333`, `stop`, `set brightness 140`, `unit commit 2000 500000`. */
   readonly seen = new Feed<string>('requests to the USB camera');
   #responder: { readonly child: ChildProcess; readonly gone: Promise<unknown> } | undefined;
   #player: ChildProcess | undefined;
@@ -94,19 +108,20 @@ export class UsbCamera implements AsyncDisposable {
   private constructor(
     readonly model: Model,
     private readonly formats: readonly Format[],
+    private readonly unit: H264Unit | undefined,
     private readonly removeTone: () => Promise<void>,
     private readonly gadget: string,
   ) {}
 
   /** Makes the camera and plugs it in; both its node and its sound card are there when this resolves. */
-  static async plug(model: Model, formats: readonly Format[] = ['yuyv', 'mjpeg']): Promise<UsbCamera> {
+  static async plug(model: Model, formats: readonly Format[] = ['yuyv', 'mjpeg'], unit?: H264Unit): Promise<UsbCamera> {
     await load('dummy_hcd', 'is_high_speed=1');
     for (const module of ['libcomposite', 'uvcvideo', 'snd-usb-audio']) await load(module);
     // Without it Node.js would try for ever to make the folders (a recursive mkdir in sysfs).
     if (!(await exists(gadgets))) throw new Error('configfs is not mounted');
     const { folder, remove } = await temporaryFolder();
     await writeFile(path.join(folder, 'tone.wav'), wav(model));
-    const camera = new UsbCamera(model, formats, remove, path.join(gadgets, model.product));
+    const camera = new UsbCamera(model, formats, unit, remove, path.join(gadgets, model.product));
     await camera.#describe();
     await put(path.join(camera.gadget, 'UDC'), controller);
     await camera.push();
@@ -139,10 +154,15 @@ export class UsbCamera implements AsyncDisposable {
     const video = await make('functions/uvc.0', {
       streaming_maxpacket: 3072,
       function_name: model.name ?? 'UVC Camera',
+      ...(this.unit && { h264_unit: this.unit.id }),
     });
     const header = await make('functions/uvc.0/streaming/header/h', {});
     for (const format of this.formats) {
-      const folder = `functions/uvc.0/streaming/${format === 'yuyv' ? 'uncompressed' : 'mjpeg'}/${format}`;
+      const folder = `functions/uvc.0/streaming/${kinds[format]}/${format}`;
+      if (format === 'h264') {
+        await make(folder, { bBitsPerPixel: 0 });
+        await writeFile(path.join(gadget, folder, 'guidFormat'), h264Guid);
+      }
       for (const size of sizes[format]) {
         const [width, height] = size.split('x').map(Number) as [number, number];
         const bytes = width * height * 2;
@@ -242,7 +262,9 @@ export class UsbCamera implements AsyncDisposable {
     const folder = `/sys/devices/platform/${controller}/gadget.0/video4linux`;
     const own = await until(async () => (await exists(folder)) && (await readdir(folder))[0], 5000, 'the gadget');
     const frames = this.formats.flatMap((format) => sizes[format].map((size) => `${format}:${size}`));
-    const child = spawn(...mortal('usb-camera', [`/dev/${own}`, ...frames]), { stdio: ['ignore', 'pipe', 'pipe'] });
+    const unit = this.unit ? [`--h264-unit=${[this.unit.id, this.unit.but ?? []].flat().join()}`] : [];
+    const args = [`/dev/${own}`, ...unit, ...frames];
+    const child = spawn(...mortal('usb-camera', args), { stdio: ['ignore', 'pipe', 'pipe'] });
     createInterface({ input: child.stdout! }).on('line', (line) => this.seen.push(line));
     child.stderr!.setEncoding('utf8').on('data', (text: string) => this.seen.push(text.trim()));
     this.#responder = { child, gone: ended(child) };

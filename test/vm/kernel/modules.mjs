@@ -1,7 +1,7 @@
 /** What the bench builds against Debian's kernel: modules that Debian does not ship, or ships without what a camera needs. GPL-2.0, see README.md. */
 
 /**
- * `files` are paths in Debian's linux-source-6.1, laid out in the build folder under the same paths; `patch` (of this folder) applies there with -p1;
+ * `files` are paths in Debian's linux-source-6.1, laid out in the build folder under the same paths; `patch` (of this folder, one or several) applies there with -p1;
  * `own` are paths in this folder, laid out in the build folder likewise. `Kbuild` of this folder says how they become modules.
  */
 export const modules = [
@@ -18,7 +18,8 @@ export const modules = [
       ...['f_uvc.c', 'uvc_queue.c', 'uvc_v4l2.c', 'uvc_video.c', 'uvc_configfs.c'],
       ...['f_uvc.h', 'u_uvc.h', 'uvc.h', 'uvc_queue.h', 'uvc_v4l2.h', 'uvc_video.h', 'uvc_configfs.h'],
     ].map((file) => `drivers/usb/gadget/function/${file}`),
-    patch: 'uvc_configfs-controls.patch',
+    // Nor has it H.264, or the extension unit by which a camera's encoder is told how: both came later than 6.1.
+    patch: ['uvc_configfs-controls.patch', 'uvc-h264.patch'],
   },
   {
     // Not in Debian's kernel; irq_sim, which it needs, neither.

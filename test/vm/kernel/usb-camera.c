@@ -3,12 +3,13 @@
  * The camera behind the USB gadget (function uvc of Linux): answers the host's class requests (USB Video Class 1.1, chapter 4) and
  * sends pictures.
  *
- *	usb-camera NODE FORMAT:WIDTHxHEIGHT...
+ *	usb-camera NODE [--h264-unit=NUMBER[,refuses|,ignores]] FORMAT:WIDTHxHEIGHT...
  *
- * in the order of the gadget's descriptors; FORMAT is yuyv or mjpeg. The left half of its pictures is red, the right half is blue,
+ * in the order of the gadget's descriptors; FORMAT is yuyv, mjpeg or h264. The left half of its pictures is red, the right half is blue,
  * and a white bar goes down from one to the next.
  * While it runs the camera is plugged in; when it ends the camera is gone; when it is stopped (SIGSTOP) the camera is frozen.
- * Says in a line each what it is asked for: `start mjpeg 320x240 333333` (100 ns a picture), `stop`, `set brightness 140`.
+ * Says in a line each what it is asked for: `start mjpeg 320x240 333333` (100 ns a picture), `stop`, `set brightness 140`; what its
+ * H.264 encoder is told, as take_unit() has it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,6 +25,7 @@
 #include <linux/usb/g_uvc.h>
 #include <linux/usb/video.h>
 #include <linux/videodev2.h>
+#include "usb-camera-h264.h"
 
 /* Of the interfaces in a function: control first, then streaming. Of the units: as the kernel's f_uvc.c numbers them. */
 #define STREAMING_INTERFACE 1
@@ -201,6 +203,27 @@ static size_t paint_mjpeg(const struct frame *frame, unsigned char *to, unsigned
 	return coded - to;
 }
 
+static size_t paint_h264(const struct frame *frame, unsigned char *to, unsigned int number)
+{
+	static unsigned char *samples;
+	unsigned int x, y, width = frame->width, height = frame->height;
+	unsigned char *chroma;
+
+	samples = realloc(samples, width * height * 3 / 2);
+	if (!samples)
+		fail("realloc");
+	chroma = samples + width * height;
+	for (y = 0; y < height; y++)
+		for (x = 0; x < width; x++) {
+			const unsigned char *c = colour(frame, &video_colours, x / PATCH_WIDTH, y / PATCH_HEIGHT, number);
+
+			samples[y * width + x] = c[0];
+			chroma[y / 2 * (width / 2) + x / 2] = c[1];
+			chroma[width * height / 4 + y / 2 * (width / 2) + x / 2] = c[2];
+		}
+	return encode_h264(to, width * height * 2, width, height, samples, agreed.dwFrameInterval);
+}
+
 static void add_frame(char *text)
 {
 	struct frame *frame = &frames[frame_count], *before = frame_count ? frame - 1 : NULL;
@@ -254,11 +277,16 @@ static int is_yuyv(const struct frame *frame)
 	return strcmp(frame->format, "yuyv") == 0;
 }
 
+static int is_h264(const struct frame *frame)
+{
+	return strcmp(frame->format, "h264") == 0;
+}
+
 static void queue(unsigned int index)
 {
 	struct v4l2_buffer buffer = { .index = index, .type = V4L2_BUF_TYPE_VIDEO_OUTPUT, .memory = V4L2_MEMORY_MMAP };
 
-	buffer.bytesused = (is_yuyv(streamed) ? paint_yuyv : paint_mjpeg)(streamed, buffers[index], sent++);
+	buffer.bytesused = (is_yuyv(streamed) ? paint_yuyv : is_h264(streamed) ? paint_h264 : paint_mjpeg)(streamed, buffers[index], sent++);
 	ioctl(node, VIDIOC_QBUF, &buffer);
 }
 
@@ -273,7 +301,9 @@ static void start(void)
 	printf("start %s %ux%u %u\n", streamed->format, streamed->width, streamed->height, agreed.dwFrameInterval);
 	format.fmt.pix.width = streamed->width;
 	format.fmt.pix.height = streamed->height;
-	format.fmt.pix.pixelformat = is_yuyv(streamed) ? V4L2_PIX_FMT_YUYV : V4L2_PIX_FMT_MJPEG;
+	format.fmt.pix.pixelformat = is_yuyv(streamed) ? V4L2_PIX_FMT_YUYV :
+				     is_h264(streamed) ? V4L2_PIX_FMT_H264 : V4L2_PIX_FMT_MJPEG;
+	begin_h264();
 	format.fmt.pix.sizeimage = streamed->width * streamed->height * 2;
 	/* The gadget answers VIDIOC_REQBUFS with a number. */
 	if (ioctl(node, VIDIOC_S_FMT, &format) || ioctl(node, VIDIOC_REQBUFS, &request) < 0)
@@ -445,6 +475,7 @@ static void setup(const struct usb_ctrlrequest *request)
 
 	set_control = NULL;
 	set_streaming = 0;
+	set_unit = 0;
 	if ((request->bRequestType & USB_TYPE_MASK) == USB_TYPE_CLASS) {
 		if ((request->wIndex & 0xff) == STREAMING_INTERFACE) {
 			if (selector == UVC_VS_PROBE_CONTROL || selector == UVC_VS_COMMIT_CONTROL)
@@ -452,6 +483,8 @@ static void setup(const struct usb_ctrlrequest *request)
 		} else if (unit == 0 && selector == UVC_VC_REQUEST_ERROR_CODE_CONTROL) {
 			answer.length = 1;
 			answer.data[0] = 6;	/* invalid control: the only thing that is refused here */
+		} else if (unit && unit == unit_id) {
+			answer.length = answer_unit(selector, request->bRequest, answer.data, frames[0].width, frames[0].height);
 		} else if (control) {
 			answer_control(control, request->bRequest, &answer);
 		}
@@ -464,6 +497,8 @@ static void data(const struct uvc_request_data *data)
 	if (set_control && data->length >= set_control->size) {
 		set_control->value = number(data->data, set_control->size);
 		printf("set %s %d\n", set_control->name, set_control->value);
+	} else if (set_unit) {
+		take_unit(data->data, data->length);
 	} else if (set_streaming && data->length >= (int)sizeof(struct uvc_streaming_control) - 8) {
 		memset(&agreed, 0, sizeof(agreed));
 		memcpy(&agreed, data->data, (size_t)data->length < sizeof(agreed) ? (size_t)data->length : sizeof(agreed));
@@ -505,12 +540,13 @@ int main(int count, char **words)
 	int i;
 
 	if (count < 3) {
-		fprintf(stderr, "usage: usb-camera NODE FORMAT:WIDTHxHEIGHT...\n");
+		fprintf(stderr, "usage: usb-camera NODE [--h264-unit=NUMBER[,refuses|,ignores]] FORMAT:WIDTHxHEIGHT...\n");
 		return 2;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (i = 2; i < count; i++)
-		add_frame(words[i]);
+		if (!unit_option(words[i]))
+			add_frame(words[i]);
 	agree(&agreed);
 	node = open(words[1], O_RDWR | O_NONBLOCK);
 	if (node < 0)

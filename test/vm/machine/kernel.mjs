@@ -130,10 +130,8 @@ async function buildModules(cache, linux, release, build, modulesFolder) {
       mkdirSync(path.dirname(path.join(build, file)), { recursive: true });
       copyFileSync(from, path.join(build, file));
     }
-    if (module.patch)
-      await step(`patching ${module.name}`, 'patch', ['--forward', '-p1', '-i', path.join(own, module.patch)], {
-        cwd: build,
-      });
+    for (const patch of [module.patch ?? []].flat())
+      await step(`patching ${module.name}`, 'patch', ['--forward', '-p1', '-i', path.join(own, patch)], { cwd: build });
   }
   copyFileSync(path.join(own, 'Kbuild'), path.join(build, 'Kbuild'));
   const headers = path.join(linux, 'headers');
