@@ -95,7 +95,7 @@ export const video: readonly Row[] = [
     default: 'auto',
     unit: 'kbit/s',
     cost: 'live',
-    doc: 'Bitrate of the video encoder; `auto` follows size and frame rate (2500 at 720p30). A source that passes through keeps its own.',
+    doc: 'Bitrate of the video encoder; `auto` follows size and frame rate (2500 at 720p30). A source that passes through keeps its own, unless it is a camera whose encoder can be told.',
   },
   {
     path: 'video.adaptive',
