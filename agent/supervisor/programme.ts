@@ -352,13 +352,18 @@ export class Programme {
     if ((await haveChanged(files)) && this.#on) await this.replan(true);
   }
 
-  /** What runs is the same as before, and the plan says what is true of it; what is better now, without the camera's obedience, takes its place. */
+  /** What runs goes on: its plan becomes one that says what is true of it. Where another is the better one now, that is played. */
   #unheeded(plan: Plan, why: string): void {
     this.#service.leaveUnit(plan, why);
-    const made = this.#planner.again(this.settings);
+    let made: Made | undefined;
+    try {
+      made = this.#planner.again(this.settings);
+    } catch (error) {
+      return this.#noPlan(error);
+    }
     if (!made) return;
     const isSame = JSON.stringify(made.plan.pieces) === JSON.stringify(plan.pieces);
-    if (!isSame) return this.#playAnother();
+    if (!isSame) return this.#put(made.plan, made.facts, true);
     this.#adopt(made.plan, made.facts);
     this.#stage.adjust(made.plan, []);
   }
