@@ -34,6 +34,7 @@ async function stageWithHub() {
   ];
   const played = new Feed<Plan>('playing');
   const beats = new Feed<number>('beats');
+  const unheeded = new Feed<{ told: Plan; why: string }>('cameras that do as they like');
   const server = createServer((connection) => {
     const cutter = new TagCutter();
     connection.on('data', (bytes: Buffer) => {
@@ -49,7 +50,7 @@ async function stageWithHub() {
       failed: (_plan, _part, fault) => died.push(fault),
       ended: () => undefined,
       round: () => undefined,
-      unheeded: () => undefined,
+      unheeded: (told, why) => unheeded.push({ told, why }),
       sparse: () => undefined,
       beat: () => beats.push(performance.now()),
       said: () => undefined,
@@ -66,6 +67,7 @@ async function stageWithHub() {
     played,
     beats,
     died,
+    unheeded,
     async [Symbol.asyncDispose]() {
       await stage.stop();
       server.close();
@@ -116,6 +118,26 @@ test(
     on.stage.play(other, 0, false);
     await on.played.waitFor((made) => made === other, 20_000);
     assert.notEqual((await until(() => captures().length === 1 && captures(), 10_000, 'one process'))[0], before);
+    assert.deepEqual(on.died.items, []);
+  },
+);
+
+test(
+  'a camera whose encoder cannot be told: which plan it was, before that plays all the same',
+  { timeout: 60_000 },
+  async () => {
+    await using on = await stageWithHub();
+    const size = { width: 320, height: 180, fps: 30 };
+    // A device that is there and knows no such request.
+    const encoderUnit = { device: '/dev/null', id: 12, ...size, bitrateKbps: 400, keyframeSeconds: 2 };
+    const told = { ...ball, encoderUnit };
+    on.stage.play(told, 0, false);
+    await on.played.waitFor((made) => made === told, 20_000);
+    assert.deepEqual(on.unheeded.items, [{ told, why: 'ENOTTY' }]);
+    const gone = { ...told, encoderUnit: { ...encoderUnit, device: '/dev/video99' } };
+    on.stage.play(gone, 0, false);
+    await on.played.waitFor((made) => made === gone, 20_000);
+    assert.deepEqual(on.unheeded.items[1], { told: gone, why: 'ENOENT' });
     assert.deepEqual(on.died.items, []);
   },
 );
