@@ -6,7 +6,7 @@ import { chooseFormat, kindOf } from '../../pipelines/sources/format.js';
 import { slateName } from '../../pipelines/sources/slate.js';
 import type { Clock } from '../clock.js';
 import { Fault, type FaultReport } from '../errors.js';
-import type { InputPart } from '../media/messages.js';
+import type { InputPart, Telling } from '../media/messages.js';
 
 /** What is tried again after so many failures within {@link memoryMs}: first soon, then ever more seldom. */
 const retryMs = [2000, 4000, 8000, 16_000, 30_000];
@@ -51,6 +51,13 @@ const isOf =
   ({ mode }: Unfit): boolean =>
     mode.fourcc === fourcc && mode.width === width && mode.height === height;
 
+/** For people, what follows the name of a camera. */
+const disobedience: Readonly<Record<Telling, string>> = {
+  setup: 'does not let its H.264 encoder be set up, which keeps its bitrate and the distance of its keyframes',
+  bitrate: 'does not change the bitrate of its H.264 encoder while it runs',
+  keyframe: 'gives no keyframe when it is asked for one',
+};
+
 const microphoneKey = (id: string): string => `microphone ${id}`;
 const encoderKey = (name: string): string => `encoder ${name}`;
 const filesKey = 'files';
@@ -69,8 +76,8 @@ export class Inputs {
   readonly #worked = new Set<string>();
   /** Formats of cameras that are there, which have come to nothing. */
   readonly #unfit = new Map<string, readonly Unfit[]>();
-  /** Cameras that are there, whose encoders do not do as they are told, and a sentence that says so. */
-  readonly #unheeding = new Map<string, string>();
+  /** Cameras that are there, whose encoders do not take what they are told, and why in a few words. */
+  readonly #unheeding = new Map<string, Partial<Record<Telling, string>>>();
   /** Since when each camera and microphone is there. */
   readonly #since = new Map<string, number>();
   #cameraSeen = false;
@@ -183,29 +190,37 @@ export class Inputs {
     return true;
   }
 
-  /** The camera in `plan` does not take what its encoder is told: it is told nothing for as long as it is plugged in. `why`: a few words. */
-  leaveUnit(plan: Plan, why: string, facts: Facts): void {
+  /** The camera in `plan` does not take `what` its encoder is told: it is not told so for as long as it is plugged in. `why`: a few words. */
+  unheeded(plan: Plan, what: Telling, why: string, facts: Facts): void {
     const camera = facts.cameras.find(({ path }) => path === plan.devices.camera);
     if (!camera) return;
-    const what = `The camera ${camera.path} does not let its encoder be told (${why})`;
-    this.#unheeding.set(
-      cameraKey(camera),
-      `${what}: its bitrate and the distance of its keyframes stay as it has them.`,
-    );
+    const key = cameraKey(camera);
+    this.#unheeding.set(key, { ...this.#unheeding.get(key), [what]: why });
   }
 
-  /** Without the formats that have come to nothing, and without an encoder's unit that has. */
+  /** Without the formats that have come to nothing, and what its encoder does not take. */
   #fit(camera: Camera): Camera {
     const key = cameraKey(camera);
     const unfit = this.#unfit.get(key) ?? [];
     const unheeding = this.#unheeding.get(key);
-    if (unfit.length === 0 && unheeding === undefined) return camera;
+    if (unfit.length === 0 && !unheeding) return camera;
     const { encoderUnit, ...rest } = camera;
+    const notes = Object.entries(unheeding ?? {}).map(
+      ([what, why]) => `The camera ${camera.path} ${disobedience[what as Telling]} (${why}).`,
+    );
     return {
       ...rest,
-      ...(encoderUnit && unheeding === undefined ? { encoderUnit } : {}),
+      ...(encoderUnit && unheeding?.setup === undefined
+        ? {
+            encoderUnit: {
+              ...encoderUnit,
+              changesBitrate: encoderUnit.changesBitrate && unheeding?.bitrate === undefined,
+              givesKeyframes: encoderUnit.givesKeyframes && unheeding?.keyframe === undefined,
+            },
+          }
+        : {}),
       formats: camera.formats.filter((format) => !unfit.some(isOf(format))),
-      leftOut: [...new Set([...(unheeding === undefined ? [] : [unheeding]), ...unfit.map(({ why }) => why)])],
+      leftOut: [...new Set([...notes, ...unfit.map(({ why }) => why)])],
     };
   }
 

@@ -9,7 +9,7 @@ import type { Settings } from '../config/settings.js';
 import { Fault, type FaultReport } from '../errors.js';
 import type { Log } from '../log.js';
 import { haveChanged } from '../machine/files.js';
-import type { InputPart } from '../media/messages.js';
+import type { InputPart, Telling } from '../media/messages.js';
 import { Backoff } from './backoff.js';
 import { faultOf, Planner, type Made } from './planner.js';
 import { Service } from './service.js';
@@ -96,7 +96,7 @@ export class Programme {
       failed: (plan, part, fault) => void this.#failed(plan, part, fault),
       ended: () => this.#ended(),
       round: () => void this.#round(),
-      unheeded: (plan, why) => this.#unheeded(plan, why),
+      unheeded: (plan, what, why) => this.#unheeded(plan, what, why),
       sparse: (plan, seconds) => this.#sparse(plan, seconds),
       beat: () => this.#beat(),
       said: (line) => log.warn('capture_said', `capture: ${line}`),
@@ -353,8 +353,8 @@ export class Programme {
   }
 
   /** What runs goes on: its plan becomes one that says what is true of it. Where another is the better one now, that is played. */
-  #unheeded(plan: Plan, why: string): void {
-    this.#service.leaveUnit(plan, why);
+  #unheeded(plan: Plan, what: Telling, why: string): void {
+    this.#service.unheeded(plan, what, why);
     let made: Made | undefined;
     try {
       made = this.#planner.again(this.settings);

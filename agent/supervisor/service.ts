@@ -4,7 +4,7 @@ import type { Plan } from '../../pipelines/plan.js';
 import type { Clock } from '../clock.js';
 import { Fault, type FaultReport } from '../errors.js';
 import type { Log } from '../log.js';
-import type { InputPart } from '../media/messages.js';
+import type { InputPart, Telling } from '../media/messages.js';
 import { Inputs, type Same } from './inputs.js';
 
 /** After so many ends of the process, or failures of nothing in particular, in a row, something else is tried. */
@@ -80,10 +80,10 @@ export class Service {
     return facts !== undefined && this.#inputs.encodeInstead(plan, fault, facts);
   }
 
-  /** The camera of `plan` does not take what its encoder is told: from now on it is told nothing. */
-  leaveUnit(plan: Plan, why: string): void {
+  /** The camera of `plan` does not take `what` its encoder is told: it is not told so from now on. */
+  unheeded(plan: Plan, what: Telling, why: string): void {
     const facts = this.#facts.get(plan);
-    if (facts) this.#inputs.leaveUnit(plan, why, facts);
+    if (facts) this.#inputs.unheeded(plan, what, why, facts);
   }
 
   /**

@@ -37,7 +37,7 @@ async function playing(
   made: Plan,
   told: (seconds?: number) => void = () => undefined,
   seen: () => void = () => undefined,
-  refused: (why: string) => unknown = () => undefined,
+  refused: (what: string, why: string) => unknown = () => undefined,
 ) {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'makercast player '));
   const cutter = new TagCutter();
@@ -64,7 +64,7 @@ async function playing(
     playing: () => (begun += 1),
     ended: () => undefined,
     round: () => undefined,
-    unheeded: (why) => void refused(why),
+    unheeded: (what, why) => void refused(what, why),
     sparse: (seconds) => told(seconds),
     failed: (fault, part) => {
       told();
@@ -170,10 +170,10 @@ test(
     let sparse: (seconds: number) => void = () => undefined;
     const told = new Promise<number>((resolve) => (sparse = resolve));
     const tell = (seconds?: number): void => sparse(seconds!);
-    const heard = (why: string): unknown => refused.push(why);
+    const heard = (what: string, why: string): unknown => refused.push(`${what} ${why}`);
     await using on = await playing({ ...made, pieces: [{ text, properties: [] }] }, tell, undefined, heard);
     on.player.start();
-    assert.deepEqual(refused, ['ENOTTY']);
+    assert.deepEqual(refused, ['setup ENOTTY']);
     await on.keyframe;
     on.player.adjust(made, [{ element: 'encoder-unit', property: 'bitrateKbps', value: 800 }]);
     on.player.forceKeyframe();

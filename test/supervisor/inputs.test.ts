@@ -278,24 +278,33 @@ test('H.264 whose keyframes are too far apart is encoded here, where it can be',
   assert.deepEqual(inputs.problems, []);
 });
 
-test('a camera that does not do as it is told is told nothing, until it is plugged in anew', () => {
+test('what a camera does not take it is not told again, until it is plugged in anew', () => {
   const { inputs, plan: made } = studio();
   inputs.looked(facts);
   const told = made();
   assert.equal(told.encoderUnit?.id, 12);
-  inputs.leaveUnit(told, 'ENOENT', facts);
+  inputs.unheeded(told, 'keyframe', 'EPIPE', facts);
+  assert.deepEqual([made().keyframe, made().video.bitrateKbps], [undefined, told.video.bitrateKbps]);
+  assert.match(made().notes.join(), /The camera \/dev\/video0 gives no keyframe when it is asked for one \(EPIPE\)\./);
+  inputs.unheeded(told, 'bitrate', 'EPIPE', facts);
+  assert.deepEqual(made().encoderUnit, told.encoderUnit, 'it starts as it is told');
+  assert.equal(made().video.bitrateKbps, undefined);
+  inputs.unheeded(told, 'setup', 'ENOENT', facts);
   const left = made();
   assert.deepEqual([left.encoderUnit, left.keyframe, left.video.bitrateKbps], [undefined, undefined, undefined]);
   assert.deepEqual([left.video.encoder, left.pieces], [told.video.encoder, told.pieces], 'it plays as before');
-  assert.match(left.notes.join(), /The camera \/dev\/video0 does not let its encoder be told \(ENOENT\)/);
+  assert.match(
+    left.notes.join(),
+    /The camera \/dev\/video0 does not let its H\.264 encoder be set up, .* \(ENOENT\)\./,
+  );
   // Its keyframes are too far apart then, and both are said.
   assert.ok(inputs.encodeInstead(left, new Fault('keyframes_sparse', 'None for 5 s.', 'Set it.'), facts));
   const encoded = made();
   assert.deepEqual([encoded.video.encoder, encoded.encoderUnit], ['x264enc', undefined]);
-  assert.match(encoded.notes.join(), /be told \(ENOENT\).*None for 5 s/);
+  assert.match(encoded.notes.join(), /be set up, .* \(ENOENT\).*None for 5 s/);
   inputs.looked({ ...facts, cameras: [] });
   inputs.looked(facts);
-  assert.equal(made().encoderUnit?.id, 12);
+  assert.deepEqual(made(), told);
 });
 
 test('a camera that is in use has no other format that is not', () => {

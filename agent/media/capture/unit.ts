@@ -27,13 +27,14 @@ export class EncoderUnit {
 
   /**
    * Tells the encoder what is wanted; to be called before the camera streams. Answers why it does not follow, in a few words;
-   * undefined where it does, as far as it says. Takes milliseconds, and 5 s where the camera hangs (UVC_CTRL_CONTROL_TIMEOUT of Linux).
+   * undefined where it does, as far as it says, and where the camera is away, which whoever streams from it will say. Takes milliseconds, and 5 s
+   * where the camera hangs (UVC_CTRL_CONTROL_TIMEOUT of Linux).
    */
   configure(): string | undefined {
     try {
       this.#fd = openSync(this.setup.device, constants.O_RDWR | constants.O_NONBLOCK);
-    } catch (error) {
-      return error instanceof Error ? (error as NodeJS.ErrnoException).code : String(error);
+    } catch {
+      return undefined;
     }
     const why = this.#negotiate();
     if (why !== undefined) this.close();
@@ -56,10 +57,12 @@ export class EncoderUnit {
     return this.#query(commit, requests.setCurrent, bytes);
   }
 
-  /** `bitrateKbps` or `keyframe`, while the camera streams. One that does not follow any more goes on as it is. */
-  set({ property, value }: Pick<ElementProperty, 'property' | 'value'>): void {
-    if (property === 'keyframe') this.#query(selectors.pictureType, requests.setCurrent, keyPicture());
-    else if (typeof value === 'number') this.#query(selectors.bitrate, requests.setCurrent, bitrateLayers(value));
+  /** `keyframe`, or `bitrateKbps` with its value, while the camera streams. Answers as {@link configure} does. */
+  set({ property, value }: Pick<ElementProperty, 'property' | 'value'>): string | undefined {
+    const { setCurrent } = requests;
+    return property === 'keyframe'
+      ? this.#query(selectors.pictureType, setCurrent, keyPicture())
+      : this.#query(selectors.bitrate, setCurrent, bitrateLayers(Number(value)));
   }
 
   close(): void {
@@ -68,6 +71,8 @@ export class EncoderUnit {
   }
 
   #query(selector: number, request: number, bytes: Buffer): string | undefined {
-    return this.#fd === undefined ? 'EBADF' : uvcQuery(this.#fd, this.setup.id, selector, request, bytes);
+    if (this.#fd === undefined) return undefined;
+    const why = uvcQuery(this.#fd, this.setup.id, selector, request, bytes);
+    return why === 'ENODEV' ? undefined : why;
   }
 }
