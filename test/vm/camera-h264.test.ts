@@ -55,7 +55,7 @@ const kbpsOf = (status: StatusDocument): number => (status['hub'] as { kbps: num
 const passes = ({ video, actual }: StatusDocument): boolean => video?.encoder === 'passthrough' && actual === 'live';
 
 test('probe and plan say that the camera can be told, and what it would be told', async () => {
-  await using camera = await UsbCamera.plug(c920, ['h264'], { id: unit });
+  await using camera = await UsbCamera.plug(c920, ['h264'], { unit: { id: unit } });
   const { stdout } = await runAgent(['plan'], { ...small, VIDEO_BITRATE_KBPS: '400' }, { deadlineMs: 120_000 });
   assert.match(stdout, /^# camera .*, 320x240 at 5 fps, H\.264 as it comes 400 kbit\/s;/m);
   assert.match(stdout, /^# the camera is told by its H\.264 unit 12: a keyframe every 2 s, 400 kbit\/s$/m);
@@ -68,7 +68,7 @@ test('probe and plan say that the camera can be told, and what it would be told'
 });
 
 test('keyframes come every 2 s, and the bitrate changes on the air', async () => {
-  await using camera = await UsbCamera.plug(c920, ['h264', 'mjpeg'], { id: unit });
+  await using camera = await UsbCamera.plug(c920, ['h264', 'mjpeg'], { unit: { id: unit } });
   const video = (bitrateKbps: number) => ({ video: { bitrateKbps } });
   await using on = await onAir(video(400));
   const { agent, nginx } = on;
@@ -103,7 +103,7 @@ test('keyframes come every 2 s, and the bitrate changes on the air', async () =>
 });
 
 test('another distance is followed too, and who joins in between gets a keyframe that was asked for', async () => {
-  await using camera = await UsbCamera.plug(c920, ['h264', 'mjpeg'], { id: unit });
+  await using camera = await UsbCamera.plug(c920, ['h264', 'mjpeg'], { unit: { id: unit } });
   await using on = await onAir({ video: { keyframeSeconds: 6 } });
   const { agent, nginx } = on;
   await agent.status(passes, 90_000);
@@ -147,7 +147,7 @@ for (const [but, said] of [
   ['ignores', undefined],
 ] as const) {
   test(`a camera that ${but} what it is told is encoded here once that has been seen, and it is said`, async () => {
-    await using camera = await UsbCamera.plug(c920, ['h264', 'mjpeg'], { id: unit, but });
+    await using camera = await UsbCamera.plug(c920, ['h264', 'mjpeg'], { unit: { id: unit, but } });
     await using on = await onAir({});
     const { agent, nginx } = on;
     const isNote = (pattern: RegExp) => (line: { event: string; message: string }) =>

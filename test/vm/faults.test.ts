@@ -106,7 +106,7 @@ interface Times {
 }
 
 /** The goals, to be read beside figures of an emulated processor: nothing here depends on them. */
-const goals = 'goals: slate ≤ 1.5 s (frozen: ≤ 2.5 s), picture ≤ 2 s and the warm-up';
+const goals = 'goals: slate ≤ 1.5 s (frozen, no signal: ≤ 2.5 s), picture ≤ 2 s and the warm-up';
 
 const yanks: readonly Yank[] = [
   { how: 'pulled', away: (camera) => camera.pull(), back: (camera) => camera.push() },
@@ -120,6 +120,21 @@ const yanks: readonly Yank[] = [
       return Promise.resolve(wallClock());
     },
   },
+  // What dongles make of a signal that goes, or becomes another: no more pictures, or a device with other formats.
+  {
+    how: 'without a signal',
+    away: (camera) => Promise.resolve(camera.darken()),
+    back: (camera) => {
+      camera.lighten();
+      return Promise.resolve(wallClock());
+    },
+  },
+  {
+    how: 'given another signal',
+    away: (camera) => camera.pull(),
+    back: (camera) => camera.push({ frames: [{ format: 'mjpeg', size: '160x120', intervals: [333_667] }] }),
+  },
+  { how: 'moved to another port', away: (camera) => camera.pull(), back: (camera) => camera.push({ port: 1 }) },
 ];
 
 describe('a USB camera on the air', () => {

@@ -51,6 +51,10 @@ export async function rehearse(
   const ended = new Promise<{ fault?: Fault; part?: InputPart }>((resolve) => (end = resolve));
   let begin: (afterMs: number) => void = () => undefined;
   const begun = new Promise<number>((resolve) => (begin = resolve));
+  const hear = (line: string): void => {
+    said.push(line);
+    if (said.length > mostSaid) said.shift();
+  };
   const stage = new Stage(environment, {
     playing: (_, afterMs) => begin(afterMs),
     failed: (_, part, fault) => end({ fault, part }),
@@ -61,10 +65,8 @@ export async function rehearse(
     sparse: () => undefined,
     beat: () => undefined,
     recycled: () => undefined,
-    said(line) {
-      said.push(line);
-      if (said.length > mostSaid) said.shift();
-    },
+    unheeded: (_, what, why) => hear(`The camera was not told its ${what}: ${why}`),
+    said: hear,
   });
   const socket = path.join(folder, 'hub');
   let server: Server | undefined;

@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, rm, rmdir, symlink, writeFile } from 'node:fs
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { ended, mortal, run, temporaryFolder } from '../../helpers/command.js';
-import { Feed, until } from '../../helpers/feed.js';
+import { Feed, until, within } from '../../helpers/feed.js';
 import { wallClock } from '../../helpers/flv.js';
 import { load } from '../guest.js';
 
@@ -13,7 +13,8 @@ export interface Model {
   readonly product: string;
   /** As the device itself says it; some say nothing. */
   readonly name?: string;
-  readonly serial: string;
+  /** Many have none. */
+  readonly serial?: string;
   /** Hz and channels of its microphone. */
   readonly rate: number;
   readonly channels: number;
@@ -45,14 +46,40 @@ const h264Guid = Buffer.from('4832363400001000800000aa00389b71', 'hex');
 /** Folder of configfs that each kind of format lies in; the kernel makes a frame-based one of what has that GUID. */
 const kinds: Readonly<Record<Format, string>> = { yuyv: 'uncompressed', mjpeg: 'mjpeg', h264: 'uncompressed' };
 
-/** Sizes that are offered. A bus that is simulated by a simulated machine carries raw pictures of 320x240, not of more. */
-const sizes: Readonly<Record<Format, readonly string[]>> = {
+/** One frame descriptor. */
+export interface Frame {
+  readonly format: Format;
+  /** `320x240`; a multiple of 16 by 8. */
+  readonly size: string;
+  /** From one picture to the next, in 100 ns as USB has it, the shortest first. */
+  readonly intervals: readonly number[];
+}
+
+/** 30, 15 and 5 a second. */
+const usualIntervals = [333_333, 666_666, 2_000_000];
+/** A bus that is simulated by a simulated machine carries raw pictures of 320x240, not of more. */
+const usualSizes: Readonly<Record<Format, readonly string[]>> = {
   yuyv: ['320x240', '640x480'],
   mjpeg: ['320x240', '640x480', '1280x720'],
   h264: ['320x240'],
 };
-/** 100 ns from one picture to the next: 30, 15 and 5 a second (usb-camera.c knows them too). */
-const intervals = '333333\n666666\n2000000\n';
+
+/** What a webcam offers in each of `formats`. */
+const usual = (formats: readonly Format[]): Frame[] =>
+  formats.flatMap((format) => usualSizes[format].map((size) => ({ format, size, intervals: usualIntervals })));
+
+/** Where the camera is plugged in, and what is wrong with it; the first port that is free, and nothing. */
+export interface Manner {
+  readonly port?: number;
+  /** The unit that its H.264 encoder has, if it has one. */
+  readonly unit?: H264Unit;
+  /** Streaming in this format is refused. */
+  readonly refuses?: Format;
+  /** Streaming in this format begins, and no picture ever comes. */
+  readonly silent?: Format;
+  /** Each so many-th JPEG is one of four bytes. */
+  readonly crumbEach?: number;
+}
 
 /**
  * UVC 1.1, tables A-12 and A-13: exposure (automatic, time), focus (automatic, distance) and zoom; brightness, white balance
@@ -64,7 +91,10 @@ const controls = { camera: '42\n2\n2\n', processing: '65\n20\n' };
 export const tone = 1000;
 
 const gadgets = '/sys/kernel/config/usb_gadget';
-const controller = 'dummy_udc.0';
+/** Ports of the simulated machine, each on a bus of its own. A camera that does not let go of its port leaves the others free. */
+const ports = 3;
+const controllerOf = (port: number): string => `dummy_udc.${port}`;
+let plugged = 0;
 
 /** One minute of the tone as a WAV file: 16 bits, the same in every channel. */
 function wav({ rate, channels }: Model): Buffer {
@@ -97,41 +127,77 @@ const exists = async (file: string): Promise<boolean> =>
     () => false,
   );
 const put = (file: string, text: string): Promise<void> => writeFile(file, text);
+/** Of what is in `folder` the names that are `like` that; none where it is not there. */
+const namesIn = async (folder: string, like: RegExp): Promise<string[]> =>
+  (await readdir(folder).catch(() => [])).filter((name) => like.test(name));
+const isFree = async (port: number): Promise<boolean> =>
+  (await readFile(`/sys/class/udc/${controllerOf(port)}/function`, 'utf8')).trim() === '';
+
+/**
+ * Writes to a file of the kernel's that may not return. By a program of its own: one that hangs in the kernel can be left behind, a thread
+ * of this process would keep it from ending.
+ */
+async function putOrGiveUp(file: string, text: string, deadlineMs: number): Promise<void> {
+  const child = spawn('sh', ['-c', 'printf "%s" "$1" >"$2"', 'sh', text, file], { stdio: 'ignore' });
+  child.unref();
+  const { code } = await within(ended(child), deadlineMs, `writing to ${file}`);
+  if (code !== 0) throw new Error(`${file} does not take ${JSON.stringify(text)}`);
+}
 
 export class UsbCamera implements AsyncDisposable {
   /** What the camera was asked for: `start mjpeg 320x240 333333`, `stop`, `set brightness 140`, `unit commit 2000 500000`. */
   readonly seen = new Feed<string>('requests to the USB camera');
   #responder: { readonly child: ChildProcess; readonly gone: Promise<unknown> } | undefined;
-  #player: ChildProcess | undefined;
-  #plays = true;
+  #player: { readonly child: ChildProcess; readonly gone: Promise<unknown> } | undefined;
+  #plays = false;
+
+  #gadget = '';
 
   private constructor(
     readonly model: Model,
-    private readonly formats: readonly Format[],
-    private readonly unit: H264Unit | undefined,
+    private frames: readonly Frame[],
+    private port: number,
+    private readonly manner: Manner,
+    private readonly tone: string,
     private readonly removeTone: () => Promise<void>,
-    private readonly gadget: string,
   ) {}
 
-  /** Makes the camera and plugs it in; both its node and its sound card are there when this resolves. */
-  static async plug(model: Model, formats: readonly Format[] = ['yuyv', 'mjpeg'], unit?: H264Unit): Promise<UsbCamera> {
-    await load('dummy_hcd', 'is_high_speed=1');
+  /**
+   * Makes the camera and plugs it in; both its node and its sound card are there when this resolves. `offers`: its frames, or formats
+   * in which it offers what a webcam does.
+   */
+  static async plug(
+    model: Model,
+    offers: readonly Format[] | readonly Frame[] = ['yuyv', 'mjpeg'],
+    manner: Manner = {},
+  ): Promise<UsbCamera> {
+    await load('dummy_hcd', 'is_high_speed=1', `num=${ports}`);
     for (const module of ['libcomposite', 'uvcvideo', 'snd-usb-audio']) await load(module);
     // Without it Node.js would try for ever to make the folders (a recursive mkdir in sysfs).
     if (!(await exists(gadgets))) throw new Error('configfs is not mounted');
     const { folder, remove } = await temporaryFolder();
     await writeFile(path.join(folder, 'tone.wav'), wav(model));
-    const camera = new UsbCamera(model, formats, unit, remove, path.join(gadgets, model.product));
-    await camera.#describe();
-    await put(path.join(camera.gadget, 'UDC'), controller);
-    await camera.push();
-    void camera.#play(path.join(folder, 'tone.wav'));
+    const frames = offers.flatMap((each) => (typeof each === 'string' ? usual([each]) : [each]));
+    const port = manner.port ?? (await firstFree());
+    const camera = new UsbCamera(model, frames, port, manner, path.join(folder, 'tone.wav'), remove);
+    await camera.#assemble();
     return camera;
+  }
+
+  async #assemble(): Promise<number> {
+    this.#gadget = path.join(gadgets, `${this.model.product}-${process.pid}-${++plugged}`);
+    await this.#describe();
+    await put(path.join(this.#gadget, 'UDC'), controllerOf(this.port));
+    const at = await this.#plugIn();
+    this.#plays = true;
+    void this.#play();
+    return at;
   }
 
   /** The device's descriptors, as folders and files of configfs (Documentation/ABI/testing/configfs-usb-gadget-uvc). */
   async #describe(): Promise<void> {
-    const { model, gadget } = this;
+    const model = this.model;
+    const gadget = this.#gadget;
     const make = async (folder: string, files: Readonly<Record<string, string | number>>): Promise<string> => {
       const whole = path.join(gadget, folder);
       await mkdir(whole, { recursive: true });
@@ -147,23 +213,23 @@ export class UsbCamera implements AsyncDisposable {
     // Miscellaneous device, interface association: camera and microphone are functions of one device.
     await make('', { bDeviceClass: '0xEF', bDeviceSubClass: 2, bDeviceProtocol: 1 });
     await make('strings/0x409', {
-      serialnumber: model.serial,
+      ...(model.serial !== undefined && { serialnumber: model.serial }),
       ...(model.name !== undefined && { product: model.name }),
     });
     const configuration = await make('configs/c.1', { MaxPower: 500 });
     const video = await make('functions/uvc.0', {
       streaming_maxpacket: 3072,
       function_name: model.name ?? 'UVC Camera',
-      ...(this.unit && { h264_unit: this.unit.id }),
+      ...(this.manner.unit && { h264_unit: this.manner.unit.id }),
     });
     const header = await make('functions/uvc.0/streaming/header/h', {});
-    for (const format of this.formats) {
+    for (const format of new Set(this.frames.map((frame) => frame.format))) {
       const folder = `functions/uvc.0/streaming/${kinds[format]}/${format}`;
       if (format === 'h264') {
         await make(folder, { bBitsPerPixel: 0 });
         await writeFile(path.join(gadget, folder, 'guidFormat'), h264Guid);
       }
-      for (const size of sizes[format]) {
+      for (const { size, intervals } of this.frames.filter((frame) => frame.format === format)) {
         const [width, height] = size.split('x').map(Number) as [number, number];
         const bytes = width * height * 2;
         await make(`${folder}/${size}`, {
@@ -172,8 +238,8 @@ export class UsbCamera implements AsyncDisposable {
           dwMinBitRate: bytes * 8 * 15,
           dwMaxBitRate: bytes * 8 * 30,
           dwMaxVideoFrameBufferSize: bytes,
-          dwDefaultFrameInterval: 333_333,
-          dwFrameInterval: intervals,
+          dwDefaultFrameInterval: intervals[0]!,
+          dwFrameInterval: `${intervals.join('\n')}\n`,
         });
       }
       await symlink(path.join(gadget, folder), path.join(header, format));
@@ -195,16 +261,11 @@ export class UsbCamera implements AsyncDisposable {
 
   /** Folder of the USB device in sysfs, such as /sys/bus/usb/devices/1-1; undefined while it is not plugged in. */
   async device(): Promise<string | undefined> {
-    const folder = '/sys/bus/usb/devices';
-    for (const name of await readdir(folder)) {
-      const text = (file: string) => readFile(path.join(folder, name, file), 'utf8').catch(() => '');
-      if (
-        (await text('idProduct')).trim() === this.model.product &&
-        (await text('idVendor')).trim() === this.model.vendor
-      )
-        return path.join(folder, name);
-    }
-    return undefined;
+    const [bus] = await namesIn(`/sys/devices/platform/dummy_hcd.${this.port}`, /^usb\d+$/);
+    if (bus === undefined) throw new Error(`there is no port ${this.port}`);
+    const device = `/sys/bus/usb/devices/${bus.slice(3)}-1`;
+    const product = await readFile(path.join(device, 'idProduct'), 'utf8').catch(() => '');
+    return product.trim() === this.model.product ? device : undefined;
   }
 
   /** USB path such as `1-1`. */
@@ -236,15 +297,29 @@ export class UsbCamera implements AsyncDisposable {
   async card(deadlineMs = 10_000): Promise<string> {
     return until(
       async () => {
-        for (const name of await readdir('/proc/asound')) {
-          const id = await readFile(`/proc/asound/${name}/usbid`, 'utf8').catch(() => '');
-          if (id.trim() === `${this.model.vendor}:${this.model.product}`)
-            return (await readFile(`/proc/asound/${name}/id`, 'utf8')).trim();
+        const device = await this.device();
+        for (const part of device === undefined ? [] : await namesIn(device, /:/)) {
+          const [name] = await namesIn(path.join(device!, part, 'sound'), /^card\d+$/);
+          const id = name && (await readFile(`/proc/asound/${name}/id`, 'utf8').catch(() => ''));
+          if (id) return id.trim();
         }
         return undefined;
       },
       deadlineMs,
       'the sound card of the USB camera',
+    );
+  }
+
+  /** What the gadget has of a kind, such as its own video node, once it is there. */
+  #part(kind: string, name: RegExp): Promise<string> {
+    const controller = `/sys/devices/platform/${controllerOf(this.port)}`;
+    return until(
+      async () => {
+        const [gadget] = await namesIn(controller, /^gadget\.\d+$/);
+        return gadget && (await namesIn(path.join(controller, gadget, kind), name))[0];
+      },
+      5000,
+      `${kind} of the gadget`,
     );
   }
 
@@ -257,13 +332,26 @@ export class UsbCamera implements AsyncDisposable {
     return at;
   }
 
-  /** The plug goes in (again); resolves as {@link bind} does. */
-  async push(): Promise<number> {
-    const folder = `/sys/devices/platform/${controller}/gadget.0/video4linux`;
-    const own = await until(async () => (await exists(folder)) && (await readdir(folder))[0], 5000, 'the gadget');
-    const frames = this.formats.flatMap((format) => sizes[format].map((size) => `${format}:${size}`));
-    const unit = this.unit ? [`--h264-unit=${[this.unit.id, this.unit.but ?? []].flat().join()}`] : [];
-    const args = [`/dev/${own}`, ...unit, ...frames];
+  /** The plug goes in again, maybe at another port, or of a device that offers something else now; resolves as {@link bind} does. */
+  async push(change: { readonly port?: number; readonly frames?: readonly Frame[] } = {}): Promise<number> {
+    const { port = this.port, frames = this.frames } = change;
+    if (port === this.port && frames === this.frames) return this.#plugIn();
+    await this.#takeApart();
+    this.port = port;
+    this.frames = frames;
+    return this.#assemble();
+  }
+
+  async #plugIn(): Promise<number> {
+    const own = await this.#part('video4linux', /^video\d+$/);
+    const { refuses, silent, crumbEach, unit } = this.manner;
+    const h264 = unit && [unit.id, unit.but ?? []].flat().join();
+    const options = { 'h264-unit': h264, refuse: refuses, silent, crumb: crumbEach };
+    const args = [
+      `/dev/${own}`,
+      ...Object.entries(options).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}=${value}`])),
+      ...this.frames.map(({ format, size, intervals }) => `${format}:${size}:${intervals.join()}`),
+    ];
     const child = spawn(...mortal('usb-camera', args), { stdio: ['ignore', 'pipe', 'pipe'] });
     createInterface({ input: child.stdout! }).on('line', (line) => this.seen.push(line));
     child.stderr!.setEncoding('utf8').on('data', (text: string) => this.seen.push(text.trim()));
@@ -319,25 +407,53 @@ export class UsbCamera implements AsyncDisposable {
     this.#responder!.child.kill('SIGCONT');
   }
 
+  /** It is there and answers, but gives no pictures any more, as a dongle whose signal is gone. */
+  darken(): void {
+    this.#responder!.child.kill('SIGUSR1');
+  }
+
+  lighten(): void {
+    this.#responder!.child.kill('SIGUSR2');
+  }
+
   /** A player that nobody listens to gives up after 10 s: another one takes its place. */
-  async #play(file: string): Promise<void> {
+  async #play(): Promise<void> {
+    const card = await this.feeder();
     while (this.#plays) {
-      const player = spawn(...mortal('aplay', ['-q', '-D', 'plughw:CARD=UAC1Gadget', file]), { stdio: 'ignore' });
-      this.#player = player;
-      await ended(player);
+      const child = spawn(...mortal('aplay', ['-q', '-D', `plughw:${card}`, this.tone]), { stdio: 'ignore' });
+      this.#player = { child, gone: ended(child) };
+      await this.#player.gone;
     }
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#plays = false;
-    this.#player?.kill('SIGKILL');
-    // Before the gadget goes: the kernel would wait for its node to be closed.
-    await this.pull();
-    const { gadget } = this;
-    await put(path.join(gadget, 'UDC'), '\n');
-    await remove(gadget);
-    await this.removeTone();
+  /** Number of the sound card on the gadget's side, by which its microphone is fed. */
+  async feeder(): Promise<number> {
+    return Number((await this.#part('sound', /^card\d+$/)).slice(4));
   }
+
+  /** Takes it out and apart. Throws where the kernel does not let go of it in time: its port is then lost, and the next camera takes another. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      await this.#takeApart();
+    } finally {
+      await this.removeTone();
+    }
+  }
+
+  async #takeApart(): Promise<void> {
+    // Before the gadget goes: the kernel would wait for its node and its sound card to be closed.
+    this.#plays = false;
+    this.#player?.child.kill('SIGKILL');
+    await this.#player?.gone;
+    await this.pull();
+    await putOrGiveUp(path.join(this.#gadget, 'UDC'), '\n', 5000);
+    await remove(this.#gadget);
+  }
+}
+
+async function firstFree(): Promise<number> {
+  for (let port = 0; port < ports; port++) if (await isFree(port)) return port;
+  throw new Error(`none of the ${ports} USB ports is free: cameras have not let go of them`);
 }
 
 /** Takes a tree of configfs apart: links, then the folders that were made by hand. Those of the kernel's own go with their parents. */

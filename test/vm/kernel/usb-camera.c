@@ -3,17 +3,22 @@
  * The camera behind the USB gadget (function uvc of Linux): answers the host's class requests (USB Video Class 1.1, chapter 4) and
  * sends pictures.
  *
- *	usb-camera NODE [--h264-unit=NUMBER[,refuses|,ignores]] FORMAT:WIDTHxHEIGHT...
+ *	usb-camera NODE [--h264-unit=NUMBER[,refuses|,ignores]] [--refuse=FORMAT] [--silent=FORMAT] [--crumb=COUNT]
+ *		FORMAT:WIDTHxHEIGHT[:INTERVAL,...]...
  *
- * in the order of the gadget's descriptors; FORMAT is yuyv, mjpeg or h264. The left half of its pictures is red, the right half is blue,
- * and a white bar goes down from one to the next.
- * While it runs the camera is plugged in; when it ends the camera is gone; when it is stopped (SIGSTOP) the camera is frozen.
+ * in the order of the gadget's descriptors; FORMAT is yuyv, mjpeg or h264, intervals are in 100 ns, the shortest first. The left half of its
+ * pictures is red, the right half is blue, and a white bar goes down from one to the next.
+ * It refuses to start in one format, or starts in it and sends nothing; of its JPEGs each COUNTth consists of their first and last
+ * marker only: faults of real cameras.
+ * While it runs the camera is plugged in; when it ends the camera is gone; when it is stopped (SIGSTOP) the camera is frozen. With
+ * SIGUSR1 it sends no more pictures, as a dongle without a signal; with SIGUSR2 it does again.
  * Says in a line each what it is asked for: `start mjpeg 320x240 333333` (100 ns a picture), `stop`, `set brightness 140`; what its
  * H.264 encoder is told, as take_unit() has it.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,13 +45,15 @@
 #define PAYLOAD 3072
 /* Bytes of struct uvc_streaming_control since UVC 1.1. */
 #define STREAMING_CONTROL 34
-/* Intervals that the descriptors offer, in 100 ns: 30, 15 and 10 a second. */
-static const unsigned int intervals[] = { 333333, 666666, 2000000 };
+#define MAX_INTERVALS 8
+/* Of frames for which none are named, in 100 ns: 30, 15 and 5 a second. */
+static const unsigned int usual_intervals[] = { 333333, 666666, 2000000 };
 
 /* One frame descriptor. */
 struct frame {
 	const char *format;
 	unsigned int format_index, frame_index, width, height;
+	unsigned int intervals[MAX_INTERVALS], interval_count;
 };
 
 /* One control; numbers are little-endian of `size` bytes. */
@@ -81,8 +88,14 @@ static const struct frame *streamed;	/* NULL while nobody watches */
 static unsigned char *buffers[MAX_BUFFERS];
 static size_t lengths[MAX_BUFFERS];
 static unsigned int buffer_count;
+static unsigned int unused;	/* so many of them, the last, were not queued yet */
 static unsigned int sent;
 static struct timespec due;
+
+/* Formats, NULL for none. */
+static const char *refused, *silent;
+static unsigned int crumb_each;	/* 0: never */
+static volatile sig_atomic_t no_signal;
 
 static void fail(const char *what)
 {
@@ -224,6 +237,28 @@ static size_t paint_h264(const struct frame *frame, unsigned char *to, unsigned 
 	return encode_h264(to, width * height * 2, width, height, samples, agreed.dwFrameInterval);
 }
 
+/* A JPEG of four bytes: where the picture begins, and where it ends. */
+static size_t paint_crumb(unsigned char *to)
+{
+	static const unsigned char crumb[] = { 0xff, 0xd8, 0xff, 0xd9 };
+
+	memcpy(to, crumb, sizeof(crumb));
+	return sizeof(crumb);
+}
+
+static void add_intervals(struct frame *frame, const char *text)
+{
+	frame->interval_count = 0;
+	while (text && frame->interval_count < MAX_INTERVALS) {
+		frame->intervals[frame->interval_count++] = strtoul(text + 1, NULL, 10);
+		text = strchr(text + 1, ',');
+	}
+	if (frame->interval_count)
+		return;
+	memcpy(frame->intervals, usual_intervals, sizeof(usual_intervals));
+	frame->interval_count = sizeof(usual_intervals) / sizeof(*usual_intervals);
+}
+
 static void add_frame(char *text)
 {
 	struct frame *frame = &frames[frame_count], *before = frame_count ? frame - 1 : NULL;
@@ -233,6 +268,7 @@ static void add_frame(char *text)
 		fprintf(stderr, "usb-camera: cannot read %s\n", text);
 		exit(2);
 	}
+	add_intervals(frame, strchr(size + 1, ':'));
 	*size = 0;
 	frame->format = text;
 	frame->format_index = before ? before->format_index : 1;
@@ -260,11 +296,15 @@ static const struct frame *frame_of(const struct uvc_streaming_control *control)
 static void agree(struct uvc_streaming_control *control)
 {
 	const struct frame *frame = frame_of(control);
+	unsigned int i = 0;
 
+	/* Of those that are offered the first that is no shorter than what is wanted. */
+	while (i < frame->interval_count - 1 && frame->intervals[i] < control->dwFrameInterval)
+		i++;
 	control->bmHint = 1;	/* the interval counts */
 	control->bFormatIndex = frame->format_index;
 	control->bFrameIndex = frame->frame_index;
-	control->dwFrameInterval = intervals[(control->dwFrameInterval > intervals[0]) + (control->dwFrameInterval > intervals[1])];
+	control->dwFrameInterval = frame->intervals[i];
 	control->dwMaxVideoFrameSize = frame->width * frame->height * 2;
 	control->dwMaxPayloadTransferSize = PAYLOAD;
 	control->bmFramingInfo = 3;
@@ -282,12 +322,24 @@ static int is_h264(const struct frame *frame)
 	return strcmp(frame->format, "h264") == 0;
 }
 
+static int is_mjpeg(const struct frame *frame)
+{
+	return strcmp(frame->format, "mjpeg") == 0;
+}
+
 static void queue(unsigned int index)
 {
 	struct v4l2_buffer buffer = { .index = index, .type = V4L2_BUF_TYPE_VIDEO_OUTPUT, .memory = V4L2_MEMORY_MMAP };
 
 	buffer.bytesused = (is_yuyv(streamed) ? paint_yuyv : is_h264(streamed) ? paint_h264 : paint_mjpeg)(streamed, buffers[index], sent++);
+	if (crumb_each && is_mjpeg(streamed) && sent % crumb_each == 0)
+		buffer.bytesused = paint_crumb(buffers[index]);
 	ioctl(node, VIDIOC_QBUF, &buffer);
+}
+
+static int sends(const struct frame *frame)
+{
+	return !no_signal && (!silent || strcmp(frame->format, silent));
 }
 
 static void start(void)
@@ -318,8 +370,9 @@ static void start(void)
 		buffers[i] = mmap(NULL, buffer.length, PROT_READ | PROT_WRITE, MAP_SHARED, node, buffer.m.offset);
 		if (buffers[i] == MAP_FAILED)
 			fail("mmap");
-		queue(i);
 	}
+	for (unused = buffer_count; unused && sends(streamed); unused--)
+		queue(buffer_count - unused);
 	if (ioctl(node, VIDIOC_STREAMON, &type))
 		fail("VIDIOC_STREAMON");
 	clock_gettime(CLOCK_MONOTONIC, &due);
@@ -363,6 +416,10 @@ static void send_picture(void)
 		due.tv_nsec -= 1000000000;
 		due.tv_sec++;
 	}
+	if (!sends(streamed))
+		return;
+	for (; unused; unused--)
+		queue(buffer_count - unused);
 	if (ioctl(node, VIDIOC_DQBUF, &buffer) == 0)
 		queue(buffer.index);
 }
@@ -441,6 +498,12 @@ static void answer_streaming(const struct usb_ctrlrequest *request, struct uvc_r
 	switch (request->bRequest) {
 	case UVC_SET_CUR:
 		set_streaming = 1;
+		/* What is committed to was agreed on before. */
+		if (request->wValue >> 8 == UVC_VS_COMMIT_CONTROL && refused && !strcmp(frame_of(&agreed)->format, refused)) {
+			printf("refuse %s\n", refused);
+			set_streaming = 0;
+			answer->length = -EL2HLT;
+		}
 		return;
 	case UVC_GET_CUR:
 		control = agreed;
@@ -532,6 +595,25 @@ static void take_event(void)
 	}
 }
 
+static void take_signal(int number)
+{
+	no_signal = number == SIGUSR1;
+}
+
+/* Whether it was one. */
+static int option(const char *word)
+{
+	if (!strncmp(word, "--refuse=", 9))
+		refused = word + 9;
+	else if (!strncmp(word, "--silent=", 9))
+		silent = word + 9;
+	else if (!strncmp(word, "--crumb=", 8))
+		crumb_each = strtoul(word + 8, NULL, 10);
+	else
+		return 0;
+	return 1;
+}
+
 int main(int count, char **words)
 {
 	static const unsigned int events[] = {
@@ -540,13 +622,15 @@ int main(int count, char **words)
 	int i;
 
 	if (count < 3) {
-		fprintf(stderr, "usage: usb-camera NODE [--h264-unit=NUMBER[,refuses|,ignores]] FORMAT:WIDTHxHEIGHT...\n");
+		fprintf(stderr, "usage: usb-camera NODE [OPTION...] FORMAT:WIDTHxHEIGHT[:INTERVAL,...]...\n");
 		return 2;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (i = 2; i < count; i++)
-		if (!unit_option(words[i]))
+		if (!unit_option(words[i]) && !option(words[i]))
 			add_frame(words[i]);
+	signal(SIGUSR1, take_signal);
+	signal(SIGUSR2, take_signal);
 	agree(&agreed);
 	node = open(words[1], O_RDWR | O_NONBLOCK);
 	if (node < 0)
