@@ -15,6 +15,11 @@ const retryMs = [2000, 4000, 8000, 16_000, 30_000];
  * so long, without a look that missed it, before it goes on the air again.
  */
 const steadyMs = [300, 2000, 5000, 10_000, 30_000];
+/**
+ * A camera that opens and gives nothing is listened to again after so long, however often: a dongle without a signal does, and nothing
+ * tells when it has one.
+ */
+const silentRetryMs = 2000;
 /** A failure that lies so far back counts no more. */
 const memoryMs = 120_000;
 
@@ -72,6 +77,8 @@ export interface Same {
 export class Inputs {
   readonly #outages = new Map<string, Outage>();
   readonly #counted = new WeakSet<Plan>();
+  /** What has begun to play last. */
+  #onAir: Plan | undefined;
   /** Cameras' formats that have given a picture in this broadcast: what fails in one of them is not its fault. */
   readonly #worked = new Set<string>();
   /** Formats of cameras that are there, which have come to nothing. */
@@ -154,8 +161,11 @@ export class Inputs {
     if (image) this.#brokenImage = { ...image, unfit: imageFault(image, fault).report() };
     if (key === undefined) return true;
     if (found && part === 'picture' && this.#leaveOutFormat(found, plan, fault)) return true;
-    const failures = this.#failures(key);
-    const until = this.clock.now() + step(retryMs, failures.length);
+    // Only of what comes and goes there may be too much, and another camera on the air is not to be disturbed.
+    const nothingBetter = this.#onAir === undefined || this.#onAir.video.source === slateName;
+    const isStillSilent = found && part === 'picture' && fault.code === 'source_silent' && nothingBetter;
+    const failures = isStillSilent ? this.#recent(key) : this.#failures(key);
+    const until = this.clock.now() + (isStillSilent ? silentRetryMs : step(retryMs, failures.length));
     this.#outages.set(key, { fault: fault.report(), failures, until, over: false, ...(found && { camera: found }) });
     return true;
   }
@@ -234,8 +244,12 @@ export class Inputs {
 
   /** Those of late, with the one of now. */
   #failures(key: string): number[] {
+    return [...this.#recent(key), this.clock.now()];
+  }
+
+  #recent(key: string): number[] {
     const now = this.clock.now();
-    return [...(this.#outages.get(key)?.failures ?? []).filter((at) => now - at < memoryMs), now];
+    return (this.#outages.get(key)?.failures ?? []).filter((at) => now - at < memoryMs);
   }
 
   /** Something was plugged in or out: what failed may have been mended, but it may also have come and gone between two looks. */
@@ -250,6 +264,7 @@ export class Inputs {
 
   /** `plan` gives pictures and sound. */
   playing(plan: Plan, facts: Facts): void {
+    this.#onAir = plan;
     const camera = facts.cameras.find(({ path }) => path === plan.devices.camera);
     if (camera) {
       if (plan.mode) this.#worked.add(`${cameraKey(camera)} ${modeName(plan.mode)}`);
@@ -287,6 +302,7 @@ export class Inputs {
 
   /** A new broadcast, or another source, begins with a clean record; the slate may stand in for the `same` camera all the while. */
   forget(same: Same = { video: false, sound: false }): void {
+    this.#onAir = undefined;
     this.#outages.clear();
     this.#unfit.clear();
     this.#unheeding.clear();

@@ -69,7 +69,10 @@ export class Service {
   /** False where the fault is none of an input, or that input has been counted out for this plan before. */
   failed(plan: Plan, part: InputPart, fault: Fault): boolean {
     const facts = this.#facts.get(plan);
+    const isKnown = fault.code === 'source_silent' && this.problems.some(({ what }) => what === fault.what);
     if (!facts || !this.#inputs.failed(part, fault, plan, facts)) return false;
+    // It is tried again every few seconds, for as long as it takes.
+    if (isKnown) return true;
     this.log.error(fault.code, `[${fault.code}] ${fault.message}`, { code: fault.code });
     return true;
   }

@@ -223,6 +223,45 @@ test('a camera that comes back at another port: what it did at the first is over
   assert.deepEqual(inputs.problems, []);
 });
 
+test('a camera that opens and gives nothing is listened to again soon, however often, unless another camera is on', () => {
+  const silent = new Fault('source_silent', 'camera gives no pictures.', 'Unplug it.');
+  const { inputs, wait, plan: made } = studio();
+  const first = made();
+  inputs.playing(first, facts);
+  assert.ok(inputs.failed('picture', silent, first, facts));
+  inputs.playing(made(), facts);
+  for (let tries = 0; tries < 20; tries++) {
+    assert.equal(inputs.nextMs, 2000);
+    wait(2001);
+    const again = made();
+    assert.match(again.video.source, /C920/);
+    wait(5000);
+    assert.ok(inputs.failed('picture', silent, again, facts));
+  }
+  wait(2001);
+  const back = made();
+  inputs.playing(back, facts);
+  assert.deepEqual(inputs.problems, []);
+  // It was lost once: all that it was silent for since is no reason to wait longer at the next loss.
+  assert.ok(inputs.failed('picture', fault, back, facts));
+  assert.equal(inputs.nextMs, 2000);
+
+  const other = studio();
+  const both = { ...facts, cameras: [c920, c270] };
+  other.inputs.playing(other.plan(both), both);
+  other.inputs.failed('picture', silent, other.plan(both), both);
+  const waits: number[] = [];
+  for (let tries = 0; tries < 3; tries++) {
+    const on = other.plan(both);
+    assert.match(on.video.source, /C270/);
+    other.inputs.playing(on, both);
+    waits.push(other.inputs.nextMs!);
+    other.wait(other.inputs.nextMs! + 1);
+    other.inputs.failed('picture', silent, other.plan(both), both);
+  }
+  assert.deepEqual(waits, [2000, 4000, 8000]);
+});
+
 test('a format that comes to nothing: the next is tried at once, and said; where none is left it is the slate, and all of it again', () => {
   const { inputs, wait, plan: made } = studio();
   inputs.looked(facts);
