@@ -101,16 +101,25 @@ class Report {
       ...(await this.#section('Picture', undefined, () => this.#pictures())),
       ...(await this.#section('Processes', deadlineMs.other, () => this.#processes())),
       ...(await this.#section('Memory, heat and power', deadlineMs.other, () => this.#vitals())),
-      ...(await this.#section("The kernel's log", deadlineMs.other, () => kernelLines())),
-      ...(this.#warnings.length > 0 ? ['', '## On the way', '', ...block(this.#warnings)] : []),
+      ...(await this.#section("The kernel's log", deadlineMs.other, () => this.#kernel())),
+      ...(this.#warnings.length > 0 ? ['', '## On the way', '', ...this.#block(this.#warnings)] : []),
     ];
     return `${anonymous(this.#redactor.redact(lines.join('\n')))}\n`;
+  }
+
+  /** What others have said: before it is cut and cleaned, after which a secret might not be known again. */
+  #block(lines: readonly string[]): string[] {
+    return block(lines.map((line) => this.#redactor.redact(line)));
+  }
+
+  #cell(text: string): string {
+    return cell(this.#redactor.redact(text));
   }
 
   async #section(title: string, ms: number | undefined, make: () => Promise<string[]>): Promise<string[]> {
     const failed = (error: unknown): string[] => {
       const { code, message } = Fault.from(error);
-      return [`This could not be found out: [${code}] ${cell(message)}`];
+      return [`This could not be found out: [${code}] ${this.#cell(message)}`];
     };
     this.say(`  ${title}`);
     const work = make().catch(failed);
@@ -140,14 +149,14 @@ class Report {
     const wrong = formatProblems({ ...state.resolved, problems: [...state.problems], held: [] });
     return [
       rows.length > 0 ? 'Everything else is at its default.' : 'Everything is at its default.',
-      ...(rows.length > 0 ? ['', ...block(rows)] : []),
-      ...(wrong.length > 0 ? ['', 'What is wrong with them:', '', ...block(wrong)] : []),
+      ...(rows.length > 0 ? ['', ...this.#block(rows)] : []),
+      ...(wrong.length > 0 ? ['', 'What is wrong with them:', '', ...this.#block(wrong)] : []),
     ];
   }
 
   async #probe(): Promise<string[]> {
     const found = await lookAround();
-    const advice = found.faults.map(({ code, message }) => `- [${code}] ${cell(message)}`);
+    const advice = found.faults.map(({ code, message }) => `- [${code}] ${this.#cell(message)}`);
     const { board = 'unknown', system = 'unknown' } = found.host;
     return [
       ...table([
@@ -171,12 +180,12 @@ class Report {
     // Its reason is the fault of this section, and what was considered is the better part of it.
     const made = await planner.make(settings).catch((error: unknown) => Fault.from(error));
     if (made instanceof Fault)
-      return [...block(considered), '', `There is no plan: [${made.code}] ${cell(made.message)}`];
+      return [...this.#block(considered), '', `There is no plan: [${made.code}] ${this.#cell(made.message)}`];
     const { plan } = made;
     this.#plan = plan;
     const missed = plan.missed && faultOf(plan.missed);
     return [
-      ...(missed ? [`A slate stands in: [${missed.code}] ${cell(missed.message)}`, ''] : []),
+      ...(missed ? [`A slate stands in: [${missed.code}] ${this.#cell(missed.message)}`, ''] : []),
       ...block([...considered, ...written(plan).flatMap((line) => line.split('\n'))]),
     ];
   }
@@ -215,7 +224,7 @@ class Report {
       '',
       ...outcome(rehearsal),
       ...(await this.#heldBy(plan, rehearsal.fault)),
-      ...(rehearsal.said.length > 0 ? ['', 'The capture process said:', '', ...block(rehearsal.said)] : []),
+      ...(rehearsal.said.length > 0 ? ['', 'The capture process said:', '', ...this.#block(rehearsal.said)] : []),
     ];
   }
 
@@ -248,6 +257,11 @@ class Report {
     return [`Over ${seconds.toFixed(0)} s, ${when}; in a container those of the container only.`, '', ...head, ...rows];
   }
 
+  async #kernel(): Promise<string[]> {
+    const lines = concerning(await kernelLog());
+    return lines.length > 0 ? this.#block(lines) : ['Nothing of cameras, codec, USB, memory or power.'];
+  }
+
   async #vitals(): Promise<string[]> {
     const rest = vitalRows(this.#rest ?? (await vitals()));
     if (!this.#busy) return table(rest);
@@ -273,11 +287,6 @@ async function atRest(): Promise<{ shares: readonly ProcessShare[]; seconds: num
   const after = await processes();
   const seconds = (performance.now() - from) / 1000;
   return { shares: await busiest(before, after, seconds, mostProcesses), seconds };
-}
-
-async function kernelLines(): Promise<string[]> {
-  const lines = concerning(await kernelLog());
-  return lines.length > 0 ? block(lines) : ['Nothing of cameras, codec, USB, memory or power.'];
 }
 
 const tooLate = (ms: number): Fault => new Fault('command_failed', `There was no answer within ${ms / 1000} s.`);
