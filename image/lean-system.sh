@@ -19,9 +19,9 @@ plugins='
   flv isomp4 matroska avi mpegtsdemux mpegtsmux mpegpsdemux subparse id3demux icydemux apetag
   videoparsersbad codectimestamper timecode rtmp2
 '
-# Read, not linked: fonts, configuration of ALSA, the image processing of libcamera. A build without one of them would make an
+# Read or loaded by name, not linked: fonts, configuration of ALSA, the image processing of libcamera, udev's kmod. A build without one of them would make an
 # image in which something fails only on a device.
-data='fonts-dejavu-core fontconfig-config libasound2-data libcamera-ipa glib-networking-common glib-networking-services'
+data='fonts-dejavu-core fontconfig-config libasound2-data libcamera-ipa libkmod2 glib-networking-common glib-networking-services'
 # The same for Debian's own Node.js, which keeps parts of itself in packages: fetch, and how it reads modules.
 node='node-acorn node-balanced-match node-brace-expansion node-cjs-module-lexer node-minimatch node-undici'
 

@@ -258,7 +258,8 @@ describe('Dockerfiles', () => {
         .sort();
     const system = installed(read('image/system.sh').replaceAll('\\\n', ' '));
     // Recommended only, and without it no sensor of a PiCam can be driven: libcamera-ipa.
-    const further = ['gstreamer1.0-libcamera', 'kmod', 'libcamera-ipa', 'libcamera-tools', 'tini', 'udev'];
+    const further =
+      'gstreamer1.0-libcamera kmod libcamera-ipa libcamera-tools systemd-standalone-sysusers tini udev'.split(' ');
     assert.deepEqual(system, [...new Set([...Object.keys(packages['runtime']!), ...further])].sort());
     for (const file of ofDebian) {
       const [build = '', final = ''] = stages(file);
