@@ -18,6 +18,7 @@ import { Gpio } from './interfaces/gpio/gpio.js';
 import type { Control, Interface } from './interfaces/interface.js';
 import { Mqtt } from './interfaces/mqtt/mqtt.js';
 import { Answers } from './machine/answers.js';
+import { givesPicture } from './machine/audition.js';
 import { holderOf } from './machine/busy.js';
 import { watchDevices } from './machine/devices.js';
 import { model, temperature } from './machine/health.js';
@@ -109,6 +110,7 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
     folder,
     gather,
     holderOf,
+    givesPicture,
     networkFault,
     data: storage.folder,
     recordings,

@@ -33,6 +33,8 @@ interface Outage {
   readonly over: boolean;
   /** What it was of, if a camera. */
   readonly camera?: Camera;
+  /** Formats in which it opens and gives nothing: it is used again only once it was seen to give a picture in one of them. */
+  readonly silentIn?: readonly Mode[];
 }
 
 /** Stays the same when a camera is unplugged and comes back under another node. */
@@ -50,6 +52,14 @@ interface Unfit {
   /** A sentence or two for people. */
   readonly why: string;
 }
+
+/** A question to a camera that was silent: whether it gives a picture in this format. */
+export interface Audition {
+  readonly camera: Camera;
+  readonly mode: Mode;
+}
+
+const heardAgain = ({ silentIn: _, ...outage }: Outage): Outage => outage;
 
 const isOf =
   ({ fourcc, width, height }: Mode) =>
@@ -103,6 +113,8 @@ export class Inputs {
     for (const each of [this.#unfit, this.#unheeding])
       for (const key of [...each.keys()]) if (!there.has(key)) each.delete(key);
     for (const key of there) if (!this.#since.has(key)) this.#since.set(key, now);
+    // One that was plugged out is another when it comes back.
+    for (const [key, outage] of this.#outages) if (!there.has(key)) this.#outages.set(key, heardAgain(outage));
   }
 
   /** When it may go on the air again, since it was left out or because it comes and goes; one that was lost once may at once. */
@@ -118,7 +130,7 @@ export class Inputs {
     const now = this.clock.now();
     const out = (key: string): boolean => {
       const outage = this.#outages.get(key);
-      return outage !== undefined && this.#readyAt(key, outage) > now;
+      return outage !== undefined && (outage.silentIn !== undefined || this.#readyAt(key, outage) > now);
     };
     const files = this.#outages.get(filesKey);
     const test = this.#outages.get(testKey);
@@ -160,14 +172,48 @@ export class Inputs {
     this.#counted.add(plan);
     if (image) this.#brokenImage = { ...image, unfit: imageFault(image, fault).report() };
     if (key === undefined) return true;
+    const unfit = this.#unfit.get(key);
     if (found && part === 'picture' && this.#leaveOutFormat(found, plan, fault)) return true;
     // Only of what comes and goes there may be too much, and another camera on the air is not to be disturbed.
     const nothingBetter = this.#onAir === undefined || this.#onAir.video.source === slateName;
     const isStillSilent = found && part === 'picture' && fault.code === 'source_silent' && nothingBetter;
     const failures = isStillSilent ? this.#recent(key) : this.#failures(key);
     const until = this.clock.now() + (isStillSilent ? silentRetryMs : step(retryMs, failures.length));
-    this.#outages.set(key, { fault: fault.report(), failures, until, over: false, ...(found && { camera: found }) });
+    const isSilent = part === 'picture' && fault.code === 'source_silent' && found?.api === 'v4l2';
+    const modes = [plan.mode, ...(this.#unfit.has(key) ? [] : (unfit ?? []).map(({ mode }) => mode))];
+    this.#outages.set(key, {
+      ...{ fault: fault.report(), failures, until, over: false },
+      ...(found && { camera: found }),
+      ...(isSilent && { silentIn: modes.flatMap((mode) => mode ?? []) }),
+    });
     return true;
+  }
+
+  /** Silent cameras that may be asked for a picture now: to open one in the place of what is on the air would cost that, and be in vain. */
+  get auditions(): readonly Audition[] {
+    const now = this.clock.now();
+    return [...this.#outages].flatMap(([key, outage]) => {
+      const { camera, silentIn } = outage;
+      return camera && silentIn?.[0] && this.#readyAt(key, outage) <= now ? [{ camera, mode: silentIn[0] }] : [];
+    });
+  }
+
+  /** Whether a silent camera gave a picture when it was asked for one. */
+  auditioned(camera: Camera, gives: boolean): void {
+    const key = cameraKey(camera);
+    const outage = this.#outages.get(key);
+    if (!outage?.silentIn) return;
+    const [tried, ...others] = outage.silentIn;
+    const until = this.clock.now() + silentRetryMs;
+    this.#outages.set(key, gives ? heardAgain(outage) : { ...outage, until, silentIn: [...others, tried!] });
+  }
+
+  /** Something that is no silent camera may be tried again now. */
+  get isDue(): boolean {
+    const now = this.clock.now();
+    return [...this.#outages].some(
+      ([key, outage]) => !outage.over && !outage.silentIn && this.#readyAt(key, outage) <= now,
+    );
   }
 
   /**
@@ -281,7 +327,7 @@ export class Inputs {
     ];
     for (const [key, outage] of this.#outages) {
       const isMoved = camera !== undefined && !this.#since.has(key) && isSame(outage.camera, camera);
-      if (keys.includes(key) || isMoved) this.#outages.set(key, { ...outage, over: true });
+      if (keys.includes(key) || isMoved) this.#outages.set(key, { ...heardAgain(outage), over: true });
     }
   }
 

@@ -1,7 +1,7 @@
 /** What goes on the air: plans what this machine can do of what is wanted, plays it, and plans anew when an input fails or comes back. */
 import { describe } from '../../pipelines/describe.js';
 import type { Facts } from '../../pipelines/facts.js';
-import { liveChanges, type Plan } from '../../pipelines/plan.js';
+import { liveChanges, type Mode, type Plan } from '../../pipelines/plan.js';
 import { slateName } from '../../pipelines/sources/slate.js';
 import type { Wish } from '../../pipelines/wanted.js';
 import type { Clock } from '../clock.js';
@@ -29,6 +29,8 @@ export interface Studio {
   readonly gather: (wish: Wish, failed: Iterable<string>) => Promise<Facts>;
   /** The program that holds a device, for people; undefined where none is found. */
   readonly holderOf: (device: string) => Promise<string | undefined>;
+  /** Whether the camera of that node, which had fallen silent, gives a picture in that format. */
+  readonly givesPicture: (node: string, mode: Mode) => Promise<boolean>;
 }
 
 /**
@@ -434,7 +436,22 @@ export class Programme {
     clearTimeout(this.#retry);
     const waitMs = this.#service.nextMs;
     if (waitMs === undefined || !this.#on) return;
-    this.#retry = setTimeout(() => void this.replan(true), waitMs + 1);
+    this.#retry = setTimeout(() => void this.#tryAgain(), waitMs + 1);
+  }
+
+  /** What was left out may be used again; a silent camera is asked for a picture first, beside what is on the air. */
+  async #tryAgain(): Promise<void> {
+    const silent = this.#service.auditions;
+    const given = await Promise.all(
+      silent.map(async ({ camera, mode }) => {
+        const gives = await this.studio.givesPicture(camera.path, mode);
+        this.#service.auditioned(camera, gives);
+        return gives;
+      }),
+    );
+    if (!this.#on) return;
+    if (silent.length === 0 || given.includes(true) || this.#service.isDue) await this.replan(true);
+    this.#retryLater();
   }
 
   #beat(): void {

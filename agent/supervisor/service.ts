@@ -1,11 +1,11 @@
 /** What is in service of cameras, microphones, files and encoders: left out for a while, or for the broadcast, when a plan fails by it. */
-import type { Facts } from '../../pipelines/facts.js';
+import type { Camera, Facts } from '../../pipelines/facts.js';
 import type { Plan } from '../../pipelines/plan.js';
 import type { Clock } from '../clock.js';
 import { Fault, type FaultReport } from '../errors.js';
 import type { Log } from '../log.js';
 import type { InputPart, Telling } from '../media/messages.js';
-import { Inputs, type Same } from './inputs.js';
+import { type Audition, Inputs, type Same } from './inputs.js';
 
 /** After so many ends of the process, or failures of nothing in particular, in a row, something else is tried. */
 const patience = 3;
@@ -102,6 +102,21 @@ export class Service {
   /** The encoder that is insisted on is about to be left out: looks at the machine are for any, which the slate may go by. */
   get needsOthers(): boolean {
     return this.#needsOthers;
+  }
+
+  /** Silent cameras that may be asked for a picture now. */
+  get auditions(): readonly Audition[] {
+    return this.#inputs.auditions;
+  }
+
+  /** Whether a silent camera gave a picture when it was asked for one. */
+  auditioned(camera: Camera, gives: boolean): void {
+    this.#inputs.auditioned(camera, gives);
+  }
+
+  /** Something that is no silent camera may be tried again now. */
+  get isDue(): boolean {
+    return this.#inputs.isDue;
   }
 
   /** Milliseconds until something may be tried again; undefined where nothing waits. */

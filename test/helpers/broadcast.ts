@@ -35,6 +35,7 @@ export function broadcastIn(
     folder,
     gather: (wish) => factsFor(wish, storage, () => undefined),
     holderOf: () => Promise.resolve(undefined),
+    givesPicture: () => Promise.resolve(true),
     networkFault: () => undefined,
     data: folder,
     recordings: path.join(folder, 'recordings'),

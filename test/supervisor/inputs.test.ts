@@ -5,7 +5,7 @@ import type { Facts } from '../../pipelines/facts.js';
 import { modeName, plan } from '../../pipelines/plan.js';
 import { cameraName } from '../../pipelines/sources/camera.js';
 import { Fault } from '../../agent/errors.js';
-import { Inputs } from '../../agent/supervisor/inputs.js';
+import { type Audition, Inputs } from '../../agent/supervisor/inputs.js';
 import { c270, c920, c920Microphone, movie, pc, usbAudio, want } from '../pipelines/machines.js';
 
 const fault = new Fault('source_failed', 'camera stopped.', 'Check its cable.');
@@ -232,14 +232,20 @@ test('a camera that opens and gives nothing is listened to again soon, however o
   inputs.playing(made(), facts);
   for (let tries = 0; tries < 20; tries++) {
     assert.equal(inputs.nextMs, 2000);
+    assert.deepEqual(inputs.auditions, []);
     wait(2001);
-    const again = made();
-    assert.match(again.video.source, /C920/);
-    wait(5000);
-    assert.ok(inputs.failed('picture', silent, again, facts));
+    // It is asked for a picture beside the slate, which would have to make room for it, with the microphone that both have.
+    assert.equal(made().video.source, 'slate');
+    const [{ camera, mode }] = inputs.auditions as unknown as [Audition];
+    assert.deepEqual([camera.path, mode], [c920.path, first.mode]);
+    assert.equal(inputs.isDue, false);
+    wait(4000);
+    inputs.auditioned(camera, false);
   }
   wait(2001);
+  inputs.auditioned(c920, true);
   const back = made();
+  assert.match(back.video.source, /C920/);
   inputs.playing(back, facts);
   assert.deepEqual(inputs.problems, []);
   // It was lost once: all that it was silent for since is no reason to wait longer at the next loss.
@@ -257,6 +263,7 @@ test('a camera that opens and gives nothing is listened to again soon, however o
     other.inputs.playing(on, both);
     waits.push(other.inputs.nextMs!);
     other.wait(other.inputs.nextMs! + 1);
+    other.inputs.auditioned(c920, true);
     other.inputs.failed('picture', silent, other.plan(both), both);
   }
   assert.deepEqual(waits, [2000, 4000, 8000]);
@@ -282,6 +289,15 @@ test('a format that comes to nothing: the next is tried at once, and said; where
     'no bars, though it was never on',
   );
   wait(inputs.nextMs! + 1);
+  // In each of the formats it may have come to life.
+  const asked: string[] = [];
+  for (let tries = 0; tries < 5; tries++) {
+    asked.push(modeName(inputs.auditions[0]!.mode));
+    inputs.auditioned(c920, false);
+    wait(inputs.nextMs! + 1);
+  }
+  assert.deepEqual(asked, ['MJPG 1920x1080', 'H264 1280x720', 'MJPG 1280x720', 'H264 1920x1080', 'MJPG 1920x1080']);
+  inputs.auditioned(c920, true);
   const [first] = [made()];
   assert.equal(modeName(first.mode!), 'H264 1280x720');
   inputs.failed('picture', silent, first, facts);
