@@ -5,6 +5,12 @@
 # permissions) with the least of systemd that satisfies it (else all of it comes, and is protected from being taken out
 # again), kmod (the PiCam's module), tini (reaps processes, passes signals on).
 set -eu
+
+# First, before a package takes one of the numbers for a group of its own.
+groupadd --gid 10001 makercast
+groupadd --gid 997 gpio
+useradd --uid 10001 --gid 10001 --home-dir /data --no-create-home --shell /usr/sbin/nologin makercast
+
 dpkg-query -W -f '${Package}\n' >/tmp/before
 apt-get update
 apt-get install -y --no-install-recommends "$@" \
@@ -13,7 +19,3 @@ apt-get install -y --no-install-recommends "$@" \
   gstreamer1.0-tools gstreamer1.0-x kmod libcamera-ipa libcamera-tools systemd-standalone-sysusers tini \
   udev v4l-utils
 sh "${0%/*}/lean-system.sh" /tmp/before
-
-groupadd --gid 10001 makercast
-groupadd --gid 997 gpio
-useradd --uid 10001 --gid 10001 --home-dir /data --no-create-home --shell /usr/sbin/nologin makercast
