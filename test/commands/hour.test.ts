@@ -4,6 +4,8 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { settingOf } from '../../agent/config/environment.js';
+import { levelOf } from '../../pipelines/encoders/level.js';
+import { high } from '../../pipelines/encoders/v4l2h264enc.js';
 import { Pipeline } from '../../agent/media/gstreamer.js';
 import { run, temporaryFolder } from '../helpers/command.js';
 import { root } from '../helpers/root.js';
@@ -56,6 +58,16 @@ test('every block is a script of the shell', async () => {
   for (const block of blocks) await run('sh', ['-n', '-c', block]);
 });
 
+/** The Pi's encoder does not start with a level that the pictures do not fit into, nor with one in the caps that is not that of its control. */
+function fits(line: string): void {
+  const number = (name: string): number => Number(new RegExp(`\\b${name}=(\\d+)`).exec(line)?.[1]);
+  const format = { width: number('width'), height: number('height'), fps: number('framerate') };
+  const { name, v4l2 } = levelOf({ ...format, bitrateKbps: number('video_bitrate') / 1000 });
+  assert.equal(number('h264_level'), v4l2, line);
+  assert.match(line, new RegExp(`,level=\\(string\\)${name.replace('.', '\\.')} `));
+  assert.equal(number('h264_profile'), high);
+}
+
 test('every pipeline parses, with properties and controls that there are', async () => {
   const installed = installedElements();
   const all = (await Promise.all(blocks.filter((block) => block.includes('gst-launch-1.0')).map(launches))).flat();
@@ -84,6 +96,7 @@ test('every pipeline parses, with properties and controls that there are', async
       }
       return stand ? stand.instead : [element, ...properties].join(' ');
     });
+    if (args.includes('v4l2h264enc')) fits(args.join(' '));
     new Pipeline({ text: text.join(' ! '), properties: [] }, () => undefined).destroy();
   }
   for (const element of Object.keys(stands)) assert.ok(seen.has(element), `${element} is tried by none`);
