@@ -3,7 +3,6 @@ import path from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { check, INVALID, oddFiles, toDelete } from './commands/check.js';
 import { showPlan } from './commands/plan.js';
-import { probe } from './commands/probe.js';
 import { Fault } from './errors.js';
 import { leave } from './leave.js';
 import { dataFolder, Storage } from './machine/storage.js';
@@ -63,8 +62,10 @@ async function main(words: readonly string[], env: NodeJS.ProcessEnv, folder: st
       const warnings = [...loaded.warnings, ...odd];
       return check({ ...loaded, warnings }, print, source.told);
     }
-    case 'probe':
+    case 'probe': {
+      const { probe } = await import('./commands/probe.js');
       return probe(rest.length > 0, print);
+    }
     case 'help':
     case '--help':
     case '-h':
