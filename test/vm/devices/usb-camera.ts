@@ -184,10 +184,15 @@ export class UsbCamera implements AsyncDisposable {
     return camera;
   }
 
+  /** The kernel's file that ties the camera to its port: it is let go of by a write to it. */
+  get binding(): string {
+    return path.join(this.#gadget, 'UDC');
+  }
+
   async #assemble(): Promise<number> {
     this.#gadget = path.join(gadgets, `${this.model.product}-${process.pid}-${++plugged}`);
     await this.#describe();
-    await put(path.join(this.#gadget, 'UDC'), controllerOf(this.port));
+    await put(this.binding, controllerOf(this.port));
     const at = await this.#plugIn();
     this.#plays = true;
     void this.#play();
@@ -446,7 +451,7 @@ export class UsbCamera implements AsyncDisposable {
     this.#player?.child.kill('SIGKILL');
     await this.#player?.gone;
     await this.pull();
-    await putOrGiveUp(path.join(this.#gadget, 'UDC'), '\n', 5000);
+    await putOrGiveUp(this.binding, '\n', 5000);
     await remove(this.#gadget);
   }
 }
