@@ -231,7 +231,7 @@ export class UsbCamera implements AsyncDisposable {
     for (const format of new Set(this.frames.map((frame) => frame.format))) {
       const folder = `functions/uvc.0/streaming/${kinds[format]}/${format}`;
       if (format === 'h264') {
-        await make(folder, { bBitsPerPixel: 0 });
+        await make(folder, {});
         await writeFile(path.join(gadget, folder, 'guidFormat'), h264Guid);
       }
       for (const { size, intervals } of this.frames.filter((frame) => frame.format === format)) {
