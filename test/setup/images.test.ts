@@ -283,14 +283,14 @@ test('a day on which Debian’s archive lacks what its index names is told from 
     lackOf: (name: string, output?: string) => Error | undefined;
   };
   const missing =
-    'E: Failed to fetch http://deb.debian.org/debian/pool/main/g/glibc/libc-bin_2.41-12_armel.deb  404  Not Found';
+    'E: Failed to fetch http://mirror.example/debian/pool/main/g/glibc/libc-bin_2.41-12_armel.deb  404  Not Found';
   assert.match(
     lackOf('armel', `Err:1 …\n${missing}\nE: Unable to fetch some archives`)!.message,
     /^armel: .*libc-bin_2\.41-12_armel/,
   );
   assert.equal(lackOf('armel', 'E: Unable to locate package makercast'), undefined);
   assert.equal(
-    lackOf('armel', 'E: Failed to fetch http://deb.debian.org/debian/dists/trixie/InRelease  Connection timed out'),
+    lackOf('armel', 'E: Failed to fetch http://mirror.example/debian/dists/trixie/InRelease  Connection timed out'),
     undefined,
   );
 });
