@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { probe } from '../../agent/commands/probe.js';
+import { givesPicture } from '../../agent/machine/audition.js';
 import { holderOf } from '../../agent/machine/busy.js';
 import { watchDevices } from '../../agent/machine/devices.js';
 import { gather } from '../../agent/machine/facts.js';
@@ -107,6 +108,22 @@ test('a camera that comes, goes, or is replaced by one of the same name is notic
     change();
     await noticed;
   }
+});
+
+test('whether a camera gives a picture: a program that ends well has not shown one yet', async () => {
+  const mode = { fourcc: 'MJPG', width: 640, height: 480 };
+  assert.equal(await givesPicture('/dev/null', mode), false, 'no camera at all, asked for real');
+  let asked = '';
+  const ended = (end: object): Runner => {
+    return (program, args) => {
+      asked = [program, ...args].join(' ');
+      return Promise.resolve({ code: 0, stdout: '', stderr: '', missing: false, late: false, ...end });
+    };
+  };
+  assert.equal(await givesPicture('/dev/video0', mode, ended({ stdout: '<\n' })), true);
+  assert.match(asked, /^v4l2-ctl -d \/dev\/video0 --set-fmt-video=width=640,height=480,pixelformat=MJPG --stream-mmap/);
+  assert.equal(await givesPicture('/dev/video0', mode, ended({ stderr: 'select timeout\n' })), false);
+  assert.equal(await givesPicture('/dev/video0', mode, ended({ code: undefined, late: true })), false);
 });
 
 test('who holds a device', async (t) => {
