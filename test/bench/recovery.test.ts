@@ -40,7 +40,7 @@ describe('arrivals', () => {
 });
 
 describe('rows', () => {
-  const [restart, killed] = faults.map(({ name }) => name) as [string, string];
+  const [restart, , killed] = faults.map(({ name }) => name) as [string, string, string];
   const of = (fault: string, contender: Measured['contender'], media: (number | null)[]): Measured => ({
     fault,
     contender,

@@ -70,7 +70,8 @@ describe('pictures that are late or missing', () => {
         assert.deepEqual(decodeErrors, []);
         assert.ok(video!.monotonic && audio!.monotonic);
         assert.ok(Math.abs(video!.fps - fps) < 1, `${video!.fps} pictures a second`);
-        assert.ok(video!.largestGapMs < 2.5 * (1000 / fps), `${video!.largestGapMs} ms without a picture`);
+        // A busy machine is late by a picture or three; the camera's own gaps are of 500 and 600 ms.
+        assert.ok(video!.largestGapMs < 4.5 * (1000 / fps), `${video!.largestGapMs} ms without a picture`);
       });
     }
   }

@@ -330,7 +330,7 @@ test('every element of a pipeline is in a plugin that stays in the image', async
 
 describe('the entrypoint', { skip: noNamespaces() }, () => {
   const field = (pid: number, name: string): string =>
-    new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]!.trim();
+    new RegExp(`^${name}:[ \\t]*(.*)$`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]!.trim();
 
   /** Nobody listens there: the agent works, and its output waits. */
   const environment = async (): Promise<Record<string, string>> => {
