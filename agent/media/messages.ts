@@ -41,8 +41,8 @@ export type ToCapture =
 /** The part of a plan that a fault belongs to: what gives the picture, what gives the sound, what encodes, or none of these. */
 export type InputPart = 'picture' | 'sound' | 'encoder' | 'other';
 
-/** What a camera's encoder is told: how to start, another bitrate, or to give a keyframe. */
-export type Telling = 'setup' | 'bitrate' | 'keyframe';
+/** What a camera's encoder is asked for: to start as told, another bitrate, a keyframe. */
+export type EncoderRequest = 'setup' | 'bitrate' | 'keyframe';
 
 /** Capture → agent. */
 export type FromCapture =
@@ -58,8 +58,8 @@ export type FromCapture =
   | { readonly type: 'round'; readonly id: number }
   /** What passes through has had no keyframe for so long. */
   | { readonly type: 'sparse'; readonly id: number; readonly seconds: number }
-  /** The camera's encoder does not take what plan `id` tells it, and why in a few words: it goes on as it is. */
-  | { readonly type: 'unheeded'; readonly id: number; readonly what: Telling; readonly why: string }
+  /** The camera's encoder refuses what plan `id` asks of it, and why in a few words: it goes on as it is. */
+  | { readonly type: 'refused'; readonly id: number; readonly what: EncoderRequest; readonly why: string }
   /** What follows may take seconds, in which nothing is said. */
   | { readonly type: 'busy' }
   | { readonly type: 'beat' };

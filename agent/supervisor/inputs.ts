@@ -1,12 +1,13 @@
 /** Which cameras, microphones, files, drawn pictures and encoders are out of service, why, and when each is tried again. */
 import type { Camera, Facts, SlateImage } from '../../pipelines/facts.js';
-import { type Mode, modeName, type Plan } from '../../pipelines/plan.js';
+import type { Mode, Plan } from '../../pipelines/plan.js';
 import { rawKinds } from '../../pipelines/sources/camera.js';
-import { chooseFormat, kindOf } from '../../pipelines/sources/format.js';
+import { chooseFormat } from '../../pipelines/sources/format.js';
 import { slateName } from '../../pipelines/sources/slate.js';
 import type { Clock } from '../clock.js';
 import { Fault, type FaultReport } from '../errors.js';
-import type { InputPart, Telling } from '../media/messages.js';
+import type { EncoderRequest, InputPart } from '../media/messages.js';
+import { cameraKey, Shortcomings } from './shortcomings.js';
 
 /** What is tried again after so many failures within {@link memoryMs}: first soon, then ever more seldom. */
 const retryMs = [2000, 4000, 8000, 16_000, 30_000];
@@ -37,21 +38,9 @@ interface Outage {
   readonly silentIn?: readonly Mode[];
 }
 
-/** Stays the same when a camera is unplugged and comes back under another node. */
-const cameraKey = (camera: Camera): string => `camera ${camera.usbPath ?? camera.byId ?? camera.path}`;
 /** The same camera at another port: there is nothing by which twins without a serial number could be told apart. */
 const isSame = (one: Camera | undefined, other: Camera): boolean =>
   one !== undefined && one.name === other.name && one.driver === other.driver && one.byId === other.byId;
-
-/** Failures that another format may not have; a camera that is in use, or gone, fails in all of them. */
-const ofTheFormat: ReadonlySet<string> = new Set(['source_silent', 'source_failed', 'source_format']);
-/** Each may take 5 s to come to nothing. */
-const mostSilent = 4;
-interface Unfit {
-  readonly mode: Mode;
-  /** A sentence or two for people. */
-  readonly why: string;
-}
 
 /** A question to a camera that was silent: whether it gives a picture in this format. */
 export interface Audition {
@@ -60,18 +49,6 @@ export interface Audition {
 }
 
 const heardAgain = ({ silentIn: _, ...outage }: Outage): Outage => outage;
-
-const isOf =
-  ({ fourcc, width, height }: Mode) =>
-  ({ mode }: Unfit): boolean =>
-    mode.fourcc === fourcc && mode.width === width && mode.height === height;
-
-/** For people, what follows the name of a camera. */
-const disobedience: Readonly<Record<Telling, string>> = {
-  setup: 'does not let its H.264 encoder be set up, which keeps its bitrate and the distance of its keyframes',
-  bitrate: 'does not change the bitrate of its H.264 encoder while it runs',
-  keyframe: 'gives no keyframe when it is asked for one',
-};
 
 const microphoneKey = (id: string): string => `microphone ${id}`;
 const encoderKey = (name: string): string => `encoder ${name}`;
@@ -89,12 +66,7 @@ export class Inputs {
   readonly #counted = new WeakSet<Plan>();
   /** What has begun to play last. */
   #onAir: Plan | undefined;
-  /** Cameras' formats that have given a picture in this broadcast: what fails in one of them is not its fault. */
-  readonly #worked = new Set<string>();
-  /** Formats of cameras that are there, which have come to nothing. */
-  readonly #unfit = new Map<string, readonly Unfit[]>();
-  /** Cameras that are there, whose encoders do not take what they are told, and why in a few words. */
-  readonly #unheeding = new Map<string, Partial<Record<Telling, string>>>();
+  readonly #shortcomings = new Shortcomings();
   /** Since when each camera and microphone is there. */
   readonly #since = new Map<string, number>();
   #cameraSeen = false;
@@ -110,11 +82,15 @@ export class Inputs {
     const now = this.clock.now();
     const there = new Set([...cameras.map(cameraKey), ...microphones.map(({ id }) => microphoneKey(id))]);
     for (const key of [...this.#since.keys()]) if (!there.has(key)) this.#since.delete(key);
-    for (const each of [this.#unfit, this.#unheeding])
-      for (const key of [...each.keys()]) if (!there.has(key)) each.delete(key);
+    this.#shortcomings.keep(there);
     for (const key of there) if (!this.#since.has(key)) this.#since.set(key, now);
     // One that was plugged out is another when it comes back.
     for (const [key, outage] of this.#outages) if (!there.has(key)) this.#outages.set(key, heardAgain(outage));
+    // Between two looks it may have come back under another node, by which it is asked for a picture.
+    for (const camera of cameras) {
+      const outage = this.#outages.get(cameraKey(camera));
+      if (outage?.camera) this.#outages.set(cameraKey(camera), { ...outage, camera });
+    }
   }
 
   /** When it may go on the air again, since it was left out or because it comes and goes; one that was lost once may at once. */
@@ -142,7 +118,9 @@ export class Inputs {
       ...(test && out(testKey) ? { testFault: test.fault } : {}),
       ...(files && out(filesKey) ? { filesFault: files.fault } : {}),
       ...(image && image.version === facts.slateImage?.version ? { slateImage: image } : {}),
-      cameras: facts.cameras.filter((camera) => !out(cameraKey(camera))).map((camera) => this.#fit(camera)),
+      cameras: facts.cameras
+        .filter((camera) => !out(cameraKey(camera)))
+        .map((camera) => this.#shortcomings.fit(camera)),
       microphones: facts.microphones.filter(({ id }) => !out(microphoneKey(id))),
       encoders: facts.encoders.map((encoder) =>
         out(encoderKey(encoder.element)) ? { ...encoder, works: false, why: 'it failed on the air' } : encoder,
@@ -172,19 +150,18 @@ export class Inputs {
     this.#counted.add(plan);
     if (image) this.#brokenImage = { ...image, unfit: imageFault(image, fault).report() };
     if (key === undefined) return true;
-    const unfit = this.#unfit.get(key);
-    if (found && part === 'picture' && this.#leaveOutFormat(found, plan, fault)) return true;
+    const ofCamera = part === 'picture' ? found : undefined;
+    const failedIn = ofCamera && plan.mode ? this.#shortcomings.leaveOut(ofCamera, plan.mode, fault) : [];
+    if (!failedIn) return true;
+    const isSilent = ofCamera !== undefined && fault.code === 'source_silent';
     // Only of what comes and goes there may be too much, and another camera on the air is not to be disturbed.
-    const nothingBetter = this.#onAir === undefined || this.#onAir.video.source === slateName;
-    const isStillSilent = found && part === 'picture' && fault.code === 'source_silent' && nothingBetter;
+    const isStillSilent = isSilent && (this.#onAir === undefined || this.#onAir.video.source === slateName);
     const failures = isStillSilent ? this.#recent(key) : this.#failures(key);
     const until = this.clock.now() + (isStillSilent ? silentRetryMs : step(retryMs, failures.length));
-    const isSilent = part === 'picture' && fault.code === 'source_silent' && found?.api === 'v4l2';
-    const modes = [plan.mode, ...(this.#unfit.has(key) ? [] : (unfit ?? []).map(({ mode }) => mode))];
     this.#outages.set(key, {
       ...{ fault: fault.report(), failures, until, over: false },
       ...(found && { camera: found }),
-      ...(isSilent && { silentIn: modes.flatMap((mode) => mode ?? []) }),
+      ...(isSilent && ofCamera.api === 'v4l2' && failedIn.length > 0 && { silentIn: failedIn }),
     });
     return true;
   }
@@ -216,68 +193,20 @@ export class Inputs {
     );
   }
 
-  /**
-   * A camera that is there and gives no picture may do so in this format only: no room on the bus for raw pictures, a driver that is
-   * wrong about one. The next is tried at once, and this one no more for as long as it is plugged in. False where the format is not to blame, or none is
-   * left: all may be tried again then.
-   */
-  #leaveOutFormat(camera: Camera, plan: Plan, { code }: Fault): boolean {
-    const { mode } = plan;
-    const key = cameraKey(camera);
-    if (!mode || this.#worked.has(`${key} ${modeName(mode)}`) || !ofTheFormat.has(code)) return false;
-    const why = `The camera ${camera.path} gives no pictures in ${modeName(mode)}: another of its formats is used. Plug it into a port of its own, without a hub.`;
-    const unfit = [...(this.#unfit.get(key) ?? []), { mode, why }];
-    const isLeft = unfit.length < mostSilent && camera.formats.some((format) => !unfit.some(isOf(format)));
-    if (isLeft) this.#unfit.set(key, unfit);
-    else this.#unfit.delete(key);
-    return isLeft;
-  }
-
   /** What passes through in `plan` is not fit to: the camera's H.264 is left out. False where nothing here could encode what else it gives. */
   encodeInstead(plan: Plan, { what }: Fault, facts: Facts): boolean {
     const camera = facts.cameras.find(({ path }) => path === plan.devices.camera);
     const usable = this.usable(facts);
-    const raw = camera && chooseFormat(this.#fit(camera).formats, plan.video, rawKinds(facts));
+    const raw = camera && chooseFormat(this.#shortcomings.fit(camera).formats, plan.video, rawKinds(facts));
     if (!camera || !raw || !usable.encoders.some(({ works }) => works)) return false;
-    const why = `${what} It is encoded here instead.`;
-    const passing = camera.formats.filter(({ fourcc }) => kindOf(fourcc) === 'h264').map((mode) => ({ mode, why }));
-    const key = cameraKey(camera);
-    this.#unfit.set(key, [...(this.#unfit.get(key) ?? []), ...passing]);
+    this.#shortcomings.leaveOutH264(camera, `${what} It is encoded here instead.`);
     return true;
   }
 
-  /** The camera in `plan` does not take `what` its encoder is told: it is not told so for as long as it is plugged in. `why`: a few words. */
-  unheeded(plan: Plan, what: Telling, why: string, facts: Facts): void {
+  /** The encoder of the camera in `plan` has refused `what`. `why`: a few words. */
+  refused(plan: Plan, what: EncoderRequest, why: string, facts: Facts): void {
     const camera = facts.cameras.find(({ path }) => path === plan.devices.camera);
-    if (!camera) return;
-    const key = cameraKey(camera);
-    this.#unheeding.set(key, { ...this.#unheeding.get(key), [what]: why });
-  }
-
-  /** Without the formats that have come to nothing, and what its encoder does not take. */
-  #fit(camera: Camera): Camera {
-    const key = cameraKey(camera);
-    const unfit = this.#unfit.get(key) ?? [];
-    const unheeding = this.#unheeding.get(key);
-    if (unfit.length === 0 && !unheeding) return camera;
-    const { encoderUnit, ...rest } = camera;
-    const notes = Object.entries(unheeding ?? {}).map(
-      ([what, why]) => `The camera ${camera.path} ${disobedience[what as Telling]} (${why}).`,
-    );
-    return {
-      ...rest,
-      ...(encoderUnit && unheeding?.setup === undefined
-        ? {
-            encoderUnit: {
-              ...encoderUnit,
-              changesBitrate: encoderUnit.changesBitrate && unheeding?.bitrate === undefined,
-              givesKeyframes: encoderUnit.givesKeyframes && unheeding?.keyframe === undefined,
-            },
-          }
-        : {}),
-      formats: camera.formats.filter((format) => !unfit.some(isOf(format))),
-      leftOut: [...new Set([...notes, ...unfit.map(({ why }) => why)])],
-    };
+    if (camera) this.#shortcomings.refused(camera, what, why);
   }
 
   /** An encoder that is not used any more in this broadcast; one that is `insisted` on, for a while. */
@@ -313,7 +242,7 @@ export class Inputs {
     this.#onAir = plan;
     const camera = facts.cameras.find(({ path }) => path === plan.devices.camera);
     if (camera) {
-      if (plan.mode) this.#worked.add(`${cameraKey(camera)} ${modeName(plan.mode)}`);
+      if (plan.mode) this.#shortcomings.worked(camera, plan.mode);
       this.#cameraSeen = true;
       const { microphone = this.#heard?.microphone } = plan.devices;
       this.#heard = microphone === undefined ? {} : { microphone };
@@ -350,9 +279,7 @@ export class Inputs {
   forget(same: Same = { video: false, sound: false }): void {
     this.#onAir = undefined;
     this.#outages.clear();
-    this.#unfit.clear();
-    this.#unheeding.clear();
-    this.#worked.clear();
+    this.#shortcomings.forget();
     this.#brokenImage = undefined;
     if (!same.video) this.#cameraSeen = false;
     if (!same.video || !same.sound) this.#heard = undefined;

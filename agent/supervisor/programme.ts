@@ -9,7 +9,7 @@ import type { Settings } from '../config/settings.js';
 import { Fault, type FaultReport } from '../errors.js';
 import type { Log } from '../log.js';
 import { haveChanged } from '../machine/files.js';
-import type { InputPart, Telling } from '../media/messages.js';
+import type { EncoderRequest, InputPart } from '../media/messages.js';
 import { Backoff } from './backoff.js';
 import { faultOf, Planner, type Made } from './planner.js';
 import { Service } from './service.js';
@@ -64,6 +64,8 @@ export class Programme {
   /** What passes through, for as long as what is on has its format: that itself, or the slate that stands in for it. */
   #passedOnAir: Plan | undefined;
   #retry: NodeJS.Timeout | undefined;
+  /** Silent cameras are being asked for a picture. */
+  #isAsking = false;
   /** Another format is wanted, and no plan of it was made yet. */
   #formatChanges = false;
 
@@ -98,7 +100,7 @@ export class Programme {
       failed: (plan, part, fault) => void this.#failed(plan, part, fault),
       ended: () => this.#ended(),
       round: () => void this.#round(),
-      unheeded: (plan, what, why) => this.#unheeded(plan, what, why),
+      refused: (plan, what, why) => this.#refused(plan, what, why),
       sparse: (plan, seconds) => this.#sparse(plan, seconds),
       beat: () => this.#beat(),
       said: (line) => log.warn('capture_said', `capture: ${line}`),
@@ -253,11 +255,17 @@ export class Programme {
 
   /** From what is known of the machine: looking at it anew takes a Zero W seconds, in which nothing would be on the air. */
   #playAnother(): void {
+    const made = this.#madeAgain();
+    if (made) this.#put(made.plan, made.facts, true);
+  }
+
+  /** A plan from what is known of the machine; undefined where nothing is known yet, and where there is none, which is said. */
+  #madeAgain(): Made | undefined {
     try {
-      const made = this.#planner.again(this.settings);
-      if (made) this.#put(made.plan, made.facts, true);
+      return this.#planner.again(this.settings);
     } catch (error) {
       this.#noPlan(error);
+      return undefined;
     }
   }
 
@@ -314,13 +322,8 @@ export class Programme {
   async #adjust(): Promise<void> {
     const running = this.#stage.wanted;
     if (!running) return;
-    let made: Made | undefined;
-    try {
-      made = this.#planner.again(this.settings);
-    } catch (error) {
-      // What was wanted before this change cannot be had: what runs is something else, and stays.
-      return this.#noPlan(error);
-    }
+    // Where what was wanted before this change cannot be had, what runs is something else, and stays.
+    const made = this.#madeAgain();
     if (!made) return;
     const properties = liveChanges(running, made.plan);
     if (!properties) return this.replan();
@@ -355,14 +358,9 @@ export class Programme {
   }
 
   /** What runs goes on: its plan becomes one that says what is true of it. Where another is the better one now, that is played. */
-  #unheeded(plan: Plan, what: Telling, why: string): void {
-    this.#service.unheeded(plan, what, why);
-    let made: Made | undefined;
-    try {
-      made = this.#planner.again(this.settings);
-    } catch (error) {
-      return this.#noPlan(error);
-    }
+  #refused(plan: Plan, what: EncoderRequest, why: string): void {
+    this.#service.refused(plan, what, why);
+    const made = this.#madeAgain();
     if (!made) return;
     const isSame = JSON.stringify(made.plan.pieces) === JSON.stringify(plan.pieces);
     if (!isSame) return this.#put(made.plan, made.facts, true);
@@ -441,7 +439,9 @@ export class Programme {
 
   /** What was left out may be used again; a silent camera is asked for a picture first, beside what is on the air. */
   async #tryAgain(): Promise<void> {
-    const silent = this.#service.auditions;
+    // A camera that is being asked would be busy for whoever asked it meanwhile.
+    const silent = this.#isAsking ? [] : this.#service.auditions;
+    this.#isAsking ||= silent.length > 0;
     const given = await Promise.all(
       silent.map(async ({ camera, mode }) => {
         const gives = await this.studio.givesPicture(camera.path, mode);
@@ -449,6 +449,7 @@ export class Programme {
         return gives;
       }),
     );
+    if (silent.length > 0) this.#isAsking = false;
     if (!this.#on) return;
     if (silent.length === 0 || given.includes(true) || this.#service.isDue) await this.replan(true);
     this.#retryLater();

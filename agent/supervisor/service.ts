@@ -4,7 +4,7 @@ import type { Plan } from '../../pipelines/plan.js';
 import type { Clock } from '../clock.js';
 import { Fault, type FaultReport } from '../errors.js';
 import type { Log } from '../log.js';
-import type { InputPart, Telling } from '../media/messages.js';
+import type { EncoderRequest, InputPart } from '../media/messages.js';
 import { type Audition, Inputs, type Same } from './inputs.js';
 
 /** After so many ends of the process, or failures of nothing in particular, in a row, something else is tried. */
@@ -83,10 +83,10 @@ export class Service {
     return facts !== undefined && this.#inputs.encodeInstead(plan, fault, facts);
   }
 
-  /** The camera of `plan` does not take `what` its encoder is told: it is not told so from now on. */
-  unheeded(plan: Plan, what: Telling, why: string): void {
+  /** The encoder of the camera in `plan` has refused `what`: it is not asked for that from now on. */
+  refused(plan: Plan, what: EncoderRequest, why: string): void {
     const facts = this.#facts.get(plan);
-    if (facts) this.#inputs.unheeded(plan, what, why, facts);
+    if (facts) this.#inputs.refused(plan, what, why, facts);
   }
 
   /**

@@ -3,7 +3,7 @@ import type { ElementProperty, Plan } from '../../pipelines/plan.js';
 import { Fault } from '../errors.js';
 import { Child } from '../media/child.js';
 import { memoryLimits, type MemoryLimits } from '../media/memory.js';
-import { beatMs, type FromCapture, type InputPart, type Telling, type ToCapture } from '../media/messages.js';
+import { beatMs, type FromCapture, type EncoderRequest, type InputPart, type ToCapture } from '../media/messages.js';
 import type { Pace } from '../media/watchdog.js';
 
 /** Of the memory of this machine. The connections outlive a capture process that is replaced, so it may be so early. */
@@ -20,8 +20,8 @@ export interface StageEvents {
   ended(): void;
   /** The last file was played, and the first one begins again. */
   round(): void;
-  /** The camera's encoder does not take what `plan`, which plays or is about to, tells it. */
-  unheeded(plan: Plan, what: Telling, why: string): void;
+  /** The camera's encoder refuses what `plan`, which plays or is about to, asks of it. */
+  refused(plan: Plan, what: EncoderRequest, why: string): void;
   /** What passes through in `plan`, which is on, has had no keyframe for so many seconds. */
   sparse(plan: Plan, seconds: number): void;
   beat(): void;
@@ -202,9 +202,9 @@ export class Stage {
       case 'sparse':
         if (message.id === this.#on?.id) this.events.sparse(this.#on.plan, message.seconds);
         return;
-      case 'unheeded': {
+      case 'refused': {
         const cast = this.#coming ?? this.#on;
-        if (message.id === cast?.id) this.events.unheeded(cast.plan, message.what, message.why);
+        if (message.id === cast?.id) this.events.refused(cast.plan, message.what, message.why);
         return;
       }
       case 'beat':

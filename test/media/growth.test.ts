@@ -43,7 +43,7 @@ test(`${replans} replans in one capture process`, { timeout: 300_000 }, async (t
       failed: (_plan, _part, fault) => ended.push(fault.message),
       ended: () => ended.push('ended'),
       round: () => undefined,
-      unheeded: () => undefined,
+      refused: () => undefined,
       sparse: () => undefined,
       beat: () => undefined,
       said: () => undefined,

@@ -64,7 +64,7 @@ async function playing(
     playing: () => (begun += 1),
     ended: () => undefined,
     round: () => undefined,
-    unheeded: (what, why) => void refused(what, why),
+    refused: (what, why) => void refused(what, why),
     sparse: (seconds) => told(seconds),
     failed: (fault, part) => {
       told();

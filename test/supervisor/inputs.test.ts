@@ -338,13 +338,13 @@ test('what a camera does not take it is not told again, until it is plugged in a
   inputs.looked(facts);
   const told = made();
   assert.equal(told.encoderUnit?.id, 12);
-  inputs.unheeded(told, 'keyframe', 'EPIPE', facts);
+  inputs.refused(told, 'keyframe', 'EPIPE', facts);
   assert.deepEqual([made().keyframe, made().video.bitrateKbps], [undefined, told.video.bitrateKbps]);
   assert.match(made().notes.join(), /The camera \/dev\/video0 gives no keyframe when it is asked for one \(EPIPE\)\./);
-  inputs.unheeded(told, 'bitrate', 'EPIPE', facts);
+  inputs.refused(told, 'bitrate', 'EPIPE', facts);
   assert.deepEqual(made().encoderUnit, told.encoderUnit, 'it starts as it is told');
   assert.equal(made().video.bitrateKbps, undefined);
-  inputs.unheeded(told, 'setup', 'ENOENT', facts);
+  inputs.refused(told, 'setup', 'ENOENT', facts);
   const left = made();
   assert.deepEqual([left.encoderUnit, left.keyframe, left.video.bitrateKbps], [undefined, undefined, undefined]);
   assert.deepEqual([left.video.encoder, left.pieces], [told.video.encoder, told.pieces], 'it plays as before');

@@ -34,7 +34,7 @@ async function stageWithHub() {
   ];
   const played = new Feed<Plan>('playing');
   const beats = new Feed<number>('beats');
-  const unheeded = new Feed<{ told: Plan; what: string; why: string }>('cameras that do as they like');
+  const refused = new Feed<{ told: Plan; what: string; why: string }>('cameras that do as they like');
   const server = createServer((connection) => {
     const cutter = new TagCutter();
     connection.on('data', (bytes: Buffer) => {
@@ -50,7 +50,7 @@ async function stageWithHub() {
       failed: (_plan, _part, fault) => died.push(fault),
       ended: () => undefined,
       round: () => undefined,
-      unheeded: (told, what, why) => unheeded.push({ told, what, why }),
+      refused: (told, what, why) => refused.push({ told, what, why }),
       sparse: () => undefined,
       beat: () => beats.push(performance.now()),
       said: () => undefined,
@@ -67,7 +67,7 @@ async function stageWithHub() {
     played,
     beats,
     died,
-    unheeded,
+    refused,
     async [Symbol.asyncDispose]() {
       await stage.stop();
       server.close();
@@ -133,7 +133,7 @@ test(
     const told = { ...ball, encoderUnit };
     on.stage.play(told, 0, false);
     await on.played.waitFor((made) => made === told, 20_000);
-    assert.deepEqual(on.unheeded.items, [{ told, what: 'setup', why: 'ENOTTY' }]);
+    assert.deepEqual(on.refused.items, [{ told, what: 'setup', why: 'ENOTTY' }]);
     assert.deepEqual(on.died.items, []);
   },
 );

@@ -65,7 +65,7 @@ export async function rehearse(
     sparse: () => undefined,
     beat: () => undefined,
     recycled: () => undefined,
-    unheeded: (_, what, why) => hear(`The camera was not told its ${what}: ${why}`),
+    refused: (_, what, why) => hear(`The camera was not told its ${what}: ${why}`),
     said: hear,
   });
   const socket = path.join(folder, 'hub');

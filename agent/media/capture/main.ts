@@ -69,7 +69,7 @@ function play({ id, plan, batchMs, overlap }: Extract<ToCapture, { type: 'play' 
     },
     ended: () => peer.send({ type: 'ended', id }),
     round: () => peer.send({ type: 'round', id }),
-    unheeded: (what, why) => peer.send({ type: 'unheeded', id, what, why }),
+    refused: (what, why) => peer.send({ type: 'refused', id, what, why }),
     sparse: (seconds) => peer.send({ type: 'sparse', id, seconds }),
     failed(fault, part) {
       if (next === coming) next = undefined;

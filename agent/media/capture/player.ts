@@ -7,7 +7,7 @@ import type { StreamFormat } from '../../flv/metadata.js';
 import { Pipeline, type BusMessage } from '../gstreamer.js';
 import type { Uplink } from './uplink.js';
 import { audioTag, hasKeyframe, tagTypes, videoTag } from '../../flv/tag.js';
-import type { InputPart, Telling } from '../messages.js';
+import type { EncoderRequest, InputPart } from '../messages.js';
 import { partOf, sourceFault } from './reasons.js';
 import { EncoderUnit } from './unit.js';
 
@@ -33,8 +33,8 @@ export interface Listener {
   ended(): void;
   /** The playlist begins again. */
   round(): void;
-  /** The camera's encoder does not take what it is told, and why in a few words; it goes on as it is. Said once of each. */
-  unheeded(what: Telling, why: string): void;
+  /** The camera's encoder refuses what it is asked for, and why in a few words; it goes on as it is. Said once of each. */
+  refused(what: EncoderRequest, why: string): void;
   /** What a camera encodes has had no keyframe for so many seconds; said once. */
   sparse(seconds: number): void;
   /** Its devices are let go of once this returns. */
@@ -45,7 +45,7 @@ export interface Listener {
 export class Player {
   #pipeline: Pipeline | undefined;
   #unit: EncoderUnit | undefined;
-  readonly #unheeded = new Set<Telling>();
+  readonly #refused = new Set<EncoderRequest>();
   #piece = 0;
   #over = false;
   /** When the next batch may go: on average one each `batchMs`, and one that went late may be followed by one that goes early. */
@@ -81,7 +81,7 @@ export class Player {
     const why = this.#unit.configure();
     if (why === undefined) return;
     this.plan = withoutUnit(this.plan);
-    this.listener.unheeded('setup', why);
+    this.listener.refused('setup', why);
   }
 
   /** Makes the plan that plays another one by setting `properties`; the pieces that follow are played as `plan` has them. */
@@ -94,9 +94,9 @@ export class Player {
     if (property.element !== unitElement) return this.#pipeline?.set(property);
     const what = property.property === 'keyframe' ? 'keyframe' : 'bitrate';
     const why = this.#unit?.set(property);
-    if (why === undefined || this.#unheeded.has(what)) return;
-    this.#unheeded.add(what);
-    this.listener.unheeded(what, why);
+    if (why === undefined || this.#refused.has(what)) return;
+    this.#refused.add(what);
+    this.listener.refused(what, why);
   }
 
   forceKeyframe(): void {
