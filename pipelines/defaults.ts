@@ -4,7 +4,7 @@ import type { Board, Camera, Facts } from './facts.js';
 import { findCamera, rawKinds } from './sources/camera.js';
 import { type Choice, choices, chooseFormat, compare, type Kind, moves, reaches } from './sources/format.js';
 import { gpuEncodes } from './sources/h264.js';
-import { decodedFormat, jpegDecoder } from './sources/jpeg.js';
+import { jpegDecoder } from './sources/jpeg.js';
 import type { Format, Wanted, Wish } from './wanted.js';
 
 /** What a rule looks at. */
@@ -101,7 +101,7 @@ function encodesBy(camera: Camera | undefined, insisted: Wanted['video']['encode
 /** Whether the processor would decode JPEGs for 640x480, which is more than a Zero W manages at 30 a second. */
 function isDecoded(camera: Camera, facts: Facts): boolean {
   const choice = chooseFormat(camera.formats, vga, rawKinds(facts));
-  return choice?.kind === 'jpeg' && jpegDecoder(decodedFormat(choice, vga), facts).element === 'jpegdec';
+  return choice?.kind === 'jpeg' && jpegDecoder(choice, vga, facts).element === 'jpegdec';
 }
 
 /** The best picture that moves of those that the camera itself gives, and never a larger one: nothing is gained by blowing it up. */

@@ -205,7 +205,7 @@ export async function standIn(name, cache, building, say) {
       const env = [`QEMU_CPU=${architecture.cpu}`, 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'];
       writeFileSync(
         path.join(folder, 'Dockerfile'),
-        `FROM scratch\nADD root.tar /\nCOPY local /usr/local\nCOPY speed /etc/dpkg/dpkg.cfg.d/\nENV ${env.join(' ')} DEBIAN_FRONTEND=noninteractive\n\n`,
+        `FROM scratch\nADD root.tar /\nCOPY local /usr/local\nCOPY speed /etc/dpkg/dpkg.cfg.d/\nENV ${env.join(' ')} DEBIAN_FRONTEND=noninteractive\n`,
       );
       const [command, first] = building([
         'bud',

@@ -1,6 +1,6 @@
 /** Ways that save a small board work, where its drivers have them. Nobody can tell from a list: each is run once, and remembered. */
-import { encoders } from '../../pipelines/encoders/encoder.js';
-import type { Camera, Encoder, Facts } from '../../pipelines/facts.js';
+import { maybeTaken, v4l2h264enc } from '../../pipelines/encoders/v4l2h264enc.js';
+import type { Camera, Facts } from '../../pipelines/facts.js';
 import { encoderProbe, jpegProbe, sharedProbe } from '../../pipelines/probe.js';
 import { sharedFourcc } from '../../pipelines/sources/camera.js';
 import { kindOf, rawName } from '../../pipelines/sources/format.js';
@@ -30,9 +30,9 @@ export async function shortcuts(
   run: Runner = runProgram,
   answers?: Answers,
 ): Promise<Facts> {
-  const chip = facts.encoders.find(({ hardware, works }) => hardware && works);
-  const takes = chip ? wantedFormats(chip, facts.cameras) : [];
-  const sharing = chip?.element === 'v4l2h264enc' ? facts.cameras.filter(mayShare) : [];
+  const chip = facts.encoders.find(({ element, works }) => element === v4l2h264enc.element && works);
+  const takes = chip ? wantedFormats(facts.cameras) : [];
+  const sharing = chip ? facts.cameras.filter(mayShare) : [];
   const decodes = installed.names.includes('v4l2jpegdec') && facts.cameras.some((camera) => isHeavy(camera, facts));
   if (takes.length + sharing.length === 0 && !decodes) return facts;
   const trials = await Trials.load(installed, storage, root);
@@ -52,7 +52,7 @@ export async function shortcuts(
   };
   const taken: string[] = [];
   for (const format of takes) {
-    if (await works(`${chip!.element} ${format}`, encoderProbe('v4l2h264enc', format))) taken.push(format);
+    if (await works(`${v4l2h264enc.element} ${format}`, encoderProbe(v4l2h264enc.element, format))) taken.push(format);
   }
   const shared: Camera[] = [];
   for (const camera of sharing) if (await works(`shared ${camera.path}`, sharedProbe(camera))) shared.push(camera);
@@ -72,13 +72,12 @@ export async function shortcuts(
   };
 }
 
-/** GStreamer's names of raw formats that a camera here gives and this encoder may take. */
-function wantedFormats({ element }: Encoder, cameras: readonly Camera[]): string[] {
-  const maybe = encoders.find((encoder) => encoder.element === element)?.maybe ?? [];
+/** GStreamer's names of raw formats that a camera here gives and the encoder may take. */
+function wantedFormats(cameras: readonly Camera[]): string[] {
   const given = new Set(
     cameras.flatMap(({ api, formats }) => (api === 'v4l2' ? formats.map(({ fourcc }) => rawName(fourcc)) : [])),
   );
-  return maybe.filter((format) => given.has(format));
+  return maybeTaken.filter((format) => given.has(format));
 }
 
 const mayShare = ({ api, formats }: Camera): boolean =>

@@ -72,7 +72,7 @@ export interface Tried {
   readonly first?: number;
 }
 
-/** Runs a pipeline of {@link ../../pipelines/probe.ts} to its end. */
+/** Runs a pipeline of `pipelines/probe.ts` to its end. */
 export async function tried(text: string, run: Runner = runProgram): Promise<Tried> {
   let first: number | undefined;
   const said = await run('gst-launch-1.0', ['-q', ...text.split(' ')], {

@@ -37,7 +37,7 @@ const quietMs = 5000;
 /** Delivery answers at once, or not at all. */
 const pictureMs = 3000;
 /** A server that has not said yes or no by then finds a film begun. */
-const audienceMs = 5000;
+export const audienceMs = 5000;
 
 /** What it needs of the machine and of the program around it. */
 export interface Outlet {

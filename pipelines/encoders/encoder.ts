@@ -21,8 +21,6 @@ export interface VideoEncoder {
   readonly merit: string;
   /** Raw 4:2:0 formats that it takes, best first. Others would cost a conversion, or give a profile that players refuse. */
   readonly formats: readonly string[];
-  /** Formats that some drivers take besides: they are tried. */
-  readonly maybe?: readonly string[];
   /** From the element, named `venc`, to H.264 in whatever stream format it gives. */
   text(settings: EncoderSettings): string;
   /** The H.264 level in that text, where it has to be told one. */

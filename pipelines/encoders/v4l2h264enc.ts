@@ -22,6 +22,9 @@ export const leastChipFps = 10;
 /** bcm2835-codec lays its lines out in steps of 64 bytes; where a width is none, drivers and GStreamer have disagreed on where a line ends. */
 export const strideBytes = 64;
 
+/** Raw formats of webcams of which bcm2835-codec makes 4:2:0 itself; what else the kernel offers may not: they are tried. */
+export const maybeTaken: readonly string[] = ['YUY2', 'UYVY'];
+
 /**
  * Before GStreamer 1.30 the element fails to start unless the caps after it carry a level (raspberrypi/linux#3974). The period
  * of keyframes counts frames, headers are repeated with each. Constant bitrate mode is left alone: reported broken.
@@ -30,8 +33,6 @@ export const v4l2h264enc: VideoEncoder = {
   element: 'v4l2h264enc',
   merit: 'encoded in hardware: the processor stays free',
   formats: ['I420', 'NV12'],
-  // bcm2835-codec makes 4:2:0 of them itself; what else the kernel offers may not.
-  maybe: ['YUY2', 'UYVY'],
   bitrate: (kbps) => ({ property: 'extra-controls', value: `controls,video_bitrate=${steppedBitrate(kbps)}` }),
   keyframe: forceKeyframe,
   level: (settings) => levelOf(settings).name,

@@ -14,10 +14,12 @@ const budgets: Partial<Readonly<Record<NonNullable<Board['soc']>, Format>>> = {
   bcm2837: { width: 1280, height: 720, fps: 30 },
 };
 
+type Rate = Pick<Format, 'fps'>;
+
 const rate = ({ width, height, fps }: Format): number => width * height * fps;
 
 /** The most that the board decodes in software; undefined where that is no matter. */
-export const jpegBudget = ({ soc }: Board): Format | undefined => soc && budgets[soc];
+const jpegBudget = ({ soc }: Board): Format | undefined => soc && budgets[soc];
 
 /** Whether the board is too slow to decode such JPEGs in software. */
 export function isTooMuch(format: Format, board: Board): boolean {
@@ -25,29 +27,29 @@ export function isTooMuch(format: Format, board: Board): boolean {
   return budget !== undefined && rate(format) > rate(budget);
 }
 
-/** The chip decodes what the processor cannot: the processor's way is the one that is known to be right. */
-export function jpegDecoder(
-  format: Format,
-  { board, jpegDecoder: chip }: Facts,
-): { element: string; fullRange: boolean } {
-  if (chip && isTooMuch(format, board)) return { element: 'v4l2jpegdec', fullRange: chip.fullRange };
-  return { element: 'jpegdec', fullRange: true };
-}
-
 /** What has to be decoded of a camera's format for a broadcast at so many frames a second. */
-export const decodedFormat = ({ width, height, fps }: Format, wanted: Pick<Format, 'fps'>): Format => ({
+const decoded = ({ width, height, fps }: Format, wanted: Rate): Format => ({
   ...{ width, height },
   fps: Math.min(fps, wanted.fps),
 });
 
+/** The chip decodes what the processor cannot: the processor's way is the one that is known to be right. */
+export function jpegDecoder(
+  format: Format,
+  wanted: Rate,
+  { board, jpegDecoder: chip }: Facts,
+): { element: string; fullRange: boolean } {
+  if (chip && isTooMuch(decoded(format, wanted), board)) return { element: 'v4l2jpegdec', fullRange: chip.fullRange };
+  return { element: 'jpegdec', fullRange: true };
+}
+
 /** One sentence where pictures will be missing. */
-export function jpegDoubt(format: Choice, wanted: Pick<Format, 'fps'>, facts: Facts): string | undefined {
+export function jpegDoubt(format: Choice, wanted: Rate, facts: Facts): string | undefined {
   const budget = jpegBudget(facts.board);
-  const each = decodedFormat(format, wanted);
-  if (format.kind !== 'jpeg' || !budget || !isTooMuch(each, facts.board)) return undefined;
-  if (jpegDecoder(each, facts).element !== 'jpegdec') return undefined;
+  if (format.kind !== 'jpeg' || !budget || !isTooMuch(decoded(format, wanted), facts.board)) return undefined;
+  if (jpegDecoder(format, wanted, facts).element !== 'jpegdec') return undefined;
   return (
-    `The camera gives ${each.width}x${each.height} as JPEG, and this board decodes about ${budget.width}x${budget.height} at ${budget.fps} fps of ` +
+    `The camera gives ${format.width}x${format.height} as JPEG, and this board decodes about ${budget.width}x${budget.height} at ${budget.fps} fps of ` +
     'that: expect pictures to be missing. Set a smaller video.width and video.height, or a lower video.fps.'
   );
 }

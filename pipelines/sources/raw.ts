@@ -4,7 +4,7 @@ import type { WantedVideo } from '../wanted.js';
 import { cameraName, decoderOf } from './camera.js';
 import type { Controls } from './controls.js';
 import { type Choice, rawName, reaches } from './format.js';
-import { decodedFormat, jpegDecoder } from './jpeg.js';
+import { jpegDecoder } from './jpeg.js';
 import { libcameraSource } from './libcamera.js';
 import { type Picture, rawCaps } from './picture.js';
 import { narrowed } from './range.js';
@@ -21,7 +21,7 @@ function decoded(format: Choice, video: WantedVideo, facts: Facts): readonly str
     case 'jpeg':
       return [
         ...(reaches(video.fps, format.fps) ? [] : [thinned(video.fps)]),
-        jpegDecoder(decodedFormat(format, video), facts).element,
+        jpegDecoder(format, video, facts).element,
       ];
     case 'h264':
       return ['h264parse', decoderOf(facts)!];
@@ -73,7 +73,7 @@ export function cameraRaw(
     const isSized = format.width === video.width && format.height === video.height;
     const converted = raw === target ? [] : ['videoconvert'];
     return {
-      text: text(source.text, ...decoded(format, video, facts), ...paced(isSized, converted, caps)),
+      text: text(source.text, ...paced(isSized, converted, caps)),
       properties: source.properties,
       source: cameraName(camera),
       adjustable: source.adjustable,
@@ -81,7 +81,7 @@ export function cameraRaw(
   }
   const source = v4l2Source(camera, format, controls.set);
   const converted = raw === target ? [] : ['videoconvert', `video/x-raw,format=${target}`];
-  const isFull = format.kind === 'jpeg' && jpegDecoder(decodedFormat(format, video), facts).fullRange;
+  const isFull = format.kind === 'jpeg' && jpegDecoder(format, video, facts).fullRange;
   return {
     text: text(source.text, ...decoded(format, video, facts), ...steadied(isFull, video, converted, caps)),
     properties: source.properties,

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { resolve } from '../../agent/config/resolve.js';
 import type { Settings } from '../../agent/config/settings.js';
+import { audienceMs } from '../../agent/supervisor/delivery.js';
 import { startAbroad } from '../helpers/abroad.js';
 import { broadcastIn, live } from '../helpers/broadcast.js';
 import { folderFor } from '../helpers/command.js';
@@ -13,8 +14,6 @@ import { noNamespaces } from '../helpers/namespace.js';
 import { startRtmpServer, type Connection, type RtmpServer } from '../helpers/rtmp-server.js';
 
 const seconds = 6;
-/** So long a film waits for the servers' answers (agent/supervisor/delivery.ts). */
-const audienceMs = 5000;
 const skip = noNamespaces();
 
 /** Pictures that a session had, once it was closed in order: at the end of the file the last of them are still on their way. */
