@@ -130,20 +130,21 @@ export function rows(results: Results): Row[] {
 const number = (value: number | null | undefined): string =>
   value === null || value === undefined ? '-' : value.toFixed(Math.abs(value) < 100 ? 1 : 0);
 
-/** A table for people; `x gst` is the ratio to gst-launch. */
+/** A table for people, with a column for each of the others; the ratio is to the first of them. */
 export function table(all: readonly Row[]): string {
-  const head = ['measure', 'unit', 'makercast', 'gst-launch', 'ffmpeg', 'x gst', 'goal', ''];
+  const others = [...new Set(all.flatMap(({ versus }) => Object.keys(versus)))];
+  const first = others.slice(0, 1);
+  const head = ['measure', 'unit', 'makercast', ...others, ...first.map((name) => `x ${name}`), 'goal', ''];
   const lines = all.map(({ measure, unit, value, goal, met, versus }) => {
-    const gst = versus['gst-launch'];
-    const ratio = value !== null && gst ? (value / gst).toFixed(2) : '-';
+    const ratio = (other: number | null | undefined): string =>
+      value !== null && other ? (value / other).toFixed(2) : '-';
     const verdict = met === null ? '' : met ? 'met' : 'MISSED';
     return [
       measure,
       unit,
       number(value),
-      number(gst),
-      number(versus['ffmpeg']),
-      ratio,
+      ...others.map((name) => number(versus[name])),
+      ...first.map((name) => ratio(versus[name])),
       goal === null ? '' : `<= ${number(goal)}`,
       verdict,
     ];

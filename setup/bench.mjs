@@ -1,7 +1,7 @@
 /** `npm run bench [-- NAME]`: installs what the benchmarks need, compiles, and runs one in this process; `overhead` unless named. */
 import { ready } from './ready.mjs';
 
-const names = ['overhead', 'footprint', 'recovery', 'control', 'soak'];
+const names = ['overhead', 'footprint', 'pictures', 'recovery', 'control', 'soak'];
 
 const named = process.argv[2]?.startsWith('-') ? undefined : process.argv[2];
 const name = named ?? names[0];
