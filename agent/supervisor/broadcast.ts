@@ -13,7 +13,7 @@ import { Demo } from './demo.js';
 import { runFolder } from './folder.js';
 import type { Intent, Wanted } from './intent.js';
 import { Programme, type Studio } from './programme.js';
-import type { ActualState, Status } from './status.js';
+import type { ActualState, BroadcastStatus } from './broadcaststatus.js';
 import { Troubles } from './troubles.js';
 import { Turns } from './turns.js';
 import { isWanted } from './wants.js';
@@ -236,7 +236,7 @@ export class Broadcast {
     return this.#programme.plan;
   }
 
-  status(): Status {
+  status(): BroadcastStatus {
     const { plan } = this.#programme;
     const { hub, recording } = this.#delivery;
     return {

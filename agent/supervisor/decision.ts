@@ -16,6 +16,12 @@ export interface Document {
   readonly resetVersion?: true;
 }
 
+/** Whether the device goes by a layer: by those of the groups that it is in. */
+export function isFollowed(layer: string, groups: readonly string[]): boolean {
+  const [kind, group = ''] = layer.split(' ');
+  return kind !== 'group' || groups.includes(group);
+}
+
 export const decisionStatuses = ['pending', 'applied', 'rejected', 'rolled_back'] as const;
 export type DecisionStatus = (typeof decisionStatuses)[number];
 

@@ -19,7 +19,7 @@ import type { Pace } from '../media/watchdog.js';
 import { Backoff } from './backoff.js';
 import { Outputs } from './outputs.js';
 import { Recording } from './recording.js';
-import type { Status } from './status.js';
+import type { BroadcastStatus } from './broadcaststatus.js';
 import { Troubles } from './troubles.js';
 import { wantedOutputs, wantedRecording } from './wants.js';
 
@@ -231,7 +231,7 @@ export class Delivery {
     return states;
   }
 
-  document(): Status['outputs'] {
+  document(): BroadcastStatus['outputs'] {
     return this.#outputs.document();
   }
 

@@ -10,12 +10,6 @@ const digest = (text: string): string => createHash('sha256').update(text).diges
 /** For messages and origins. */
 export const layerTitle = (layer: string): string => (layer === 'page' ? 'page' : `MQTT ${layer}`);
 
-/** Whether the device goes by a layer: by those of the groups that it is in. */
-export function isFollowed(layer: string, groups: readonly string[]): boolean {
-  const [kind, group = ''] = layer.split(' ');
-  return kind !== 'group' || groups.includes(group);
-}
-
 /** File and environment, and what they come to by themselves. */
 export interface Base {
   readonly layers: Layers;

@@ -4,7 +4,7 @@ import type { Fault } from '../errors.js';
 import type { Log } from '../log.js';
 import type { OutputState } from '../media/delivery/states.js';
 import type { OutputStatus, WantedOutput } from '../media/messages.js';
-import type { Status } from './status.js';
+import type { BroadcastStatus } from './broadcaststatus.js';
 import { triedAgain } from './troubles.js';
 
 /** An output that is wanted, and its URL as it may be shown. */
@@ -95,12 +95,12 @@ export class Outputs {
     return [...this.#statuses.values()].map((status) => status.state);
   }
 
-  document(): Status['outputs'] {
+  document(): BroadcastStatus['outputs'] {
     const shown = [...this.#statuses].map(([name, status]) => [
       name,
       { ...status, url: this.#wanted.get(name)?.url ?? '' },
     ]);
-    return Object.fromEntries(shown) as Status['outputs'];
+    return Object.fromEntries(shown) as BroadcastStatus['outputs'];
   }
 
   /** Where no server can be reached because there is no network at all, that is the reason to give. */

@@ -4,7 +4,7 @@ import { misfit } from '../config/row.js';
 import { get, rows, type Settings } from '../config/settings.js';
 import { Fault, type FaultReport } from '../errors.js';
 import { isBack, mark, type Mark } from './proof.js';
-import type { Status } from './status.js';
+import type { BroadcastStatus } from './broadcaststatus.js';
 
 /** Looks in a row, a second apart, after which a change is taken to have worked for a while. */
 const goodLooks = 2;
@@ -64,7 +64,7 @@ export class Probation {
   }
 
   /** A change is about to be applied; `continues`: after another that nothing has proved. Not over before `endIn`. */
-  begin(status: Status, continues: boolean): void {
+  begin(status: BroadcastStatus, continues: boolean): void {
     this.#mark = continues && this.#mark ? this.#mark : mark(status);
     this.#changes += 1;
     this.#isConfirmed = false;
@@ -121,7 +121,7 @@ export class Probation {
    * What was done to the stream or to the way to whoever steers by now, if anything; `by`: what now is, such as `within 20 s`;
    * `hasTarget`: the settings name an output, or a recording.
    */
-  harm(status: Status, by: string, hasTarget: boolean): FaultReport | undefined {
+  harm(status: BroadcastStatus, by: string, hasTarget: boolean): FaultReport | undefined {
     const mend = 'The last good settings are back.';
     const undoes = (what: string): FaultReport => new Fault('change_undone', what, mend).report();
     if (this.#mark && !isBack(this.#mark, status, hasTarget)) {

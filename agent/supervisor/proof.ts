@@ -1,5 +1,5 @@
 /** Whether a change has done the stream no harm: what was live before it is live after it. Pure. */
-import type { Status } from './status.js';
+import type { BroadcastStatus } from './broadcaststatus.js';
 
 /** What was live before a change. */
 export interface Mark {
@@ -10,7 +10,7 @@ export interface Mark {
 const isLive = (state: string): boolean => state === 'live' || state === 'stalled';
 
 /** All is live that can be: an output without a key for its new address waits for nothing but that. */
-export function isAsLive({ actual, problems, outputs, recording }: Status): boolean {
+export function isAsLive({ actual, problems, outputs, recording }: BroadcastStatus): boolean {
   if (actual === 'live') return true;
   const states = Object.values(outputs).map(({ state }) => state);
   const isKeyAllThatIsMissing = problems.length > 0 && problems.every(({ code }) => code === 'output_key_missing');
@@ -18,7 +18,7 @@ export function isAsLive({ actual, problems, outputs, recording }: Status): bool
   return actual === 'degraded' && isKeyAllThatIsMissing && isAnywhere && states.every(isLive);
 }
 
-export function mark(status: Status): Mark {
+export function mark(status: BroadcastStatus): Mark {
   const outputs = Object.entries(status.outputs).filter(([, { state }]) => isLive(state));
   return { live: isAsLive(status), outputs: outputs.map(([name]) => name) };
 }
@@ -28,7 +28,7 @@ export function mark(status: Status): Mark {
  * live must be, of those that are still wanted. What was commanded off the air, is over, or is paused for an update, was wanted so;
  * but not that the settings name nowhere to go (`hasTarget`).
  */
-export function isBack(before: Mark, now: Status, hasTarget: boolean): boolean {
+export function isBack(before: Mark, now: BroadcastStatus, hasTarget: boolean): boolean {
   if (now.wanted === 'idle' || now.actual === 'ended' || now.actual === 'stopping') return true;
   if (now.actual === 'idle' && hasTarget) return true;
   if (before.live) return isAsLive(now);

@@ -4,8 +4,7 @@ import type { Destinations, Resolved } from '../config/resolve.js';
 import { noSecrets, type Given, type Secrets } from '../config/secrets.js';
 import { Fault, type FaultReport } from '../errors.js';
 import type { Storage } from '../machine/storage.js';
-import { isMap, type Decision, type Document } from './decision.js';
-import { isFollowed } from './layering.js';
+import { isFollowed, isMap, type Decision, type Document } from './decision.js';
 
 export const stateName = 'steering';
 /** Not to be raised, since a file of another format is set aside, and a downgrade would lose the layers: fields may only be added. */

@@ -13,6 +13,7 @@ import type { Storage } from '../machine/storage.js';
 import {
   decisionOf,
   hashOf,
+  isFollowed,
   readDocument,
   rejected,
   weigh,
@@ -21,7 +22,7 @@ import {
   type Document,
   type Refusal,
 } from './decision.js';
-import { isFollowed, layerTitle, Layering } from './layering.js';
+import { layerTitle, Layering } from './layering.js';
 import { keptWith, valueAt, withSecret, withValue } from './remembered.js';
 import { Trial, type Applied, type Excess, type Helm } from './trial.js';
 import { Turns } from './turns.js';

@@ -23,7 +23,7 @@ import {
   type Kept,
   type Remembered,
 } from './remembered.js';
-import { isOn, type Status } from './status.js';
+import { isOn, type BroadcastStatus } from './broadcaststatus.js';
 import { isWanted } from './wants.js';
 
 /** What the program around it gives. */
@@ -285,7 +285,7 @@ export class Trial {
     this.events.tell([]);
   }
 
-  #harm(status: Status, by: string): FaultReport | undefined {
+  #harm(status: BroadcastStatus, by: string): FaultReport | undefined {
     return this.probation.harm(status, by, isWanted(this.#resolved.settings));
   }
 

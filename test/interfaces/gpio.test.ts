@@ -10,7 +10,8 @@ import { Gpio } from '../../agent/interfaces/gpio/gpio.js';
 import type { Line, LineWish } from '../../agent/interfaces/gpio/line.js';
 import { isLit } from '../../agent/interfaces/gpio/tally.js';
 import { Log } from '../../agent/log.js';
-import type { ActualState, Status } from '../../agent/supervisor/status.js';
+import type { ActualState } from '../../agent/supervisor/broadcaststatus.js';
+import type { Status } from '../../agent/supervisor/status.js';
 import { tree } from '../machine/tree.js';
 
 const boards: [fixture: string, line: number, number: number][] = [

@@ -161,7 +161,7 @@ test('one that is deaf to requests for keyframes: who joins begins with the last
   );
   await agent.status(({ actual }) => actual === 'live', 60_000);
   await codec.encoding('320x180');
-  const late = { outputs: { late: { url: nginx.url(), key: 'late' } } };
+  const late = { outputs: { late: { url: nginx.url(), key: 'second' } } };
   await writeFile(path.join(folder, 'makercast.yml'), JSON.stringify(late));
   const joined = await agent.event('joined_late', 30_000);
   assert.match(joined.message, /^Output late began with pictures that were up to \d\.\d s old: /);
