@@ -1,6 +1,24 @@
 import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
+/** What passes the time of a test, or judges it: a sleep, one in disguise, and an assertion on this machine's clock. */
+const clock = String.raw`CallExpression[callee.object.name=/^(performance|Date)$/][callee.property.name='now'], Identifier[name='tookMs']`;
+const bareWaits = [
+  {
+    selector: "CallExpression[callee.name='setTimeout'], CallExpression[callee.property.name='setTimeout']",
+    message: 'Wait for an event (test/helpers/feed.ts), or say what lasts (test/helpers/interval.ts).',
+  },
+  {
+    selector: "CallExpression[callee.name='until'] > :first-child CallExpression[callee.object.name='performance']",
+    message: 'This is a sleep: say what lasts (test/helpers/interval.ts).',
+  },
+  {
+    selector: `CallExpression[callee.object.name='assert'] :matches(${clock})`,
+    message:
+      'A busy machine takes longer: give the wait a deadline, assert a ratio, or atLeast (test/helpers/interval.ts).',
+  },
+];
+
 export default tseslint.config(
   { ignores: ['dist*/', '.cache/', 'node_modules/'] },
   js.configs.recommended,
@@ -30,6 +48,24 @@ export default tseslint.config(
         performance: 'readonly',
         AbortController: 'readonly',
       },
+    },
+  },
+  {
+    // Tests and benches wait for events; where time itself is the subject, test/helpers/interval.ts lets it pass.
+    files: ['test/**/*.ts', 'bench/**/*.ts'],
+    ignores: ['test/helpers/interval.ts', 'test/helpers/feed.ts', 'test/helpers/rtmp-server.ts'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          paths: ['timers', 'node:timers', 'timers/promises', 'node:timers/promises'].map((name) => ({
+            name,
+            importNames: ['setTimeout', 'setInterval', 'scheduler', 'promises', 'default'],
+            message: 'Wait for an event (test/helpers/feed.ts), or say what lasts (test/helpers/interval.ts).',
+          })),
+        },
+      ],
+      'no-restricted-syntax': ['error', ...bareWaits],
     },
   },
   {

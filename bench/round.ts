@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { ended, mortal } from '../test/helpers/command.js';
 import { isPicture, wallClock } from '../test/helpers/flv.js';
+import { lasts } from '../test/helpers/interval.js';
 import type { Nginx } from '../test/helpers/nginx.js';
 import { processTree } from '../test/helpers/processes.js';
 import { subscribe } from '../test/helpers/rtmp-client.js';
@@ -34,8 +35,6 @@ export interface RoundResult {
   readonly processes: ReadonlyMap<string, ProcessResult>;
 }
 
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
 let streams = 0;
 
 /**
@@ -66,11 +65,11 @@ export async function measure(
   const root = child.pid!;
   try {
     const keyframe = await Promise.race([subscriber.keyframe(30_000), died]);
-    await Promise.race([sleep(settleMs), died]);
+    await Promise.race([lasts(settleMs, 'the stream settles'), died]);
     const firstTag = subscriber.tags.items.length;
     const before = costs(root, false);
     const from = wallClock();
-    await Promise.race([sleep(seconds * 1000), died]);
+    await Promise.race([lasts(seconds * 1000, 'what is measured'), died]);
     const after = costs(root, false);
     const took = (wallClock() - from) / 1000;
     const lastTag = subscriber.tags.items.length;
@@ -91,7 +90,7 @@ export async function measure(
       ];
     });
     child.kill('SIGINT');
-    await Promise.race([end, sleep(8000)]);
+    await Promise.race([end, lasts(8000, 'the patience with its end')]);
     const pictures = subscriber.tags.items.slice(firstTag, lastTag).filter(isPicture).length;
     const latency = await pictureLatency(subscriber.tags.items.slice(0, lastTag));
     return {

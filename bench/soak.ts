@@ -2,10 +2,10 @@
  * makercast as a whole under one fault after the other, for as long as is asked for: `npm run soak -- --minutes 60 [--seed 7]
  * [--spare delivery]`. `--spare` leaves out what is done to one part, so that a child lives for all of the run and is seen growing.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { until } from '../test/helpers/feed.js';
 import { wallClock } from '../test/helpers/flv.js';
+import { lasts } from '../test/helpers/interval.js';
 import { available } from '../test/helpers/namespace.js';
 import { holdings } from '../test/helpers/processes.js';
 import { median, writeResults, type Row } from './report.js';
@@ -95,7 +95,7 @@ async function makeFaults(scene: Scene, usable: readonly FaultKind[], began: num
     if (!step.isFirst && wallClock() > end) return;
     number += 1;
     const { kind } = step;
-    await sleep(step.pauseSeconds * 1000);
+    await lasts(step.pauseSeconds * 1000, 'no fault');
     const clock = new Date(wallClock() - began).toISOString().slice(11, 19);
     try {
       const since = await kind.make(scene, chanceOf(step.seed), isLong);

@@ -1,6 +1,6 @@
 /** What arrived and when, judged: how long no picture came, how far behind the stream is, how much of it comes. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { wallClock, type ArrivedTag } from '../../test/helpers/flv.js';
+import { lasts } from '../../test/helpers/interval.js';
 import { pictures, type Site } from './site.js';
 
 /** A longer wait for the next picture is an interruption: nine pictures at 30 a second. */
@@ -28,7 +28,7 @@ export function gaps(came: readonly ArrivedTag[], from: number): Gap[] {
  */
 export async function steady(site: Site, from: number, since: number, patienceMs: number): Promise<Gap | undefined> {
   while (wallClock() - since < patienceMs) {
-    await sleep(50);
+    await lasts(50, 'between two looks');
     const all = gaps(pictures(site), from);
     const last = all.at(-1);
     if (!last || wallClock() - last.to > interruptedMs) continue;

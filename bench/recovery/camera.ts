@@ -4,9 +4,9 @@
  */
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { run, temporaryFolder } from '../../test/helpers/command.js';
 import { isVideoKey, wallClock, type ArrivedTag } from '../../test/helpers/flv.js';
+import { lasts } from '../../test/helpers/interval.js';
 import type { Contender } from '../contenders.js';
 import { gaps, steady } from './arrivals.js';
 import type { Figures } from './faults.js';
@@ -40,11 +40,11 @@ export async function cameraLost(contender: Contender, bench: Bench): Promise<Fi
   try {
     await show('test');
     await using running = await start(contender, near, bench, { cwd: folder, without: ['VIDEO_SOURCE'] });
-    await sleep(1000 * Math.random());
+    await lasts(1000 * Math.random(), 'until any moment');
     const sessions = near.sessions();
     const lost = wallClock();
     await show('/dev/video99');
-    await sleep(awayMs);
+    await lasts(awayMs, 'the camera is away');
     const back = wallClock();
     await show('test');
     await steady(near, back, back, patienceMs);

@@ -1,7 +1,7 @@
 /** The faults: how each is made, on whom, what is measured, and what makercast has promised. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { LogLine } from '../../test/helpers/agent.js';
 import { wallClock } from '../../test/helpers/flv.js';
+import { lasts } from '../../test/helpers/interval.js';
 import { contenders, type Contender } from '../contenders.js';
 import { cameraLost } from './camera.js';
 import { steady } from './arrivals.js';
@@ -37,7 +37,7 @@ const linkDownMs = 5000;
 const blackHoleMs = 12_000;
 
 /** Faults come at any moment between two status documents. */
-const anyMoment = (): Promise<void> => sleep(1000 * Math.random());
+const anyMoment = (): Promise<void> => lasts(1000 * Math.random(), 'until any moment');
 
 /** Percent of its sessions that a fault has left alone. */
 const kept = (site: Site, sessions: number): number => (site.sessions() === sessions ? 100 : 0);
@@ -68,7 +68,7 @@ const serverRestarted =
     await anyMoment();
     const from = wallClock();
     await near.nginx.kill();
-    await sleep(1000 + 3000 * Math.random());
+    await lasts(1000 + 3000 * Math.random(), 'the server is away');
     await near.nginx.restart();
     const listens = wallClock();
     await near.watch();
@@ -102,7 +102,7 @@ function away(ms: number, close: (far: Far) => Promise<void>, open: (far: Far) =
     await anyMoment();
     const from = wallClock();
     await close(far);
-    await sleep(ms);
+    await lasts(ms, 'the way is closed');
     await open(far);
     return await figures(far, running, from, wallClock(), news);
   };

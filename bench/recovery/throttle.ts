@@ -1,6 +1,7 @@
 /** A link that becomes too slow for the stream, and fast again: how far behind the server is, and when it has the whole stream back. */
-import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '../../test/helpers/feed.js';
 import { isPicture, lags, wallClock } from '../../test/helpers/flv.js';
+import { lasts } from '../../test/helpers/interval.js';
 import type { Contender } from '../contenders.js';
 import { gaps, kbps } from './arrivals.js';
 import type { Figures } from './faults.js';
@@ -25,17 +26,16 @@ const most = (values: readonly number[]): number | null => (values.length === 0 
 export async function throttled(contender: Contender, bench: Bench): Promise<Figures> {
   await using far = await makeFar();
   await using running = await start(contender, far, bench, { film: true });
-  while ((kbps(newest(far), filmMs) ?? 0) === 0) await sleep(100);
-  const fullKbps = kbps(newest(far), filmMs)!;
+  const fullKbps = await until(() => kbps(newest(far), filmMs) || undefined, patienceMs, 'the whole stream');
   const sessions = far.sessions();
   await far.network.throttle(throttledKbps);
   const from = wallClock();
-  await sleep(throttledMs);
+  await lasts(throttledMs, 'the link is slow');
   const to = wallClock();
   await far.network.throttle(undefined);
   let whole: number | null = null;
   while (whole === null && wallClock() - to < patienceMs) {
-    await sleep(100);
+    await lasts(100, 'between two looks');
     const rate = kbps(newest(far), filmMs) ?? 0;
     if (rate >= wholeShare * fullKbps && lags(newest(far)).at(-1)!.ms <= behindMs) whole = wallClock() - to;
   }

@@ -1,7 +1,7 @@
 /** Every kind of fault, made with real parts: how it begins, by what it is seen to have struck, and how it ends. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { until, within } from '../../test/helpers/feed.js';
 import { wallClock } from '../../test/helpers/flv.js';
+import { lasts } from '../../test/helpers/interval.js';
 import type { Script } from '../../test/helpers/rtmp-server.js';
 import type { Kind } from './schedule.js';
 import type { Scene } from './scene.js';
@@ -33,7 +33,7 @@ function child(part: 'capture' | 'delivery', signal: 'SIGKILL' | 'SIGSTOP' | 'SI
     part,
     seconds: signal === 'SIGSTOP' ? 5 : 3,
     async make({ agent }) {
-      await sleep(Math.max(0, struckAt[part] + childSteadyMs - performance.now()));
+      await lasts(Math.max(0, struckAt[part] + childSteadyMs - performance.now()), `${part} works`);
       const { pid } = await agent.descendant(`makercast-${part}`);
       const at = wallClock();
       process.kill(pid, signal);
@@ -93,7 +93,7 @@ function network(
       try {
         for (const link of links) await off(link, scene);
         await Promise.all(links.map((link) => scene.output(names[link]!, ...states)));
-        await sleep(outageMs(chance, isLong));
+        await lasts(outageMs(chance, isLong), 'an outage');
       } finally {
         at = wallClock();
         for (const link of links) await on(link, scene);
@@ -124,7 +124,7 @@ export const kinds: readonly FaultKind[] = [
     seconds: 5,
     async make(scene, chance, isLong) {
       await Promise.all([scene.output('main', 'waiting', 'connecting'), scene.nginx.kill()]);
-      await sleep(outageMs(chance, isLong));
+      await lasts(outageMs(chance, isLong), 'an outage');
       await scene.nginx.restart();
       return wallClock();
     },
@@ -137,7 +137,7 @@ export const kinds: readonly FaultKind[] = [
       const states = chance() < 0.5 ? ['stalled', 'waiting', 'connecting'] : ['waiting', 'connecting'];
       try {
         await Promise.all([scene.output('main', ...states), scene.nginx.kill('SIGSTOP')]);
-        await sleep(outageMs(chance, isLong));
+        await lasts(outageMs(chance, isLong), 'an outage');
       } finally {
         await scene.nginx.kill('SIGCONT');
       }
@@ -220,7 +220,8 @@ export const kinds: readonly FaultKind[] = [
       try {
         const lowered = scene.status((status) => video(status).bitrateKbps < 1500);
         await Promise.all([lowered, scene.namespace!.throttle(800, { link })]);
-        await sleep(isLong ? between(5000, 40_000, chance) : between(4000, 6000, chance));
+        const slowMs = isLong ? between(5000, 40_000, chance) : between(4000, 6000, chance);
+        await lasts(slowMs, 'the link is slow');
       } finally {
         await scene.namespace!.throttle(undefined, { link });
       }
@@ -302,7 +303,7 @@ export const kinds: readonly FaultKind[] = [
         const source = oneOf(['file', 'test', '/dev/video99'], chance);
         await scene.edit({ video: { source, testPattern: oneOf(['bars', 'ball', 'sync'], chance) } });
         // Some are over before the plan plays, some are not.
-        await sleep(between(50, 600, chance));
+        await lasts(between(50, 600, chance), 'a plan is in force');
       }
       const at = wallClock();
       await show(scene, oneOf(['file', 'test'] as const, chance));

@@ -1,11 +1,11 @@
 /** What a soak runs in: makercast in a network of its own, two servers outside, and what arrives there. */
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { startAgent, type Agent, type LogLine, type StatusDocument } from '../../test/helpers/agent.js';
 import { temporaryFolder } from '../../test/helpers/command.js';
 import { until } from '../../test/helpers/feed.js';
 import { isPicture, isVideoKey, wallClock, type ArrivedTag } from '../../test/helpers/flv.js';
+import { lasts } from '../../test/helpers/interval.js';
 import { sample } from '../../test/helpers/media.js';
 import { makeNamespace, type Namespace } from '../../test/helpers/namespace.js';
 import { startNginx, type Nginx } from '../../test/helpers/nginx.js';
@@ -189,7 +189,7 @@ export class Scene implements AsyncDisposable {
         this.#viewer = await subscribe(`${this.nginx.url()}/${keyOf('main')}`);
         await this.#viewer.closed;
       } catch {
-        await sleep(100);
+        await lasts(100, 'before the next try');
       }
     }
   }

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ended, mortal, run as runCommand, temporaryFolder, type CommandResult } from './command.js';
 import { Feed, until, within } from './feed.js';
+import { lasts } from './interval.js';
 import { root } from './root.js';
 import { allProcesses, environmentOf, processInfo, processTree, type ProcessInfo } from './processes.js';
 
@@ -189,10 +190,10 @@ export class Agent implements AsyncDisposable {
     return found;
   }
 
-  /** Lets so many milliseconds pass, in which it is to say its status. */
-  async elapse(ms: number): Promise<void> {
-    const until = performance.now() + ms;
-    await this.status(() => performance.now() >= until, ms + 30_000, this.log.items.length);
+  /** Lets so many milliseconds pass, as {@link lasts} does, at whose end it still says its status. */
+  async lasts(ms: number, why: string): Promise<void> {
+    await lasts(ms, why);
+    await this.status(() => true, 30_000, this.log.items.length);
   }
 
   /** The descendant whose arguments or title hold `text`, such as `capture`; waits until it is there. */

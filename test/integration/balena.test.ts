@@ -37,7 +37,7 @@ async function service(t: TestContext): Promise<Service> {
   };
 }
 
-/** The contract with balena: it kills 10 s after SIGTERM. */
+/** The contract with balena: it kills 10 s after SIGTERM. The deadline of each end here. */
 const endMs = 10_000;
 
 const balenaOf = (status: Readonly<Record<string, unknown>>): Record<string, unknown> =>
@@ -55,9 +55,8 @@ test('locked on the air; ended in order for the update that its hours let in; ba
     await using agent = await startAgent(env, { dataFolder });
     await agent.status((status) => balenaOf(status)['lock'] === 'held');
     assert.deepEqual(await lockAttempt(supervisor.lockPath), { file: false, flock: false });
-    const { code, tookMs } = await agent.stop();
+    const { code } = await agent.stop('SIGTERM', endMs);
     assert.equal(code, 0);
-    assert.ok(tookMs < endMs, `${tookMs} ms`);
     assert.ok(!existsSync(supervisor.lockPath));
     await agent.gone();
   }
@@ -70,9 +69,8 @@ test('locked on the air; ended in order for the update that its hours let in; ba
     const connection = await server.published('q1w2e3r4t5', { from });
     await supervisor.tryUpdate(false);
     assert.equal(supervisor.applied.items.length, 1);
-    const { code, tookMs } = await agent.stop();
+    const { code } = await agent.stop('SIGTERM', endMs);
     assert.equal(code, 0);
-    assert.ok(tookMs < endMs, `${tookMs} ms`);
     assert.ok(connection.history.items.includes('deleteStream'), 'closed in order');
     const last = agent.log.items.findLast(({ event }) => event === 'status');
     assert.equal((last?.['status'] as { actual: string }).actual, 'updating');
@@ -140,7 +138,7 @@ test('the order at the end: said to be updating, the stream closed in order, the
   const delivery = await agent.descendant('delivery');
   // What closes the stream does not come to it until it is let.
   process.kill(delivery.pid, 'SIGSTOP');
-  const end = agent.stop();
+  const end = agent.stop('SIGTERM', endMs);
   await operator.on('state', ({ state }) => state === 'updating');
   assert.ok(existsSync(supervisor.lockPath), 'locked while the stream is still there');
   assert.ok(!connection.history.items.includes('deleteStream'));
@@ -158,9 +156,8 @@ test('the order at the end: said to be updating, the stream closed in order, the
   };
   await until(isOver, 10_000, 'the end of delivery');
   await connection.history.waitFor((item) => item === 'deleteStream', 5000);
-  const { code, tookMs } = await end;
+  const { code } = await end;
   assert.equal(code, 0);
-  assert.ok(tookMs < endMs, `${tookMs} ms`);
   assert.ok(!existsSync(supervisor.lockPath));
   await operator.on('state', ({ state }) => state === 'stopped');
 });
@@ -175,9 +172,8 @@ test('a broker that hangs, and a Supervisor too: the stream is closed in order, 
   const connection = await server.published('q1w2e3r4t5');
   supervisor.hangs = true;
   await broker.kill('SIGSTOP');
-  const { code, tookMs } = await agent.stop();
+  const { code } = await agent.stop('SIGTERM', endMs);
   assert.equal(code, 0);
-  assert.ok(tookMs < endMs, `${tookMs} ms`);
   assert.ok(connection.history.items.includes('deleteStream'));
   assert.ok(!existsSync(supervisor.lockPath));
   await agent.gone();
@@ -189,9 +185,8 @@ test('a Supervisor that hangs: on the air, locked, and out in time', async (t) =
   await using agent = await startAgent(env);
   const status = await agent.status((each) => each.actual === 'live' && balenaOf(each)['lock'] === 'held');
   assert.equal(balenaOf(status)['update'], 'unknown');
-  const { code, tookMs } = await agent.stop();
+  const { code } = await agent.stop('SIGTERM', endMs);
   assert.equal(code, 0);
-  assert.ok(tookMs < endMs, `${tookMs} ms`);
   assert.ok(!existsSync(supervisor.lockPath));
 });
 
@@ -201,8 +196,7 @@ test('a child that does not end, and a Supervisor that hangs: out in time all th
   await using agent = await startAgent(env);
   await agent.status((each) => each.actual === 'live' && balenaOf(each)['lock'] === 'held');
   for (const name of ['capture', 'delivery']) process.kill((await agent.descendant(name)).pid, 'SIGSTOP');
-  const { tookMs } = await agent.stop();
-  assert.ok(tookMs < endMs, `${tookMs} ms`);
+  await agent.stop('SIGTERM', endMs);
   assert.ok(!existsSync(supervisor.lockPath));
   await agent.gone();
 });
@@ -218,8 +212,7 @@ test('told to end while it still looks at the machine: out in time', async (t) =
   const env = { ...small, ...supervisor.environment, STREAM_URL: 'rtmp://127.0.0.1:1/live', STREAM_KEY: 'k' };
   await using agent = await startAgent({ ...env, PATH: `${folder}:${process.env['PATH']}` });
   await agent.descendant('sleep 60');
-  const { tookMs } = await agent.stop();
-  assert.ok(tookMs < endMs, `${tookMs} ms`);
+  await agent.stop('SIGTERM', endMs);
   await agent.gone();
 });
 

@@ -9,6 +9,7 @@ import { broadcastIn, live } from '../helpers/broadcast.js';
 import { folderFor } from '../helpers/command.js';
 import { Feed, until } from '../helpers/feed.js';
 import { isPicture } from '../helpers/flv.js';
+import { lasts } from '../helpers/interval.js';
 import { sample } from '../helpers/media.js';
 import { noNamespaces } from '../helpers/namespace.js';
 import { startRtmpServer, type Connection, type RtmpServer } from '../helpers/rtmp-server.js';
@@ -67,9 +68,8 @@ test(
     const session = await server.published('k', { deadlineMs: 30_000 });
     await session.tags.waitFor(({ timestamp }) => timestamp >= 4500, 30_000);
     await namespace.blackHole();
-    const from = performance.now();
-    // Until after its end; TCP tries again 3 s after the beginning at the latest, and then only when the connection is given up.
-    await until(() => performance.now() - from >= 1900, 10_000, 'the end of the black hole');
+    // TCP tries again 3 s after the beginning at the latest, and then only when the connection is given up.
+    await lasts(1900, 'a black hole until after the end of the file');
     await namespace.heal();
     assert.equal(await picturesOf(session), seconds * 30);
   },

@@ -36,8 +36,7 @@ async function replacedBy(t: TestContext, recipe: SyncFileOptions, how: 'renamed
   const { video } = await agent.status(isOn, 30_000, line);
   assert.equal(server.publishes.items.length, 1, 'one session from start to end');
   const { tags } = server.publishes.items[0]!;
-  // Round and round.
-  await agent.elapse(5000);
+  await agent.lasts(5000, 'it plays round and round');
   const gaps = pictureGaps(tags.items);
   t.diagnostic(`${Math.max(...gaps)} ms without a picture at most`);
   assert.ok(Math.min(...gaps) >= 0 && Math.max(...gaps) < darkMs, `${Math.min(...gaps)} to ${Math.max(...gaps)} ms`);

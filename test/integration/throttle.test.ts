@@ -12,6 +12,8 @@ const skip = noNamespaces();
 const fullKbps = 2500;
 const throttledKbps = 800;
 const throttledMs = daily(22_000, 45_000);
+/** So much of what it would fall behind without following may be usual. */
+const mostOf = daily(0.2, 0.1);
 /** What the encoder and the links need to come to rest; the goal is 10 s, the rest is for a busy machine. */
 const settleMs = 15_000;
 
@@ -44,13 +46,15 @@ describe('800 kbit/s for a stream of 2.5 Mbit/s', { skip }, () => {
     await namespace.throttle(throttledKbps);
     const began = performance.timeOrigin + performance.now();
     await agent.event('bitrate_lowered', 30_000);
-    await agent.elapse(throttledMs);
+    await agent.lasts(throttledMs, 'the link is too slow');
     const lifted = performance.timeOrigin + performance.now();
     const lagging = lags(connection.tags.items).filter(({ at }) => at > began + settleMs && at < lifted);
     // What a machine that stood still for a moment has kept waiting takes a while over so slow a link.
     const behind = lagging.map(({ ms }) => Math.round(ms)).sort((a, b) => a - b);
     const [most, worst] = [behind[Math.floor(0.75 * behind.length)]!, behind.at(-1)!];
-    assert.ok(most <= 3000 && worst <= 8000, `the server is ${most}, at most ${worst} ms behind`);
+    // What a stream that does not follow falls behind meanwhile.
+    const fallsMs = (lifted - began) * (1 - throttledKbps / fullKbps);
+    assert.ok(most <= mostOf * fallsMs && worst <= 0.5 * fallsMs, `the server is ${most}, at most ${worst} ms behind`);
     const from = agent.log.items.length;
     await namespace.throttle(undefined);
     await agent.event('bitrate_restored', 90_000, from);

@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
-import { setTimeout as wait } from 'node:timers/promises';
 import { TagCutter } from '../../agent/flv/tag.js';
 import { Pipeline } from '../../agent/media/gstreamer.js';
 import { plan } from '../../pipelines/plan.js';
 import { folderFor } from '../helpers/command.js';
 import { flvFile } from '../helpers/flv.js';
+import { lasts } from '../helpers/interval.js';
 import { analyse } from '../helpers/stream.js';
 import { installedElements } from '../pipelines/gst.js';
 import { c270, pc, want } from '../pipelines/machines.js';
@@ -47,7 +47,7 @@ async function recorded(t: TestContext, fourcc: string, openMs: number, shutMs: 
       [true, shutMs],
     ] as const) {
       pipeline.set({ element: 'way', property: 'drop', value: drop });
-      await wait(ms);
+      await lasts(ms, drop ? 'the camera gives nothing' : 'the camera gives pictures');
     }
   }
   over = true;

@@ -6,7 +6,6 @@ import os from 'node:os';
 import path from 'node:path';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { setTimeout as wait } from 'node:timers/promises';
 import { systemClock } from '../../agent/clock.js';
 import type { Fault } from '../../agent/errors.js';
 import { isKeyframe, isVideo, TagCutter } from '../../agent/flv/tag.js';
@@ -15,6 +14,8 @@ import { Pipeline } from '../../agent/media/gstreamer.js';
 import { Uplink } from '../../agent/media/capture/uplink.js';
 import type { InputPart } from '../../agent/media/messages.js';
 import { type Plan, plan } from '../../pipelines/plan.js';
+import { Feed } from '../helpers/feed.js';
+import { lasts } from '../helpers/interval.js';
 import { installedElements } from '../pipelines/gst.js';
 import { c270, c920, c920WithoutUnit, pc, want } from '../pipelines/machines.js';
 
@@ -141,15 +142,16 @@ test(
       const text = made.pieces[0]!.text.replace('v4l2src name=video-source', source);
       return { ...made, pieces: [{ text, properties: [] }] };
     };
-    const told: (number | undefined)[] = [];
+    const told = new Feed<number | undefined>('told');
     await using often = await playing(encoded(fps), (seconds) => told.push(seconds));
     const seldom = await playing(encoded(fps * 100), (seconds) => told.push(seconds));
     often.player.start();
     seldom.player.start();
     await seldom.keyframe;
-    await wait(7000);
+    await told.waitFor(() => true, 20_000);
+    await lasts(2000, 'nothing more is told, of neither');
     await seldom[Symbol.asyncDispose]();
-    assert.deepEqual(told, [5]);
+    assert.deepEqual(told.items, [5]);
   },
 );
 

@@ -8,6 +8,7 @@ import { after, before, describe, test } from 'node:test';
 import { startAgent, type Agent, type LogLine } from '../helpers/agent.js';
 import { ended, mortal, run } from '../helpers/command.js';
 import { until, within } from '../helpers/feed.js';
+import { lasts } from '../helpers/interval.js';
 import { startNginx, type Nginx } from '../helpers/nginx.js';
 import { GpioChip, sysfsBase } from './devices/gpio.js';
 import { mustBeGuest, small } from './guest.js';
@@ -78,7 +79,7 @@ const pressMs = 500;
 
 async function press(chip: GpioChip): Promise<void> {
   await chip.pull(button, 'up');
-  await new Promise((resolve) => setTimeout(resolve, pressMs));
+  await lasts(pressMs, 'a finger on the button');
   await chip.pull(button, 'down');
 }
 

@@ -62,7 +62,7 @@ test('a report leaves a camera alone that is on the air, and says so; off the ai
     await agent.status(({ actual }) => actual === 'live', 60_000);
     const said = await report();
     assert.match(said, new RegExp(`${camera.node} is in use by makercast-captu \\(process \\d+\\)`));
-    await agent.elapse(3000);
+    await agent.lasts(3000, 'the camera stays on the air after a look at it');
     const { actual, problems } = await agent.status(() => true, 60_000, agent.log.items.length);
     assert.deepEqual([actual, problems], ['live', []]);
     await agent.stop();
