@@ -29,7 +29,7 @@ async function main(words: readonly string[], env: NodeJS.ProcessEnv, folder: st
   const print = (line: string): void => void process.stdout.write(`${line}\n`);
   const [command, ...rest] = words;
   if (command === 'fleet') {
-    const { fleet } = await import('./commands/fleet/command.js');
+    const { fleet } = await import('../fleet/command.js');
     return fleet(rest, env);
   }
   if (command === 'report') {

@@ -2,7 +2,7 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { needsNetwork, offline, quietly, step, Stop } from './run.mjs';
-import { fleetPrint, modulesPrint, mutatePrint, nativePrint, writeStamp } from './stamps.mjs';
+import { fleetPrint, modulesPrint, mutatePrint, nativePrint, tools, writeStamp } from './stamps.mjs';
 
 const binding = 'gstreamer-superficial';
 /** What waits for a button at a GPIO line; used on few machines, and compiled in a second. */
@@ -69,13 +69,13 @@ export async function installModules(root) {
   writeStamp(root, 'modules', { modules: print });
 }
 
-/** Installs what setup/TOOL/package-lock.json says in .cache/TOOL: what a device never needs. Runs no script. */
+/** Installs what a tool's own package-lock.json says in .cache/TOOL: what a device never needs. Runs no script. */
 async function installTool(root, tool, title, print) {
   const folder = path.join(root, '.cache', tool);
   rmSync(path.join(folder, '.makercast.json'), { force: true });
   mkdirSync(folder, { recursive: true });
   for (const name of ['package.json', 'package-lock.json']) {
-    copyFileSync(path.join(root, 'setup', tool, name), path.join(folder, name));
+    copyFileSync(path.join(root, tools[tool], name), path.join(folder, name));
   }
   await mustReachRegistry(folder);
   await runNpm(folder, title, ['ci', '--ignore-scripts']);

@@ -18,7 +18,7 @@ const files = {
 };
 
 /** Source folders that a start needs compiled, and those that tests and benchmarks need too. */
-const folders = { start: ['agent', 'pipelines'], all: ['agent', 'pipelines', 'test', 'bench'] };
+const folders = { start: ['agent', 'pipelines', 'fleet'], all: ['agent', 'pipelines', 'fleet', 'test', 'bench'] };
 
 /** The stamp as it was written, or {} when there is none. */
 export function readStamp(root, which) {
@@ -57,10 +57,13 @@ export function modulesPrint(root) {
   return hash.digest('hex');
 }
 
-/** What a tool's own node_modules in .cache/TOOL must be made from: its lock file, by content. */
+/** Where the lock file lies of each tool whose node_modules are apart, in .cache/TOOL. */
+export const tools = { fleet: 'fleet', mutate: 'setup/mutate' };
+
+/** What a tool's own node_modules must be made from: its lock file, by content. */
 const toolPrint = (root, tool) =>
   createHash('sha256')
-    .update(readFileSync(path.join(root, 'setup', tool, 'package-lock.json')))
+    .update(readFileSync(path.join(root, tools[tool], 'package-lock.json')))
     .digest('hex');
 export const fleetPrint = (root) => toolPrint(root, 'fleet');
 export const mutatePrint = (root) => toolPrint(root, 'mutate');

@@ -65,7 +65,7 @@ const { values: options, positionals: words } = parseArgs({
 });
 const chosen = testFiles().filter((file) => words.every((word) => file.includes(word)));
 const files = options.long ? chosen.filter(hasLongForm) : chosen;
-const fleet = files.some((file) => file.startsWith('test/commands/fleet'));
+const fleet = files.some((file) => file.startsWith('test/fleet/'));
 await ready({ packages: ['runtime', 'test'], native: true, build: 'all', fleet });
 
 // The operator's own settings are not the tests'.

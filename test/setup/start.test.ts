@@ -24,7 +24,7 @@ async function checkout(t: TestContext): Promise<string> {
   const folder = await folderFor(t);
   await chmod(folder, 0o755);
   const copy = path.join(folder, 'my makercast');
-  for (const name of ['setup', 'bin', 'package.json', 'package-lock.json', 'tsconfig.json']) {
+  for (const name of ['setup', 'bin', 'fleet', 'package.json', 'package-lock.json', 'tsconfig.json']) {
     await cp(path.join(root, name), path.join(copy, name), { recursive: true });
   }
   for (const name of ['agent', 'patches', 'node_modules', 'dist/agent']) {
@@ -106,7 +106,7 @@ test('what changed is what is done again', async (t) => {
       assert.deepEqual(await missing(copy, fleet), { ...none, fleet: true });
       await evaluate(copy, stamped);
       assert.deepEqual(await missing(copy, fleet), none);
-      const file = path.join(copy, 'setup/fleet/package-lock.json');
+      const file = path.join(copy, 'fleet/package-lock.json');
       await writeFile(file, `${await readFile(file, 'utf8')}\n`);
       assert.deepEqual(await missing(copy, fleet), { ...none, fleet: true });
       assert.deepEqual(await missing(copy), none);

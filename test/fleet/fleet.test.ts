@@ -4,11 +4,11 @@ import { spawn } from 'node:child_process';
 import { cp, readdir, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, test } from 'node:test';
-import { mainFile } from '../../helpers/agent.js';
-import { ended, mortal, run, temporaryFolder } from '../../helpers/command.js';
-import { Feed, until, within } from '../../helpers/feed.js';
-import { bench, broken, device, fleetOf, key, mustBeWell, young } from '../../helpers/fleet.js';
-import { root } from '../../helpers/root.js';
+import { mainFile } from '../helpers/agent.js';
+import { ended, mortal, run, temporaryFolder } from '../helpers/command.js';
+import { Feed, until, within } from '../helpers/feed.js';
+import { bench, broken, device, fleetOf, key, mustBeWell, young } from '../helpers/fleet.js';
+import { root } from '../helpers/root.js';
 
 describe('list', () => {
   test('one question for the whole fleet; state, release and temperature with their age', async (t) => {
@@ -510,7 +510,7 @@ describe('logs', () => {
 test('where balena-sdk is not installed, as on a device: what to do; what needs none of it works', async (t) => {
   const { folder, remove } = await temporaryFolder();
   t.after(remove);
-  for (const room of ['agent', 'pipelines']) {
+  for (const room of ['agent', 'pipelines', 'fleet']) {
     await cp(path.join(path.dirname(mainFile), '..', room), path.join(folder, 'dist', room), { recursive: true });
   }
   await writeFile(path.join(folder, 'package.json'), '{"type":"module"}');
