@@ -11,8 +11,10 @@ export async function begin() {
     return service(rest);
   }
   const bare = light.includes(command);
-  const fleet = command === 'fleet' && rest.length > 0 && !rest.some((word) => ['help', '--help', '-h'].includes(word));
-  await ready({ packages: bare ? [] : ['runtime'], native: !bare, build: 'start', fleet });
+  const isFleet = command === 'fleet';
+  const fleet = isFleet && rest.length > 0 && !rest.some((word) => ['help', '--help', '-h'].includes(word));
+  const build = isFleet ? 'fleet' : 'start';
+  await ready({ packages: bare ? [] : ['runtime'], native: !bare, build, fleet });
   process.title = 'makercast';
   await import('../dist/agent/main.js');
 }

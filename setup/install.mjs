@@ -5,7 +5,7 @@ import { installPackages } from './apt.mjs';
 import { compileBinding, installFleet, installModules, installMutate } from './modules.mjs';
 import { missing, nothing, root } from './ready.mjs';
 import { inherited, quietly, say, step, Stop } from './run.mjs';
-import { buildPrint, writeStamp } from './stamps.mjs';
+import { buildPrint, extents, writeStamp } from './stamps.mjs';
 
 /** Throws Stop unless this user may write in the checkout. */
 function mustBeWritable() {
@@ -47,14 +47,16 @@ export async function alone(name, work) {
 }
 
 async function compile(extent) {
-  const print = buildPrint(root, extent);
-  const project = extent === 'all' ? 'tsconfig.json' : 'setup/tsconfig.json';
+  const { project, folders } = extents[extent];
+  // Those that are compiled with it.
+  const within = Object.keys(extents).filter((name) => extents[name].folders.every((one) => folders.includes(one)));
+  const prints = Object.fromEntries(within.map((name) => [name, buildPrint(root, name)]));
   const tsc = path.join(root, 'node_modules/typescript/bin/tsc');
   // Without a stamp nobody knows what is in there; and tsc would believe its own notes that it had written all of it.
   if (!existsSync(path.join(root, 'dist/.makercast.json')))
     rmSync(path.join(root, 'dist'), { recursive: true, force: true });
   await step('compiling makercast', process.execPath, [tsc, '-p', project], { cwd: root });
-  writeStamp(root, 'build', { [extent]: print, ...(extent === 'all' && { start: buildPrint(root, 'start') }) });
+  writeStamp(root, 'build', prints);
 }
 
 /** See `missing` for `wanted`. Ends the process with exit code 1 where it cannot go on. */

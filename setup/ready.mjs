@@ -52,7 +52,7 @@ export function missingPackages(purposes) {
  * What is missing for `wanted`:
  * - `packages`: purposes whose Debian packages are needed,
  * - `native`: whether the GStreamer binding is needed (compiling it needs the packages of purpose `build`),
- * - `build`: compile what a `start` needs, or `all` with tests and benchmarks,
+ * - `build`: compile what a `start` needs, the `fleet` tool with it, or `all` with tests and benchmarks,
  * - `fleet`: whether balena-sdk is needed, which is large, lies apart in .cache/fleet, and is never on a device,
  * - `mutate`: the same of Stryker, in .cache/mutate.
  */

@@ -17,8 +17,12 @@ const files = {
   mutate: '.cache/mutate/.makercast.json',
 };
 
-/** Source folders that a start needs compiled, and those that tests and benchmarks need too. */
-const folders = { start: ['agent', 'pipelines', 'fleet'], all: ['agent', 'pipelines', 'fleet', 'test', 'bench'] };
+/** What is compiled: for a start, for the fleet tool, and for tests and benchmarks; the project of tsc, and its folders. */
+export const extents = {
+  start: { project: 'tsconfig.agent.json', folders: ['agent', 'pipelines'] },
+  fleet: { project: 'tsconfig.fleet.json', folders: ['agent', 'pipelines', 'fleet'] },
+  all: { project: 'tsconfig.json', folders: ['agent', 'pipelines', 'fleet', 'test', 'bench'] },
+};
 
 /** The stamp as it was written, or {} when there is none. */
 export function readStamp(root, which) {
@@ -74,7 +78,7 @@ export const nativePrint = () => `${process.platform} ${process.arch} abi ${proc
 /**
  * What dist/ must be compiled from: names, sizes and times of the sources (reading 200 files would take longer than
  * everything else at start), and the lock file, which names the compiler.
- * @param {'start' | 'all'} extent
+ * @param {keyof typeof extents} extent
  */
 export function buildPrint(root, extent) {
   const hash = createHash('sha256');
@@ -96,6 +100,6 @@ export function buildPrint(root, extent) {
     }
   };
   ['package-lock.json', 'tsconfig.json'].forEach(add);
-  folders[extent].forEach(walk);
+  extents[extent].folders.forEach(walk);
   return hash.digest('hex');
 }

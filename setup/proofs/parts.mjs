@@ -10,7 +10,7 @@ import { emulated, guest, host, room } from './versions.mjs';
  * @property {Record<string, () => string | Promise<string>>} versions what it depends on besides
  */
 
-const agent = ['agent', 'pipelines', 'patches', 'tsconfig.json'];
+const agent = ['agent', 'pipelines', 'patches', 'tsconfig.json', 'tsconfig.agent.json'];
 const program = [...agent, 'setup'];
 const tests = [...program, 'fleet', 'bench', 'test', '!test/vm', 'bin', 'image', 'package.json'];
 

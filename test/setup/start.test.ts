@@ -86,6 +86,21 @@ test('what changed is what is done again', async (t) => {
     await rm(path.join(copy, 'agent/new.ts'));
     assert.deepEqual(await missing(copy), none);
   });
+  await t.test(
+    'a source of the fleet tool: that is compiled when it is asked for, and no start waits for it',
+    async () => {
+      const fleet = `{ packages: [], native: false, build: 'fleet' }`;
+      const stamped = `const s = await import('./setup/stamps.mjs');
+      s.writeStamp(process.cwd(), 'build', { fleet: s.buildPrint(process.cwd(), 'fleet') });`;
+      assert.deepEqual(await missing(copy, fleet), { ...none, build: true });
+      await evaluate(copy, stamped);
+      assert.deepEqual(await missing(copy, fleet), none);
+      await writeFile(path.join(copy, 'fleet/new.ts'), '');
+      assert.deepEqual(await missing(copy, fleet), { ...none, build: true });
+      assert.deepEqual(await missing(copy), none);
+      await rm(path.join(copy, 'fleet/new.ts'));
+    },
+  );
   await t.test('a test: nothing', async () => {
     await mkdir(path.join(copy, 'test'));
     await writeFile(path.join(copy, 'test/new.test.ts'), '');
