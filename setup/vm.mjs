@@ -27,7 +27,7 @@ async function build() {
   const [{ Cache }, { kernelApt, kernelKeys, makeKernel, offeredKernel }, { makeRoot, rootKey }, { unbuildable }] =
     await Promise.all(['cache', 'kernel', 'root', 'possible'].map((name) => import(`../test/vm/machine/${name}.mjs`)));
   const { step, Stop } = await import('./run.mjs');
-  const cache = new Cache(path.join(root, '.cache/vm'));
+  const cache = new Cache();
   mkdirSync(cache.folder, { recursive: true });
   const complete = () => {
     const offered = offeredKernel(cache);

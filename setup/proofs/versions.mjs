@@ -22,8 +22,9 @@ function hostDebian() {
 /** The kernel that boots in the virtual bench: the newest of its series in apt's lists, which a fresh machine has none of. */
 async function guestKernel() {
   try {
+    const { Cache } = await import('../../test/vm/machine/cache.mjs');
     const { offeredKernel } = await import('../../test/vm/machine/kernel.mjs');
-    return offeredKernel()?.version ?? '';
+    return offeredKernel(new Cache())?.version ?? '';
   } catch {
     return '';
   }

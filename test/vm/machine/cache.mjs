@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
 import path from 'node:path';
+import { root } from '../../../setup/ready.mjs';
 
 /** An older edition goes once nobody has used it for so long; a guest that still runs from it keeps its open file. */
 const idleMs = 60 * 60_000;
@@ -18,7 +19,7 @@ export const contents = (folder) =>
     .join('\n');
 
 export class Cache {
-  constructor(folder) {
+  constructor(folder = path.join(root, '.cache/vm')) {
     this.folder = folder;
   }
 
