@@ -7,6 +7,8 @@ import { root } from '../ready.mjs';
 import { connect, fetchNode, furnish, makeBase, open } from '../room.mjs';
 import { must } from './tally.mjs';
 
+/** @typedef {{debian: string, node?: string | undefined}} Choice Numbers of Debian, and of a Node.js in place of its own. */
+
 /** What a Raspberry Pi OS has and a bare Debian has not. */
 const system = ['systemd-sysv', 'dbus', 'sudo', 'procps', 'ca-certificates'];
 /** How this machine reaches the registries. */
@@ -14,10 +16,18 @@ export const wayOut = Object.keys(process.env).filter((name) =>
   /^(NODE_EXTRA_CA_CERTS|SSL_CERT_FILE|https?_proxy|no_proxy)$/i.test(name),
 );
 
-/** Whether Debian's own Node.js is used: that of Debian 12 is too old. */
+/**
+ * Whether Debian's own Node.js is used: that of Debian 12 is too old.
+ * @param {Choice} choice
+ */
 export const hasOwnNode = ({ debian, node }) => debian !== '12' && node === undefined;
 
-/** What a card with Raspberry Pi OS would be: systemd, sudo, a user who may use it, and the way to a copy of this commit. */
+/**
+ * What a card with Raspberry Pi OS would be: systemd, sudo, a user who may use it, and the way to a copy of this commit.
+ * @param {string} folder
+ * @param {Choice} choice
+ * @param {(line: string) => void} say
+ */
 export async function prepare(folder, { debian, node }, say) {
   if (await makeBase(suiteOf(debian), folder, path.join(root, '.cache/fresh'))) say('taken from .cache/fresh');
   if (hasOwnNode({ debian, node })) connect(folder);
@@ -25,7 +35,9 @@ export async function prepare(folder, { debian, node }, say) {
   // Nobody cuts this machine's power while it installs.
   writeFileSync(path.join(folder, 'etc/dpkg/dpkg.cfg.d/trial'), 'force-unsafe-io\n');
   const room = await open(folder);
+  /** @param {string[]} command */
   const inside = async (...command) => {
+    /** @type {string[]} */
     const lines = [];
     const env = { DEBIAN_FRONTEND: 'noninteractive' };
     const code = await room.start(command, { cwd: '/', env, onLine: (line) => lines.push(line) }).exit;

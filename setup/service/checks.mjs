@@ -7,6 +7,17 @@ import { view } from '../trial.mjs';
 import { wayOut } from './card.mjs';
 import { must } from './tally.mjs';
 
+/** @typedef {Awaited<ReturnType<typeof import('./machine.mjs').boot>>} Machine */
+
+/**
+ * @typedef {object} Trial
+ * @property {Machine} machine
+ * @property {string} url of the server outside
+ * @property {string} folder for what arrives
+ * @property {boolean} withNode whether Debian's own Node.js is installed
+ * @property {ReturnType<typeof import('./tally.mjs').openTally>['check']} check
+ */
+
 /** GStreamer starts slowly the first time, and the machine may be a busy one. */
 const viewMs = 120_000;
 /** The service is told to end within 10 s (TimeoutStopSec). */
@@ -15,6 +26,10 @@ const stopMs = 10_000;
 const least = { h264: 30, aac: 150 };
 
 const key = `trial-${randomBytes(8).toString('hex')}`;
+/**
+ * @param {string} url
+ * @param {number} width
+ */
 const settings = (url, width) => `outputs:
   main:
     url: ${url}
@@ -31,23 +46,33 @@ audio:
 /** The lines of the first block of shell in docs/debian.md. */
 const documented = () => {
   const text = readFileSync(path.join(root, 'docs/debian.md'), 'utf8');
-  return /```sh\n([\s\S]*?)```/.exec(text)[1].trim().split('\n');
+  return /```sh\n([\s\S]*?)```/.exec(text)?.[1].trim().split('\n') ?? [];
 };
 
-/** What is asked of the machine over and over. */
+/**
+ * What is asked of the machine over and over.
+ * @param {Machine} machine
+ */
 function asking(machine) {
+  /** @param {string[]} command */
   const ask = async (...command) => (await machine.run(command)).output.trim();
+  /** @param {string} name */
   const property = (name) => ask('systemctl', 'show', '--value', '--property', name, 'makercast');
   return {
     ask,
     property,
+    /** @param {string} text */
     shell: (text) => ask('sh', '-c', text),
+    /** @param {string[]} command */
     must: async (...command) => {
       const { code, output } = await machine.run(command);
       must(code === 0, `${command.join(' ')} ended with ${code}: ${output.trim().split('\n').slice(-5).join(' | ')}`);
       return output.trim();
     },
-    /** `[number, user, command line]` of each of its processes. */
+    /**
+     * `[number, user, command line]` of each of its processes.
+     * @returns {Promise<string[][]>}
+     */
     processes: async () => {
       const group = await property('ControlGroup');
       const list = await ask(
@@ -60,15 +85,23 @@ function asking(machine) {
   };
 }
 
-/** Every check, one after the other; where nothing can be installed, none but the first. */
+/**
+ * Every check, one after the other; where nothing can be installed, none but the first.
+ * @param {Trial} trial
+ */
 export async function prove({ machine, url, folder, withNode, check }) {
   const { ask, property, shell, processes, must: succeed } = asking(machine);
-  const asPi = (text, onLine) =>
+  /**
+   * @param {string} text
+   * @param {(line: string) => void} onLine
+   */
+  const asPi = (text, onLine = () => {}) =>
     machine.run(
       ['runuser', '-l', 'pi', ...(wayOut.length > 0 ? ['-w', wayOut.join(',')] : []), '-c', `set -e\n${text}`],
       { onLine },
     );
   const file = '/etc/makercast/makercast.yml';
+  /** @param {string} text */
   const write = (text) => machine.run(['sh', '-c', `cat >${file}`], { input: text });
   const arrives = async () => view(`${url}/${key}`, path.join(folder, 'arrived.mkv'), viewMs, least);
 
@@ -119,6 +152,7 @@ export async function prove({ machine, url, folder, withNode, check }) {
     // As one of its processes but for the filter of system calls. A node without a driver: ENXIO where all that is checked before lets us in.
     const pid = await property('MainPID');
     const group = await property('ControlGroup');
+    /** @param {string} text */
     const within = (text) =>
       ask(
         'sh',
@@ -132,6 +166,7 @@ export async function prove({ machine, url, folder, withNode, check }) {
     const memory = await within(': </dev/mem');
     must(/Permission denied/.test(memory), `/dev/mem: ${memory}`);
     const mounts = await ask('cat', `/proc/${pid}/mountinfo`);
+    /** @param {string} folder */
     const mode = (folder) => {
       const line = mounts.split('\n').findLast((entry) => entry.split(' ')[4] === folder);
       return line?.split(' ')[5].split(',')[0];
@@ -209,6 +244,7 @@ export async function prove({ machine, url, folder, withNode, check }) {
     return `${text.split('\n').length} lines`;
   });
   await check('the key is in no log, no property and no command line', async () => {
+    /** @type {Record<string, string>} */
     const places = {
       journal: await ask('journalctl', '--no-pager', '-o', 'json'),
       'systemctl show': await ask('systemctl', 'show', 'makercast'),

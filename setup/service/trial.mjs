@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { installPackages } from '../apt.mjs';
-import { releases, suiteOf } from '../debian.mjs';
+import { newest, suiteOf } from '../debian.mjs';
 import { missingPackages, root } from '../ready.mjs';
 import { remove } from '../room.mjs';
 import { Stop } from '../run.mjs';
@@ -26,7 +26,7 @@ const devices = ['video0:81:0:video', 'snd/pcmC0D0c:116:24:audio', 'mem:1:1:kmem
 
 const { values: options } = parseArgs({
   options: {
-    debian: { type: 'string', default: Object.keys(releases).at(-1) },
+    debian: { type: 'string', default: newest },
     node: { type: 'string' },
     keep: { type: 'boolean' },
   },
@@ -34,7 +34,7 @@ const { values: options } = parseArgs({
 const { counts, say, check } = openTally('service');
 
 async function main() {
-  if (process.getuid() !== 0)
+  if (process.getuid?.() !== 0)
     throw new Stop('A machine in a folder can be made and started by root only. Run: sudo npm run test:service');
   suiteOf(options.debian);
   const lack = missingPackages(['fresh']);
@@ -42,7 +42,10 @@ async function main() {
   const folder = mkdtempSync(path.join(tmpdir(), 'makercast-service-'));
   const inside = path.join(folder, 'root');
   mkdirSync(inside, { mode: 0o755 });
-  let machine, server;
+  /** @type {Awaited<ReturnType<typeof boot>> | undefined} */
+  let machine;
+  /** @type {Awaited<ReturnType<typeof startServer>> | undefined} */
+  let server;
   const cleanUp = async () => {
     server?.stop();
     await machine?.close();
