@@ -264,7 +264,7 @@ const kinds = {
   fleet_missing: {
     actor: 'operator',
     retryable: false,
-    doc: 'balena-sdk, which the fleet tool needs, is not installed (device images leave it out).',
+    doc: 'The fleet tool, or balena-sdk that it needs, is not installed (device images leave out both).',
   },
   fleet_unreachable: { actor: 'network', retryable: false, doc: "balena's cloud cannot be reached." },
   fleet_denied: { actor: 'operator', retryable: false, doc: "balena's cloud does not take the API key." },

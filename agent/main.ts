@@ -29,7 +29,8 @@ async function main(words: readonly string[], env: NodeJS.ProcessEnv, folder: st
   const print = (line: string): void => void process.stdout.write(`${line}\n`);
   const [command, ...rest] = words;
   if (command === 'fleet') {
-    const { fleet } = await import('./commands/fleet/command.js');
+    const { loadFleet } = await import('./commands/fleet.js');
+    const fleet = await loadFleet();
     return fleet(rest, env);
   }
   if (command === 'report') {

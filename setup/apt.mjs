@@ -6,6 +6,10 @@ import { quietly, say, step, Stop } from './run.mjs';
 const flags = ['install', '-y', '--no-install-recommends'];
 const environment = { DEBIAN_FRONTEND: 'noninteractive', DEBCONF_NOWARNINGS: 'yes' };
 
+/**
+ * @param {string} folder
+ * @returns {string[]}
+ */
 function names(folder) {
   try {
     return readdirSync(folder);
@@ -14,21 +18,31 @@ function names(folder) {
   }
 }
 
-/** Makes `[command, ...arguments]` one that root runs, or null when this user may not. */
+/**
+ * Makes `[command, ...arguments]` one that root runs, or null when this user may not.
+ * @returns {Promise<((line: string[]) => string[]) | null>}
+ */
 async function asRoot() {
-  if (process.getuid() === 0) return (line) => line;
+  if (process.getuid?.() === 0) return (line) => line;
   const sudo = await quietly('sudo', ['-n', 'true']);
   const settings = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
   return sudo.code === 0 ? (line) => ['sudo', '-n', 'env', ...settings, ...line] : null;
 }
 
-/** The one line that a person can paste. */
+/**
+ * The one line that a person can paste.
+ * @param {string[]} packages
+ * @param {boolean} hasSudo
+ */
 function byHand(packages, hasSudo) {
   const line = ['apt-get update', ['apt-get', ...flags, ...packages].join(' ')];
   return hasSudo ? line.map((part) => `sudo ${part}`).join(' && ') : `su -c '${line.join(' && ')}'`;
 }
 
-/** Throws Stop when they cannot be installed. `packages` are Debian's names where there is dpkg, elsewhere programs. */
+/**
+ * Throws Stop when they cannot be installed. `packages` are Debian's names where there is dpkg, elsewhere programs.
+ * @param {string[]} packages
+ */
 export async function installPackages(packages) {
   if (!hasDpkg()) {
     throw new Stop(
@@ -43,6 +57,10 @@ export async function installPackages(packages) {
       `Debian packages are missing, and only root may install them. Run this, then start again:\n${byHand(packages, code === 0)}`,
     );
   }
+  /**
+   * @param {string} title
+   * @param {string[]} line
+   */
   const run = (title, ...line) => {
     const [command, ...args] = root(line);
     return step(title, command, args, { env: { ...process.env, ...environment } });

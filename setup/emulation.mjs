@@ -11,8 +11,11 @@ const recipes = '/usr/lib/binfmt.d';
 /**
  * Registers the interpreters `names` (such as `qemu-arm`) unless they are. Returns the call that undoes what was done: what
  * was there before stays. The interpreter is opened at once (flag F), so it is also found in another root.
+ * @param {string[]} names
+ * @returns {() => void}
  */
 export function emulate(names) {
+  /** @type {(() => void)[]} */
   const undo = [];
   const restore = () =>
     undo
@@ -33,7 +36,7 @@ export function emulate(names) {
   } catch (error) {
     restore();
     throw new Stop(
-      `Programs of other architectures cannot be run here (${error.message}). The kernel must offer binfmt_misc to root.`,
+      `Programs of other architectures cannot be run here (${/** @type {Error} */ (error).message}). The kernel must offer binfmt_misc to root.`,
     );
   }
   return restore;

@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { installPackages } from './apt.mjs';
-import { releases, suiteOf } from './debian.mjs';
+import { newest, suiteOf } from './debian.mjs';
 import { alone } from './install.mjs';
 import { missingPackages, root } from './ready.mjs';
 import { fetchNode, furnish, makeBase, open, remove } from './room.mjs';
@@ -29,7 +29,7 @@ const least = { h264: 100, aac: 150 };
 
 const { values: options, positionals } = parseArgs({
   options: {
-    debian: { type: 'string', default: Object.keys(releases).at(-1) },
+    debian: { type: 'string', default: newest },
     node: { type: 'string' },
     with: { type: 'string', multiple: true, default: [] },
     'no-tests': { type: 'boolean' },
@@ -40,17 +40,29 @@ const { values: options, positionals } = parseArgs({
 /** What `npm test` is given. */
 const words = [...options.with, ...positionals];
 
+/** @typedef {Awaited<ReturnType<typeof open>>} Room */
+
 const began = Date.now();
+/** @param {string} line */
 const say = (line) => console.log(`[fresh ${String(Math.round((Date.now() - began) / 1000)).padStart(3)} s] ${line}`);
 
-/** Plays `url` as a viewer outside of the room, and throws unless what arrives is a stream with picture and sound. */
+/**
+ * Plays `url` as a viewer outside of the room, and throws unless what arrives is a stream with picture and sound.
+ * @param {string} url
+ * @param {string} folder
+ */
 async function judge(url, folder) {
   const { arrived } = await view(url, path.join(folder, 'arrived.mkv'), secondStartMs, least);
   say(`arrived: ${arrived}`);
 }
 
-/** Starts `npm start` in the room; `line(pattern)` waits for a line that it prints, `stop()` is Ctrl-C and what must follow. */
+/**
+ * Starts `npm start` in the room; `line(pattern)` waits for a line that it prints, `stop()` is Ctrl-C and what must follow.
+ * @param {Room} room
+ * @param {NodeJS.ProcessEnv} env
+ */
 function start(room, env = {}) {
+  /** @type {string[]} */
   const lines = [];
   let look = () => {};
   const run = room.start(['npm', 'start'], {
@@ -67,6 +79,11 @@ function start(room, env = {}) {
   return {
     lines,
     died,
+    /**
+     * @param {RegExp} pattern
+     * @param {number} ms
+     * @returns {Promise<string>}
+     */
     line: (pattern, ms) =>
       within(
         Promise.race([
@@ -74,7 +91,7 @@ function start(room, env = {}) {
           new Promise((resolve) => {
             look = () =>
               lines.some((line) => pattern.test(line)) &&
-              resolve(pattern.exec(lines.find((line) => pattern.test(line)))[0]);
+              resolve(pattern.exec(lines.find((line) => pattern.test(line)) ?? '')?.[0] ?? '');
             look();
           }),
         ]),
@@ -93,9 +110,14 @@ function start(room, env = {}) {
   };
 }
 
-/** Runs a command in the room to its end. Its closing counts, if it has any, are printed once more as a line of their own. */
+/**
+ * Runs a command in the room to its end. Its closing counts, if it has any, are printed once more as a line of their own.
+ * @param {Room} room
+ * @param {string[]} command
+ */
 async function runIn(room, command) {
   let counts = '';
+  /** @param {string} line */
   const onLine = (line) => {
     console.log(`  | ${line}`);
     if (/^\d+ passed, \d+ failed/.test(line)) counts = line;
@@ -105,6 +127,11 @@ async function runIn(room, command) {
   if (code !== 0) throw new Error(`${command.join(' ')} ended with ${code}`);
 }
 
+/**
+ * @param {string} folder
+ * @param {Room} room
+ * @param {{url: string}} server
+ */
 async function prove(folder, room, server) {
   say('npm start, with nothing configured');
   const first = start(room);
@@ -134,7 +161,7 @@ async function prove(folder, room, server) {
 }
 
 async function main() {
-  if (process.getuid() !== 0)
+  if (process.getuid?.() !== 0)
     throw new Stop('A Debian root can be made and entered by root only. Run: sudo npm run test:fresh');
   const suite = suiteOf(options.debian);
   const lack = missingPackages(['fresh']);
@@ -142,7 +169,10 @@ async function main() {
   const folder = mkdtempSync(path.join(tmpdir(), 'makercast-fresh-'));
   const inside = path.join(folder, 'root');
   mkdirSync(inside, { mode: 0o755 });
-  let room, server;
+  /** @type {Room | undefined} */
+  let room;
+  /** @type {Awaited<ReturnType<typeof startServer>> | undefined} */
+  let server;
   const cleanUp = async () => {
     server?.stop();
     await room?.close();
@@ -150,6 +180,7 @@ async function main() {
     else remove(folder);
   };
   // npm and timeout pass a signal on: it may come two or three times.
+  /** @type {Promise<void> | undefined} */
   let ending;
   const end = () => (ending ??= cleanUp().finally(() => process.exit(1)));
   for (const name of ['SIGINT', 'SIGTERM']) process.on(name, end);

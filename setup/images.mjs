@@ -18,26 +18,42 @@ import { rehearse } from './rehearsal.mjs';
 import { quietly, Stop } from './run.mjs';
 import { architectures, lackOf, Missing, standIn } from './standin.mjs';
 
+/** @typedef {{step: string, seconds: number}} Step A step of a Dockerfile, and how long it took. */
+/** @typedef {{by: string, unpacked: number, packed: number}} Layer What made it; bytes. */
+
 const cache = path.join(root, '.cache/images');
 const began = Date.now();
+/** @param {string} line */
 const say = (line) => console.log(`[images ${String(Math.round((Date.now() - began) / 1000)).padStart(4)} s] ${line}`);
+/** @param {number} from */
 const seconds = (from) => `${((Date.now() - from) / 1000).toFixed(0)} s`;
+/** @param {number} bytes */
 const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
 
 const store = ['--root', path.join(cache, 'store'), '--runroot', path.join(cache, 'runroot')];
 /** Overlay mounts where the kernel lets us; copying whole trees where not. */
 const driver = ['--storage-driver', process.env.STORAGE_DRIVER || 'overlay'];
+/** @param {string[]} args */
 const buildah = (args) => [...store, ...driver, ...args];
-/** A build in namespaces of its own: whatever ends it, none of its processes and mounts is left. */
+/**
+ * A build in namespaces of its own: whatever ends it, none of its processes and mounts is left.
+ * @param {string[]} args
+ * @returns {[command: string, words: string[]]}
+ */
 const building = (args) => [
   'unshare',
   ['--mount', '--pid', '--fork', '--kill-child', '--mount-proc', 'buildah', ...buildah(args)],
 ];
+/** @param {string[]} args */
 function ask(...args) {
   return execFileSync('buildah', buildah(args), { encoding: 'utf8', maxBuffer: 64e6 }).trim();
 }
 
-/** How this machine reaches npm's registry, given to the build and kept out of the image. */
+/**
+ * How this machine reaches npm's registry, given to the build and kept out of the image.
+ * @param {string} folder
+ * @returns {string[]}
+ */
 function wayToRegistry(folder) {
   const bundle = process.env.NODE_EXTRA_CA_CERTS;
   const files = [path.join(path.dirname(path.dirname(process.execPath)), 'etc/npmrc'), path.join(homedir(), '.npmrc')];
@@ -51,7 +67,12 @@ function wayToRegistry(folder) {
   return ['--volume', `${folder}:/run/rehearsal:ro`, '--volume', `${path.join(folder, 'npmrc')}:/root/.npmrc:ro`];
 }
 
-/** Builds the image and returns how long each of its steps took, in seconds; those that were cached took none. */
+/**
+ * Builds the image and returns how long each of its steps took, in seconds; those that were cached took none.
+ * @param {string} name
+ * @param {string} context
+ * @param {string[]} mounts
+ */
 async function build(name, context, mounts) {
   const { dockerfile, platform, from } = architectures[name];
   // Two architectures stand in for one name, so it is not a tag that decides which.
@@ -70,13 +91,19 @@ async function build(name, context, mounts) {
       context,
     ],
   ]);
+  /** @type {Step[]} */
   const steps = [];
   let last = Date.now();
+  /** The step that is under way took until now. */
+  const end = () => {
+    const step = steps.at(-1);
+    if (step) step.seconds = (Date.now() - last) / 1000;
+    last = Date.now();
+  };
   const { code, output } = await quietly(command, words, {}, (line) => {
     const step = /^\[[12]\/2\] STEP \d+\/\d+: (.*)/.exec(line)?.[1];
     if (!step) return;
-    if (steps.length > 0) steps.at(-1).seconds = (Date.now() - last) / 1000;
-    last = Date.now();
+    end();
     steps.push({ step, seconds: 0 });
     say(`${name}: ${step.replaceAll(/\s+/g, ' ').slice(0, 110)}`);
   });
@@ -86,18 +113,26 @@ async function build(name, context, mounts) {
     process.stderr.write(`${output.split('\n').slice(-40).join('\n')}\n`);
     throw new Stop(`${name}: ${dockerfile} could not be built (see above).`);
   }
-  steps.at(-1).seconds = (Date.now() - last) / 1000;
+  end();
   return { steps: steps.filter((one) => one.seconds >= 5), output };
 }
 
-/** The image's layers, oldest first: what made each, its bytes unpacked, and packed as a device downloads them. */
+/**
+ * The image's layers, oldest first: what made each, its bytes unpacked, and packed as a device downloads them.
+ * @param {string} name
+ * @returns {Layer[]}
+ */
 function layers(name) {
   const folder = path.join(cache, `oci-${name}`);
   rmSync(folder, { recursive: true, force: true });
   ask('push', '--quiet', `localhost/makercast-${name}`, `oci:${folder}:image`);
+  /** @param {string} file */
   const json = (file) => JSON.parse(readFileSync(path.join(folder, file), 'utf8'));
+  /** @param {{digest: string}} descriptor */
   const blob = ({ digest }) => path.join('blobs/sha256', digest.split(':')[1]);
+  /** @type {{config: {digest: string}, layers: {digest: string}[]}} */
   const manifest = json(blob(json('index.json').manifests[0]));
+  /** @type {{history: {created_by?: string, empty_layer?: boolean}[]}} */
   const { history } = json(blob(manifest.config));
   const made = history.filter((entry) => !entry.empty_layer);
   const result = manifest.layers.map((layer, index) => {
@@ -113,6 +148,10 @@ function layers(name) {
   return result;
 }
 
+/**
+ * @param {string} name
+ * @param {{steps: Step[], sizes: Layer[], facts: string[]}} outcome
+ */
 function report(name, { steps, sizes, facts }) {
   // Those of a few scripts are nothing beside the others; the sums hold them.
   const rows = sizes
@@ -121,6 +160,7 @@ function report(name, { steps, sizes, facts }) {
       ({ by, unpacked, packed }) =>
         `| ${by.replaceAll('|', '\\|').slice(0, 70)} | ${megabytes(unpacked)} | ${megabytes(packed)} |`,
     );
+  /** @param {'unpacked' | 'packed'} key */
   const sum = (key, from = 0) => megabytes(sizes.slice(from).reduce((total, layer) => total + layer[key], 0));
   return [
     `### ${name}`,
@@ -139,8 +179,15 @@ function report(name, { steps, sizes, facts }) {
   ].join('\n');
 }
 
+/**
+ * @param {string} name
+ * @param {string} context
+ * @param {string[]} mounts
+ * @param {boolean | undefined} built
+ */
 async function one(name, context, mounts, built) {
   const from = Date.now();
+  /** @type {Step[]} */
   let steps = [];
   if (!built) {
     await standIn(name, cache, building, say);
@@ -164,7 +211,7 @@ async function one(name, context, mounts, built) {
 }
 
 async function main() {
-  if (process.getuid() !== 0)
+  if (process.getuid?.() !== 0)
     throw new Stop('Images can be built and entered by root only. Run: sudo npm run test:images');
   const { positionals, values } = parseArgs({ allowPositionals: true, options: { built: { type: 'boolean' } } });
   const names = positionals.length > 0 ? positionals : Object.keys(architectures);
@@ -197,6 +244,7 @@ async function main() {
   mkdirSync(context);
   execFileSync('sh', ['-c', 'git -C "$1" archive HEAD | tar -xf - -C "$2"', 'sh', root, context]);
   const mounts = wayToRegistry(path.join(scratch, 'way'));
+  /** @type {string[]} */
   const reports = [];
   let skipped = 0;
   for (const name of names) {

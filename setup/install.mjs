@@ -5,7 +5,7 @@ import { installPackages } from './apt.mjs';
 import { compileBinding, installFleet, installModules, installMutate } from './modules.mjs';
 import { missing, nothing, root } from './ready.mjs';
 import { inherited, quietly, say, step, Stop } from './run.mjs';
-import { buildPrint, writeStamp } from './stamps.mjs';
+import { buildPrint, extentNames, extents, writeStamp } from './stamps.mjs';
 
 /** Throws Stop unless this user may write in the checkout. */
 function mustBeWritable() {
@@ -28,6 +28,10 @@ function mustBeWritable() {
  * Does `work` in one process of this checkout at a time, waiting for another that is at it; `name` tells one kind of work from
  * another. The lock is the open file's (flock on an inherited descriptor): it ends with this process and the step that it
  * runs, however they end.
+ * @template T
+ * @param {string} name
+ * @param {() => T | Promise<T>} work
+ * @returns {Promise<T>}
  */
 export async function alone(name, work) {
   mkdirSync(path.join(root, '.cache'), { recursive: true });
@@ -46,18 +50,24 @@ export async function alone(name, work) {
   }
 }
 
+/** @param {import('./stamps.mjs').Extent} extent */
 async function compile(extent) {
-  const print = buildPrint(root, extent);
-  const project = extent === 'all' ? 'tsconfig.json' : 'setup/tsconfig.json';
+  const { project, folders } = extents[extent];
+  // Those that are compiled with it.
+  const within = extentNames.filter((name) => extents[name].folders.every((one) => folders.includes(one)));
+  const prints = Object.fromEntries(within.map((name) => [name, buildPrint(root, name)]));
   const tsc = path.join(root, 'node_modules/typescript/bin/tsc');
   // Without a stamp nobody knows what is in there; and tsc would believe its own notes that it had written all of it.
   if (!existsSync(path.join(root, 'dist/.makercast.json')))
     rmSync(path.join(root, 'dist'), { recursive: true, force: true });
   await step('compiling makercast', process.execPath, [tsc, '-p', project], { cwd: root });
-  writeStamp(root, 'build', { [extent]: print, ...(extent === 'all' && { start: buildPrint(root, 'start') }) });
+  writeStamp(root, 'build', prints);
 }
 
-/** See `missing` for `wanted`. Ends the process with exit code 1 where it cannot go on. */
+/**
+ * See `missing` for `wanted`. Ends the process with exit code 1 where it cannot go on.
+ * @param {import('./ready.mjs').Wanted} wanted
+ */
 export async function install(wanted) {
   try {
     let lack = missing(wanted);

@@ -17,7 +17,10 @@ import { SourceMap } from 'node:module';
 import path from 'node:path';
 import { ready, root } from './ready.mjs';
 
-/** Name -> the file without its ending, and the test files that judge it: such as end within seconds, without live media. */
+/**
+ * Name -> the file without its ending, and the test files that judge it: such as end within seconds, without live media.
+ * @type {Record<string, [file: string, tests: string[]]>}
+ */
 const targets = {
   timeline: ['agent/media/delivery/timeline', ['media/timeline']],
   hub: ['agent/media/delivery/hub', ['media/hub']],
@@ -34,8 +37,19 @@ const targets = {
 };
 /** Per cent of the mutants that tests have to notice. */
 const goal = 85;
-/** Three words in a row are a message, whose wording no test should pin down. */
+/**
+ * Three words in a row are a message, whose wording no test should pin down.
+ * @param {Mutant} mutant
+ */
 const isMessage = ({ mutatorName, text }) => mutatorName === 'StringLiteral' && /[a-z]+,? [a-z]+,? [a-z]+/i.test(text);
+
+/** @typedef {{mutatorName: string, status: string, replacement: string, line: number, text: string, within: string}} Mutant */
+
+/**
+ * As Stryker has it; columns and lines from 1.
+ * @typedef {{line: number, column: number}} Position
+ * @typedef {{mutatorName: string, location: {start: Position, end: Position}, replacement: string, status: string}} StrykerMutant
+ */
 
 const cache = path.join(root, '.cache/mutate');
 
@@ -53,11 +67,27 @@ function copyOfCheckout() {
   return copy;
 }
 
-/** Every mutant of one file with what became of it; the process stands in the copy. */
+/**
+ * The line of the source, from 1.
+ * @param {SourceMap} map
+ * @param {Position} position
+ */
+function originalLine(map, { line, column }) {
+  const entry = map.findEntry(line - 1, column - 1);
+  return 'originalLine' in entry ? entry.originalLine + 1 : NaN;
+}
+
+/**
+ * Every mutant of one file with what became of it; the process stands in the copy.
+ * @param {any} Stryker a class of @stryker-mutator/core, which has types only once it is installed
+ * @param {[file: string, tests: string[]]} target
+ * @returns {Promise<Mutant[]>}
+ */
 async function mutantsOf(Stryker, [file, tests]) {
   const testFiles = tests.map((test) => `dist/test/${test}.test.js`);
   for (const test of testFiles)
     if (!existsSync(test)) throw new Error(`${file} is judged by ${test}, which is not there`);
+  /** @type {StrykerMutant[]} */
   const results = await new Stryker({
     mutate: [`dist/${file}.js`],
     inPlace: true,
@@ -78,21 +108,22 @@ async function mutantsOf(Stryker, [file, tests]) {
   const map = new SourceMap(JSON.parse(readFileSync(path.join(root, 'dist', `${file}.js.map`), 'utf8')));
   return results.map(({ mutatorName, location: { start, end }, replacement, status }) => {
     const part = lines.slice(start.line - 1, end.line);
-    part[part.length - 1] = part.at(-1).slice(0, end.column - 1);
+    part[part.length - 1] = part[part.length - 1].slice(0, end.column - 1);
     part[0] = part[0].slice(start.column - 1);
     return {
       mutatorName,
       status,
       replacement: replacement.replace(/\s+/g, ' '),
-      line: map.findEntry(start.line - 1, start.column - 1).originalLine + 1,
+      line: originalLine(map, start),
       text: part.join('\n').replace(/\s+/g, ' '),
       within: lines[start.line - 1].trim(),
     };
   });
 }
 
+/** @param {readonly unknown[]} cells */
 const row = ([name, ...cells]) =>
-  console.log(name.padEnd(11) + cells.map((cell) => String(cell).padStart(13)).join(''));
+  console.log(String(name).padEnd(11) + cells.map((cell) => String(cell).padStart(13)).join(''));
 
 const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(targets);
 for (const name of names.filter((each) => !Object.hasOwn(targets, each))) {
@@ -116,6 +147,7 @@ try {
   for (const name of names) {
     const began = Date.now();
     const all = (await mutantsOf(Stryker, targets[name])).filter((mutant) => !isMessage(mutant));
+    /** @param {string[]} states */
     const of = (...states) => all.filter(({ status }) => states.includes(status));
     const per = (100 * of('Killed', 'Timeout').length) / of('Killed', 'Timeout', 'Survived', 'NoCoverage').length;
     const counts = ['Killed', 'Timeout', 'Survived', 'NoCoverage', 'RuntimeError'].map((state) => of(state).length);

@@ -3,7 +3,11 @@
 /** The same as `engines` in package.json. */
 const oldest = [20, 19];
 
-/** One line that says what is wrong with this version of Node.js and what to do, or '' when it will do. */
+/**
+ * One line that says what is wrong with this version of Node.js and what to do, or '' when it will do.
+ * @param {string} version
+ * @param {string} execPath
+ */
 export function nodeProblem(version, execPath) {
   const [major, minor] = version.split('.').map(Number);
   if (major > oldest[0] || (major === oldest[0] && minor >= oldest[1])) return '';

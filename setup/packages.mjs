@@ -102,10 +102,16 @@ export const programs = {
 /**
  * Of `names`, those that dpkg's status file (`/var/lib/dpkg/status`, given as text) does not call installed, nor provided by what is:
  * Debian 13 has libelf1 as libelf1t64.
+ * @param {string} status
+ * @param {string[]} names
  */
 export function notInstalled(status, names) {
   const text = `\n${status}\n`;
-  /** Whether one of the entries that hold `line` is installed. */
+  /**
+   * Whether one of the entries that hold `line` is installed.
+   * @param {string} line
+   * @param {(entry: string) => boolean} counts
+   */
   const installed = (line, counts = () => true) => {
     // One package may stand there once for each architecture.
     for (let at = -1; (at = text.indexOf(line, at + 1)) >= 0;) {
@@ -116,6 +122,7 @@ export function notInstalled(status, names) {
     }
     return false;
   };
+  /** @param {string} name */
   const provided = (name) =>
     installed(` ${name}`, (entry) =>
       (/^Provides: (.*)$/m.exec(entry)?.[1] ?? '').split(', ').some((one) => one.split(/[ :]/)[0] === name),

@@ -11,6 +11,7 @@ const dpkgStatus = '/var/lib/dpkg/status';
 /** Absolute path of the checkout. */
 export const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 
+/** @param {string} program */
 function inPath(program) {
   return (process.env.PATH || '').split(':').some((folder) => {
     try {
@@ -31,8 +32,13 @@ export const hasDpkg = () => {
   }
 };
 
-/** Debian packages (elsewhere: programs) for these purposes that are not installed. */
+/**
+ * Debian packages (elsewhere: programs) for these purposes that are not installed.
+ * @param {import('./packages.mjs').Purpose[]} purposes
+ * @returns {string[]}
+ */
 export function missingPackages(purposes) {
+  /** @param {(purpose: import('./packages.mjs').Purpose) => string[]} table */
   const wanted = (table) => [...new Set(purposes.flatMap((purpose) => table(purpose)))];
   if (!hasDpkg()) return wanted((purpose) => programs[purpose]).filter((program) => !inPath(program));
   const names = wanted((purpose) => Object.keys(packages[purpose]));
@@ -49,17 +55,26 @@ export function missingPackages(purposes) {
 }
 
 /**
- * What is missing for `wanted`:
- * - `packages`: purposes whose Debian packages are needed,
- * - `native`: whether the GStreamer binding is needed (compiling it needs the packages of purpose `build`),
- * - `build`: compile what a `start` needs, or `all` with tests and benchmarks,
- * - `fleet`: whether balena-sdk is needed, which is large, lies apart in .cache/fleet, and is never on a device,
- * - `mutate`: the same of Stryker, in .cache/mutate.
+ * What a command needs.
+ * @typedef {object} Wanted
+ * @property {import('./packages.mjs').Purpose[]} packages purposes whose Debian packages are needed
+ * @property {boolean} native whether the GStreamer binding is needed (compiling it needs the packages of purpose `build`)
+ * @property {import('./stamps.mjs').Extent} build compile what a `start` needs, the `fleet` tool with it, or `all` with tests and benchmarks
+ * @property {boolean} [fleet] whether balena-sdk is needed, which is large, lies apart in .cache/fleet, and is never on a device
+ * @property {boolean} [mutate] the same of Stryker, in .cache/mutate
+ */
+
+/** @typedef {{packages: string[], modules: boolean, native: boolean, build: boolean, fleet: boolean, mutate: boolean}} Lack What of it is missing. */
+
+/**
+ * What is missing for `wanted`.
+ * @param {Wanted} wanted
+ * @returns {Lack}
  */
 export function missing(wanted) {
   const stamp = readStamp(root, 'modules');
   const modules = stamp.modules !== modulesPrint(root);
-  const native = wanted.native && (modules || stamp.native !== nativePrint());
+  const native = Boolean(wanted.native) && (modules || stamp.native !== nativePrint());
   return {
     packages: missingPackages(native ? [...wanted.packages, 'build'] : wanted.packages),
     modules,
@@ -70,10 +85,14 @@ export function missing(wanted) {
   };
 }
 
+/** @param {Lack} lack */
 export const nothing = (lack) =>
-  lack.packages.length === 0 && !['modules', 'native', 'build', 'fleet', 'mutate'].some((part) => lack[part]);
+  lack.packages.length === 0 && !(lack.modules || lack.native || lack.build || lack.fleet || lack.mutate);
 
-/** Installs and builds what is missing for `wanted` (see `missing`), or says what to do and ends the process with exit code 1. */
+/**
+ * Installs and builds what is missing for `wanted` (see `missing`), or says what to do and ends the process with exit code 1.
+ * @param {Wanted} wanted
+ */
 export async function ready(wanted) {
   const problem = nodeProblem(process.versions.node, process.execPath);
   if (problem) {

@@ -23,10 +23,17 @@ import { aptOptions, aptSources, mustKnow, sourcesName } from './debian.mjs';
 /** A cached base is made anew when it is older, lest security updates pile up in it. */
 const cacheMs = 7 * 24 * 3600_000;
 
+/** @param {string} file */
 const read = (file) => (existsSync(file) ? readFileSync(file, 'utf8') : '');
+/** @param {string} folder */
 const list = (folder) => (existsSync(folder) ? readdirSync(folder).map((name) => path.join(folder, name)) : []);
 
-/** Makes the base of `suite` in `folder`, from `cache` (a folder) where that holds a recent one. Returns whether it did. */
+/**
+ * Makes the base of `suite` in `folder`, from `cache` (a folder) where that holds a recent one. Returns whether it did.
+ * @param {string} suite
+ * @param {string} folder
+ * @param {string} cache
+ */
 export async function makeBase(suite, folder, cache) {
   const tar = path.join(cache, `${suite}-${process.arch}.tar`);
   const cached = existsSync(tar) && Date.now() - statSync(tar).mtimeMs < cacheMs;
@@ -54,9 +61,16 @@ export async function makeBase(suite, folder, cache) {
   return cached;
 }
 
-/** The process that `pid` (unshare or nsenter) started and waits for. */
+/**
+ * The process that `pid` (unshare or nsenter) started and waits for.
+ * @param {number | undefined} pid
+ */
 const onlyChild = (pid) => Number(read(`/proc/${pid}/task/${pid}/children`));
 
+/**
+ * @param {import('node:child_process').ChildProcess} child
+ * @param {string} name
+ */
 async function finished(child, name) {
   const [code] = await once(child, 'close');
   if (code !== 0) throw new Error(`${name} failed with exit code ${code}`);
@@ -65,17 +79,24 @@ async function finished(child, name) {
 /** Where this machine keeps a Node.js: the folder with bin/node, lib/node_modules/npm and include/node. */
 const hostPrefix = path.dirname(path.dirname(realpathSync(process.execPath)));
 
-/** The newest Node.js of a major version, as npm's registry has it, unpacked into `folder`; returns its prefix. */
+/**
+ * The newest Node.js of a major version, as npm's registry has it, unpacked into `folder`; returns its prefix.
+ * @param {string} major
+ * @param {string} folder
+ */
 export function fetchNode(major, folder) {
   const name = `node-linux-${process.arch === 'arm' ? 'armv7l' : process.arch}@${major}`;
   const file = execFileSync('npm', ['pack', '--silent', '--pack-destination', folder, name], {
     encoding: 'utf8',
   }).trim();
-  execFileSync('tar', ['-xzf', path.join(folder, file.split('\n').pop()), '-C', folder]);
+  execFileSync('tar', ['-xzf', path.join(folder, file.split('\n').at(-1) ?? ''), '-C', folder]);
   return path.join(folder, 'package');
 }
 
-/** Puts Node.js with npm and its headers into the room under /usr/local, and what this machine knows of the way to the registries. */
+/**
+ * Puts Node.js with npm and its headers into the room under /usr/local, and what this machine knows of the way to the registries.
+ * @param {string} folder
+ */
 export function furnish(folder, nodePrefix = hostPrefix) {
   const local = path.join(folder, 'usr/local');
   cpSync(path.join(nodePrefix, 'bin/node'), path.join(local, 'bin/node'));
@@ -86,8 +107,12 @@ export function furnish(folder, nodePrefix = hostPrefix) {
   connect(folder);
 }
 
-/** Tells the room what this machine knows of the way to the registries. */
+/**
+ * Tells the room what this machine knows of the way to the registries.
+ * @param {string} folder
+ */
 export function connect(folder) {
+  /** @param {string[]} parts */
   const inside = (...parts) => path.join(folder, ...parts);
   const local = inside('usr/local');
   // Only the way to the registry; a setting such as nodedir would speak of this machine, not of the room.
@@ -144,7 +169,10 @@ exec 3<&0
 exec chroot "$1" /bin/sh -c 'cat <&3 >/dev/null & echo open; wait $!'
 `;
 
-/** Opens the room: a process tree of its own. Close it before its folder is removed. */
+/**
+ * Opens the room: a process tree of its own. Close it before its folder is removed.
+ * @param {string} folder
+ */
 export async function open(folder) {
   const unshare = ['--mount', '--pid', '--fork', '--kill-child', 'sh', '-c', init, 'init', folder];
   const holder = spawn('unshare', unshare, { stdio: ['pipe', 'pipe', 'inherit'] });
@@ -154,7 +182,11 @@ export async function open(folder) {
   const namespace = readlinkSync(`/proc/${first}/ns/pid`);
 
   return {
-    /** Starts a program in a session of its own, as a terminal would; `onLine` gets what it prints. */
+    /**
+     * Starts a program in a session of its own, as a terminal would; `onLine` gets what it prints.
+     * @param {string[]} command
+     * @param {{cwd: string, env?: NodeJS.ProcessEnv, onLine: (line: string) => void}} options
+     */
     start(command, { cwd, env = {}, onLine }) {
       const args = ['-t', String(first), '-m', '-p', '-r', '--', 'setsid', 'env', `--chdir=${cwd}`, ...command];
       const child = spawn('nsenter', args, {
@@ -162,13 +194,17 @@ export async function open(folder) {
         stdio: ['ignore', 'pipe', 'pipe'],
       });
       for (const stream of [child.stdout, child.stderr]) createInterface({ input: stream }).on('line', onLine);
+      /** @type {Promise<number | NodeJS.Signals | null>} */
       const exit = new Promise((resolve) =>
         child.once('close', (code, signal) => resolve(code === null ? signal : code)),
       );
       return {
         exit,
-        /** What Ctrl-C does: a signal to the whole group. */ signal: (name) =>
-          process.kill(-onlyChild(child.pid), name),
+        /**
+         * What Ctrl-C does: a signal to the whole group.
+         * @param {NodeJS.Signals} name
+         */
+        signal: (name) => process.kill(-onlyChild(child.pid), name),
       };
     },
 
@@ -181,7 +217,9 @@ export async function open(folder) {
             const ours =
               Number(pid) === first ||
               (parent && Number(parent[2]) === first && read(`/proc/${pid}/comm`).trim() === 'cat');
-            return /^\d+$/.test(pid) && readlinkSync(`/proc/${pid}/ns/pid`) === namespace && !ours && parent[1] !== 'Z';
+            return (
+              /^\d+$/.test(pid) && readlinkSync(`/proc/${pid}/ns/pid`) === namespace && !ours && parent?.[1] !== 'Z'
+            );
           } catch {
             return false; // It has just ended.
           }
@@ -198,5 +236,8 @@ export async function open(folder) {
   };
 }
 
-/** Removes a room's folder. Never crosses into another file system: the folder holds no mount once the room is closed. */
+/**
+ * Removes a room's folder. Never crosses into another file system: the folder holds no mount once the room is closed.
+ * @param {string} folder
+ */
 export const remove = (folder) => rmSync(folder, { recursive: true, force: true });

@@ -1,6 +1,8 @@
 /** Runs compiled test files side by side, adds up what came of them, and says what each took. */
 import { runFile } from './testfile.mjs';
 
+/** @typedef {{file: string, wall: number, processor: number}} Time Seconds. */
+
 /**
  * Runs files (absolute paths) in this order, `slots` of them at a time; one that takes longer than `fileMs` counts as hung and is
  * ended. Reports on stdout as each ends, and resolves to the counts, some lines of text about each failure, and what each file took
@@ -23,6 +25,7 @@ export async function runFiles(files, { slots, opening = [], fileMs = 5 * 60_000
   await work();
   waiting.push(...files.filter((file) => !opening.includes(file)));
   await Promise.all(Array.from({ length: slots }, work));
+  /** @param {(keyof import('./testfile.mjs').Outcome['counts'])[]} names */
   const sum = (...names) =>
     outcomes.reduce((all, { counts }) => all + names.reduce((some, name) => some + counts[name], 0), 0);
   return {
@@ -34,9 +37,19 @@ export async function runFiles(files, { slots, opening = [], fileMs = 5 * 60_000
   };
 }
 
-/** The files with what each took, slowest first, and the sum: lines of text. */
+/**
+ * The files with what each took, slowest first, and the sum: lines of text.
+ * @param {readonly Time[]} times
+ * @returns {string[]}
+ */
 export function timeTable(times) {
+  /**
+   * @param {string} name
+   * @param {number} wall
+   * @param {number} processor
+   */
   const row = (name, wall, processor) => `${wall.toFixed(1).padStart(8)} ${processor.toFixed(1).padStart(8)}  ${name}`;
+  /** @param {'wall' | 'processor'} what */
   const sum = (what) => times.reduce((all, one) => all + one[what], 0);
   return [
     'wall (s)  cpu (s)  file',

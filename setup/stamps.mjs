@@ -17,10 +17,24 @@ const files = {
   mutate: '.cache/mutate/.makercast.json',
 };
 
-/** Source folders that a start needs compiled, and those that tests and benchmarks need too. */
-const folders = { start: ['agent', 'pipelines'], all: ['agent', 'pipelines', 'test', 'bench'] };
+/** What is compiled: for a start, for the fleet tool, and for tests and benchmarks; the project of tsc, and its folders. */
+export const extents = {
+  start: { project: 'tsconfig.agent.json', folders: ['agent', 'pipelines'] },
+  fleet: { project: 'tsconfig.fleet.json', folders: ['agent', 'pipelines', 'fleet'] },
+  all: { project: 'tsconfig.json', folders: ['agent', 'pipelines', 'fleet', 'test', 'bench'] },
+};
 
-/** The stamp as it was written, or {} when there is none. */
+/** @typedef {keyof typeof files} Stamp */
+/** @typedef {keyof typeof extents} Extent */
+
+export const extentNames = /** @type {Extent[]} */ (Object.keys(extents));
+
+/**
+ * The stamp as it was written, or {} when there is none.
+ * @param {string} root
+ * @param {Stamp} which
+ * @returns {Partial<Record<string, any>>}
+ */
 export function readStamp(root, which) {
   try {
     return JSON.parse(readFileSync(path.join(root, files[which]), 'utf8'));
@@ -29,7 +43,12 @@ export function readStamp(root, which) {
   }
 }
 
-/** Adds `fields` to a stamp. A folder that may not be written is no fault: then the next start looks again. */
+/**
+ * Adds `fields` to a stamp. A folder that may not be written is no fault: then the next start looks again.
+ * @param {string} root
+ * @param {Stamp} which
+ * @param {Record<string, unknown>} fields
+ */
 export function writeStamp(root, which, fields) {
   const file = path.join(root, files[which]);
   try {
@@ -37,10 +56,14 @@ export function writeStamp(root, which, fields) {
     writeFileSync(`${file}.${process.pid}`, JSON.stringify({ ...readStamp(root, which), ...fields }));
     renameSync(`${file}.${process.pid}`, file);
   } catch (error) {
-    if (!['EACCES', 'EPERM', 'EROFS'].includes(error.code)) throw error;
+    if (!['EACCES', 'EPERM', 'EROFS'].includes(/** @type {NodeJS.ErrnoException} */ (error).code ?? '')) throw error;
   }
 }
 
+/**
+ * @param {string} folder
+ * @returns {string[]}
+ */
 function names(folder) {
   try {
     return readdirSync(folder).sort();
@@ -49,7 +72,10 @@ function names(folder) {
   }
 }
 
-/** What node_modules must be made from: the lock file and the patches, by content. */
+/**
+ * What node_modules must be made from: the lock file and the patches, by content.
+ * @param {string} root
+ */
 export function modulesPrint(root) {
   const hash = createHash('sha256').update(readFileSync(path.join(root, 'package-lock.json')));
   const patches = path.join(root, 'patches');
@@ -57,12 +83,21 @@ export function modulesPrint(root) {
   return hash.digest('hex');
 }
 
-/** What a tool's own node_modules in .cache/TOOL must be made from: its lock file, by content. */
+/** Where the lock file lies of each tool whose node_modules are apart, in .cache/TOOL. */
+export const tools = { fleet: 'fleet', mutate: 'setup/mutate' };
+
+/**
+ * What a tool's own node_modules must be made from: its lock file, by content.
+ * @param {string} root
+ * @param {keyof typeof tools} tool
+ */
 const toolPrint = (root, tool) =>
   createHash('sha256')
-    .update(readFileSync(path.join(root, 'setup', tool, 'package-lock.json')))
+    .update(readFileSync(path.join(root, tools[tool], 'package-lock.json')))
     .digest('hex');
+/** @param {string} root */
 export const fleetPrint = (root) => toolPrint(root, 'fleet');
+/** @param {string} root */
 export const mutatePrint = (root) => toolPrint(root, 'mutate');
 
 /** What the native binding must be compiled for: an addon runs on one Node ABI, one architecture. */
@@ -71,14 +106,17 @@ export const nativePrint = () => `${process.platform} ${process.arch} abi ${proc
 /**
  * What dist/ must be compiled from: names, sizes and times of the sources (reading 200 files would take longer than
  * everything else at start), and the lock file, which names the compiler.
- * @param {'start' | 'all'} extent
+ * @param {string} root
+ * @param {Extent} extent
  */
 export function buildPrint(root, extent) {
   const hash = createHash('sha256');
+  /** @param {string} file */
   const add = (file) => {
     const { size, mtimeMs } = statSync(path.join(root, file));
     hash.update(`${file} ${size} ${mtimeMs}\n`);
   };
+  /** @param {string} folder */
   const walk = (folder) => {
     let entries;
     try {
@@ -93,6 +131,6 @@ export function buildPrint(root, extent) {
     }
   };
   ['package-lock.json', 'tsconfig.json'].forEach(add);
-  folders[extent].forEach(walk);
+  extents[extent].folders.forEach(walk);
   return hash.digest('hex');
 }

@@ -28,7 +28,8 @@ const cacheMs = 7 * 24 * 3600_000;
  *
  * Debian has nothing for ARMv6 proper: armel is for ARMv5T and up, without a floating-point unit, which on an emulated
  * ARM1176 (the Zero W's) shows that nothing needs ARMv7.
- * @type {Record<string, {suite: string, platform: string[], cpu: string, dockerfile: string, from: string, npm?: string, node?: string, include: string[], interpreter: string}>}
+ * @typedef {{suite: string, platform: string[], cpu: string, dockerfile: string, from: string, npm?: string, node?: string, include: string[], interpreter: string}} Architecture
+ * @type {Record<string, Architecture>}
  */
 export const architectures = {
   arm64: {
@@ -107,12 +108,21 @@ const excluded = ['doc', 'man', 'info', 'locale', 'lintian', 'linda'].map((name)
 /** A base image cannot be made, since its packages are not to be had: that says nothing of ours. */
 export class Missing extends Stop {}
 
-/** Missing, where apt, whose output is given, has not found in the archive what the archive's own index names; else undefined. */
+/**
+ * Missing, where apt, whose output is given, has not found in the archive what the archive's own index names; else undefined.
+ * @param {string} name
+ * @param {string} output
+ */
 export function lackOf(name, output = '') {
   const [missing] = /^E: Failed to fetch \S+ +404 .*$/m.exec(output) ?? [];
   return missing && new Missing(`${name}: Debian's archive has not what its index names: ${missing}`);
 }
 
+/**
+ * @param {string} name
+ * @param {Architecture} architecture
+ * @param {string} tar
+ */
 async function makeRoot(name, { suite, include, cpu }, tar) {
   // The release alone, without updates: those change from day to day, and what is rehearsed here does not depend on them.
   const source = `deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian ${suite} main\n`;
@@ -132,21 +142,29 @@ async function makeRoot(name, { suite, include, cpu }, tar) {
   try {
     await step(`${name}: making a ${suite} root`, 'mmdebstrap', args, { env: { ...process.env, QEMU_CPU: cpu } });
   } catch (error) {
-    throw lackOf(name, error.output) ?? error;
+    throw lackOf(name, error instanceof Stop ? error.output : '') ?? error;
   }
   renameSync(`${tar}.part`, tar);
 }
 
-/** A package of npm's registry, unpacked; returns its folder. */
+/**
+ * A package of npm's registry, unpacked; returns its folder.
+ * @param {string} name
+ * @param {string} folder
+ */
 function fetchPackage(name, folder) {
   mkdirSync(folder, { recursive: true });
   const args = ['pack', '--silent', '--pack-destination', folder, name];
   const file = execFileSync('npm', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
-  execFileSync('tar', ['-xzf', path.join(folder, file.trim().split('\n').pop()), '-C', folder]);
+  execFileSync('tar', ['-xzf', path.join(folder, file.trim().split('\n').at(-1) ?? ''), '-C', folder]);
   return path.join(folder, 'package');
 }
 
-/** /usr/local as the official images have it: Node.js, its headers, npm; Debian's own has nothing there. */
+/**
+ * /usr/local as the official images have it: Node.js, its headers, npm; Debian's own has nothing there.
+ * @param {Architecture} architecture
+ * @param {string} folder
+ */
 function makeLocal(architecture, folder) {
   const local = path.join(folder, 'local');
   const scratch = path.join(folder, 'scratch');
@@ -179,6 +197,10 @@ function makeLocal(architecture, folder) {
 /**
  * Makes the stand-in for `name`, or takes it from `cache`, and names it `localhost/standin-…`. `building` runs buildah, `say` hears
  * of an old root that has to serve. Throws Missing where none can be made and there is none.
+ * @param {string} name
+ * @param {string} cache
+ * @param {(args: string[]) => [command: string, words: string[]]} building
+ * @param {(line: string) => void} say
  */
 export async function standIn(name, cache, building, say) {
   const architecture = architectures[name];

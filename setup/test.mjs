@@ -18,7 +18,10 @@ const elsewhere = ['test/vm'];
  */
 const slots = 4;
 
-/** The sources of the test files. */
+/**
+ * The sources of the test files.
+ * @returns {string[]}
+ */
 function testFiles(folder = 'test') {
   if (elsewhere.includes(folder)) return [];
   return readdirSync(path.join(root, folder), { withFileTypes: true }).flatMap((entry) => {
@@ -28,10 +31,12 @@ function testFiles(folder = 'test') {
   });
 }
 
+/** @param {string} file */
 const hasLongForm = (file) => readFileSync(path.join(root, file), 'utf8').includes('/helpers/long.js');
 
 /** How long each file took when it last ran on this machine, in seconds. */
 const timesFile = path.join(root, '.cache/test-times.json');
+/** @returns {Record<string, number>} */
 function lastTimes() {
   try {
     return JSON.parse(readFileSync(timesFile, 'utf8'));
@@ -40,19 +45,27 @@ function lastTimes() {
   }
 }
 
-/** What takes a minute and more, for machines on which nothing has run yet. */
+/**
+ * What takes a minute and more, for machines on which nothing has run yet.
+ * @param {string} file
+ */
 const isLong = (file) =>
   /\/(fleet\/fleet|content|files|recording|processes|settings|throttle|onair|mqtt|steering|recorder|run|images)\.test\.ts$/.test(
     file,
   );
 
-/** Longest first, so that nothing long begins when all else has ended. */
+/**
+ * Longest first, so that nothing long begins when all else has ended.
+ * @param {string[]} files
+ */
 function inOrder(files) {
   const last = lastTimes();
+  /** @param {string} file */
   const time = (file) => last[file] ?? (isLong(file) ? 60 : file.startsWith('test/integration/') ? 30 : 5);
   return [...files].sort((a, b) => time(b) - time(a));
 }
 
+/** @param {readonly import('./runner.mjs').Time[]} times */
 function keepTimes(times) {
   const seconds = Object.fromEntries(times.map(({ file, wall }) => [file.replace(/\.js$/, '.ts'), Math.round(wall)]));
   mkdirSync(path.dirname(timesFile), { recursive: true });
@@ -65,7 +78,7 @@ const { values: options, positionals: words } = parseArgs({
 });
 const chosen = testFiles().filter((file) => words.every((word) => file.includes(word)));
 const files = options.long ? chosen.filter(hasLongForm) : chosen;
-const fleet = files.some((file) => file.startsWith('test/commands/fleet'));
+const fleet = files.some((file) => file.startsWith('test/fleet/'));
 await ready({ packages: ['runtime', 'test'], native: true, build: 'all', fleet });
 
 // The operator's own settings are not the tests'.

@@ -9,8 +9,14 @@ const reporter = path.join(root, 'setup/events.mjs');
 /** Whoever is to be ended gets so long before SIGKILL. */
 const graceMs = 5000;
 
+/** @type {Set<import('node:child_process').ChildProcess>} */
 const running = new Set();
+/**
+ * @param {import('node:child_process').ChildProcess} child
+ * @param {NodeJS.Signals} signal
+ */
 const kill = (child, signal) => {
+  if (child.pid === undefined) return;
   try {
     process.kill(-child.pid, signal);
   } catch {
@@ -34,6 +40,7 @@ const alone = [
   'mount --bind /dev/null /etc/resolv.conf',
 ].join(' && ');
 
+/** @type {boolean | undefined} */
 let networks;
 /**
  * Whether a process of ours can have a network of its own here: as root, where the kernel lets us. Asked at the first file, since on a
@@ -42,11 +49,11 @@ let networks;
 function hasNetworks() {
   if (networks !== undefined) return networks;
   try {
-    if (process.getuid() !== 0) throw new Error('not root');
+    if (process.getuid?.() !== 0) throw new Error('not root');
     execFileSync('unshare', ['--net', '--mount', 'sh', '-c', alone], { stdio: ['ignore', 'ignore', 'pipe'] });
     networks = true;
-  } catch ({ message }) {
-    console.log(`All files share this machine's network: ${message.trim()}`);
+  } catch (error) {
+    console.log(`All files share this machine's network: ${/** @type {Error} */ (error).message.trim()}`);
     networks = false;
   }
   return networks;
@@ -55,6 +62,8 @@ function hasNetworks() {
 /**
  * The words before a program. Its ports, addresses and links are its own, and what it mounts goes with it; processes that it loses
  * are waited for by tini, so that their time counts too; and all of it dies with us, however we end.
+ * @param {boolean} apart
+ * @returns {string[]}
  */
 function wrapping(apart) {
   const reaper = ['/usr/bin/tini', '/sbin/tini'].find((file) => existsSync(file));
@@ -70,12 +79,16 @@ function wrapping(apart) {
   ];
 }
 
-/** Seconds in what `times` prints ("0m1.230s"); its second line is that of the processes waited for. */
+/**
+ * Seconds in what `times` prints ("0m1.230s"); its second line is that of the processes waited for.
+ * @param {string} times
+ */
 function processorSeconds(times) {
   const values = [...(times.split('\n')[1] ?? '').matchAll(/(\d+)m([\d.]+)s/g)];
   return values.reduce((sum, [, minutes, rest]) => sum + Number(minutes) * 60 + Number(rest), 0);
 }
 
+/** @param {string} file */
 const lines = (file) => (existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n').filter(Boolean) : []);
 
 /** @param {NodeJS.ReadableStream} stream */
@@ -89,6 +102,8 @@ async function text(stream) {
  * Runs `file` (an absolute path) and ends it after `fileMs`; never rejects. `apart`: in a network of its own, where that can be had.
  * Resolves to its counts, failures in words, its report, and seconds of wall and processor (user + system) time.
  * @typedef {{file: string, counts: Record<'pass' | 'fail' | 'cancelled' | 'skipped', number>, failures: string[], report: string, wall: number, processor: number}} Outcome
+ * @param {string} file
+ * @param {{fileMs: number, apart: boolean}} options
  * @returns {Promise<Outcome>}
  */
 export async function runFile(file, { fileMs, apart }) {
@@ -107,6 +122,7 @@ export async function runFile(file, { fileMs, apart }) {
     kill(child, 'SIGTERM');
     setTimeout(() => kill(child, 'SIGKILL'), graceMs).unref();
   }, fileMs);
+  /** @type {Promise<string>} */
   const ended = new Promise((resolve) => {
     child
       .on('close', (code, signal) => resolve(signal ?? `exit code ${code}`))
@@ -114,7 +130,9 @@ export async function runFile(file, { fileMs, apart }) {
   });
   const [how, stdout, stderr, times] = await Promise.all([
     ended,
-    ...[child.stdout, child.stderr, child.stdio[3]].map((stream) => text(stream)),
+    ...[child.stdout, child.stderr, child.stdio[3]].map((stream) =>
+      text(/** @type {import('node:stream').Readable} */ (stream)),
+    ),
   ]);
   clearTimeout(deadline);
   running.delete(child);

@@ -16,7 +16,11 @@ const deadlines = { up: 300_000, silence: 13 * 60_000, whole: 40 * 60_000 };
 /** Under software emulation everything takes longer, and so do the tests' deadlines (test/helpers/feed.ts). */
 const patience = 5;
 
-/** Ends with exit code 0, but with 1 in CI, which must not do without the bench. */
+/**
+ * Ends with exit code 0, but with 1 in CI, which must not do without the bench.
+ * @param {string} reason
+ * @returns {never}
+ */
 function skip(reason) {
   console.log(`SKIPPED: the virtual bench cannot run here: ${reason}`);
   process.exit(process.env.CI === 'true' ? 1 : 0);
@@ -25,9 +29,14 @@ function skip(reason) {
 /** Builds what the cache lacks; returns the folders of kernel and system. */
 async function build() {
   const [{ Cache }, { kernelApt, kernelKeys, makeKernel, offeredKernel }, { makeRoot, rootKey }, { unbuildable }] =
-    await Promise.all(['cache', 'kernel', 'root', 'possible'].map((name) => import(`../test/vm/machine/${name}.mjs`)));
+    await Promise.all([
+      import('../test/vm/machine/cache.mjs'),
+      import('../test/vm/machine/kernel.mjs'),
+      import('../test/vm/machine/root.mjs'),
+      import('../test/vm/machine/possible.mjs'),
+    ]);
   const { step, Stop } = await import('./run.mjs');
-  const cache = new Cache(path.join(root, '.cache/vm'));
+  const cache = new Cache();
   mkdirSync(cache.folder, { recursive: true });
   const complete = () => {
     const offered = offeredKernel(cache);
@@ -45,12 +54,13 @@ async function build() {
   const offered = offeredKernel(cache);
   if (!offered) skip("apt's sources have no kernel of Debian 12 (they lack 'bookworm main').");
   // Both at once: one mostly waits for the network while the other compiles.
-  const made = await Promise.allSettled([makeKernel(cache, offered), makeRoot(cache)]);
-  const failure = made.find(({ status }) => status === 'rejected')?.reason;
-  if (failure instanceof Stop) console.error(`set-up: ${failure.message}`);
-  else if (failure) throw failure;
-  if (failure) process.exit(1);
-  return { release: offered.release, kernel: made[0].value, system: made[1].value };
+  const [kernel, system] = await Promise.allSettled([makeKernel(cache, offered), makeRoot(cache)]);
+  if (kernel.status === 'fulfilled' && system.status === 'fulfilled')
+    return { release: offered.release, kernel: kernel.value, system: system.value };
+  const [failure] = [kernel, system].flatMap((one) => (one.status === 'rejected' ? [one.reason] : []));
+  if (!(failure instanceof Stop)) throw failure;
+  console.error(`set-up: ${failure.message}`);
+  process.exit(1);
 }
 
 const { values: options, positionals: words } = parseArgs({
@@ -85,8 +95,11 @@ const app = await packApp(folder, { files, environment });
 const { name, args } = await accelerator(kernel);
 console.log(`Linux ${release} under QEMU, ${name}`);
 
+/** @typedef {{passed: number, failed: number, skipped: number, failures: string[]}} Verdict */
+
 const began = Date.now();
 const took = () => `${((Date.now() - began) / 1000).toFixed(0)} s`;
+/** @type {Verdict | undefined} */
 let verdict;
 const problem = await boot(kernel, [path.join(system, 'root.img'), path.join(kernel, 'kernel.img'), app], {
   accelerator: args,

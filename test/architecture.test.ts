@@ -51,6 +51,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'agent/commands',
     'shared',
   ],
+  fleet: ['agent/config', 'agent/interfaces', 'agent/commands', 'shared'],
 };
 
 const pureRooms = ['pipelines', 'agent/flv', 'agent/mp4', 'agent/uvc', 'agent/config'];
@@ -80,7 +81,7 @@ const impure = new Set([
 function roomOf(file: string): string {
   if (shared.includes(file)) return 'shared';
   const parts = file.split('/');
-  if (parts[0] === 'pipelines') return 'pipelines';
+  if (parts[0] !== 'agent') return parts[0]!;
   return parts.length === 2 ? 'agent' : `agent/${parts[1]}`;
 }
 
@@ -125,7 +126,7 @@ function isUse(node: ts.Identifier): boolean {
   return !ts.isPropertySignature(parent) && !ts.isQualifiedName(parent) && !ts.isPropertyDeclaration(parent);
 }
 
-const sources = ['pipelines', 'agent'].flatMap((folder) =>
+const sources = ['pipelines', 'agent', 'fleet'].flatMap((folder) =>
   readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.ts'))
     .map((name) => read(path.posix.join(folder, name.split(path.sep).join('/')))),
@@ -140,7 +141,7 @@ test('every source file belongs to a room that is known here', () => {
 test('imports point one way', () => {
   const wrong = sources.flatMap(({ file, room, imports }) =>
     imports
-      .filter((target) => /^(agent|pipelines)\//.test(target))
+      .filter((target) => /^(agent|pipelines|fleet)\//.test(target))
       .filter((target) => roomOf(target) !== room && !mayImport[room]?.includes(roomOf(target)))
       .map((target) => `${file} imports ${target}`),
   );
@@ -158,7 +159,15 @@ test('none of the interfaces knows another', () => {
   assert.deepEqual(wrong, []);
 });
 
-test('imports stay inside pipelines and agent', () => {
+test('the agent knows the fleet tool, which devices have not, by one door', () => {
+  const doors = sources
+    .map(({ file }) => file)
+    .filter((file) => file.startsWith('agent/'))
+    .filter((file) => /['"`][^'"`]*\.\.\/fleet\//.test(readFileSync(path.join(root, file), 'utf8')));
+  assert.deepEqual(doors, ['agent/commands/fleet.ts']);
+});
+
+test('imports stay inside pipelines, agent and fleet', () => {
   const wrong = sources.flatMap(({ file, imports }) =>
     imports.filter((target) => /^(\.\.|test|bench|setup|web)(\/|$)/.test(target)).map((target) => `${file}: ${target}`),
   );

@@ -6,8 +6,21 @@ import { mock } from 'node:test';
 
 export { mock };
 
+/**
+ * What stands here for that of node:test.
+ * @typedef {{name: string, mock: typeof mock, after: (hook: Hook) => void, diagnostic: () => void, test: (...args: unknown[]) => Promise<void>}} Context
+ * @typedef {(context: Context) => unknown} Hook
+ * @typedef {{parent: Suite | undefined, name: string, beforeEach: Hook[], afterEach: Hook[]}} Suite
+ * @typedef {{name: string, run: () => Promise<void>}} Collected
+ */
+
+/**
+ * @param {Suite} [parent]
+ * @returns {Suite}
+ */
 const suite = (parent) => ({ parent, name: parent?.name ?? '', beforeEach: [], afterEach: [] });
 let current = suite();
+/** @type {Collected[]} */
 let collected = [];
 
 /** What was collected since the last time. */
@@ -18,17 +31,33 @@ export function take() {
   return taken;
 }
 
+/**
+ * @param {unknown[]} args as node:test takes them: a name, options, a body; each may be left out
+ * @returns {{name: string, options: {skip?: unknown}, body: Hook | undefined}}
+ */
 const parts = (args) => ({
   name: typeof args[0] === 'string' ? args[0] : '',
   options: args.find((arg) => typeof arg === 'object') ?? {},
-  body: args.find((arg) => typeof arg === 'function'),
+  body: /** @type {Hook | undefined} */ (args.find((arg) => typeof arg === 'function')),
 });
 
-/** From the outermost suite inwards. */
+/**
+ * From the outermost suite inwards.
+ * @param {Suite | undefined} of
+ * @param {'beforeEach' | 'afterEach'} kind
+ * @returns {Hook[]}
+ */
 const hooks = (of, kind) => (of ? [...hooks(of.parent, kind), ...of[kind]] : []);
 
+/**
+ * @param {Suite | undefined} within
+ * @param {string} name
+ * @param {Hook} body
+ */
 async function runOne(within, name, body) {
+  /** @type {Hook[]} */
   const ends = [];
+  /** @type {Context} */
   const context = {
     name,
     mock,
@@ -36,7 +65,7 @@ async function runOne(within, name, body) {
     diagnostic() {},
     test: async (...args) => {
       const inner = parts(args);
-      if (!inner.options.skip) await runOne(undefined, inner.name, inner.body);
+      if (!inner.options.skip && inner.body) await runOne(undefined, inner.name, inner.body);
     },
   };
   try {
@@ -50,6 +79,7 @@ async function runOne(within, name, body) {
   }
 }
 
+/** @param {unknown[]} args */
 export function test(...args) {
   const { name, options, body } = parts(args);
   if (options.skip || !body) return;
@@ -58,17 +88,20 @@ export function test(...args) {
   collected.push({ name: full, run: () => runOne(within, full, body) });
 }
 
+/** @param {unknown[]} args */
 export function describe(...args) {
   const { name, options, body } = parts(args);
-  if (options.skip) return;
+  if (options.skip || !body) return;
   const outer = current;
   current = suite(outer);
   current.name = `${outer.name} ${name}`.trim();
-  body();
+  /** @type {() => void} */ (body)();
   current = outer;
 }
 
 export const it = test;
 export default test;
+/** @param {Hook} hook */
 export const beforeEach = (hook) => void current.beforeEach.push(hook);
+/** @param {Hook} hook */
 export const afterEach = (hook) => void current.afterEach.push(hook);

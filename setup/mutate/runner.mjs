@@ -13,15 +13,36 @@ import { take } from './nodetest.mjs';
 fc.configureGlobal({ seed: 12, endOnFailure: true });
 register('./hooks.mjs', import.meta.url);
 
-/** As Stryker's instrumented code knows it. */
-const stryker = (globalThis.__stryker__ ??= {});
+/**
+ * What is asked of a test runner, as far as it matters here.
+ * @typedef {{testFilter?: string[], disableBail?: boolean}} RunOptions
+ * @typedef {RunOptions & {mutantActivation: 'static' | 'runtime', activeMutant: {id: string}, hitLimit?: number, reloadEnvironment: boolean}} MutantOptions
+ */
+
+/** @typedef {import('./nodetest.mjs').Collected & {id: string}} Test */
+
+/**
+ * As Stryker's instrumented code knows it.
+ * @typedef {object} Instrumented
+ * @property {string | undefined} [activeMutant]
+ * @property {string | undefined} [currentTestId]
+ * @property {number | undefined} [hitLimit]
+ * @property {number | undefined} [hitCount]
+ * @property {unknown} [mutantCoverage]
+ */
+
+/** @type {typeof globalThis & {__stryker__?: Instrumented}} */
+const everywhere = globalThis;
+const stryker = (everywhere.__stryker__ ??= {});
 const statuses = { success: 0, failed: 1 };
 
 class Runner {
   static inject = ['options'];
-  #tests;
+  /** @type {Test[]} */
+  #tests = [];
   #loads = 0;
 
+  /** @param {{here: {testFiles: string[]}}} options */
   constructor(options) {
     this.files = options.here.testFiles;
   }
@@ -40,6 +61,7 @@ class Runner {
     }
   }
 
+  /** @param {RunOptions} options */
   async #run({ testFilter, disableBail }) {
     const results = [];
     for (const { id, name, run } of this.#tests) {
@@ -58,27 +80,30 @@ class Runner {
     return results;
   }
 
+  /** @param {RunOptions} options */
   async dryRun(options) {
     await this.#load();
     const tests = await this.#run(options);
     return { status: 'complete', tests, mutantCoverage: stryker.mutantCoverage };
   }
 
+  /** @param {MutantOptions} options */
   async mutantRun(options) {
     stryker.activeMutant = options.mutantActivation === 'static' ? options.activeMutant.id : undefined;
     stryker.hitLimit = options.hitLimit;
     stryker.hitCount = options.hitLimit === undefined ? undefined : 0;
     try {
-      if (options.reloadEnvironment || !this.#tests) await this.#load();
+      if (options.reloadEnvironment || this.#tests.length === 0) await this.#load();
     } catch (error) {
-      this.#tests = undefined;
+      this.#tests = [];
       return { status: 'killed', killedBy: ['import'], failureMessage: String(error), nrOfTests: 0 };
     }
     stryker.activeMutant = options.activeMutant.id;
     const tests = await this.#run(options);
     stryker.activeMutant = undefined;
-    if (options.reloadEnvironment) this.#tests = undefined;
-    if (stryker.hitCount > stryker.hitLimit) return { status: 'timeout', reason: 'it went round and round' };
+    if (options.reloadEnvironment) this.#tests = [];
+    if ((stryker.hitCount ?? 0) > (stryker.hitLimit ?? Infinity))
+      return { status: 'timeout', reason: 'it went round and round' };
     const failed = tests.find(({ status }) => status === statuses.failed);
     if (!failed) return { status: 'survived', nrOfTests: tests.length };
     return {

@@ -11,12 +11,20 @@ const readMs = 5000;
 
 const countsLine = /^(\d+) passed, (\d+) failed, (\d+) skipped$/;
 
+/** In the order of that line. @type {readonly (keyof Counts)[]} */
+const names = ['passed', 'failed', 'skipped'];
+
 /**
  * @typedef {{passed: number, failed: number, skipped: number}} Counts
  * @typedef {{name: string, seconds: number, counts: Counts, problem: string, proof: string}} Attempt `problem` is '' where it passed
+ * @typedef {Pick<Attempt, 'name' | 'problem'> & Partial<Attempt>} Result what is said of a part that perhaps was not run
  */
 
-/** Runs `command`; `onLine` gets what it prints. A signal that aborts ends it, and all of its process group. */
+/**
+ * Runs `command`; `onLine` gets what it prints. A signal that aborts ends it, and all of its process group.
+ * @param {string} command
+ * @param {{root: string, seconds: number, signal: AbortSignal | undefined, onLine: (line: string) => void}} options
+ */
 async function run(command, { root, seconds, signal, onLine }) {
   // `timeout` makes a process group of its own and passes signals on to all of it.
   const words = [`--kill-after=${killAfterSeconds}`, String(seconds), 'sh', '-c', command];
@@ -55,13 +63,14 @@ export async function attempt(part, { root, commit, now = () => new Date(), sign
     onLine: (line) => {
       onLine(line);
       const [, ...found] = countsLine.exec(line) ?? [];
-      Object.keys(counts).forEach((name, index) => (counts[name] += Number(found[index] ?? 0)));
+      names.forEach((name, index) => (counts[name] += Number(found[index] ?? 0)));
     },
   });
   // Versions are those of the end: a part installs what it lacks.
   const after = await stateOf(part, root);
   const seconds = Math.round((now().getTime() - began) / 1000);
-  const problem = [
+  /** @type {[is: boolean | undefined, what: string][]} */
+  const problems = [
     [signal?.aborted, 'stopped'],
     [seconds >= part.minutes * 60, `out of time after ${part.minutes} min`],
     [code !== 0, `ended with ${code}`],
@@ -71,7 +80,8 @@ export async function attempt(part, { root, commit, now = () => new Date(), sign
       JSON.stringify(before.files) !== JSON.stringify(after.files),
       'passed, but files that it depends on changed meanwhile',
     ],
-  ].find(([is]) => is)?.[1];
+  ];
+  const problem = problems.find(([is]) => is)?.[1];
   const proof = problem ? '' : keep(proofOf(part, after, { date: now(), commit: head, seconds, counts }), root);
   return { name: part.name, seconds, counts, problem: problem ?? '', proof };
 }
@@ -79,16 +89,17 @@ export async function attempt(part, { root, commit, now = () => new Date(), sign
 /**
  * Attempts one part after the other, whatever becomes of those before. `before` may give a result in place of an attempt.
  * @param {readonly import('./parts.mjs').Part[]} parts
- * @param {Parameters<typeof attempt>[1] & {before?: (part: import('./parts.mjs').Part) => Promise<object | undefined>}} options
+ * @param {Parameters<typeof attempt>[1] & {before?: (part: import('./parts.mjs').Part) => Promise<Result | undefined>}} options
  */
 export async function attemptAll(parts, { before = async () => undefined, ...options }) {
+  /** @type {Result[]} */
   const results = [];
   for (const part of parts) {
     if (options.signal?.aborted) break;
     try {
       results.push((await before(part)) ?? (await attempt(part, options)));
     } catch (error) {
-      results.push({ name: part.name, problem: error.message });
+      results.push({ name: part.name, problem: /** @type {Error} */ (error).message });
     }
   }
   return results;

@@ -11,15 +11,26 @@ import { attemptAll } from './attempt.mjs';
 import { irrelevant, parts } from './parts.mjs';
 import { judge, table } from './table.mjs';
 
+/** @typedef {import('./attempt.mjs').Result} Result */
+
+/** @param {string[]} args */
 const git = (...args) => execFileSync('git', ['-C', root, ...args], { encoding: 'utf8' });
 
-/** A proof speaks of a commit, which is also what some parts clone. */
+/**
+ * A proof speaks of a commit, which is also what some parts clone.
+ * @param {import('./parts.mjs').Part} part
+ */
 const uncommitted = ({ paths }) =>
   git('status', '--porcelain', '-uall', '--', ...paths.map((entry) => entry.replace(/^!/, ':!')), 'package-lock.json')
     .split('\n')
     .filter((line) => line && !irrelevant.test(line.slice(3)));
 
-/** What is said of a part in place of running it. */
+/**
+ * What is said of a part in place of running it.
+ * @param {import('./parts.mjs').Part} part
+ * @param {boolean | undefined} onlyMissing
+ * @returns {Promise<Result | undefined>}
+ */
 async function before(part, onlyMissing) {
   console.log(`\n=== ${part.name}: ${part.command}`);
   const { line, isFitting, isOld } = await judge(part, root, new Date());
@@ -29,9 +40,11 @@ async function before(part, onlyMissing) {
   return { name: part.name, problem: `not run: commit first what differs from HEAD: ${changed.join(', ')}` };
 }
 
+/** @param {Result} result */
 function said({ name, problem, proof, seconds, counts }) {
   const figures =
     counts &&
+    seconds !== undefined &&
     `${(seconds / 60).toFixed(1)} min; ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`;
   return [`${problem ? 'FAILED' : 'ok    '} ${name}`, figures, problem || proof].filter(Boolean).join('; ');
 }

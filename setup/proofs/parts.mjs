@@ -10,9 +10,9 @@ import { emulated, guest, host, room } from './versions.mjs';
  * @property {Record<string, () => string | Promise<string>>} versions what it depends on besides
  */
 
-const agent = ['agent', 'pipelines', 'patches', 'tsconfig.json'];
+const agent = ['agent', 'pipelines', 'patches', 'tsconfig.json', 'tsconfig.agent.json'];
 const program = [...agent, 'setup'];
-const tests = [...program, 'bench', 'test', '!test/vm', 'bin', 'image', 'package.json'];
+const tests = [...program, 'fleet', 'bench', 'test', '!test/vm', 'bin', 'image', 'package.json'];
 
 /** Tests of disks whose power is cut, or that hang: loop devices and FUSE, which the room of `npm run test:fresh` has not. */
 const disks = ['media/recorder', 'machine/storage', 'integration/wanted', 'integration/hung', 'integration/survival'];
@@ -75,4 +75,4 @@ export const parts = [
 ];
 
 /** Under those paths, what nothing depends on: texts for people, figures, the proofs, and what makes and shows them. */
-export const irrelevant = /\.md$|^test\/proofs\/|^bench\/results\/|^setup\/(proofs|fleet)\//;
+export const irrelevant = /\.md$|^test\/proofs\/|^bench\/results\/|^setup\/proofs\//;

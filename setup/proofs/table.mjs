@@ -7,10 +7,19 @@ export const patienceDays = 14;
 /** So many changed files are named. */
 const named = 5;
 
+/**
+ * @param {{date: string}} proof
+ * @param {Date} now
+ */
 export const daysOld = ({ date }, now) => Math.floor((now.getTime() - Date.parse(date)) / dayMs);
+/** @param {number} days */
 const ageText = (days) => (days < 1 ? 'less than a day old' : `${days} day${days === 1 ? '' : 's'} old`);
 
-/** `since` of proof.mjs in words. */
+/**
+ * `since` of proof.mjs in words.
+ * @param {ReturnType<typeof since>} what
+ * @returns {string[]}
+ */
 function changes({ files, versions, command }) {
   const rest = files.length > named ? ` and ${files.length - named} more` : '';
   const changed = `${files.length} file${files.length === 1 ? '' : 's'} changed since`;
@@ -24,6 +33,9 @@ function changes({ files, versions, command }) {
 /**
  * The proof of `part` that says most of what lies in `root` now, and what is said of it.
  * @returns {Promise<{line: string, isFitting: boolean, isOld: boolean}>}
+ * @param {import('./parts.mjs').Part} part
+ * @param {string} root
+ * @param {Date} now
  */
 export async function judge(part, root, now) {
   const state = await stateOf(part, root);
@@ -37,7 +49,13 @@ export async function judge(part, root, now) {
   return { line, isFitting: best.what.length === 0, isOld: days >= patienceDays };
 }
 
-/** A line for each part, and one more that warns of what is old. */
+/**
+ * A line for each part, and one more that warns of what is old.
+ * @param {readonly import('./parts.mjs').Part[]} parts
+ * @param {string} root
+ * @param {Date} now
+ * @returns {Promise<string[]>}
+ */
 export async function table(parts, root, now) {
   const judged = [];
   for (const part of parts) judged.push({ name: part.name, ...(await judge(part, root, now)) });

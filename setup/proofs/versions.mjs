@@ -3,6 +3,10 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { release } from 'node:os';
 
+/**
+ * @param {string} command
+ * @param {string[]} args
+ */
 function firstLine(command, ...args) {
   try {
     return execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).split('\n')[0];
@@ -22,13 +26,15 @@ function hostDebian() {
 /** The kernel that boots in the virtual bench: the newest of its series in apt's lists, which a fresh machine has none of. */
 async function guestKernel() {
   try {
+    const { Cache } = await import('../../test/vm/machine/cache.mjs');
     const { offeredKernel } = await import('../../test/vm/machine/kernel.mjs');
-    return offeredKernel()?.version ?? '';
+    return offeredKernel(new Cache())?.version ?? '';
   } catch {
     return '';
   }
 }
 
+/** @param {string} program */
 const qemu = (program) => () => /version (\S+)/.exec(firstLine(program, '--version'))?.[1] ?? '';
 
 /** Of the machine that runs a part. */
@@ -37,5 +43,9 @@ export const host = { debian: hostDebian, kernel: release, node: () => process.v
 export const guest = { kernel: guestKernel, node: host.node, qemu: qemu('qemu-system-x86_64') };
 /** Of the images' rehearsal: their system and their Node.js are their own. */
 export const emulated = { qemu: qemu('qemu-aarch64-static') };
-/** Of a room with a Debian and a Node.js of its own, by their numbers. */
+/**
+ * Of a room with a Debian and a Node.js of its own, by their numbers.
+ * @param {string} debian
+ * @param {string} node
+ */
 export const room = (debian, node) => ({ debian: () => debian, kernel: host.kernel, node: () => node });

@@ -20,22 +20,32 @@ const forms = new Map([
   ['remove --purge', 'purge'],
 ]);
 
-/** What the words ask for: `install`, `remove` or `purge`; undefined where they ask for nothing that there is. */
+/**
+ * What the words ask for: `install`, `remove` or `purge`; undefined where they ask for nothing that there is.
+ * @param {string[]} words
+ * @returns {string | undefined}
+ */
 export function wanted(words) {
   return forms.get(words.join(' '));
 }
 
+/** @param {string} path */
 const isHidden = (path) => hidden.some((folder) => path === folder || path.startsWith(`${folder}/`));
+
+/** @typedef {{isRoot: boolean, hasSystemd: boolean, node: string, root: string}} Machine */
 
 /**
  * Why it cannot be done on this machine, and what to do; '' where it can. `node` and `root` are where Node.js and the checkout lie once
  * links are followed.
+ * @param {string} what
+ * @param {Machine} machine
+ * @returns {string}
  */
 export function refusal(what, { isRoot, hasSystemd, node, root }) {
   if (!hasSystemd)
     return 'This machine was not started by systemd (there is no /run/systemd/system). In a container, let its engine start makercast again.';
   if (!isRoot) {
-    const [words] = [...forms].find(([, meant]) => meant === what);
+    const words = [...forms.keys()].find((form) => forms.get(form) === what);
     return `Only root may change what starts with the machine. Run: sudo npx makercast service ${words}`;
   }
   if (what !== 'install') return '';
@@ -52,7 +62,10 @@ export function refusal(what, { isRoot, hasSystemd, node, root }) {
   return '';
 }
 
-/** Does what `words` say. Ends the process with exit code 1 where it cannot, and with 2 where it does not understand. */
+/**
+ * Does what `words` say. Ends the process with exit code 1 where it cannot, and with 2 where it does not understand.
+ * @param {string[]} words
+ */
 export async function service(words) {
   const what = wanted(words);
   if (what === undefined) {
@@ -62,7 +75,7 @@ export async function service(words) {
     return;
   }
   const machine = {
-    isRoot: process.getuid() === 0,
+    isRoot: process.getuid?.() === 0,
     hasSystemd: existsSync('/run/systemd/system'),
     node: realpathSync(process.execPath),
     root: realpathSync(root),

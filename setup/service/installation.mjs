@@ -10,30 +10,41 @@ const settingsFolder = `/etc/${name}`;
 const settingsFile = `${settingsFolder}/makercast.yml`;
 const dataFolder = `/var/lib/${name}`;
 const cacheFolder = `/var/cache/${name}`;
+/** @typedef {{uid: number, gid: number}} Account */
+
 /** Numbers from here on are people's (login.defs(5), UID_MIN). */
 const firstPerson = 1000;
 
-/** Runs a program of the system; throws Stop with what it said where it fails. */
+/**
+ * Runs a program of the system; throws Stop with what it said where it fails.
+ * @param {string} command
+ * @param {string[]} args
+ */
 async function run(command, ...args) {
   const { code, output } = await quietly(command, args);
   if (code !== 0) throw new Stop(`${[command, ...args].join(' ')} failed with exit code ${code}:\n${output.trimEnd()}`);
 }
 
-/** Numbers of the service's user and group; undefined where there is no such user. */
+/**
+ * Numbers of the service's user and group; undefined where there is no such user.
+ * @returns {Account | undefined}
+ */
 function account() {
   const line = readFileSync('/etc/passwd', 'utf8')
     .split('\n')
     .find((entry) => entry.startsWith(`${name}:`));
   const [, , uid, gid] = line?.split(':') ?? [];
-  return line && { uid: Number(uid), gid: Number(gid) };
+  return line === undefined ? undefined : { uid: Number(uid), gid: Number(gid) };
 }
 
+/** @returns {Promise<Account>} */
 async function makeUser() {
   if (!account()) {
     const properties = ['--system', '--user-group', '--no-create-home', '--home-dir', dataFolder];
     await run('useradd', ...properties, '--shell', '/usr/sbin/nologin', name);
   }
   const user = account();
+  if (!user) throw new Stop(`useradd has made no user ${name}.`);
   if (user.uid >= firstPerson)
     throw new Stop(
       `The user ${name} of this machine is a person's (number ${user.uid}), and the service needs one of that name for itself.` +
@@ -45,9 +56,16 @@ async function makeUser() {
   return user;
 }
 
-/** The example with everything in it commented out. */
+/**
+ * The example with everything in it commented out.
+ * @param {string} example
+ */
 export const commented = (example) => example.replaceAll(/^(?=[^#\n])/gm, '# ');
 
+/**
+ * @param {string} root
+ * @param {Account} user
+ */
 function makeSettings(root, { gid }) {
   mkdirSync(settingsFolder, { recursive: true });
   chownSync(settingsFolder, 0, gid);
@@ -62,7 +80,11 @@ function makeSettings(root, { gid }) {
   writeFileSync(settingsFile, commented(text), { mode: 0o640 });
 }
 
-/** Runs a program as the service's user. */
+/**
+ * Runs a program as the service's user.
+ * @param {string} command
+ * @param {string[]} args
+ */
 const asUser = (command, args) => {
   const drop = [`--reuid=${name}`, `--regid=${name}`, '--init-groups', '--inh-caps=-all', '--'];
   return quietly('setpriv', [...drop, command, ...args], {
@@ -74,6 +96,7 @@ const asUser = (command, args) => {
 /**
  * GStreamer looks into each of its plugins the first time and remembers what it found. On a slow board that takes longer than the agent
  * gives a child that is silent, so it is done here, where nothing waits for it.
+ * @param {Account} user
  */
 async function scanPlugins({ uid, gid }) {
   mkdirSync(cacheFolder, { recursive: true });
@@ -82,7 +105,10 @@ async function scanPlugins({ uid, gid }) {
   await asUser('gst-inspect-1.0', ['fakesink']);
 }
 
-/** As the service will: reads the program and the settings. Throws Stop where it may not; says what is wrong with the settings. */
+/**
+ * As the service will: reads the program and the settings. Throws Stop where it may not; says what is wrong with the settings.
+ * @param {{node: string, root: string}} machine
+ */
 async function tryAsUser({ node, root }) {
   const program = path.join(root, 'dist/agent/main.js');
   const { code, output } = await asUser(node, [program, 'check']);
@@ -94,13 +120,17 @@ async function tryAsUser({ node, root }) {
   );
 }
 
+/** @param {string} text */
 function writeUnit(text) {
   // Renamed into place: a power cut leaves the old one or the new one.
   writeFileSync(`${unitFile}.new`, text, { mode: 0o644 });
   renameSync(`${unitFile}.new`, unitFile);
 }
 
-/** `node`, `root`: as `refusal` has them. */
+/**
+ * `node`, `root`: as `refusal` has them.
+ * @param {{node: string, root: string}} machine
+ */
 export async function install({ node, root }) {
   await ready({ packages: ['runtime'], native: true, build: 'start', fleet: false });
   const user = await makeUser();
@@ -119,7 +149,10 @@ export async function install({ node, root }) {
   );
 }
 
-/** `purge`: settings, recordings and user too. Where nothing is installed it does nothing, and that is no fault. */
+/**
+ * `purge`: settings, recordings and user too. Where nothing is installed it does nothing, and that is no fault.
+ * @param {boolean} purge
+ */
 export async function remove(purge) {
   if (existsSync(unitFile)) {
     await run('systemctl', 'disable', '--quiet', '--now', name);

@@ -63,8 +63,12 @@ function makeGroup() {
   return folder;
 }
 
-/** Removes a control group and those in it, once the kernel is done with what ran there. */
+/**
+ * Removes a control group and those in it, once the kernel is done with what ran there.
+ * @param {string} folder
+ */
 async function removed(folder) {
+  /** @param {string} one */
   const remove = (one) => {
     for (const entry of readdirSync(one, { withFileTypes: true }))
       if (entry.isDirectory()) remove(path.join(one, entry.name));
@@ -74,22 +78,34 @@ async function removed(folder) {
     try {
       return remove(folder);
     } catch (error) {
-      if (error.code !== 'EBUSY' || tries * lookMs > bootMs) throw error;
+      if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'EBUSY' || tries * lookMs > bootMs) throw error;
       await new Promise((resolve) => setTimeout(resolve, lookMs));
     }
   }
 }
 
+/** @param {number | undefined} pid */
 const onlyChild = (pid) => Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8'));
 
-/** Boots what lies in `folder`. `devices`: see `init`. `env`: for what is run in there. */
+/**
+ * Boots what lies in `folder`. `devices`: see `init`. `env`: for what is run in there.
+ * @param {string} folder
+ * @param {{devices?: string[], env?: NodeJS.ProcessEnv}} [options]
+ */
 export async function boot(folder, { devices = [], env = {} } = {}) {
   const group = makeGroup();
+  /** @type {import('node:child_process').ChildProcess} */
   let holder;
   let first = 0;
+  /** @type {Promise<unknown[]>} */
   let gone;
 
-  /** Runs a command in there as root, to its end; resolves to its exit code and all that it printed. */
+  /**
+   * Runs a command in there as root, to its end; resolves to its exit code and all that it printed.
+   * @param {string[]} command
+   * @param {{cwd?: string, input?: string, onLine?: (line: string) => void}} [options]
+   * @returns {Promise<{code: number | NodeJS.Signals | null, output: string}>}
+   */
   function run(command, { cwd = '/', input, onLine = () => {} } = {}) {
     const enter = ['-t', String(first), '-m', '-p', '-u', '-i', '-C', '-r', '--', 'env', '-i'];
     const variables = Object.entries({
@@ -104,6 +120,7 @@ export async function boot(folder, { devices = [], env = {} } = {}) {
     child.stdin?.end(input);
     let output = '';
     for (const stream of [child.stdout, child.stderr]) {
+      if (!stream) continue;
       createInterface({ input: stream }).on('line', (line) => {
         output += `${line}\n`;
         onLine(line);

@@ -9,10 +9,16 @@ export const groups = ['video', 'audio', 'gpio'];
 /** What the unit hides from the service, so that neither the program nor Node.js may lie there: ProtectHome and PrivateTmp. */
 export const hidden = ['/home', '/root', '/run/user', '/tmp', '/var/tmp'];
 
-/** A path as one word of a command line: systemd.service(5) expands $ and systemd.unit(5) % even within quotes. */
+/**
+ * A path as one word of a command line: systemd.service(5) expands $ and systemd.unit(5) % even within quotes.
+ * @param {string} path
+ */
 const word = (path) => `"${path.replaceAll(/[\\"]/g, '\\$&').replaceAll('%', '%%').replaceAll('$', '$$$$')}"`;
 
-/** `node`: path of the Node.js that the program was built for, `root`: of the checkout. */
+/**
+ * `node`: path of the Node.js that the program was built for, `root`: of the checkout.
+ * @param {{node: string, root: string}} paths
+ */
 export function unitText({ node, root }) {
   return `# Written by \`npx makercast service install\`, and anew each time. Changes of your own: systemctl edit ${name}
 [Unit]

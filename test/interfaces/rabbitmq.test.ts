@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { connectAsync, type IClientOptions } from 'mqtt';
 import type { Broker, Operator } from '../helpers/broker.js';
-import { live } from '../../agent/commands/fleet/live.js';
+import { live } from '../../fleet/live.js';
 import { resolve } from '../../agent/config/resolve.js';
 import { folderFor, temporaryFolder } from '../helpers/command.js';
 import { Device } from '../helpers/device.js';

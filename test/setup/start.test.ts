@@ -24,7 +24,7 @@ async function checkout(t: TestContext): Promise<string> {
   const folder = await folderFor(t);
   await chmod(folder, 0o755);
   const copy = path.join(folder, 'my makercast');
-  for (const name of ['setup', 'bin', 'package.json', 'package-lock.json', 'tsconfig.json']) {
+  for (const name of ['setup', 'bin', 'fleet', 'package.json', 'package-lock.json', 'tsconfig.json']) {
     await cp(path.join(root, name), path.join(copy, name), { recursive: true });
   }
   for (const name of ['agent', 'patches', 'node_modules', 'dist/agent']) {
@@ -86,6 +86,21 @@ test('what changed is what is done again', async (t) => {
     await rm(path.join(copy, 'agent/new.ts'));
     assert.deepEqual(await missing(copy), none);
   });
+  await t.test(
+    'a source of the fleet tool: that is compiled when it is asked for, and no start waits for it',
+    async () => {
+      const fleet = `{ packages: [], native: false, build: 'fleet' }`;
+      const stamped = `const s = await import('./setup/stamps.mjs');
+      s.writeStamp(process.cwd(), 'build', { fleet: s.buildPrint(process.cwd(), 'fleet') });`;
+      assert.deepEqual(await missing(copy, fleet), { ...none, build: true });
+      await evaluate(copy, stamped);
+      assert.deepEqual(await missing(copy, fleet), none);
+      await writeFile(path.join(copy, 'fleet/new.ts'), '');
+      assert.deepEqual(await missing(copy, fleet), { ...none, build: true });
+      assert.deepEqual(await missing(copy), none);
+      await rm(path.join(copy, 'fleet/new.ts'));
+    },
+  );
   await t.test('a test: nothing', async () => {
     await mkdir(path.join(copy, 'test'));
     await writeFile(path.join(copy, 'test/new.test.ts'), '');
@@ -106,7 +121,7 @@ test('what changed is what is done again', async (t) => {
       assert.deepEqual(await missing(copy, fleet), { ...none, fleet: true });
       await evaluate(copy, stamped);
       assert.deepEqual(await missing(copy, fleet), none);
-      const file = path.join(copy, 'setup/fleet/package-lock.json');
+      const file = path.join(copy, 'fleet/package-lock.json');
       await writeFile(file, `${await readFile(file, 'utf8')}\n`);
       assert.deepEqual(await missing(copy, fleet), { ...none, fleet: true });
       assert.deepEqual(await missing(copy), none);

@@ -4,7 +4,10 @@ import path from 'node:path';
 import { runFiles } from '../../../setup/runner.mjs';
 
 const root = path.resolve(import.meta.dirname, '../../..');
-/** What setup/vm.mjs packed: compiled test files, and the environment of the tests. */
+/**
+ * What setup/vm.mjs packed: compiled test files, and the environment of the tests.
+ * @type {{files: string[], environment: Record<string, string>}}
+ */
 const { files, environment } = JSON.parse(readFileSync(path.join(root, 'bench.json'), 'utf8'));
 Object.assign(process.env, environment);
 /** Under software emulation everything takes its time. */

@@ -16,7 +16,11 @@ function production() {
   );
 }
 
-/** Writes `folder`/app.img; `orders` (any JSON) is what the guest finds as bench.json. */
+/**
+ * Writes `folder`/app.img; `orders` (any JSON) is what the guest finds as bench.json.
+ * @param {string} folder
+ * @param {unknown} orders
+ */
 export async function packApp(folder, orders) {
   const layer = path.join(folder, 'layer');
   const app = path.join(layer, appFolder);

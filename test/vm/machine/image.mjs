@@ -6,7 +6,11 @@ import { step } from '../../../setup/run.mjs';
 /** What files take beyond their bytes: half a block each on average, and the file system's own tables. */
 const spareKb = 32 * 1024;
 
-/** Writes `image` from the tree `folder` (owners, times and modes kept) and removes the folder. The file is sparse. */
+/**
+ * Writes `image` from the tree `folder` (owners, times and modes kept) and removes the folder. The file is sparse.
+ * @param {string} folder
+ * @param {string} image
+ */
 export async function packImage(folder, image) {
   const kb = Number(execFileSync('du', ['-sk', folder], { encoding: 'utf8' }).split('\t')[0]);
   writeFileSync(image, '');

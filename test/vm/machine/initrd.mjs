@@ -7,7 +7,12 @@ import { step } from '../../../setup/run.mjs';
 /** What Debian's kernel has as modules and needs before it has any disk. */
 const needed = ['virtio_pci', 'virtio_blk', 'ext4', 'overlay'];
 
-/** Writes `folder`/initrd. `base` is the folder that holds lib/modules/`release`, indexed by depmod. */
+/**
+ * Writes `folder`/initrd. `base` is the folder that holds lib/modules/`release`, indexed by depmod.
+ * @param {string} base
+ * @param {string} release
+ * @param {string} folder
+ */
 export async function packInitrd(base, release, folder) {
   const tree = path.join(folder, 'initrd.d');
   for (const name of ['bin', 'dev', 'proc', 'sys', 'modules', 'newroot'])
@@ -15,6 +20,7 @@ export async function packInitrd(base, release, folder) {
   copyFileSync('/bin/busybox', path.join(tree, 'bin/busybox'));
   copyFileSync(path.join(import.meta.dirname, '../guest/initrd.sh'), path.join(tree, 'init'));
   chmodSync(path.join(tree, 'init'), 0o755);
+  /** @type {string[]} */
   const order = [];
   for (const name of needed) {
     const args = ['--dirname', base, '--set-version', release, '--show-depends', name];

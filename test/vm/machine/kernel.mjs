@@ -26,18 +26,31 @@ const recipes = ['kernel.mjs', 'initrd.mjs', 'image.mjs', '../guest/initrd.sh'];
 const release = '12';
 const series = '6.1';
 
+/** @typedef {{release: string, version: string | undefined}} Kernel As apt calls it. */
+
 /** Drivers of hardware that no guest has: a third of the modules' bytes, and time to pack and to scan. */
 const needless = [
   ...['gpu', 'infiniband', 'net/wireless', 'net/ethernet', 'scsi', 'md', 'isdn', 'staging', 'iio', 'hwmon', 'ata'],
   ...['mtd', 'nvme', 'target', 'block/drbd', 'media/pci', 'media/dvb-frontends', 'media/tuners'],
 ].map((name) => `kernel/drivers/${name}`);
 
-/** The environment in which apt's programs know that release's packages; lists of its own in the cache where this machine runs another. */
+/**
+ * The environment in which apt's programs know that release's packages; lists of its own in the cache where this machine runs another.
+ * @param {import('./cache.mjs').Cache} cache
+ */
 export const kernelApt = (cache) => aptOf(suiteOf(release), cache.path('apt', release));
 
-/** The newest kernel of that series that apt knows: `{release: '6.1.0-56-amd64', version: '6.1.192-2'}`; undefined when it knows none. */
+/**
+ * The newest kernel of that series that apt knows: `{release: '6.1.0-56-amd64', version: '6.1.192-2'}`; undefined when it knows none.
+ * @param {import('./cache.mjs').Cache} cache
+ * @returns {Kernel | undefined}
+ */
 export function offeredKernel(cache) {
   const env = kernelApt(cache);
+  /**
+   * @param {string} command
+   * @param {string[]} args
+   */
   const output = (command, ...args) => execFileSync(command, args, { encoding: 'utf8', env });
   const names = output(
     'apt-cache',
@@ -54,7 +67,10 @@ export function offeredKernel(cache) {
   return { release: newest, version };
 }
 
-/** Keys of what {@link makeKernel} keeps: `linux` is what Debian gives, `kernel` what is made from it. */
+/**
+ * Keys of what {@link makeKernel} keeps: `linux` is what Debian gives, `kernel` what is made from it.
+ * @param {Kernel} kernel
+ */
 export const kernelKeys = ({ release, version }) => ({
   linux: `${release}-${version}`,
   kernel: digest(
@@ -65,7 +81,12 @@ export const kernelKeys = ({ release, version }) => ({
   ),
 });
 
-/** Downloads and unpacks Debian's packages into `folder`: `image/`, `headers/` and `source.tar.xz`. */
+/**
+ * Downloads and unpacks Debian's packages into `folder`: `image/`, `headers/` and `source.tar.xz`.
+ * @param {Kernel} kernel
+ * @param {string} folder
+ * @param {NodeJS.ProcessEnv} env
+ */
 async function fetchLinux({ release, version }, folder, env) {
   const abi = release.replace(/-amd64$/, '');
   const names = [
@@ -103,7 +124,11 @@ async function fetchLinux({ release, version }, folder, env) {
   );
 }
 
-/** Takes files out of the source archive, at most once each: to read it through takes a quarter of a minute. */
+/**
+ * Takes files out of the source archive, at most once each: to read it through takes a quarter of a minute.
+ * @param {string} linux
+ * @param {string[]} files
+ */
 async function takeSources(linux, files) {
   const folder = path.join(linux, 'source');
   const missing = files.filter((file) => !existsSync(path.join(folder, file)));
@@ -115,7 +140,14 @@ async function takeSources(linux, files) {
   return folder;
 }
 
-/** Builds the modules in `build` and puts them into the tree `modulesFolder`/updates, where modprobe finds them before Debian's. */
+/**
+ * Builds the modules in `build` and puts them into the tree `modulesFolder`/updates, where modprobe finds them before Debian's.
+ * @param {import('./cache.mjs').Cache} cache
+ * @param {string} linux
+ * @param {string} release
+ * @param {string} build
+ * @param {string} modulesFolder
+ */
 async function buildModules(cache, linux, release, build, modulesFolder) {
   const source = await takeSources(
     linux,
@@ -137,19 +169,23 @@ async function buildModules(cache, linux, release, build, modulesFolder) {
   const headers = path.join(linux, 'headers');
   const tree = path.join(headers, `usr/src/linux-headers-${release}`);
   // The kernel's makefiles take no path with a space, and see through links.
+  /** @param {string} folder */
   const plain = (folder) => path.join('/mnt', path.relative(cache.folder, folder));
   const args = ['-j2', '-C', plain(tree), `M=${plain(build)}`, `MAKERCAST_HEADERS=${plain(headers)}`, 'modules'];
   const mounted = ['--mount', 'sh', '-c', 'mount --bind "$0" /mnt && exec make "$@"', cache.folder];
   await step(`compiling ${modules.length} kernel modules`, 'unshare', [...mounted, ...args]);
   const updates = path.join(modulesFolder, 'updates');
   mkdirSync(updates, { recursive: true });
-  for (const file of readdirSync(build, { recursive: true }).filter((name) => name.endsWith('.ko'))) {
+  for (const file of readdirSync(build, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ko'))) {
     execFileSync('strip', ['--strip-debug', path.join(build, file)]);
     copyFileSync(path.join(build, file), path.join(updates, path.basename(file)));
   }
 }
 
-/** Compiles the guest's programs into `folder`. Static: what they need is then in the image, whatever the host runs. */
+/**
+ * Compiles the guest's programs into `folder`. Static: what they need is then in the image, whatever the host runs.
+ * @param {string} folder
+ */
 async function buildPrograms(folder) {
   mkdirSync(folder, { recursive: true });
   for (const { name, file } of programs)
@@ -166,6 +202,8 @@ async function buildPrograms(folder) {
 /**
  * Makes the kernel's part of the bench in the cache: `vmlinuz`, `initrd` and `kernel.img`, a layer of the guest's root with
  * modules and programs. Returns its folder.
+ * @param {import('./cache.mjs').Cache} cache
+ * @param {Kernel} offered
  */
 export async function makeKernel(cache, offered) {
   const keys = kernelKeys(offered);

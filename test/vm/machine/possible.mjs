@@ -13,7 +13,7 @@ const diskMb = 5000;
 export function impossible() {
   if (process.platform !== 'linux' || process.arch !== 'x64')
     return `it is made for Linux on x64, this is ${process.platform} on ${process.arch}.`;
-  if (process.getuid() !== 0) return 'only root may make the system that runs in it.';
+  if (process.getuid?.() !== 0) return 'only root may make the system that runs in it.';
   if (!hostRelease())
     return `it is built from Debian's packages, and this is neither Debian ${Object.keys(releases).join(' nor ')}.`;
   const available = Number(/^MemAvailable:\s*(\d+) kB$/m.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1]) / 1024;
@@ -22,7 +22,10 @@ export function impossible() {
   return '';
 }
 
-/** With everything installed, before a first build in `folder` (which exists): why not, or ''. */
+/**
+ * With everything installed, before a first build in `folder` (which exists): why not, or ''.
+ * @param {string} folder
+ */
 export async function unbuildable(folder) {
   const { bavail, bsize } = statfsSync(folder);
   const freeMb = Math.round((bavail * bsize) / 2 ** 20);

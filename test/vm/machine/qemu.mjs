@@ -28,6 +28,7 @@ const tryMs = 15_000;
 /**
  * What to pass to QEMU: KVM where a guest really boots under it. That /dev/kvm can be opened says little: inside some virtual
  * machines it only takes kernels made for it, and others then hang.
+ * @param {string} kernel
  */
 export async function accelerator(kernel) {
   try {
@@ -47,12 +48,16 @@ export async function accelerator(kernel) {
   return up ? { name: 'KVM', args: kvm } : { name: 'software emulation (no guest boots under KVM here)', args: tcg };
 }
 
-/** Lines of a stream, without what terminals want. */
+/**
+ * Lines of a stream, without what terminals want.
+ * @param {import('node:stream').Readable} stream
+ * @param {(line: string) => void} onLine
+ */
 function lines(stream, onLine) {
   let rest = '';
   stream.setEncoding('utf8').on('data', (chunk) => {
     const all = (rest + chunk).split('\n');
-    rest = all.pop();
+    rest = all.pop() ?? '';
     for (const line of all) onLine(line.replaceAll('\r', ''));
   });
 }
@@ -61,6 +66,8 @@ function lines(stream, onLine) {
  * Boots `kernel` (a folder with vmlinuz and initrd) with `disks` (images, read-only, in the order that the initrd expects).
  * Resolves once QEMU is gone, to '' or to why it was ended.
  *
+ * @param {string} kernel
+ * @param {string[]} disks
  * @param {{
  *   accelerator: string[], mode: 'run' | 'try' | 'shell',
  *   deadlines: {up: number, silence: number, whole: number},
@@ -93,14 +100,17 @@ export async function boot(kernel, disks, { accelerator, mode, deadlines, onLine
     ...disks.flatMap((file) => ['-drive', `file=${file.replaceAll(',', ',,')},format=raw,if=virtio,readonly=on`]),
   ];
   const shell = mode === 'shell';
-  const stdio = shell ? ['inherit', 'inherit', 'inherit'] : ['ignore', 'pipe', 'pipe'];
+  /** @type {import('node:child_process').StdioOptions} */
+  const stdio = shell ? 'inherit' : ['ignore', 'pipe', 'pipe'];
   // It dies with this process, however that ends.
   const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', program, ...args], { stdio });
   let why = '';
+  /** @param {string} reason */
   const end = (reason) => {
     why ||= reason;
     child.kill('SIGKILL');
   };
+  /** @param {number} ms */
   const seconds = (ms) => `${Math.round(ms / 1000)} s`;
   const upTimer = setTimeout(() => end(`the guest was not up within ${seconds(deadlines.up)}`), deadlines.up);
   const wholeTimer = setTimeout(
@@ -113,14 +123,13 @@ export async function boot(kernel, disks, { accelerator, mode, deadlines, onLine
       shell ? 2 ** 31 - 1 : deadlines.silence,
     );
   let silenceTimer = silent();
-  if (!shell) {
-    for (const stream of [child.stdout, child.stderr])
+  for (const stream of [child.stdout, child.stderr])
+    if (stream)
       lines(stream, (line) => {
         clearTimeout(silenceTimer);
         silenceTimer = silent();
         onLine(line);
       });
-  }
   try {
     const [code, signal] = await once(child, 'close');
     if (code !== 0) why ||= `${program} ended with ${code ?? signal}`;

@@ -37,10 +37,13 @@ export function rootKey() {
   return digest(versions, readFileSync(import.meta.filename, 'utf8'));
 }
 
-/** Makes `root.img` in the cache and returns its folder. */
+/**
+ * Makes `root.img` in the cache and returns its folder.
+ * @param {import('./cache.mjs').Cache} cache
+ */
 export async function makeRoot(cache) {
   return cache.get('root', rootKey(), async (folder) => {
-    const suite = suiteOf(hostRelease());
+    const suite = suiteOf(hostRelease() ?? '');
     const sources = aptSources(suite);
     const list = path.join(folder, sourcesName(sources));
     writeFileSync(list, sources);

@@ -1,10 +1,10 @@
 /** A bar, an age, a table, and which devices are meant. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { bar } from '../../../agent/commands/fleet/round.js';
-import type { CloudDevice } from '../../../agent/commands/fleet/sdk.js';
-import { age, table } from '../../../agent/commands/fleet/table.js';
-import { select } from '../../../agent/commands/fleet/targets.js';
+import { bar } from '../../fleet/round.js';
+import type { CloudDevice } from '../../fleet/sdk.js';
+import { age, table } from '../../fleet/table.js';
+import { select } from '../../fleet/targets.js';
 
 test('a bar is empty, half or full', () => {
   assert.equal(bar(0, 8, 0), `[${'.'.repeat(30)}] 0 of 8`);

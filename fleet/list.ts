@@ -1,5 +1,5 @@
 /** `makercast fleet list`: what every device says of itself. */
-import { tagNames } from '../../interfaces/balena/tags.js';
+import { tagNames } from '../agent/interfaces/balena/tags.js';
 import type { Console } from './console.js';
 import { plain } from './console.js';
 import type { Live, OutputFigures } from './live.js';

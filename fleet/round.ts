@@ -1,5 +1,5 @@
 /** One change for each of many devices: so many at a time, with a bar, and an account of what was not done. */
-import { Fault } from '../../errors.js';
+import { Fault } from '../agent/errors.js';
 import type { Console } from './console.js';
 import { plain } from './console.js';
 import type { CloudDevice } from './sdk.js';

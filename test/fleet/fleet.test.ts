@@ -4,11 +4,11 @@ import { spawn } from 'node:child_process';
 import { cp, readdir, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, test } from 'node:test';
-import { mainFile } from '../../helpers/agent.js';
-import { ended, mortal, run, temporaryFolder } from '../../helpers/command.js';
-import { Feed, until, within } from '../../helpers/feed.js';
-import { bench, broken, device, fleetOf, key, mustBeWell, young } from '../../helpers/fleet.js';
-import { root } from '../../helpers/root.js';
+import { mainFile } from '../helpers/agent.js';
+import { ended, mortal, run, temporaryFolder } from '../helpers/command.js';
+import { Feed, until, within } from '../helpers/feed.js';
+import { bench, broken, device, fleetOf, key, mustBeWell, young } from '../helpers/fleet.js';
+import { root } from '../helpers/root.js';
 
 describe('list', () => {
   test('one question for the whole fleet; state, release and temperature with their age', async (t) => {
@@ -507,16 +507,25 @@ describe('logs', () => {
   }
 });
 
-test('where balena-sdk is not installed, as on a device: what to do; what needs none of it works', async (t) => {
+test('where it is not installed, as on a device, or balena-sdk is not: what to do; what needs none of that works', async (t) => {
   const { folder, remove } = await temporaryFolder();
   t.after(remove);
-  for (const room of ['agent', 'pipelines']) {
-    await cp(path.join(path.dirname(mainFile), '..', room), path.join(folder, 'dist', room), { recursive: true });
-  }
+  const compiled = path.join(path.dirname(mainFile), '..');
+  const copy = (room: string): Promise<void> =>
+    cp(path.join(compiled, room), path.join(folder, 'dist', room), { recursive: true });
+  await Promise.all(['agent', 'pipelines'].map(copy));
   await writeFile(path.join(folder, 'package.json'), '{"type":"module"}');
   await symlink(path.join(root, 'node_modules'), path.join(folder, 'node_modules'));
   const main = path.join(folder, 'dist/agent/main.js');
   const env = { PATH: process.env['PATH'], HOME: folder, BALENA_API_KEY: key };
+  const onDevice = await run(process.execPath, [main, 'fleet', 'help'], { env, mayFail: true });
+  assert.equal(onDevice.code, 2);
+  assert.match(
+    onDevice.stderr,
+    /^\[fleet_missing\] The fleet tool is not installed .* a device is no place for it\.\n$/,
+  );
+  assert.match((await run(process.execPath, [main, 'help'], { env })).stdout.toString(), /^Usage: makercast/);
+  await copy('fleet');
   const said = await run(process.execPath, [main, 'fleet', 'list'], { env, mayFail: true });
   assert.equal(said.code, 2);
   assert.match(said.stderr, /^\[fleet_missing\] balena-sdk is not installed .* "npx makercast fleet list" installs it/);

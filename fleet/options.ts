@@ -1,6 +1,6 @@
 /** The words after `makercast fleet` as a request. */
 import { parseArgs } from 'node:util';
-import { Fault } from '../../errors.js';
+import { Fault } from '../agent/errors.js';
 
 /** Two seconds above the default of mqtt.telemetrySeconds. */
 const WAIT_S = 12;

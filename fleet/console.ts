@@ -1,6 +1,6 @@
 /** Where the fleet tool speaks to people: standard output for results, standard error for everything else; no secret on either. */
-import { Redactor } from '../../config/redactor.js';
-import { Fault } from '../../errors.js';
+import { Redactor } from '../agent/config/redactor.js';
+import { Fault } from '../agent/errors.js';
 
 export class Console {
   readonly #redactor = new Redactor();

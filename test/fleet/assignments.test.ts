@@ -1,8 +1,8 @@
 /** What `fleet set` takes for a setting, and what it refuses before anything is written. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readAssignments, type Given } from '../../../agent/commands/fleet/assignments.js';
-import { rows } from '../../../agent/config/settings.js';
+import { readAssignments, type Given } from '../../fleet/assignments.js';
+import { rows } from '../../agent/config/settings.js';
 
 const open = (name: string, text: string): Given => ({ name, text, open: true });
 const closed = (name: string, text: string): Given => ({ name, text, open: false });

@@ -1,11 +1,11 @@
 /** `KEY=VALUE` as balena variables: each is one of our settings, and all of them are valid, before anything is written. */
-import { nameOfToday, settingOf } from '../../config/environment.js';
-import { show } from '../../config/problem.js';
-import { secretsOf } from '../../config/layer.js';
-import { resolve } from '../../config/resolve.js';
-import { fromText, type Row } from '../../config/row.js';
-import { isOutputRow, OUTPUT_NAME, rows } from '../../config/settings.js';
-import { nearest } from '../../config/spelling.js';
+import { nameOfToday, settingOf } from '../agent/config/environment.js';
+import { show } from '../agent/config/problem.js';
+import { secretsOf } from '../agent/config/layer.js';
+import { resolve } from '../agent/config/resolve.js';
+import { fromText, type Row } from '../agent/config/row.js';
+import { isOutputRow, OUTPUT_NAME, rows } from '../agent/config/settings.js';
+import { nearest } from '../agent/config/spelling.js';
 
 /** One setting as somebody gave it. */
 export interface Given {

@@ -1,5 +1,5 @@
 /** Which devices are meant. */
-import { Fault } from '../../errors.js';
+import { Fault } from '../agent/errors.js';
 import type { CloudDevice } from './sdk.js';
 
 /** Beginnings of an uuid shorter than this are taken for names only. */

@@ -1,7 +1,7 @@
 /** `makercast fleet`: looks after many devices by balena's cloud, from an admin's machine. */
-import type { MqttSettings } from '../../config/settings.js';
-import { Fault } from '../../errors.js';
-import { INVALID } from '../check.js';
+import type { MqttSettings } from '../agent/config/settings.js';
+import { Fault } from '../agent/errors.js';
+import { INVALID } from '../agent/commands/check.js';
 import { readAssignments } from './assignments.js';
 import { Cloud } from './cloud.js';
 import { Console } from './console.js';

@@ -1,6 +1,6 @@
 /** balena-sdk as far as it is used here, and how it is found: it lies apart, and only the fleet tool installs it. */
 import { createRequire } from 'node:module';
-import { Fault } from '../../errors.js';
+import { Fault } from '../agent/errors.js';
 
 /** A resource of balena's API by its natural key: a reference is a list of none or one. */
 export interface Release {
@@ -39,7 +39,7 @@ type Options = Readonly<Record<string, unknown>>;
 
 /**
  * Methods of balena-sdk 22.4.9, written down by hand: its own declarations weigh megabytes and are not there where it is not
- * installed. That they are as they are written is what test/commands/fleet/ shows, which runs the real one.
+ * installed. That they are as they are written is what test/fleet/ shows, which runs the real one.
  */
 export interface Sdk {
   readonly auth: {
@@ -74,8 +74,8 @@ export interface Sdk {
   readonly logs: { history(uuid: string, options: { count: number }): Promise<LogLine[]> };
 }
 
-/** Where setup/modules.mjs installs it, from dist/agent/commands/fleet. */
-const folder = new URL('../../../../.cache/fleet/package.json', import.meta.url);
+/** Where setup/modules.mjs installs it, from dist/fleet. */
+const folder = new URL('../../.cache/fleet/package.json', import.meta.url);
 
 /** @throws Fault `fleet_missing` where balena-sdk is not installed. */
 export function loadSdk(apiUrl: string): Sdk {

@@ -1,6 +1,6 @@
 /** What the fleet tool asks balena's cloud for, each call with faults that say what to do. */
 import { setTimeout } from 'node:timers/promises';
-import { Fault } from '../../errors.js';
+import { Fault } from '../agent/errors.js';
 import type { CloudDevice, CloudFleet, LogLine, Release, Sdk } from './sdk.js';
 
 /** The service of docker-compose.yml, whose variables are the settings. */

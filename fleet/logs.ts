@@ -1,6 +1,6 @@
 /** `makercast fleet logs`: what devices have logged, and what they go on to log. */
 import { createInterface } from 'node:readline';
-import { Fault } from '../../errors.js';
+import { Fault } from '../agent/errors.js';
 import type { Cloud } from './cloud.js';
 import type { Console } from './console.js';
 import { plain } from './console.js';

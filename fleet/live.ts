@@ -1,10 +1,10 @@
 /** What devices say of themselves at this moment, by MQTT: their state, which the broker keeps, and the next of their figures. */
 import { randomUUID } from 'node:crypto';
-import { systemClock } from '../../clock.js';
-import type { MqttSettings } from '../../config/settings.js';
-import { Fault } from '../../errors.js';
-import { Connection, type Message } from '../../interfaces/mqtt/connection.js';
-import { topics, type Payload } from '../../interfaces/mqtt/topics.js';
+import { systemClock } from '../agent/clock.js';
+import type { MqttSettings } from '../agent/config/settings.js';
+import { Fault } from '../agent/errors.js';
+import { Connection, type Message } from '../agent/interfaces/mqtt/connection.js';
+import { topics, type Payload } from '../agent/interfaces/mqtt/topics.js';
 
 /** What is left out was not heard. */
 export interface Live {

@@ -1,8 +1,8 @@
 /** How the API key, the broker and the values of settings get in without a command line: a file, the environment, or a prompt. */
 import { readFile, stat } from 'node:fs/promises';
-import { resolve } from '../../config/resolve.js';
-import { rows, type MqttSettings } from '../../config/settings.js';
-import { Fault } from '../../errors.js';
+import { resolve } from '../agent/config/resolve.js';
+import { rows, type MqttSettings } from '../agent/config/settings.js';
+import { Fault } from '../agent/errors.js';
 import { settingNamed, type Given } from './assignments.js';
 import type { Console } from './console.js';
 
