@@ -6,14 +6,13 @@ import type { Facts } from '../pipelines/facts.js';
 import type { Wish } from '../pipelines/wanted.js';
 import { systemClock } from './clock.js';
 import { INVALID, formatProblems } from './commands/check.js';
-import { Redactor } from './config/redactor.js';
+import type { Redactor } from './config/redactor.js';
 import type { Settings } from './config/settings.js';
 import type { Fault, FaultReport } from './errors.js';
 import { leave } from './leave.js';
 import { excessIn } from './media/delivery/recording/shelf.js';
 import { Log } from './log.js';
 import { Balena } from './interfaces/balena/balena.js';
-import { balenaSecrets } from './interfaces/balena/supervisor.js';
 import { Gpio } from './interfaces/gpio/gpio.js';
 import type { Control, Interface } from './interfaces/interface.js';
 import { Mqtt } from './interfaces/mqtt/mqtt.js';
@@ -55,23 +54,26 @@ const endMs = 7000;
 /** A change that is just being applied may wait for a driver. It is not waited for any longer: the next start undoes it. */
 const settleMs = 1000;
 
-/** Runs until it is told to stop; resolves to the exit code. */
-export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<number> {
+/** Runs until it is told to stop; resolves to the exit code. `redactor` knows the secrets of `env`, and learns those of the settings. */
+export async function run(env: NodeJS.ProcessEnv, folder: string, redactor: Redactor): Promise<number> {
   const supervised = isSupervised(env);
-  const redactor = new Redactor(() => systemClock.now());
   const early: Fault[] = [];
   let report = (fault: Fault): void => void early.push(fault);
   const storage = new Storage(dataFolder(env), (fault) => report(fault));
-  const source = new SettingsSource(env, folder, storage);
+  const source = new SettingsSource(env, folder, storage, redactor);
 
   const lastGood = supervised ? await source.lastGood() : undefined;
   // An edit that is not valid changes nothing, so later ones need nothing to fall back to.
   let reads = 0;
   const wallMs = (): number | undefined => (Date.now() >= builtAt ? Date.now() : undefined);
-  const steering = new Steering(() => source.layers(reads++ === 0 ? lastGood : undefined), storage, version, wallMs);
+  const steering = new Steering(
+    () => source.layers(reads++ === 0 ? lastGood : undefined),
+    storage,
+    redactor,
+    version,
+    wallMs,
+  );
   const { resolved: loaded, own, inForce } = await steering.open();
-  redactor.add(balenaSecrets(env));
-  redactor.inForce(loaded.secrets);
   const log = new Log(loaded.settings.log, redactor, systemClock);
   const recent = new Recent(log, Date.now);
   report = (fault) => log.warn(fault.code, `[${fault.code}] ${fault.message}`, { code: fault.code });
