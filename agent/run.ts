@@ -2,8 +2,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Facts } from '../pipelines/facts.js';
-import type { Wish } from '../pipelines/wanted.js';
 import { systemClock } from './clock.js';
 import { INVALID, formatProblems } from './commands/check.js';
 import type { Redactor } from './config/redactor.js';
@@ -16,7 +14,6 @@ import { Balena } from './interfaces/balena/balena.js';
 import { Gpio } from './interfaces/gpio/gpio.js';
 import type { Control, Interface } from './interfaces/interface.js';
 import { Mqtt } from './interfaces/mqtt/mqtt.js';
-import { Answers } from './machine/answers.js';
 import { givesPicture } from './machine/audition.js';
 import { holderOf } from './machine/busy.js';
 import { watchDevices } from './machine/devices.js';
@@ -27,7 +24,7 @@ import { networkFault, watchNetwork } from './machine/network.js';
 import { strain } from './machine/power.js';
 import { childEnvironment } from './machine/run.js';
 import { dataFolder, Storage } from './machine/storage.js';
-import { factsFor } from './machine/facts.js';
+import { Survey } from './machine/survey.js';
 import { heldReports, isSupervised, problemReports, SettingsSource } from './settings.js';
 import { Broadcast } from './supervisor/broadcast.js';
 import { Desk } from './supervisor/commands.js';
@@ -88,18 +85,7 @@ export async function run(env: NodeJS.ProcessEnv, folder: string, redactor: Reda
   if (!supervised && (own.length > 0 || hasNowhereToGo)) return INVALID;
   if (wrong.length === 0 && supervised) await source.keep(loaded.settings);
 
-  /** What the last look at the machine could not find out: said once, however often it is looked at. */
-  let unknown: readonly string[] = [];
-  const answers = new Answers();
-  const gather = async (wanted: Wish, failed: Iterable<string>): Promise<Facts> => {
-    const faults: Fault[] = [];
-    for (const node of failed) answers.doubt(node);
-    const facts = await factsFor(wanted, storage, (fault) => faults.push(fault), { answers });
-    for (const fault of faults) if (!unknown.includes(fault.message)) report(fault);
-    unknown = faults.map(({ message }) => message);
-    return facts;
-  };
-
+  const survey = new Survey(storage, (fault) => report(fault));
   const recordings = path.join(storage.folder, 'recordings');
   const stopped = new AbortController();
   let end: (code: number) => void = () => undefined;
@@ -110,7 +96,8 @@ export async function run(env: NodeJS.ProcessEnv, folder: string, redactor: Reda
     version,
     environment: childEnvironment(env),
     folder,
-    gather,
+    gather: (wish, failed) => survey.gather(wish, failed),
+    filesChanged: (paths) => survey.filesChanged(paths),
     holderOf,
     givesPicture,
     networkFault,
