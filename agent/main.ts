@@ -1,8 +1,11 @@
 /** makercast: the command line. Without a word it runs; the others look, say something, and end. */
 import path from 'node:path';
 import { setFlagsFromString } from 'node:v8';
+import { systemClock } from './clock.js';
 import { check, INVALID, oddFiles, toDelete } from './commands/check.js';
 import { showPlan } from './commands/plan.js';
+import { Redactor } from './config/redactor.js';
+import { environmentSecrets } from './config/suspects.js';
 import { Fault } from './errors.js';
 import { leave } from './leave.js';
 import { dataFolder, Storage } from './machine/storage.js';
@@ -24,8 +27,16 @@ Settings: docs/settings.md`;
 /** What a command takes besides its name. */
 const options: Readonly<Record<string, string>> = { probe: '--json', plan: '--explain' };
 
-/** The command `words`, with the settings of `env` and of makercast.yml in `folder`; resolves to the exit code. */
-async function main(words: readonly string[], env: NodeJS.ProcessEnv, folder: string): Promise<number> {
+/**
+ * The command `words`, with the settings of `env` and of makercast.yml in `folder`; resolves to the exit code. `redactor` learns every
+ * secret as it is read.
+ */
+async function main(
+  words: readonly string[],
+  env: NodeJS.ProcessEnv,
+  folder: string,
+  redactor: Redactor,
+): Promise<number> {
   const print = (line: string): void => void process.stdout.write(`${line}\n`);
   const [command, ...rest] = words;
   if (command === 'fleet') {
@@ -47,14 +58,14 @@ async function main(words: readonly string[], env: NodeJS.ProcessEnv, folder: st
       setFlagsFromString('--semi-space-growth-factor=1');
       // Loaded only here: the log alone is 10 MB.
       const { run } = await import('./run.js');
-      return run(env, folder);
+      return run(env, folder, redactor);
     }
     case 'check':
     case 'plan': {
-      const storage = new Storage(dataFolder(env), (fault) => process.stderr.write(`${fault.message}\n`));
-      const source = new SettingsSource(env, folder, storage);
+      const storage = new Storage(dataFolder(env), (fault) => complain(fault.message, redactor));
+      const source = new SettingsSource(env, folder, storage, redactor);
       const loaded = await source.load(isSupervised(env) ? await source.lastGood() : undefined);
-      if (command === 'plan') return showPlan(loaded, folder, storage, rest.length > 0, print);
+      if (command === 'plan') return showPlan(loaded, folder, storage, redactor, rest.length > 0, print);
       const recordings = path.join(dataFolder(env), 'recordings');
       const odd = [
         ...(await oddFiles(loaded.settings, folder)),
@@ -83,18 +94,29 @@ async function main(words: readonly string[], env: NodeJS.ProcessEnv, folder: st
 const misused = (word: string): Fault =>
   new Fault('usage', `makercast does not know ${JSON.stringify(word)}.`, 'makercast help lists the commands.');
 
-/** One line, and no stack: what is not a Fault is a bug, and is still said in one line. */
-function giveUp(error: unknown): void {
-  const fault = Fault.from(error);
-  process.stderr.write(`[${fault.code}] ${fault.message}\n`);
-  leave(fault.actor === 'operator' ? INVALID : 1);
+/** One line on stderr, without the secrets that are known by now. */
+function complain(text: string, redactor: Redactor): void {
+  process.stderr.write(`${redactor.redact(text).replaceAll(/[\r\n]+/g, ' ')}\n`);
+}
+
+function begin(): void {
+  // What ends the program may do so before the settings are read, and quote what stands in the environment.
+  const redactor = new Redactor(systemClock.now);
+  redactor.add(environmentSecrets(process.env));
+  /** One line, and no stack: what is not a Fault is a bug, and is still said in one line. */
+  const giveUp = (error: unknown): void => {
+    const fault = Fault.from(error);
+    complain(`[${fault.code}] ${fault.message}`, redactor);
+    leave(fault.actor === 'operator' ? INVALID : 1);
+  };
+  process.on('uncaughtException', giveUp);
+  process.stdout.on('error', () => {
+    // `makercast probe | head`: whoever reads has read enough. A broadcast goes on where nobody reads its log any more.
+    if (process.argv.length > 2) process.exit(0);
+  });
+  process.stderr.on('error', () => undefined);
+  main(process.argv.slice(2), process.env, process.cwd(), redactor).then(leave, giveUp);
 }
 
 process.title = 'makercast';
-process.on('uncaughtException', giveUp);
-process.stdout.on('error', () => {
-  // `makercast probe | head`: whoever read has read enough. A broadcast goes on where nobody reads its log any more.
-  if (process.argv.length > 2) process.exit(0);
-});
-process.stderr.on('error', () => undefined);
-main(process.argv.slice(2), process.env, process.cwd()).then(leave, giveUp);
+begin();

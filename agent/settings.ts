@@ -1,7 +1,9 @@
 /** The settings of this run: file and environment read and resolved; edits of the file taken over; the last good ones kept. */
 import path from 'node:path';
+import type { Redactor } from './config/redactor.js';
 import { resolve as resolveSettings, type Layer, type Layers, type Resolved } from './config/resolve.js';
 import type { Settings } from './config/settings.js';
+import { layerSecrets } from './config/suspects.js';
 import { Fault, type FaultReport } from './errors.js';
 import { fingerprint, readSettings, settingsPath, watchSettings } from './machine/settings-file.js';
 import type { Storage } from './machine/storage.js';
@@ -26,18 +28,22 @@ export class SettingsSource {
   /** The file as it was just before it was first read. */
   #seen: string | undefined;
 
-  /** `folder`: where `makercast.yml` is looked for. */
+  /** `folder`: where `makercast.yml` is looked for. `redactor` learns what is secret before anything is made of it. */
   constructor(
     private readonly env: NodeJS.ProcessEnv,
     folder: string,
     private readonly storage: Storage,
+    private readonly redactor: Pick<Redactor, 'inForce' | 'leaving'>,
   ) {
     this.#path = settingsPath(env, folder);
   }
 
   /** Under a supervisor an invalid setting falls back to its last good value, else to its default. */
   async load(lastGood?: Settings): Promise<Loaded> {
-    return resolveSettings(await this.layers(lastGood));
+    const loaded = resolveSettings(await this.layers(lastGood));
+    // What was only read is forgotten soon, and a look at the machine may take minutes.
+    this.redactor.inForce(loaded.secrets);
+    return loaded;
   }
 
   /** File and environment as they are now. */
@@ -55,6 +61,7 @@ export class SettingsSource {
     this.#seen ??= fingerprint(this.#path);
     try {
       const file = await readSettings(this.#path);
+      if (file) this.redactor.leaving(layerSecrets(file));
       this.#read = file?.name;
       if (this.#hasSet && !file) throw gone(name, 'is gone');
       if ((this.#hasSet || wasSet) && file?.isBlank) throw gone(name, 'is empty');
@@ -73,8 +80,10 @@ export class SettingsSource {
     return `There is no settings file (${places}).`;
   }
 
-  lastGood(): Promise<Settings | undefined> {
-    return this.storage.readState(stateName, stateFormat, isSettings);
+  async lastGood(): Promise<Settings | undefined> {
+    const settings = await this.storage.readState(stateName, stateFormat, isSettings);
+    if (settings) this.redactor.leaving(layerSecrets({ name: stateName, values: settings }));
+    return settings;
   }
 
   async keep(settings: Settings): Promise<void> {

@@ -43,7 +43,7 @@ export async function readGiven(
 }
 
 /** Our own settings of the broker: what they are called on a device is what they are called here. */
-const brokerVariables = new Map(
+const brokerVariables: ReadonlyMap<string, string> = new Map(
   ['url', 'username', 'password', 'ca', 'cert', 'key', 'baseTopic'].flatMap((name): [string, string][] => {
     const row = rows.find(({ path }) => path === `mqtt.${name}`);
     return row ? [[row.env, row.path]] : [];

@@ -92,7 +92,7 @@ export function list(
   return 0;
 }
 
-const liveHeads = ['NOW', 'CPU NOW', 'FPS', 'KBIT/S', 'OUTPUTS'];
+const liveHeads: readonly string[] = ['NOW', 'CPU NOW', 'FPS', 'KBIT/S', 'OUTPUTS'];
 
 function liveCells({ state, update, temperature, fps, kbps, outputs = {} }: Live): string[] {
   const each = Object.entries(outputs).map(([name, output]) => `${name} ${delivered(output)}`);

@@ -92,6 +92,8 @@ interface Source {
   readonly imports: readonly string[];
   /** Names that are used, `Math.random` with its object. */
   readonly names: readonly string[];
+  /** Names at the top of the file whose value, or what it holds, can change. */
+  readonly state: readonly string[];
 }
 
 function read(file: string): Source {
@@ -115,7 +117,33 @@ function read(file: string): Source {
     ts.forEachChild(node, visit);
   };
   visit(tree);
-  return { file, room: roomOf(file), imports, names };
+  return { file, room: roomOf(file), imports, names, state: stateOf(tree) };
+}
+
+/** Of what is made by `new`, what never changes once it is there. */
+const unchanging = new Set(['NoPlan', 'RegExp', 'URL']);
+const readOnlyType = /^(Readonly|readonly |\(readonly )/;
+
+/** Variables outside of every function that are assigned anew, or hold what can be filled: state that nobody has passed. */
+function stateOf(tree: ts.SourceFile): string[] {
+  const lists = tree.statements.filter(ts.isVariableStatement).map(({ declarationList }) => declarationList);
+  return lists.flatMap((list) => {
+    const isConst = (list.flags & ts.NodeFlags.Const) !== 0;
+    const changing = list.declarations.filter(
+      ({ type, initializer }) => !isConst || (initializer && isFillable(initializer) && !isReadOnly(type)),
+    );
+    return changing.map(({ name }) => name.getText());
+  });
+}
+
+const isReadOnly = (type: ts.TypeNode | undefined): boolean => type !== undefined && readOnlyType.test(type.getText());
+
+function isFillable(value: ts.Expression): boolean {
+  if (ts.isParenthesizedExpression(value) || ts.isSatisfiesExpression(value)) return isFillable(value.expression);
+  if (ts.isAsExpression(value)) return value.type.getText() !== 'const' && isFillable(value.expression);
+  return (
+    ts.isArrayLiteralExpression(value) || (ts.isNewExpression(value) && !unchanging.has(value.expression.getText()))
+  );
 }
 
 /** A name that stands for itself, not one that belongs to an object or a type. */
@@ -184,4 +212,44 @@ test('pure rooms touch no I/O, clock, chance or environment', () => {
       ...names.filter((name) => impure.has(name) || name === 'Math.random').map((name) => `${file} uses ${name}`),
     ]);
   assert.deepEqual(wrong, []);
+});
+
+/** With the reason why it cannot be otherwise. */
+const keptState: Readonly<Record<string, string>> = {
+  'agent/machine/run.ts: running': 'programs that must end with this process, whoever has started them',
+};
+
+test('no file holds state that changes: what lasts belongs to an object, which is passed', () => {
+  const found = sources.flatMap(({ file, state }) => state.map((name) => `${file}: ${name}`));
+  assert.deepEqual(
+    found.filter((each) => keptState[each] === undefined),
+    [],
+  );
+  assert.deepEqual(
+    Object.keys(keptState).filter((each) => !found.includes(each)),
+    [],
+  );
+});
+
+test('what counts as state that changes', () => {
+  const state = (text: string): string[] => stateOf(ts.createSourceFile('a.ts', text, ts.ScriptTarget.Latest, true));
+  const changing = [
+    'let a = 0;',
+    'export let a: number | undefined;',
+    'const a = new Map<string, number>();',
+    'export const a = new Thing();',
+    'const a: string[] = [];',
+    'const a = [1, 2];',
+    'const a = [] as string[];',
+  ];
+  for (const text of changing) assert.deepEqual(state(text), ['a'], text);
+  const fixed = [
+    "const a = ['b'] as const;",
+    'const a: readonly string[] = [];',
+    'const a: ReadonlySet<string> = new Set();',
+    'const a: Readonly<Record<string, number>> = {};',
+    'const a = new RegExp("b");',
+    'function b(): void { let a = new Map(); a = new Map(); }',
+  ];
+  for (const text of fixed) assert.deepEqual(state(text), [], text);
 });

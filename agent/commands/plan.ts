@@ -2,7 +2,9 @@
 import { describe } from '../../pipelines/describe.js';
 import type { Plan } from '../../pipelines/plan.js';
 import { unitText } from '../../pipelines/sources/unit.js';
+import type { Redactor } from '../config/redactor.js';
 import type { Fault } from '../errors.js';
+import { Answers } from '../machine/answers.js';
 import { factsFor } from '../machine/facts.js';
 import type { Storage } from '../machine/storage.js';
 import type { Loaded } from '../settings.js';
@@ -12,17 +14,20 @@ import { check } from './check.js';
 /** Nobody is kept without a picture here: a long playlist is looked at to its end. */
 const patienceMs = 600_000;
 
-/** Returns the exit code. Throws the fault where there is no plan. */
+/** Returns the exit code. Throws the fault where there is no plan. No plan holds a secret; what else is said passes `redactor`. */
 export async function showPlan(
   loaded: Loaded,
   folder: string,
   storage: Storage,
+  redactor: Redactor,
   explain: boolean,
   print: (line: string) => void,
 ): Promise<number> {
   if (loaded.problems.length > 0) return check(loaded, print);
-  const warn = (fault: Fault): void => print(`warning ${fault.message}`);
-  const planner = new Planner((wish) => factsFor(wish, storage, warn, { patienceMs }), folder);
+  const warn = (fault: Fault): void => print(`warning ${redactor.redact(fault.message)}`);
+  // What the first look has found need not be looked for by the second.
+  const answers = new Answers();
+  const planner = new Planner((wish) => factsFor(wish, storage, warn, { patienceMs, answers }), folder);
   if (explain) for (const line of explained(await planner.consider(loaded.settings))) print(line);
   const { plan } = await planner.make(loaded.settings);
   if (plan.missed) throw faultOf(plan.missed);

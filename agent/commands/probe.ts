@@ -14,7 +14,7 @@ import { strainFaults } from '../supervisor/strained.js';
 import { findings, microphoneOf, type Host } from './findings.js';
 
 /** What some plan or other needs on any machine. Encoders are looked at one by one. */
-const usefulElements = [
+const usefulElements: readonly string[] = [
   'aacparse',
   'alsasrc',
   'appsink',

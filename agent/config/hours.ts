@@ -22,9 +22,33 @@ export function parseHours(text: string): Hours | undefined {
   return from === to ? undefined : { from, to };
 }
 
+/** The clock on the wall of a place. Making one takes a hundred times as long as asking it, so that of the place that was asked for last is kept. */
+export class WallClock {
+  #zone: string | undefined;
+  #format: Intl.DateTimeFormat | undefined;
+
+  /** Minutes after midnight where `zone` is, at `now` (milliseconds since 1970); 0 where nobody knows that zone. */
+  minute(zone: string, now: number): number {
+    if (zone !== this.#zone) {
+      this.#format = formatOf(zone);
+      this.#zone = zone;
+    }
+    const [hour = '0', minute = '0'] = this.#format?.format(now).split(':') ?? [];
+    return Number(hour) * 60 + Number(minute);
+  }
+}
+
+function formatOf(timeZone: string): Intl.DateTimeFormat | undefined {
+  try {
+    return new Intl.DateTimeFormat('en-GB', { timeZone, hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+  } catch {
+    return undefined;
+  }
+}
+
 /** Whether this system knows the time zone, such as `Europe/Berlin` or `UTC`. */
 export function isZone(name: string): boolean {
-  return ZONE.test(name) && clockOf(name) !== undefined;
+  return ZONE.test(name) && formatOf(name) !== undefined;
 }
 
 /**
@@ -32,48 +56,22 @@ export function isZone(name: string): boolean {
  * an hour that comes twice in autumn counts both times; one that is left out in spring does not come, so hours that lie wholly in it
  * fall out on that day.
  */
-export function isWithin({ from, to }: Hours, zone: string, now: number): boolean {
-  const minute = minuteOf(zone, now);
+export function isWithin({ from, to }: Hours, zone: string, now: number, clock = new WallClock()): boolean {
+  const minute = clock.minute(zone, now);
   return from < to ? minute >= from && minute < to : minute >= from || minute < to;
 }
 
 /** Milliseconds since 1970 at which the hours begin next, or `now` where they have begun. */
-export function nextWithin(hours: Hours, zone: string, now: number): number {
-  if (isWithin(hours, zone, now)) return now;
+export function nextWithin(hours: Hours, zone: string, now: number, clock = new WallClock()): number {
+  if (isWithin(hours, zone, now, clock)) return now;
   const start = Math.floor(now / minuteMs) * minuteMs;
-  const ahead = (hours.from - minuteOf(zone, now) + dayMinutes) % dayMinutes;
+  const ahead = (hours.from - clock.minute(zone, now) + dayMinutes) % dayMinutes;
   const guess = start + ahead * minuteMs;
   // The clock may have been set in between, by an hour at the most: then the guess is off by as much.
-  const off = ((minuteOf(zone, guess) - hours.from + dayMinutes * 1.5) % dayMinutes) - dayMinutes / 2;
+  const off = ((clock.minute(zone, guess) - hours.from + dayMinutes * 1.5) % dayMinutes) - dayMinutes / 2;
   const first = guess - off * minuteMs;
   // Where their beginning is left out in spring, they begin with the minute after the gap, or, lying wholly in it, on another day.
   for (let time = first; time <= Math.max(first, guess); time += minuteMs)
-    if (time > now && isWithin(hours, zone, time)) return time;
-  return nextWithin(hours, zone, guess);
-}
-
-/** Minutes after midnight where `zone` is. */
-function minuteOf(zone: string, now: number): number {
-  const [hour = '0', minute = '0'] = clockOf(zone)?.format(now).split(':') ?? [];
-  return Number(hour) * 60 + Number(minute);
-}
-
-/** Making one takes a hundred times as long as asking it. */
-const clocks = new Map<string, Intl.DateTimeFormat>();
-
-function clockOf(zone: string): Intl.DateTimeFormat | undefined {
-  const known = clocks.get(zone);
-  if (known) return known;
-  try {
-    const clock = new Intl.DateTimeFormat('en-GB', {
-      timeZone: zone,
-      hour: '2-digit',
-      minute: '2-digit',
-      hourCycle: 'h23',
-    });
-    clocks.set(zone, clock);
-    return clock;
-  } catch {
-    return undefined;
-  }
+    if (time > now && isWithin(hours, zone, time, clock)) return time;
+  return nextWithin(hours, zone, guess, clock);
 }

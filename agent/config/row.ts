@@ -160,8 +160,8 @@ export function settled(form: Form, value: unknown): unknown {
   return typeof value === 'number' ? value + 0 : value;
 }
 
-const TRUE = ['true', '1', 'yes', 'on'];
-const FALSE = ['false', '0', 'no', 'off'];
+const TRUE: readonly string[] = ['true', '1', 'yes', 'on'];
+const FALSE: readonly string[] = ['false', '0', 'no', 'off'];
 
 /** The text of an environment variable as a value; what cannot be read stays text, and is then refused by `misfit`. */
 export function fromText(form: Form, text: string): unknown {

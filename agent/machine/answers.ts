@@ -4,12 +4,17 @@
  */
 import { lstat } from 'node:fs/promises';
 import path from 'node:path';
+import { MediaFiles } from './files.js';
+import { Stills } from './still.js';
 import { bytesOf, linkOf, textOf } from './sysfs.js';
 
 /** More devices than anyone plugs in and out of one machine; what was asked longest ago goes first. */
 const maxKept = 64;
 
 export class Answers {
+  /** A film is read to its end once. A disk that hangs is asked by one look at a time, whoever else asks. */
+  readonly files = new MediaFiles();
+  readonly stills = new Stills();
   /** By what they are about. */
   readonly #kept = new Map<string, unknown>();
   /** Which device was behind each node when it was asked about last. */

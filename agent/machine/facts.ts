@@ -4,12 +4,12 @@ import type { Board, Camera, Encoder, Facts } from '../../pipelines/facts.js';
 import { gpuEncodes } from '../../pipelines/sources/h264.js';
 import type { EncoderName, Wish } from '../../pipelines/wanted.js';
 import { Fault } from '../errors.js';
-import type { Answers } from './answers.js';
+import { Answers } from './answers.js';
 import { board as boardOf } from './board.js';
 import { cameras, type Found } from './cameras.js';
 import { elements, registration, type Elements } from './elements.js';
 import { encoders } from './encoders.js';
-import { mediaFile, type ProbedFile } from './files.js';
+import type { MediaFiles, ProbedFile } from './files.js';
 import {
   encoderFault,
   hasCodec,
@@ -24,7 +24,6 @@ import { usualPatienceMs, within } from './looks.js';
 import { microphones } from './microphones.js';
 import { run as runProgram, type Runner } from './run.js';
 import { shortcuts } from './shortcuts.js';
-import { still } from './still.js';
 import type { Storage } from './storage.js';
 import { codecNodes } from './trials.js';
 
@@ -77,7 +76,9 @@ export async function gather(
         encoders(some, known, { board, video: names }, question.thorough ?? false, storage, root, run),
       ),
     ),
-    installed.then((known) => (known.names.length > 0 ? mediaFiles(question, run) : [])),
+    installed.then((known) =>
+      known.names.length > 0 ? mediaFiles(question, (answers ?? new Answers()).files, run) : [],
+    ),
   ]);
   const looked: Facts = {
     board,
@@ -157,12 +158,13 @@ async function encodersFor(
 /** One after the other: two would only make the disk seek. */
 async function mediaFiles(
   { files, patienceMs = usualPatienceMs }: Question,
+  known: MediaFiles,
   run: Runner,
 ): Promise<readonly (ProbedFile | Fault)[]> {
   const answers: (ProbedFile | Fault)[] = [];
   const paths = [...new Set(files)];
   const all = async (): Promise<readonly (ProbedFile | Fault)[]> => {
-    for (const path of paths) answers.push(await mediaFile(path, run).catch((error: unknown) => Fault.from(error)));
+    for (const path of paths) answers.push(await known.at(path, run).catch((error: unknown) => Fault.from(error)));
     return answers;
   };
   return within(all(), patienceMs, () => [...answers, slow(paths[answers.length]!, patienceMs)]);
@@ -177,13 +179,13 @@ const slow = (path: string, ms: number): Fault =>
 
 /**
  * The facts that a wanted broadcast and its slate need, and no more of them: each probe costs time at the start. `warn` hears what could not be
- * found out. A media file that cannot be used is part of the facts; throws the fault of a GStreamer that is not installed.
+ * found out; `answers` need not be found out again. A media file that cannot be used is part of the facts; throws the fault of a GStreamer that is not installed.
  */
 export async function factsFor(
   { video, slate }: Wish,
   storage: Storage,
   warn: (fault: Fault) => void,
-  { patienceMs, answers }: { readonly patienceMs?: number; readonly answers?: Answers } = {},
+  { patienceMs, answers = new Answers() }: { readonly patienceMs?: number; readonly answers?: Answers } = {},
 ): Promise<Facts> {
   const question = {
     camera: video.source !== 'file' && video.source !== 'test',
@@ -195,7 +197,7 @@ export async function factsFor(
   };
   const [{ facts, faults }, slateImage] = await Promise.all([
     gather(question, storage, '/', runProgram, answers),
-    slate.image === '' ? undefined : still(slate.image, patienceMs),
+    slate.image === '' ? undefined : answers.stills.at(slate.image, patienceMs),
   ]);
   const none = facts.elements.length === 0 ? faults.find(({ code }) => code === 'plugin_missing') : undefined;
   if (none) throw none;

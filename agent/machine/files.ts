@@ -19,48 +19,63 @@ export interface ProbedFile extends MediaFile {
   readonly scannedSeconds?: number;
 }
 
-/** The last answer for each path, by what tells one state of a file from another. */
-const answers = new Map<string, { state: string; answer: ProbedFile }>();
-const looks = new Looks<ProbedFile>();
-const present = new Looks<string | undefined>();
+/** As many as a playlist may have: were there fewer, a long one would be looked at to its end again and again. */
+const mostKept = 1000;
 
-/**
- * Looks into a media file: 0.1 s, and for H.264 as long as the disk takes to read it, at most {@link deadlineMs}; for ever where its
- * disk hangs. Asked again for a file that has not changed it answers from memory; asked while it looks, as the first look will.
- * Throws `file_unreadable`, `file_broken`, `file_no_video` or `plugin_missing`.
- */
-export function mediaFile(path: string, run: Runner = runProgram): Promise<ProbedFile> {
-  return looks.at(path, () => look(path, run));
-}
+/** What is known of media files, for as long as each is the same. */
+export class MediaFiles {
+  /** The last answer for each path, by what tells one state of a file from another; what was asked for longest ago comes first. */
+  readonly #answers = new Map<string, { readonly state: string; readonly answer: ProbedFile }>();
+  readonly #looks = new Looks<ProbedFile>();
+  readonly #present = new Looks<string | undefined>();
 
-/** Whether any of the files is not what {@link mediaFile} found there last. One that cannot be looked at has not changed. */
-export async function haveChanged(paths: readonly string[]): Promise<boolean> {
-  const states = await Promise.all(paths.map((path) => present.at(path, () => stateAt(path))));
-  return states.some((state, index) => state !== undefined && state !== answers.get(paths[index]!)?.state);
+  /** `most`: of so many files the answers are kept. */
+  constructor(private readonly most = mostKept) {}
+
+  /**
+   * Looks into the media file at `path`: 0.1 s, and for H.264 as long as the disk takes to read it, at most {@link deadlineMs}; for ever
+   * where its disk hangs. Asked again for a file that has not changed it answers from memory; asked while it looks, as the first look
+   * will. Throws `file_unreadable`, `file_broken`, `file_no_video` or `plugin_missing`.
+   */
+  at(path: string, run: Runner = runProgram): Promise<ProbedFile> {
+    return this.#looks.at(path, () => this.#look(path, run));
+  }
+
+  /** Whether any of the files is not what {@link at} found there last. One that cannot be looked at has not changed. */
+  async haveChanged(paths: readonly string[]): Promise<boolean> {
+    const states = await Promise.all(paths.map((path) => this.#present.at(path, () => stateAt(path))));
+    return states.some((state, index) => state !== undefined && state !== this.#answers.get(paths[index]!)?.state);
+  }
+
+  async #look(path: string, run: Runner): Promise<ProbedFile> {
+    // A path may hold a line break, and a message is one line.
+    const name = JSON.stringify(path);
+    const file = await opened(path, name);
+    try {
+      const stats = await file.stat({ bigint: true });
+      const state = stateOf(stats);
+      const known = this.#answers.get(path);
+      if (known?.state === state) return this.#keep(path, state, known.answer);
+      if (stats.size === 0n) throw new Fault('file_broken', `The file ${name} is empty.`, 'Copy it again.');
+      return this.#keep(path, state, await probed(path, name, file, run));
+    } finally {
+      await file.close();
+    }
+  }
+
+  #keep(path: string, state: string, answer: ProbedFile): ProbedFile {
+    this.#answers.delete(path);
+    this.#answers.set(path, { state, answer });
+    const [oldest] = this.#answers.keys();
+    if (this.#answers.size > this.most && oldest !== undefined) this.#answers.delete(oldest);
+    return answer;
+  }
 }
 
 const stateAt = (path: string): Promise<string | undefined> =>
   stat(path, { bigint: true }).then(stateOf, () => undefined);
 
 const stateOf = ({ dev, ino, size, mtimeNs }: BigIntStats): string => `${dev} ${ino} ${size} ${mtimeNs}`;
-
-async function look(path: string, run: Runner): Promise<ProbedFile> {
-  // A path may hold a line break, and a message is one line.
-  const name = JSON.stringify(path);
-  const file = await opened(path, name);
-  try {
-    const stats = await file.stat({ bigint: true });
-    const state = stateOf(stats);
-    const known = answers.get(path);
-    if (known?.state === state) return known.answer;
-    if (stats.size === 0n) throw new Fault('file_broken', `The file ${name} is empty.`, 'Copy it again.');
-    const answer = await probed(path, name, file, run);
-    answers.set(path, { state, answer });
-    return answer;
-  } finally {
-    await file.close();
-  }
-}
 
 async function opened(path: string, name: string): Promise<FileHandle> {
   const fail = (why: string, mend: string): Fault => new Fault('file_unreadable', `The file ${name} ${why}.`, mend);

@@ -6,7 +6,7 @@ import { namesIn, textOf } from './sysfs.js';
 export const model = (root = '/'): Promise<string | undefined> => textOf(path.join(root, 'proc/device-tree/model'));
 
 /** Which thermal zone is the processor's, best first: Pi `cpu-thermal`, Debian's kernel on a Pi, PC package, any other SoC. */
-const processorZones = [/^cpu[-_]?thermal/, /^bcm\d+_thermal/, /^x86_pkg_temp/, /soc|cpu/i];
+const processorZones: readonly RegExp[] = [/^cpu[-_]?thermal/, /^bcm\d+_thermal/, /^x86_pkg_temp/, /soc|cpu/i];
 
 /** Temperature of the processor in °C; undefined where there is no sensor. */
 export async function temperature(root = '/'): Promise<number | undefined> {

@@ -5,7 +5,7 @@ import { Fault } from '../errors.js';
 import { textOf } from './sysfs.js';
 
 /** The activity LED as kernels since 5.16 and before call it. */
-const names = ['ACT', 'led0'];
+const names: readonly string[] = ['ACT', 'led0'];
 
 export class Led {
   /** What it showed before it blinked. */

@@ -1,4 +1,5 @@
 /** A keyframe as a JPEG: decoded on demand by a program of its own, so that nothing on the air waits for it or falls with it. */
+import { randomUUID } from 'node:crypto';
 import { open, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { snapshot } from '../../pipelines/snapshot.js';
@@ -7,11 +8,10 @@ import { run } from './run.js';
 
 /** A Zero W takes seconds to load the decoder. */
 const deadlineMs = 20_000;
-let taken = 0;
 
 /** `flv`: a file with sequence header and keyframe. `folder`: for a file in between, which goes again. */
 export async function jpegOf(flv: Buffer, folder: string): Promise<Buffer> {
-  const name = path.join(folder, `snapshot-${process.pid}-${(taken += 1)}.flv`);
+  const name = path.join(folder, `snapshot-${randomUUID()}.flv`);
   let file: FileHandle | undefined;
   try {
     await writeFile(name, flv, { mode: 0o600 });

@@ -15,20 +15,22 @@ interface Size {
   readonly isJpeg: boolean;
 }
 
-const looks = new Looks<SlateImage>();
+export class Stills {
+  readonly #looks = new Looks<SlateImage>();
 
-/**
- * Looks at the picture at `path` (absolute), for so many milliseconds at the most. What is wrong with it is part of the answer: the
- * slate then does without.
- */
-export function still(path: string, patienceMs = usualPatienceMs): Promise<SlateImage> {
-  const late = (): SlateImage =>
-    unfitAt(path, '', `cannot be read: its disk has not answered for ${patienceMs / 1000} s`);
-  return within(
-    looks.at(path, () => look(path)),
-    patienceMs,
-    late,
-  );
+  /**
+   * Looks at the picture at `path` (absolute), for so many milliseconds at the most. What is wrong with it is part of the answer: the
+   * slate then does without.
+   */
+  at(path: string, patienceMs = usualPatienceMs): Promise<SlateImage> {
+    const late = (): SlateImage =>
+      unfitAt(path, '', `cannot be read: its disk has not answered for ${patienceMs / 1000} s`);
+    return within(
+      this.#looks.at(path, () => look(path)),
+      patienceMs,
+      late,
+    );
+  }
 }
 
 function unfitAt(path: string, version: string, why: string): SlateImage {

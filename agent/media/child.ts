@@ -45,7 +45,7 @@ const childVariables = {
 const setpriv = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(path));
 
 /** A small heap that is collected often: what passes through a child is buffers, which live outside of it. */
-const nodeFlags = ['--max-semi-space-size=1', '--max-old-space-size=96'];
+const nodeFlags: readonly string[] = ['--max-semi-space-size=1', '--max-old-space-size=96'];
 
 export interface ChildEvents<Out> {
   message(message: Out): void;

@@ -54,13 +54,12 @@ interface Binding {
   uvcQuery(fd: number, unit: number, selector: number, request: number, bytes: Buffer): number;
 }
 
-let binding: Binding | undefined;
+const load = createRequire(import.meta.url);
 
-/** Loads the addon and GStreamer (once a process). */
+/** Loads the addon and GStreamer (once a process: Node.js keeps what it has loaded). Throws `binding_missing`. */
 export function loadGStreamer(): Binding {
   try {
-    binding ??= createRequire(import.meta.url)('gstreamer-superficial') as Binding;
-    return binding;
+    return load('gstreamer-superficial') as Binding;
   } catch (error) {
     const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
     throw new Fault(

@@ -17,7 +17,9 @@ export const audioTrack = 2;
 export const videoScale = 1000;
 
 /** ISO/IEC 14496-3, table 1.18. */
-const rates = [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8000, 7350];
+const rates: readonly number[] = [
+  96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8000, 7350,
+];
 
 /** Samples a second of an AudioSpecificConfig, and its channels. Throws where it is none. */
 export function soundOf(aac: Buffer): { rate: number; channels: number } {

@@ -10,12 +10,12 @@ import type { EncoderRequest, InputPart } from '../media/messages.js';
 import { cameraKey, Shortcomings } from './shortcomings.js';
 
 /** What is tried again after so many failures within {@link memoryMs}: first soon, then ever more seldom. */
-const retryMs = [2000, 4000, 8000, 16_000, 30_000];
+const retryMs: readonly number[] = [2000, 4000, 8000, 16_000, 30_000];
 /**
  * The same where something was plugged in or out; and one that has failed more than once and comes back must then have been there for
  * so long, without a look that missed it, before it goes on the air again.
  */
-const steadyMs = [300, 2000, 5000, 10_000, 30_000];
+const steadyMs: readonly number[] = [300, 2000, 5000, 10_000, 30_000];
 /**
  * A camera that opens and gives nothing is listened to again after so long, however often: a dongle without a signal does, and nothing
  * tells when it has one.

@@ -8,7 +8,6 @@ import type { Clock } from '../clock.js';
 import type { Settings } from '../config/settings.js';
 import { Fault, type FaultReport } from '../errors.js';
 import type { Log } from '../log.js';
-import { haveChanged } from '../machine/files.js';
 import type { EncoderRequest, InputPart } from '../media/messages.js';
 import { Backoff } from './backoff.js';
 import { faultOf, Planner, type Made } from './planner.js';
@@ -27,6 +26,8 @@ export interface Studio {
   readonly folder: string;
   /** Looks at the machine; `failed` are the cameras that could not be used since the last look. Throws a Fault where that cannot be done. */
   readonly gather: (wish: Wish, failed: Iterable<string>) => Promise<Facts>;
+  /** Whether any of these media files is another one than at the last look. */
+  readonly filesChanged: (paths: readonly string[]) => Promise<boolean>;
   /** The program that holds a device, for people; undefined where none is found. */
   readonly holderOf: (device: string) => Promise<string | undefined>;
   /** Whether the camera of that node, which had fallen silent, gives a picture in that format. */
@@ -354,7 +355,7 @@ export class Programme {
   /** Files may have been replaced while they were played: their format is on the air now, and the plan is of the one before. */
   async #round(): Promise<void> {
     const { files } = wantedMedia(this.settings, this.studio.folder).video;
-    if ((await haveChanged(files)) && this.#on) await this.replan(true);
+    if ((await this.studio.filesChanged(files)) && this.#on) await this.replan(true);
   }
 
   /** What runs goes on: its plan becomes one that says what is true of it. Where another is the better one now, that is played. */

@@ -1,5 +1,6 @@
 /** What of the steering from afar is kept on the card: the layers in force, what was decided, and what is on probation. */
 import type { Bound } from '../config/place.js';
+import { streamSecrets } from '../config/redact.js';
 import type { Destinations, Resolved } from '../config/resolve.js';
 import { noSecrets, type Given, type Secrets } from '../config/secrets.js';
 import { Fault, type FaultReport } from '../errors.js';
@@ -53,6 +54,12 @@ export function reconciled(kept: Kept): Kept {
   if (given.length === 0 && !kept.bound) return kept;
   return { ...kept, bound: { ...bound, given: Object.fromEntries(given) } };
 }
+
+/** Every secret that was handed over, and is kept for whatever place. */
+export const handedOver = ({ secrets, bound }: Kept): string[] =>
+  [...Object.values(secrets), ...Object.values(bound?.given ?? {}).flatMap((all) => all.map(({ value }) => value))]
+    .filter((value) => value !== '')
+    .flatMap(streamSecrets);
 
 /** So many secrets, each for a place of its own, are kept for a path, and so many paths. */
 const mostPlaces = 16;

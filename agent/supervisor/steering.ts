@@ -4,6 +4,7 @@ import { boundTo, placeFor, readFor, shownOrigin, type Bound } from '../config/p
 import type { Problem } from '../config/problem.js';
 import { redactSettings } from '../config/redact.js';
 import { isLocked } from '../config/remote.js';
+import type { Redactor } from '../config/redactor.js';
 import { DEFAULT, type Layers, type Resolved } from '../config/resolve.js';
 import { allowed, misfit } from '../config/row.js';
 import { HANDED_OVER } from '../config/secrets.js';
@@ -87,15 +88,16 @@ export class Steering {
   readonly #listeners = new Set<(changed: readonly Change[]) => void>();
   #ending = false;
 
-  /** `read` gives the layers of file and environment; `release`: who decides. `wallMs`: since 1970, where the clock is set. */
+  /** `read` gives the layers of file and environment; `redactor` learns every secret before it is used; `release`: who decides. `wallMs`: since 1970, where the clock is set. */
   constructor(
     read: () => Promise<Layers>,
     storage: Storage,
+    private readonly redactor: Redactor,
     private readonly release: string,
     private readonly wallMs: () => number | undefined = () => undefined,
   ) {
     this.#layering = new Layering(read, storage.folder);
-    this.#trial = new Trial(storage, this.#layering, {
+    this.#trial = new Trial(storage, this.#layering, redactor, {
       inTurn: (work) => this.#turns.take(work),
       tell: (changed) => this.#tell(changed),
     });
@@ -109,6 +111,7 @@ export class Steering {
   }> {
     await this.#trial.open();
     const base = await this.#layering.read(this.#trial.state.kept);
+    this.redactor.leaving(base.resolved.secrets);
     this.#layering.use(base);
     await this.#trial.begin();
     return { resolved: this.resolved, own: base.resolved.problems, inForce: this.#trial.inForce };
@@ -143,9 +146,10 @@ export class Steering {
     };
   }
 
-  /** Calls `listener` after every decision and every change of the settings. */
-  onChange(listener: (changed: readonly Change[]) => void): void {
+  /** Calls `listener` after every decision and every change of the settings, until `signal` aborts. */
+  onChange(listener: (changed: readonly Change[]) => void, signal?: AbortSignal): void {
     this.#listeners.add(listener);
+    signal?.addEventListener('abort', () => this.#listeners.delete(listener));
   }
 
   /** A change of one of these settings is only proved where `worked` says so at the end of the probation, and not what is in its way. */
@@ -157,7 +161,7 @@ export class Steering {
   async propose(layer: LayerName, given: unknown): Promise<void> {
     if (this.#ending || !isFollowed(layer, this.resolved.settings.mqtt.groups)) return;
     const document = readDocument(given);
-    if ('code' in document) return this.refuse(layer, clean(document, this.#helm));
+    if ('code' in document) return this.refuse(layer, document);
     const waiting = this.#waiting.get(layer);
     this.#waiting.set(layer, waiting ? joined(waiting, document) : { newest: document, others: [] });
     if (waiting) return;
@@ -184,8 +188,13 @@ export class Steering {
 
   /** What came for `layer` is no document at all. */
   refuse(layer: LayerName, refusal: Refusal): void {
-    this.#refusals.set(layer, refusal);
+    this.#setAside(layer, refusal);
     this.#tell([]);
+  }
+
+  /** Whoever wrote it may have written a secret into it. */
+  #setAside(layer: LayerName, refusal: Refusal): void {
+    this.#refusals.set(layer, { ...refusal, message: this.redactor.redact(refusal.message) });
   }
 
   /** One setting in the layer of the page; without a value it is taken out of there. Throws a Fault where it is not applied. */
@@ -248,7 +257,7 @@ export class Steering {
     return this.#turns.take(async () => {
       const base = await this.#layering.read(this.#trial.state.kept);
       const { problems, warnings, secrets } = base.resolved;
-      this.#helm?.log.redactor.leaving(secrets);
+      this.redactor.leaving(secrets);
       if (problems.length > 0) return { problems, warnings, changed: [] };
       this.#layering.use(base);
       return { problems, warnings, changed: await this.#trial.reload() };
@@ -269,7 +278,7 @@ export class Steering {
     if (this.#ending || !isFollowed(layer, this.resolved.settings.mqtt.groups)) return undefined;
     const answer = weigh(document, this.#trial.state.decisions[layer], this.release, this.wallMs());
     if (answer !== 'decide') {
-      if (typeof answer === 'object') this.#refusals.set(layer, clean(answer, this.#helm));
+      if (typeof answer === 'object') this.#setAside(layer, answer);
       else this.#refusals.delete(layer);
       this.#tell([]);
       return undefined;
@@ -281,7 +290,7 @@ export class Steering {
     const decision = decisionOf(document, this.release);
     const inForce = this.resolved.settings.outputs;
     let resolved = this.#layering.resolve(kept, layer, inForce);
-    this.#helm?.log.redactor.addPassing(resolved.secrets);
+    this.redactor.addPassing(resolved.secrets);
     let errors = this.#news(resolved);
     if (about !== undefined && errors.length > 0) {
       // What another release has put beside it stays set aside, as before.
@@ -317,7 +326,7 @@ export class Steering {
       return await this.#trial.change(layer, keptWith(kept, resolved), decision, resolved);
     } catch (error) {
       const { code, message } = Fault.from(error);
-      this.#refusals.set(layer, { path: '', code, version, message });
+      this.#setAside(layer, { path: '', code, version, message });
       this.#tell([]);
       return undefined;
     }
@@ -350,7 +359,7 @@ export class Steering {
       throw new Fault('setting_locked', `${path} is locked.`, 'Set it in the settings file or the environment.');
     if (value !== undefined && misfit(row.form, value))
       throw new Fault('setting_range', `That cannot be ${path}.`, `Allowed: ${allowed(row)}.`);
-    this.#helm?.log.redactor.addPassing(value === undefined ? [] : [value]);
+    this.redactor.addPassing(value === undefined ? [] : [value]);
     const { kept, decisions } = this.#trial.state;
     const next = withSecret(kept, path, bound, value);
     const resolved = this.#layering.resolve(next, undefined, this.resolved.settings.outputs);
@@ -395,8 +404,3 @@ function isCovered({ origin }: Resolved, layer: LayerName, config: Document['con
   if (said === undefined || origin[path] === undefined) return false;
   return origin[path] !== (said === null ? DEFAULT : layerTitle(layer));
 }
-
-const clean = (refusal: Refusal, helm: Helm | undefined): Refusal => ({
-  ...refusal,
-  message: helm?.log.redactor.redact(refusal.message) ?? refusal.message,
-});

@@ -1,5 +1,6 @@
 /** A valid change on its way: kept on the card as pending, applied, confirmed by the media processes, then proved or undone. */
 import type { Change } from '../config/cost.js';
+import type { Redactor } from '../config/redactor.js';
 import type { Resolved } from '../config/resolve.js';
 import type { Settings } from '../config/settings.js';
 import { Fault, type FaultReport } from '../errors.js';
@@ -11,6 +12,7 @@ import type { Layering } from './layering.js';
 import { laxer, limitsOf, Probation, withLimits } from './probation.js';
 import { isAsLive } from './proof.js';
 import {
+  handedOver,
   keptWith,
   livedThrough,
   nothingKept,
@@ -84,13 +86,15 @@ export class Trial {
   constructor(
     private readonly storage: Storage,
     private readonly layering: Layering,
+    private readonly redactor: Pick<Redactor, 'inForce' | 'leaving'>,
     private readonly events: TrialEvents,
   ) {}
 
   /** What the card holds. A change that was still on probation when the power went is undone. */
   async open(): Promise<void> {
     this.#state = await onCard(this.storage);
-    const { pending } = this.#state;
+    const { kept, pending } = this.#state;
+    this.redactor.leaving([kept, pending?.before].flatMap((each) => (each ? handedOver(each) : [])));
     if (!pending) return;
     const what = 'The program or the machine was cut off while a change was on probation.';
     await this.remember(undone(this.#state, new Fault('change_undone', what).report()));
@@ -135,7 +139,9 @@ export class Trial {
 
   /** What is kept, with file and environment as they are now, is in force from here on. */
   async begin(): Promise<void> {
-    this.#resolved = this.layering.resolve(this.#state.kept);
+    const resolved = this.layering.resolve(this.#state.kept);
+    this.redactor.inForce(resolved.secrets);
+    this.#resolved = resolved;
     const { limits } = this.#state;
     if (limits) this.#proved = withLimits(this.#resolved.settings, limits);
     await this.#learn();
@@ -244,7 +250,7 @@ export class Trial {
   }
 
   async #apply(resolved: Resolved): Promise<Change[]> {
-    this.#helm?.log.redactor.inForce(resolved.secrets);
+    this.redactor.inForce(resolved.secrets);
     this.#resolved = resolved;
     const changed = (await this.#helm?.broadcast.apply(this.inForce)) ?? [];
     if (changed.length > 0) this.events.tell(changed);

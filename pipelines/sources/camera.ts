@@ -24,7 +24,7 @@ export function noCamera(source: string, facts: Facts): NoPlan {
 export const cameraName = (camera: Camera): string => `camera ${camera.name} (${camera.path})`;
 
 /** H.264 decoders, for a camera that has nothing else and an encoder that is insisted on. */
-const decoders = ['v4l2h264dec', 'avdec_h264', 'openh264dec'];
+const decoders: readonly string[] = ['v4l2h264dec', 'avdec_h264', 'openh264dec'];
 
 export const decoderOf = (facts: Facts): string | undefined =>
   decoders.find((decoder) => facts.elements.includes(decoder));

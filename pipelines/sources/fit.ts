@@ -2,7 +2,7 @@
 import type { MediaFile } from '../facts.js';
 
 /** profile_idc of Baseline, Main and High: 8 bits, 4:2:0 (High may also be 4:0:0, see below). */
-const profiles = new Set([66, 77, 100]);
+const profiles: ReadonlySet<number> = new Set([66, 77, 100]);
 
 /** Seconds: a viewer who joins waits at most this long, and YouTube asks for 4 at most. */
 const keyframeLimit = 4;

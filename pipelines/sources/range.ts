@@ -13,7 +13,7 @@ export const narrowed = (matrix: Matrix): string =>
   `videobalance contrast=0.85882 brightness=0.053887 saturation=0.87843 ! capssetter caps=video/x-raw,colorimetry=${matrix}`;
 
 /** ITU-T H.273, table 4. */
-const bt601 = [5, 6];
+const bt601: readonly number[] = [5, 6];
 const bt709 = 1;
 /** What players take for granted where nothing is said: BT.709 from so many lines on. */
 const hdLines = 720;

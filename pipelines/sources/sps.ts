@@ -58,7 +58,7 @@ class Bits {
 }
 
 /** Profiles whose parameter sets say more of the format of chroma (7.3.2.1.1). */
-const chromatic = new Set([44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244]);
+const chromatic: ReadonlySet<number> = new Set([44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244]);
 const yuv444 = 3;
 const ownAspect = 255;
 

@@ -45,7 +45,7 @@ SyslogIdentifier=${name}
 
 Restart=always
 RestartSec=1
-# The agent ends its children in order, and all that is left in 7 s (agent/run.ts).
+# The agent ends its children in order, and all that is left in 7 s (agent/ending.ts).
 KillMode=mixed
 TimeoutStopSec=10
 # With the default (stop) a child that the kernel kills for want of memory ends the whole service, and not even Restart=always

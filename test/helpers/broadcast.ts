@@ -7,8 +7,8 @@ import { resolve } from '../../agent/config/resolve.js';
 import type { Settings } from '../../agent/config/settings.js';
 import type { Fault } from '../../agent/errors.js';
 import { Log } from '../../agent/log.js';
-import { factsFor } from '../../agent/machine/facts.js';
 import { Storage } from '../../agent/machine/storage.js';
+import { Survey } from '../../agent/machine/survey.js';
 import { Broadcast, type Surroundings } from '../../agent/supervisor/broadcast.js';
 import { Intent } from '../../agent/supervisor/intent.js';
 import { small } from './agent.js';
@@ -27,13 +27,15 @@ export function broadcastIn(
 ): { broadcast: Broadcast; faults: Fault[] } {
   const faults: Fault[] = [];
   const storage = new Storage(folder, (fault) => faults.push(fault));
+  const survey = new Survey(storage, () => undefined);
   const broadcast = new Broadcast(settings, {
     log: new Log({ level: 'error', format: 'json' }, new Redactor(), systemClock),
     clock: systemClock,
     version: 'test',
     environment: { PATH: process.env['PATH'], HOME: process.env['HOME'] },
     folder,
-    gather: (wish) => factsFor(wish, storage, () => undefined),
+    gather: (wish, failed) => survey.gather(wish, failed),
+    filesChanged: (paths) => survey.filesChanged(paths),
     holderOf: () => Promise.resolve(undefined),
     givesPicture: () => Promise.resolve(true),
     networkFault: () => undefined,

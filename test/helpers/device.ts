@@ -138,6 +138,7 @@ export interface DeviceOptions {
 export class Device implements AsyncDisposable {
   readonly lines = new Feed<Line>('log of the device');
   readonly faults: Fault[] = [];
+  readonly redactor = new Redactor();
   readonly stand = new Stand();
   readonly steering: Steering;
   readonly desk: Desk;
@@ -161,7 +162,7 @@ export class Device implements AsyncDisposable {
       });
     const { wallMs = Date.now, builtAt = 0 } = options;
     const now = (): number | undefined => (wallMs() >= builtAt ? wallMs() : undefined);
-    this.steering = new Steering(read, storage, options.release ?? '1.0.0', now);
+    this.steering = new Steering(read, storage, this.redactor, options.release ?? '1.0.0', now);
     const broadcast = this.stand as unknown as Broadcast;
     const time = { wallMs, builtAt };
     this.desk = new Desk(
@@ -182,11 +183,9 @@ export class Device implements AsyncDisposable {
   }
 
   async start(): Promise<this> {
-    const { resolved, own, inForce } = await this.steering.open();
+    const { own, inForce } = await this.steering.open();
     this.own = own;
-    const redactor = new Redactor();
-    redactor.inForce(resolved.secrets);
-    this.log = new Log({ level: 'warn', format: 'json' }, redactor, systemClock);
+    this.log = new Log({ level: 'warn', format: 'json' }, this.redactor, systemClock);
     this.log.onLine((line) => this.lines.push(line));
     this.stand.begin(inForce);
     this.steering.attach({ log: this.log, broadcast: this.stand });

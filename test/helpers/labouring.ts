@@ -3,7 +3,7 @@ import { serve } from '../../agent/media/peer.js';
 
 const labourMs = Number(process.env['LABOUR_MS'] ?? 0);
 
-serve<{ readonly type: string }, { readonly type: string }>({
+serve<{ readonly type: string }, { readonly type: string }>(() => ({
   handle({ type }) {
     while (type === 'spin');
   },
@@ -18,5 +18,4 @@ serve<{ readonly type: string }, { readonly type: string }>({
     return { type: 'beat' };
   },
   halt: () => Promise.resolve(),
-  failed: () => process.exit(1),
-});
+}));

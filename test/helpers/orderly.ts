@@ -12,21 +12,22 @@ type Said =
 let allow: () => void = () => undefined;
 const allowed = new Promise<void>((resolve) => (allow = resolve));
 
-const peer = serve<Told, Said>({
-  handle({ type }) {
-    if (type === 'allow') allow();
-    if (type !== 'weigh') return;
-    // Started with --expose-gc.
-    globalThis.gc?.();
-    peer.send({ type: 'weight', heapBytes: process.memoryUsage().heapUsed });
-  },
-  beatMs: 60_000,
-  beat: () => ({ type: 'beat' }),
-  async halt() {
-    peer.send({ type: 'halting' });
-    await allowed;
-    peer.send({ type: 'halted' });
-  },
-  failed: () => process.exit(1),
+serve<Told, Said>((peer) => {
+  process.on('SIGTERM', () => peer.send({ type: 'signalled' }));
+  return {
+    handle({ type }) {
+      if (type === 'allow') allow();
+      if (type !== 'weigh') return;
+      // Started with --expose-gc.
+      globalThis.gc?.();
+      peer.send({ type: 'weight', heapBytes: process.memoryUsage().heapUsed });
+    },
+    beatMs: 60_000,
+    beat: () => ({ type: 'beat' }),
+    async halt() {
+      peer.send({ type: 'halting' });
+      await allowed;
+      peer.send({ type: 'halted' });
+    },
+  };
 });
-process.on('SIGTERM', () => peer.send({ type: 'signalled' }));

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import { test } from 'node:test';
 import { resolve } from '../../agent/config/resolve.js';
+import { Answers } from '../../agent/machine/answers.js';
 import { factsFor } from '../../agent/machine/facts.js';
 import { Storage } from '../../agent/machine/storage.js';
 import { slateName } from '../../pipelines/sources/slate.js';
@@ -54,9 +55,10 @@ test('a film that takes long to be looked at follows the slate, in the same sess
     STREAM_URL: server.url(),
     STREAM_KEY: 'k',
   };
+  const answers = new Answers();
   let patienceMs = 1;
   const { broadcast } = broadcastIn(t, folder, resolve({ env }).settings, {
-    gather: (wish) => factsFor(wish, storage, () => undefined, { patienceMs }),
+    gather: (wish) => factsFor(wish, storage, () => undefined, { patienceMs, answers }),
   });
   await broadcast.start();
   assert.equal(broadcast.status().video?.source, slateName);

@@ -6,9 +6,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { Fault } from '../../agent/errors.js';
-import { mediaFile } from '../../agent/machine/files.js';
+import { MediaFiles } from '../../agent/machine/files.js';
 import { run, type Runner } from '../../agent/machine/run.js';
 
+const files = new MediaFiles();
 const folder = mkdtempSync(path.join(tmpdir(), 'makercast-files-'));
 const at = (name: string): string => path.join(folder, name);
 const ffmpeg = (...args: string[]): void => {
@@ -25,7 +26,7 @@ before(() => {
 after(() => rmSync(folder, { recursive: true }));
 
 async function fault(name: string, ask: Runner = run): Promise<Fault> {
-  const error: unknown = await mediaFile(at(name), ask).catch((thrown: unknown) => thrown);
+  const error: unknown = await files.at(at(name), ask).catch((thrown: unknown) => thrown);
   assert.ok(error instanceof Fault, `${name} should fail, but gave ${JSON.stringify(error)}`);
   assert.ok(!error.message.includes('\n'), 'a message is one line');
   return error;
@@ -35,7 +36,7 @@ for (const ending of ['mp4', 'mov', 'mkv', 'ts', 'flv']) {
   test(`H.264 and AAC in .${ending}: headers, rate, keyframe distance`, async () => {
     const name = `same.${ending}`;
     ffmpeg('-i', 'good.mp4', '-c', 'copy', name);
-    const { seconds, video, audio, scannedSeconds } = await mediaFile(at(name));
+    const { seconds, video, audio, scannedSeconds } = await files.at(at(name));
     assert.equal(video!.codec, 'h264');
     assert.deepEqual([video!.width, video!.height, video!.fps], [320, 180, 30]);
     assert.match(video!.avcc!, /^01(4d|64|58)/);
@@ -50,7 +51,7 @@ for (const ending of ['mp4', 'mov', 'mkv', 'ts', 'flv']) {
 
 test('other codecs: VP8 and Opus, HEVC, MPEG-4 and MP3', async () => {
   ffmpeg('-i', 'good.mp4', '-c:v', 'libvpx', '-deadline', 'realtime', '-c:a', 'libopus', 'a.webm');
-  const webm = await mediaFile(at('a.webm'));
+  const webm = await files.at(at('a.webm'));
   assert.deepEqual(
     [webm.video!.codec, webm.video!.fps, webm.audio!.codec, webm.audio!.rate],
     ['vp8', 30, 'opus', 48000],
@@ -70,29 +71,29 @@ test('other codecs: VP8 and Opus, HEVC, MPEG-4 and MP3', async () => {
     'copy',
     'hevc.mp4',
   );
-  assert.equal((await mediaFile(at('hevc.mp4'))).video!.codec, 'h265');
+  assert.equal((await files.at(at('hevc.mp4'))).video!.codec, 'h265');
   ffmpeg('-i', 'good.mp4', '-c:v', 'mpeg4', '-c:a', 'libmp3lame', 'mpeg4.mp4');
-  const mpeg4 = await mediaFile(at('mpeg4.mp4'));
+  const mpeg4 = await files.at(at('mpeg4.mp4'));
   assert.deepEqual([mpeg4.video!.codec, mpeg4.audio!.codec], ['mpeg4', 'mp3']);
 });
 
 test('a long group of pictures is seen, the end of the file counted', async () => {
   ffmpeg(...picture, '-t', '12', ...x264, '-g', '330', '-keyint_min', '330', 'long.mp4');
-  const { video, audio } = await mediaFile(at('long.mp4'));
+  const { video, audio } = await files.at(at('long.mp4'));
   assert.ok(Math.abs(video!.keyframeSeconds! - 11) < 0.1, `${video!.keyframeSeconds}`);
   assert.equal(audio, undefined);
 });
 
 test('4:2:2 shows in the decoder configuration', async () => {
   ffmpeg(...picture, '-t', '2', '-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv422p', 'high422.mp4');
-  assert.match((await mediaFile(at('high422.mp4'))).video!.avcc!, /^017a/);
+  assert.match((await files.at(at('high422.mp4'))).video!.avcc!, /^017a/);
 });
 
 test('several sound tracks and subtitles: the first sound counts; subtitles first confuse nobody', async () => {
   writeFileSync(at('s.srt'), '1\n00:00:00,000 --> 00:00:02,000\nhello\n');
   ffmpeg('-i', 's.srt', '-i', 'good.mp4', ...sound, '-map', '0', '-map', '1:a', '-map', '2', '-map', '1:v', '-shortest',
     '-c:v', 'copy', '-c:a:0', 'copy', '-c:a:1', 'libopus', 'many.mkv'); // prettier-ignore
-  const { video, audio } = await mediaFile(at('many.mkv'));
+  const { video, audio } = await files.at(at('many.mkv'));
   assert.deepEqual([video!.codec, audio!.codec], ['h264', 'aac']);
 });
 
@@ -105,13 +106,13 @@ test('a picture that players have to turn is marked', async () => {
     turned.writeInt32BE(value, matrix + 4 * index),
   );
   writeFileSync(at('turned.mp4'), turned);
-  assert.match((await mediaFile(at('turned.mp4'))).orientation!, /^rotate-(90|270)$/);
-  assert.equal((await mediaFile(at('good.mp4'))).orientation, undefined);
+  assert.match((await files.at(at('turned.mp4'))).orientation!, /^rotate-(90|270)$/);
+  assert.equal((await files.at(at('good.mp4'))).orientation, undefined);
 });
 
 test('a rate that varies is counted', async () => {
   ffmpeg('-i', 'good.mp4', '-vf', "select='not(mod(n\\,7))+lt(n\\,40)'", '-fps_mode', 'vfr', ...x264, '-an', 'vfr.mkv');
-  const { video } = await mediaFile(at('vfr.mkv'));
+  const { video } = await files.at(at('vfr.mkv'));
   assert.ok(video!.fps > 5 && video!.fps < 25, `${video!.fps}`);
 });
 
@@ -119,7 +120,7 @@ test('a name with all that a name can hold reaches no pipeline text and no comma
   const name = ' it\'s "a" ! fakesink $(id) %s\n#é location=x.mp4';
   copyFileSync(at('good.mp4'), at(name));
   const seen: string[] = [];
-  const { video } = await mediaFile(at(name), (program, args, options) => {
+  const { video } = await files.at(at(name), (program, args, options) => {
     seen.push(...args);
     return run(program, args, options);
   });
@@ -148,7 +149,7 @@ test('what is no media, is broken, or has no picture', async () => {
 test('half a Matroska file is played as far as it goes', async () => {
   ffmpeg('-i', 'good.mp4', '-c', 'copy', 'half.mkv');
   truncateSync(at('half.mkv'), statSync(at('half.mkv')).size >> 1);
-  assert.equal((await mediaFile(at('half.mkv'))).video!.codec, 'h264');
+  assert.equal((await files.at(at('half.mkv'))).video!.codec, 'h264');
 });
 
 test('asked again it answers from memory, until the file changes', async () => {
@@ -158,19 +159,31 @@ test('asked again it answers from memory, until the file changes', async () => {
     return run(...args);
   };
   copyFileSync(at('good.mp4'), at('again.mp4'));
-  const first = await mediaFile(at('again.mp4'), counting);
+  const first = await files.at(at('again.mp4'), counting);
   const before = runs;
-  assert.equal(await mediaFile(at('again.mp4'), counting), first);
+  assert.equal(await files.at(at('again.mp4'), counting), first);
   assert.equal(runs, before);
   writeFileSync(at('again.mp4'), readFileSync(at('good.mp4')).subarray(0, 1000));
   assert.equal((await fault('again.mp4', counting)).code, 'file_broken');
+});
+
+test('answers are kept of so many files, and of those that were asked for last', async () => {
+  for (const name of ['one.mp4', 'two.mp4', 'three.mp4']) copyFileSync(at('good.mp4'), at(name));
+  const few = new MediaFiles(2);
+  const [one, two, three] = ['one.mp4', 'two.mp4', 'three.mp4'].map(at) as [string, string, string];
+  const first = await few.at(one);
+  await few.at(two);
+  assert.equal(await few.at(one), first);
+  await few.at(three);
+  assert.deepEqual([await few.haveChanged([one, three]), await few.haveChanged([two])], [false, true]);
+  assert.equal(await few.at(one), first);
 });
 
 for (const ending of ['avi', 'mov', 'mkv']) {
   test(`Motion JPEG in .${ending}, as cameras record it, is a film`, async () => {
     const name = `camera.${ending}`;
     ffmpeg(...picture, ...sound, '-t', '2', '-c:v', 'mjpeg', '-pix_fmt', 'yuvj420p', '-c:a', 'pcm_s16le', name);
-    const { video, audio } = await mediaFile(at(name));
+    const { video, audio } = await files.at(at(name));
     assert.deepEqual([video!.codec, video!.width, video!.height, video!.fps], ['jpeg', 320, 180, 30]);
     assert.ok(audio);
   });
@@ -186,7 +199,7 @@ test('a photograph is none', async () => {
 test('where the deadline strikes, it is judged by what was seen, and says so', async () => {
   ffmpeg('-i', 'good.mp4', '-c', 'copy', 'slow.mp4');
   // The scan ends as if the disk had been slow: what was read until then stands.
-  const { scannedSeconds, video } = await mediaFile(at('slow.mp4'), async (program, args, options) => {
+  const { scannedSeconds, video } = await files.at(at('slow.mp4'), async (program, args, options) => {
     const said = await run(program, args, options);
     return args.includes('flvmux') ? { ...said, late: true } : said;
   });

@@ -5,8 +5,9 @@ import { appendFileSync, copyFileSync, mkdtempSync, rmSync, truncateSync, writeF
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
-import { still } from '../../agent/machine/still.js';
+import { Stills } from '../../agent/machine/still.js';
 
+const stills = new Stills();
 const folder = mkdtempSync(path.join(tmpdir(), 'makercast-stills-'));
 const at = (name: string): string => path.join(folder, name);
 after(() => rmSync(folder, { recursive: true }));
@@ -18,7 +19,7 @@ function draw(name: string, size: string): void {
 }
 
 const why = async (name: string): Promise<string> => {
-  const { unfit } = await still(at(name));
+  const { unfit } = await stills.at(at(name));
   assert.equal(unfit?.code, 'slate_image', `${name} should be none`);
   return unfit.what;
 };
@@ -26,11 +27,11 @@ const why = async (name: string): Promise<string> => {
 for (const name of ['a.png', 'a.jpg']) {
   test(`${name} will do, and is another one once it has changed`, async () => {
     draw(name, '640x360');
-    const { unfit, version } = await still(at(name));
+    const { unfit, version } = await stills.at(at(name));
     assert.equal(unfit, undefined);
-    assert.equal((await still(at(name))).version, version);
+    assert.equal((await stills.at(at(name))).version, version);
     appendFileSync(at(name), 'more');
-    assert.notEqual((await still(at(name))).version, version);
+    assert.notEqual((await stills.at(at(name))).version, version);
   });
 }
 
@@ -39,7 +40,7 @@ test('a JPEG whose frame header comes late, after a camera’s own long segments
   const bytes = execFileSync('cat', [at('plain.jpg')]);
   const segment = Buffer.concat([Buffer.from([0xff, 0xe1, 0xff, 0xff]), Buffer.alloc(65_533)]);
   writeFileSync(at('long.jpg'), Buffer.concat([bytes.subarray(0, 2), segment, segment, segment, bytes.subarray(2)]));
-  assert.equal((await still(at('long.jpg'))).unfit, undefined);
+  assert.equal((await stills.at(at('long.jpg'))).unfit, undefined);
 });
 
 test('what is not there, no picture, not whole, or no file is said to be so', async () => {

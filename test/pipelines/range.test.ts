@@ -5,8 +5,8 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
-import { mediaFile } from '../../agent/machine/files.js';
-import { still } from '../../agent/machine/still.js';
+import { MediaFiles } from '../../agent/machine/files.js';
+import { Stills } from '../../agent/machine/still.js';
 import type { Facts } from '../../pipelines/facts.js';
 import { plan, type Plan } from '../../pipelines/plan.js';
 import { folderFor } from '../helpers/command.js';
@@ -127,7 +127,7 @@ for (const [name, stripes, args] of stills) {
     const image = path.join(await folderFor(t), name === 'PNG' ? 'card.png' : 'card.jpg');
     await drawn(image, stripes, args);
     const wanted = { ...want({ source: '/dev/video9', width, height }), slate: { text: '', image } };
-    const file = await delivered(t, plan(wanted, { ...facts, slateImage: await still(image) }));
+    const file = await delivered(t, plan(wanted, { ...facts, slateImage: await new Stills().at(image) }));
     assertSeen(await seen(file), { ...narrow, chroma: stripes.chroma[0] === 128 ? [128, 128] : narrow.chroma });
   });
 }
@@ -153,7 +153,7 @@ for (const [name, file, stripes, args] of films) {
     const film = path.join(await folderFor(t), file);
     await drawn(film, stripes, args, colours('bt709', stripes === full ? 'on' : 'off'));
     const wanted = want({ source: 'file', files: [film], width, height, encoder: 'x264enc' }, { source: 'none' });
-    const made = plan(wanted, { ...facts, files: [await mediaFile(film)] });
+    const made = plan(wanted, { ...facts, files: [await new MediaFiles().at(film)] });
     assertSeen(await seen(await delivered(t, made)), narrow);
   });
 }
@@ -162,6 +162,6 @@ test('a film of JPEG pictures without colour, encoded anew', async (t) => {
   const film = path.join(await folderFor(t), 'c.avi');
   await drawn(film, { ...full, chroma: [128, 128] }, ['-c:v', 'mjpeg', '-pix_fmt', 'yuvj420p', '-q:v', '1']);
   const wanted = want({ source: 'file', files: [film], width, height, encoder: 'x264enc' }, { source: 'none' });
-  const made = plan(wanted, { ...facts, files: [await mediaFile(film)] });
+  const made = plan(wanted, { ...facts, files: [await new MediaFiles().at(film)] });
   assertSeen(await seen(await delivered(t, made)), { ...narrow, chroma: [128, 128] });
 });

@@ -142,7 +142,7 @@ class Report {
   }
 
   async #settings(): Promise<string[]> {
-    const state = await stateOf(this.env, this.folder, this.#storage);
+    const state = await stateOf(this.env, this.folder, this.#storage, this.#redactor);
     this.#redactor.add(state.secrets);
     this.#state = state;
     const rows = shown(state).map(([name, value, layer]) => `${name}: ${value}  (${layer})`);

@@ -1,13 +1,14 @@
 /** The settings that are in force here, from afar too, as they may be shown; and every secret that is known. Only reads. */
 import type { Problem } from '../../config/problem.js';
-import { MASK, redactUrl, streamSecrets } from '../../config/redact.js';
+import { MASK, redactUrl } from '../../config/redact.js';
+import type { Redactor } from '../../config/redactor.js';
 import type { Resolved } from '../../config/resolve.js';
 import { get, rowOf } from '../../config/settings.js';
-import { balenaSecrets } from '../../interfaces/balena/supervisor.js';
+import { environmentSecrets } from '../../config/suspects.js';
 import type { Storage } from '../../machine/storage.js';
 import { isSupervised, SettingsSource } from '../../settings.js';
 import { Layering } from '../../supervisor/layering.js';
-import { onCard, type Kept } from '../../supervisor/remembered.js';
+import { handedOver, onCard } from '../../supervisor/remembered.js';
 
 export interface State {
   readonly resolved: Resolved;
@@ -17,11 +18,17 @@ export interface State {
   readonly secrets: readonly string[];
 }
 
-/** `folder`: where `makercast.yml` is looked for. */
-export async function stateOf(env: NodeJS.ProcessEnv, folder: string, storage: Storage): Promise<State> {
-  const source = new SettingsSource(env, folder, storage);
+/** `folder`: where `makercast.yml` is looked for. `redactor` learns what is secret as it is read. */
+export async function stateOf(
+  env: NodeJS.ProcessEnv,
+  folder: string,
+  storage: Storage,
+  redactor: Redactor,
+): Promise<State> {
+  const source = new SettingsSource(env, folder, storage, redactor);
   const lastGood = isSupervised(env) ? await source.lastGood() : undefined;
   const { kept, pending } = await onCard(storage);
+  redactor.add([kept, pending?.before].flatMap((each) => (each ? handedOver(each) : [])));
   const layering = new Layering(() => source.layers(lastGood), storage.folder);
   const base = await layering.read(kept);
   layering.use(base);
@@ -38,22 +45,16 @@ export async function stateOf(env: NodeJS.ProcessEnv, folder: string, storage: S
   };
 }
 
-const handedOver = ({ secrets, bound }: Kept): string[] =>
-  [...Object.values(secrets), ...Object.values(bound?.given ?? {}).flatMap((all) => all.map(({ value }) => value))]
-    .filter((value) => value !== '')
-    .flatMap(streamSecrets);
-
 /** Shorter ones are words and numbers. */
 const shortest = 6;
 
-/** What is secret in the environment whatever the settings are: of balena's, of other programs' by the names of their variables, and in any URL. */
+/** What a report must not show of the environment: its secrets, names of Wi-Fi networks, and whoever stands in a URL. */
 export function suspects(env: NodeJS.ProcessEnv): string[] {
   const others = Object.entries(env).flatMap(([name, value = '']) => {
-    const isSecret = /key|token|secret|passw|passphrase|psk|credential|cookie|ssid/i.test(name);
-    const [, user = '', password = ''] = /^[a-z][a-z0-9+.-]*:\/\/([^\s/@:]*):?([^\s/@]*)@/i.exec(value) ?? [];
-    return [...(isSecret ? [value] : []), user, password].filter((each) => each.length >= shortest);
+    const user = /^[a-z][a-z0-9+.-]*:\/\/([^\s/@:]*):?[^\s/@]*@/i.exec(value)?.[1] ?? '';
+    return [...(/ssid/i.test(name) ? [value] : []), user].filter((each) => each.length >= shortest);
   });
-  return [...balenaSecrets(env), ...others];
+  return [...new Set([...environmentSecrets(env), ...others])];
 }
 
 /** What is not at its default: path, value without its secrets, and the layer that gave it. */

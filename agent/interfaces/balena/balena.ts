@@ -1,6 +1,7 @@
 /** balena: updates wait while something is delivered and are let in when it suits, the dashboard shows how we are, commands go to the Supervisor. */
 import { existsSync } from 'node:fs';
 import type { Clock } from '../../clock.js';
+import { WallClock } from '../../config/hours.js';
 import { Fault } from '../../errors.js';
 import type { Log } from '../../log.js';
 import { temperature } from '../../machine/health.js';
@@ -59,6 +60,8 @@ export class Balena implements Interface {
   readonly #tags: Tags | undefined;
   #update: Update | undefined;
   #device: Pick<BalenaStatus, 'name' | 'osVersion' | 'supervisorVersion'> = {};
+  /** Where the hours for updates are. */
+  readonly #clock = new WallClock();
   #decision: Decision = { hold: false, why: 'idle' };
   #notice: Notice = 'none';
   readonly #faults = new Map<Area, Fault>();
@@ -220,7 +223,7 @@ export class Balena implements Interface {
       ...(command && ({ command } as const)),
       ...(waits && { waitingSince: since }),
     };
-    this.#decision = decide(this.control.settings(), situation, wall());
+    this.#decision = decide(this.control.settings(), situation, wall(), this.#clock);
     this.#warn(wall());
     const lock = this.#lock;
     if (lock?.isHeld && !lock.check()) {

@@ -1,5 +1,5 @@
 /** Whether updates are held back at this moment, and why. Pure: time is an argument. */
-import { isWithin, nextWithin, parseHours } from '../../config/hours.js';
+import { isWithin, nextWithin, parseHours, WallClock } from '../../config/hours.js';
 import type { Settings } from '../../config/settings.js';
 
 export interface Situation {
@@ -33,8 +33,13 @@ const dayMs = 24 * 3_600_000;
 /** A clock that shows less has not been set: a Pi has no battery for it, and begins where it was switched off or in 1970. */
 export const earliest = Date.UTC(2026, 0, 1);
 
-/** `now`: milliseconds since 1970 by the clock of the machine, which may not have been set yet. */
-export function decide({ balena, updates }: Wishes, situation: Situation, now: number): Decision {
+/** `now`: milliseconds since 1970 by the clock of the machine, which may not have been set yet. `clock`: that of the place of the hours. */
+export function decide(
+  { balena, updates }: Wishes,
+  situation: Situation,
+  now: number,
+  clock = new WallClock(),
+): Decision {
   const { delivering, probation, command, waitingSince } = situation;
   if (balena.lock === 'never') return { hold: false, why: 'never' };
   // Seconds, in which a restart would leave settings behind that nobody has seen working.
@@ -43,7 +48,7 @@ export function decide({ balena, updates }: Wishes, situation: Situation, now: n
   const why = balena.lock === 'always' ? 'always' : 'onAir';
   if (why === 'onAir' && !delivering) return { hold: false, why: 'idle' };
   if (now < earliest) return { hold: true, why };
-  const letInAt = endOfPatience(updates, waitingSince, now);
+  const letInAt = endOfPatience(updates, waitingSince, now, clock);
   if (letInAt !== undefined && letInAt <= now) {
     return { hold: false, why: updates.onAir === 'window' ? 'window' : 'overdue' };
   }
@@ -55,11 +60,12 @@ function endOfPatience(
   { onAir, window, timezone, maxWaitDays }: Wishes['updates'],
   waitingSince: number | undefined,
   now: number,
+  clock: WallClock,
 ): number | undefined {
   if (onAir === 'window') {
     const hours = parseHours(window);
     if (!hours) return undefined;
-    return isWithin(hours, timezone, now) ? now : nextWithin(hours, timezone, now);
+    return isWithin(hours, timezone, now, clock) ? now : nextWithin(hours, timezone, now, clock);
   }
   return maxWaitDays > 0 && waitingSince !== undefined ? waitingSince + maxWaitDays * dayMs : undefined;
 }

@@ -35,13 +35,6 @@ export function supervisorOf(env: NodeJS.ProcessEnv): Supervisor | undefined {
   return new Supervisor(address, key, env['BALENA_APP_ID'] ?? '');
 }
 
-/** Keys that balena puts into the environment: they must not appear anywhere. */
-export function balenaSecrets(env: NodeJS.ProcessEnv): string[] {
-  return ['BALENA_SUPERVISOR_API_KEY', 'BALENA_API_KEY', 'RESIN_SUPERVISOR_API_KEY', 'RESIN_API_KEY'].flatMap(
-    (name) => env[name] || [],
-  );
-}
-
 /** Every call throws `supervisor_unreachable` or `supervisor_refused`, and ends with `signal`. */
 export class Supervisor {
   constructor(

@@ -4,7 +4,7 @@ import { Fault } from '../../errors.js';
 import { namesIn, textOf } from '../../machine/sysfs.js';
 
 /** Labels of the chips that the header of a Pi hangs on: up to the 3 and the Zero 2 W, the 4, the 5. */
-const piChips = ['pinctrl-bcm2835', 'pinctrl-bcm2711', 'pinctrl-rp1'];
+const piChips: readonly string[] = ['pinctrl-bcm2835', 'pinctrl-bcm2711', 'pinctrl-rp1'];
 
 interface Chip {
   readonly label: string;

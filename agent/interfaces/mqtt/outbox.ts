@@ -244,4 +244,4 @@ export class Outbox {
  * says nothing about a key that happens to be the same: a device whose stream key is "live" must still be able to say that it is. Of
  * codes and events there are too many to be listed in the table. Our id stands in every topic.
  */
-const open = new Set([...fixed, 'code', 'event', 'boot', 'hash', 'jpeg']);
+const open: ReadonlySet<string> = new Set([...fixed, 'code', 'event', 'boot', 'hash', 'jpeg']);

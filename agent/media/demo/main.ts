@@ -1,9 +1,8 @@
 /** The demonstration server: node-media-server on the loopback, for whoever has no destination yet. A development dependency. */
 import { createServer } from 'node:net';
 import { createRequire } from 'node:module';
-import { Fault } from '../../errors.js';
 import { beatMs, type FromDemo, type ToDemo } from '../messages.js';
-import { lastWords, serve } from '../peer.js';
+import { serve, type Peer } from '../peer.js';
 
 process.title = 'makercast-demo';
 
@@ -15,21 +14,17 @@ interface MediaServer {
   run(): Promise<void>;
 }
 
-const peer = serve<ToDemo, FromDemo>({
-  async handle(message) {
-    if (message.type === 'listen') await listen(message.port, message.folder);
-  },
+serve<ToDemo, FromDemo>((peer) => ({
   beatMs: beatMs.demo,
+  async handle(message) {
+    if (message.type === 'listen') await listen(message.port, message.folder, peer);
+  },
   beat: () => ({ type: 'beat' }),
   halt: () => Promise.resolve(),
-  failed(error) {
-    lastWords(Fault.from(error));
-    process.exit(1);
-  },
-});
+}));
 
 /** node-media-server ends the process when its port is taken, so the port is tried before. It keeps its store in `folder`. */
-async function listen(wanted: number, folder: string): Promise<void> {
+async function listen(wanted: number, folder: string, peer: Peer<FromDemo>): Promise<void> {
   let Server: new (config: object) => MediaServer;
   try {
     Server = createRequire(import.meta.url)('node-media-server') as typeof Server;

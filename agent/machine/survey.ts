@@ -1,0 +1,38 @@
+/** The looks at the machine of one run: what the last one has found out helps the next, and what could not be found out is said once. */
+import type { Facts } from '../../pipelines/facts.js';
+import type { Wish } from '../../pipelines/wanted.js';
+import type { Fault } from '../errors.js';
+import { Answers } from './answers.js';
+import { factsFor } from './facts.js';
+import type { Storage } from './storage.js';
+
+export class Survey {
+  readonly #answers: Answers;
+  /** What the last look could not find out. */
+  #unknown: readonly string[] = [];
+
+  /** `report` hears what could not be found out; `look` finds out what a wish needs to be known. */
+  constructor(
+    private readonly storage: Storage,
+    private readonly report: (fault: Fault) => void,
+    answers = new Answers(),
+    private readonly look = factsFor,
+  ) {
+    this.#answers = answers;
+  }
+
+  /** Looks anew; `failed` are nodes of cameras that could not be used since the last look. Throws a Fault where that cannot be done. */
+  async gather(wish: Wish, failed: Iterable<string>): Promise<Facts> {
+    const faults: Fault[] = [];
+    for (const node of failed) this.#answers.doubt(node);
+    const facts = await this.look(wish, this.storage, (fault) => faults.push(fault), { answers: this.#answers });
+    for (const fault of faults) if (!this.#unknown.includes(fault.message)) this.report(fault);
+    this.#unknown = faults.map(({ message }) => message);
+    return facts;
+  }
+
+  /** Whether any of the media files at `paths` is another one than at the last look. */
+  filesChanged(paths: readonly string[]): Promise<boolean> {
+    return this.#answers.files.haveChanged(paths);
+  }
+}

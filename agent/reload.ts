@@ -1,0 +1,73 @@
+/** Settings that change while the agent runs: edits of the file are taken over or refused, and what is wrong is said once. */
+import { formatProblems } from './commands/check.js';
+import type { FaultReport } from './errors.js';
+import type { Log } from './log.js';
+import { heldReports, problemReports, type SettingsSource } from './settings.js';
+import type { Broadcast } from './supervisor/broadcast.js';
+import type { Steering } from './supervisor/steering.js';
+
+/** What it needs of the program around it. */
+export interface ReloadParts {
+  readonly log: Pick<Log, 'error' | 'warn' | 'info' | 'level'>;
+  readonly source: Pick<SettingsSource, 'watch' | 'keep'>;
+  readonly steering: Pick<Steering, 'resolved' | 'isOnProbation' | 'reload' | 'onChange'>;
+  /** Shows what is wrong in the status document. */
+  readonly broadcast: Pick<Broadcast, 'settingsProblems'>;
+  /** Whether the last good settings are kept for the next start. */
+  readonly keepsGood: boolean;
+}
+
+export class Reload {
+  /** What is wrong with the last edit of the file, which was not taken over. */
+  #rejected: readonly FaultReport[] = [];
+  /** Outputs without a stream key, of which the log knows. */
+  #held: readonly FaultReport[] = [];
+
+  constructor(private readonly parts: ReloadParts) {}
+
+  /** What is wrong with the settings to begin with must have been said. */
+  start(signal: AbortSignal): void {
+    const { source, steering } = this.parts;
+    this.#held = heldReports(steering.resolved);
+    this.#show();
+    steering.onChange(() => this.#changed(), signal);
+    source.watch(() => void this.#edited(), signal);
+  }
+
+  async #edited(): Promise<void> {
+    const { log, steering } = this.parts;
+    const known = steering.resolved.warnings;
+    const { changed, ...found } = await steering.reload();
+    for (const line of formatProblems({ ...found, held: [], warnings: [] })) log.error('settings_rejected', line);
+    for (const warning of found.warnings) if (!known.includes(warning)) log.warn('settings_warning', warning);
+    this.#rejected = problemReports(found);
+    this.#tell();
+    if (this.#rejected.length > 0)
+      return log.error('settings_rejected', 'The edited settings are not valid; nothing has changed.');
+    const list = changed.map(({ path }) => path).join(', ');
+    if (changed.length > 0) log.info('settings_applied', `Settings applied: ${list}.`, { changed });
+  }
+
+  /** Whoever has changed them: the file, or somebody afar. */
+  #changed(): void {
+    const { log, source, steering, keepsGood } = this.parts;
+    const { settings, problems } = steering.resolved;
+    this.#tell();
+    log.level = settings.log.level;
+    if (keepsGood && problems.length === 0 && !steering.isOnProbation) void source.keep(settings);
+  }
+
+  #tell(): void {
+    const { log, steering } = this.parts;
+    const held = heldReports(steering.resolved);
+    for (const { code, what } of held)
+      if (!this.#held.some((each) => each.what === what)) log.warn(code, `[${code}] ${what}`, { code });
+    this.#held = held;
+    this.#show();
+  }
+
+  #show(): void {
+    const { broadcast, steering } = this.parts;
+    broadcast.settingsProblems([...problemReports(steering.resolved), ...this.#held, ...this.#rejected]);
+  }
+}
