@@ -2,7 +2,8 @@
 import { aacText, chooseAac, volumeOf } from './audio/aac.js';
 import type { EncoderSettings, VideoEncoder } from './encoders/encoder.js';
 import type { Facts } from './facts.js';
-import type { ElementProperty, Plan } from './plan.js';
+import type { ElementProperty } from './graph.js';
+import type { Plan } from './plan.js';
 import type { Picture } from './sources/picture.js';
 import type { WantedAudio, WantedVideo } from './wanted.js';
 

@@ -1,14 +1,13 @@
 /** Every way to the wanted broadcast on this machine, best first: what it is, why it stands where it does, and its plan or what is in its way. */
 import { requireElements } from './elements.js';
-import { encoderNames, encoders } from './encoders/encoder.js';
+import { encoderNames, encoders } from './encoders/encoders.js';
 import type { Camera, Facts } from './facts.js';
 import { cameraPlan, slatePlan, testPlan } from './live.js';
 import { NoPlan } from './noplan.js';
-import type { Plan } from './plan.js';
+import type { PlanKind, Plan } from './plan.js';
 import { filePlan, inFormatOfFiles, inFormatOnAir } from './recorded.js';
 import { cameraName, findCamera, noCamera, rawKinds } from './sources/camera.js';
 import { asNear, chooseFormat } from './sources/format.js';
-import { slateName } from './sources/slate.js';
 import type { Wanted, WantedVideo, Way } from './wanted.js';
 
 export interface Candidate {
@@ -16,8 +15,8 @@ export interface Candidate {
   readonly what: string;
   /** Why it comes before those that follow. */
   readonly why: string;
-  /** It stands in for what is wanted. */
-  readonly standsIn: boolean;
+  /** The slate stands in for what is wanted. */
+  readonly kind: PlanKind;
   readonly plan?: Plan;
   /** Why it is none. */
   readonly refused?: NoPlan;
@@ -25,6 +24,7 @@ export interface Candidate {
 
 /** A source with its ways to H.264, best first. */
 interface Source {
+  readonly kind: PlanKind;
   readonly name: string;
   readonly ways: readonly Way[];
   plan(way: Way): Plan;
@@ -33,10 +33,10 @@ interface Source {
 /** Never empty. */
 export function candidates(wanted: Wanted, facts: Facts): Candidate[] {
   const installed = new Set(facts.elements);
-  return sources(wanted, facts).flatMap(({ name, ways, plan }) =>
+  return sources(wanted, facts).flatMap(({ kind, name, ways, plan }) =>
     ways.map((way) => {
       const what = `${name}, ${way === 'passthrough' ? 'H.264 as it comes' : way}`;
-      const about = { what, why: merit(way), standsIn: name === slateName };
+      const about = { kind, what, why: merit(way) };
       try {
         const made = plan(way);
         for (const piece of made.pieces) requireElements(piece.text, installed);
@@ -56,14 +56,21 @@ function sources(wanted: Wanted, facts: Facts): Source[] {
   const { source, encoder } = wanted.video;
   const chosen = (ways: readonly Way[]): readonly Way[] => (encoder === 'auto' ? ways : [encoder]);
   const test: Source = {
+    kind: 'test',
     name: 'test picture',
     ways: chosen(encoderNames),
     plan: (way) => testPlan(way, wanted, facts),
   };
   // The last resort goes by any encoder, whichever one is insisted on.
   const ofSlate = source === 'file' ? inFormatOfFiles(wanted, facts) : inFormatOnAir(wanted, facts);
-  const slate: Source = { name: slateName, ways: encoderNames, plan: (way) => slatePlan(way, ofSlate, facts) };
+  const slate: Source = {
+    kind: 'slate',
+    name: 'slate',
+    ways: encoderNames,
+    plan: (way) => slatePlan(way, ofSlate, facts),
+  };
   const cameraSource = (camera: Camera): Source => ({
+    kind: 'camera',
     name: cameraName(camera),
     ways: chosen(cameraWays(camera, wanted.video, facts)),
     plan: (way) => cameraPlan(camera, way, wanted, facts),
@@ -71,7 +78,7 @@ function sources(wanted: Wanted, facts: Facts): Source[] {
   if (source === 'test') return [test, slate];
   if (source === 'file') {
     const ways = chosen(['passthrough', ...encoderNames]);
-    return [{ name: 'file', ways, plan: (way) => filePlan(way, wanted, facts) }, slate];
+    return [{ kind: 'file', name: 'file', ways, plan: (way) => filePlan(way, wanted, facts) }, slate];
   }
   if (source === 'auto') {
     const cameras = facts.cameras.map(cameraSource);
@@ -82,8 +89,9 @@ function sources(wanted: Wanted, facts: Facts): Source[] {
   return [named ? cameraSource(named) : away(`camera ${source}`, noCamera(source, facts)), slate];
 }
 
-/** One that is wanted and not there. */
+/** A camera that is wanted and not there. */
 const away = (name: string, reason: NoPlan): Source => ({
+  kind: 'camera',
   name,
   ways: ['passthrough'],
   plan() {

@@ -1,12 +1,19 @@
 /** What is known of the machine that the plan is for; `agent/machine` fills it in, goldens write it out. */
-import type { Plan } from './plan.js';
-import type { Matrix } from './sources/range.js';
+import type { Reason } from './noplan.js';
+import type { Format, WantedAudio } from './wanted.js';
 
-export interface CameraFormat {
+/** One of a camera's formats. */
+export interface Mode {
   /** V4L2 fourcc: `H264`, `MJPG`, `YUYV`, `NV12`, … */
   readonly fourcc: string;
   readonly width: number;
   readonly height: number;
+}
+
+/** `YUYV 640x480`. */
+export const modeName = ({ fourcc, width, height }: Mode): string => `${fourcc} ${width}x${height}`;
+
+export interface CameraFormat extends Mode {
   /** Frames a second that the driver lists for this size, highest first. */
   readonly fps: readonly number[];
 }
@@ -91,6 +98,9 @@ export interface JpegDecoder {
   readonly fullRange: boolean;
 }
 
+/** Which colours luma and chroma stand for, as GStreamer calls it. */
+export type Matrix = 'bt601' | 'bt709';
+
 export interface MediaFile {
   readonly path: string;
   /** Seconds; absent where the container does not tell. */
@@ -126,7 +136,7 @@ export interface SlateImage {
   /** Another one where the file has changed. */
   readonly version: string;
   /** Why it cannot be shown, where it cannot. */
-  readonly unfit?: NonNullable<Plan['missed']>;
+  readonly unfit?: Reason;
   readonly isJpeg?: boolean;
 }
 
@@ -151,7 +161,7 @@ export interface Facts {
   /** The microphone that was heard with it last, if any: the slate that stands in for the camera has that one, or silence. */
   readonly heard?: { readonly microphone?: string };
   /** Why the test picture is out of service, where it is. */
-  readonly testFault?: NonNullable<Plan['missed']>;
+  readonly testFault?: Reason;
   /** Names of all GStreamer elements that are installed. */
   readonly elements: readonly string[];
   readonly cameras: readonly Camera[];
@@ -164,9 +174,9 @@ export interface Facts {
   /** The wanted files were played to their end, and are not to be played again. */
   readonly filesPlayed?: boolean;
   /** The format that files or a camera have given the broadcast by passing through; absent where something else was on the air since. */
-  readonly passedOnAir?: Pick<Plan, 'video' | 'audio'>;
+  readonly passedOnAir?: { readonly video: Format; readonly audio: Pick<WantedAudio, 'rate' | 'channels'> };
   /** Why the wanted files cannot be played, where they cannot. */
-  readonly filesFault?: NonNullable<Plan['missed']>;
+  readonly filesFault?: Reason;
   /** What the probe of each wanted media file said; empty unless `video.source` is `file`. */
   readonly files: readonly MediaFile[];
 }

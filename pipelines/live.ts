@@ -2,10 +2,12 @@
 import { type Generated, generatedSound, type Span } from './audio/generated.js';
 import { autoMicrophone, findMicrophone, microphoneSound, noMicrophone } from './audio/microphone.js';
 import { avc, encode, encodedSound, type Encoding, type Sound } from './branch.js';
-import { rawFormats, type VideoEncoder, workingEncoder } from './encoders/encoder.js';
-import type { Camera, Facts } from './facts.js';
+import type { VideoEncoder } from './encoders/encoder.js';
+import { rawFormats, workingEncoder } from './encoders/encoders.js';
+import type { Camera, Facts, Mode } from './facts.js';
+import type { Piece } from './graph.js';
 import { NoPlan } from './noplan.js';
-import type { Mode, Piece, Plan } from './plan.js';
+import type { PlanKind, Plan } from './plan.js';
 import { h264Format, rawFormat, sharedFormat } from './sources/camera.js';
 import { cameraControls } from './sources/controls.js';
 import { rawName } from './sources/format.js';
@@ -32,6 +34,7 @@ export function cameraPlan(camera: Camera, way: Way, wanted: Wanted, facts: Fact
     };
     const doubt = jpegDoubt(format, video, facts);
     return livePlan(
+      'camera',
       encode(picture, encoder, video, facts),
       sound,
       [...notes, ...(doubt ? [doubt] : [])],
@@ -58,7 +61,7 @@ export function cameraPlan(camera: Camera, way: Way, wanted: Wanted, facts: Fact
     ...(picture.keyframe ? { keyframe: picture.keyframe } : {}),
     notes: [],
   };
-  return livePlan(encoding, sound, notes, camera, format);
+  return livePlan('camera', encoding, sound, notes, camera, format);
 }
 
 export function testPlan(way: Way, wanted: Wanted, facts: Facts): Plan {
@@ -71,7 +74,7 @@ export function testPlan(way: Way, wanted: Wanted, facts: Facts): Plan {
   const tone = sync ? 'beep' : 'tone';
   const microphone = sync ? undefined : autoMicrophone(facts)?.id;
   const sound = liveSound(audio, facts, microphone, tone, tone, sync ? 'clocked' : 'live');
-  return livePlan(encode(picture, encoder, video, facts), sound, []);
+  return livePlan('test', encode(picture, encoder, video, facts), sound, []);
 }
 
 /** The card, with the microphone that there still is. */
@@ -85,7 +88,7 @@ export function slatePlan(way: Way, wanted: Wanted, facts: Facts): Plan {
   const { heard } = facts;
   const microphone = heard ? findMicrophone(heard.microphone ?? '', facts) : autoMicrophone(facts);
   const sound = liveSound(audio, facts, microphone?.id, 'silence', 'tone', 'live');
-  const made = livePlan(encode(picture, encoder, video, facts), sound, []);
+  const made = livePlan('slate', encode(picture, encoder, video, facts), sound, []);
   return slate.image === '' ? made : { ...made, devices: { ...made.devices, slateImage: slate.image } };
 }
 
@@ -118,8 +121,16 @@ function liveSound(
   return { ...encodedSound(wanted, facts, `microphone ${microphone.name} (${id})`, from), microphone: id };
 }
 
-function livePlan(video: Encoding, sound: Sound, notes: readonly string[], camera?: Camera, mode?: Mode): Plan {
+function livePlan(
+  kind: PlanKind,
+  video: Encoding,
+  sound: Sound,
+  notes: readonly string[],
+  camera?: Camera,
+  mode?: Mode,
+): Plan {
   return {
+    kind,
     pieces: [livePiece(video, sound, !camera && sound.microphone === undefined)],
     live: true,
     loop: false,

@@ -1,5 +1,5 @@
 /** Texts that find out what this machine, or a media file, can do. They run in `gst-launch-1.0`, not in the capture process. */
-import { encoders } from './encoders/encoder.js';
+import { encoders } from './encoders/encoders.js';
 import { v4l2h264enc } from './encoders/v4l2h264enc.js';
 import type { Camera } from './facts.js';
 import { sharedFourcc } from './sources/camera.js';

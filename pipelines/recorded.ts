@@ -1,10 +1,11 @@
 /** Plans of media files: untouched where they fit, transcoded where they do not, one piece a file. */
 import { generatedSound } from './audio/generated.js';
 import { avc, encode, encodedSound, type Sound } from './branch.js';
-import { workingEncoder } from './encoders/encoder.js';
+import { workingEncoder } from './encoders/encoders.js';
 import type { Facts, MediaFile } from './facts.js';
+import type { Piece } from './graph.js';
 import { NoPlan } from './noplan.js';
-import type { Piece, Plan } from './plan.js';
+import type { Plan } from './plan.js';
 import { fileH264, fileRaw, findFiles, secondsOf } from './sources/file.js';
 import { playlistUnfit } from './sources/fit.js';
 import type { Picture } from './sources/picture.js';
@@ -76,6 +77,7 @@ function untouchedPlan(files: readonly MediaFile[], wanted: Wanted, facts: Facts
   const { width, height, fps } = files[0]!.video!;
   const own = files[0]!.audio;
   return {
+    kind: 'file',
     pieces: pictures.map((picture, index) => filePiece(picture, '', sounds[index])),
     live: false,
     loop: wanted.video.loop,
@@ -100,6 +102,7 @@ function transcodedPlan(files: readonly MediaFile[], way: EncoderName, wanted: W
   const [first] = parts;
   const sounding = parts.find(({ picture }) => picture.audio) ?? first!;
   return {
+    kind: 'file',
     pieces: parts.map(({ picture, text, sound }) => filePiece(picture, text, sound)),
     live: false,
     loop: video.loop,

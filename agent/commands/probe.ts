@@ -1,5 +1,5 @@
 /** `makercast probe`: what was found on this machine, as a table for people or as JSON. */
-import { encoderNames } from '../../pipelines/encoders/encoder.js';
+import { encoderNames } from '../../pipelines/encoders/encoders.js';
 import type { Facts } from '../../pipelines/facts.js';
 import type { Fault } from '../errors.js';
 import { missing, tlsMissing } from '../machine/elements.js';

@@ -1,9 +1,8 @@
 /** Which cameras, microphones, files, drawn pictures and encoders are out of service, why, and when each is tried again. */
-import type { Camera, Facts, SlateImage } from '../../pipelines/facts.js';
-import type { Mode, Plan } from '../../pipelines/plan.js';
+import type { Camera, Facts, Mode, SlateImage } from '../../pipelines/facts.js';
+import type { Plan } from '../../pipelines/plan.js';
 import { rawKinds } from '../../pipelines/sources/camera.js';
 import { chooseFormat } from '../../pipelines/sources/format.js';
-import { slateName } from '../../pipelines/sources/slate.js';
 import type { Clock } from '../clock.js';
 import { Fault, type FaultReport } from '../errors.js';
 import type { EncoderRequest, InputPart } from '../media/messages.js';
@@ -136,13 +135,13 @@ export class Inputs {
     const { camera, microphone, slateImage } = plan.devices;
     const found = facts.cameras.find(({ path }) => path === camera);
     const key =
-      !plan.live && (part === 'picture' || part === 'sound')
+      plan.kind === 'file' && (part === 'picture' || part === 'sound')
         ? filesKey
         : part === 'picture' && found
           ? cameraKey(found)
           : part === 'sound' && microphone !== undefined
             ? microphoneKey(microphone)
-            : part === 'picture' && isTest(plan)
+            : part === 'picture' && plan.kind === 'test'
               ? testKey
               : undefined;
     const image = part === 'picture' && facts.slateImage?.path === slateImage ? facts.slateImage : undefined;
@@ -155,7 +154,7 @@ export class Inputs {
     if (!failedIn) return true;
     const isSilent = ofCamera !== undefined && fault.code === 'source_silent';
     // Only of what comes and goes there may be too much, and another camera on the air is not to be disturbed.
-    const isStillSilent = isSilent && (this.#onAir === undefined || this.#onAir.video.source === slateName);
+    const isStillSilent = isSilent && (this.#onAir === undefined || this.#onAir.kind === 'slate');
     const failures = isStillSilent ? this.#recent(key) : this.#failures(key);
     const until = this.clock.now() + (isStillSilent ? silentRetryMs : step(retryMs, failures.length));
     this.#outages.set(key, {
@@ -251,8 +250,8 @@ export class Inputs {
       encoderKey(plan.video.encoder),
       ...(camera ? [cameraKey(camera)] : []),
       ...(plan.devices.microphone === undefined ? [] : [microphoneKey(plan.devices.microphone)]),
-      ...(plan.live ? [] : [filesKey]),
-      ...(isTest(plan) ? [testKey] : []),
+      ...(plan.kind === 'file' ? [filesKey] : []),
+      ...(plan.kind === 'test' ? [testKey] : []),
     ];
     for (const [key, outage] of this.#outages) {
       const isMoved = camera !== undefined && !this.#since.has(key) && isSame(outage.camera, camera);
@@ -285,9 +284,6 @@ export class Inputs {
     if (!same.video || !same.sound) this.#heard = undefined;
   }
 }
-
-const isTest = ({ live, devices, video }: Plan): boolean =>
-  live && devices.camera === undefined && video.source !== slateName;
 
 const imageFault = ({ path }: SlateImage, { what }: Fault): Fault =>
   new Fault(

@@ -1,8 +1,10 @@
 /** From settings and facts to a plan, with what stands in the way as a fault. */
+import { plan as compose } from '../../pipelines/best.js';
 import { candidates, type Candidate } from '../../pipelines/candidates.js';
 import { defaultFormat, settle } from '../../pipelines/defaults.js';
 import type { Facts } from '../../pipelines/facts.js';
-import { NoPlan, plan as compose, type Plan } from '../../pipelines/plan.js';
+import { NoPlan, type Reason } from '../../pipelines/noplan.js';
+import type { Plan } from '../../pipelines/plan.js';
 import type { Format, Wanted, Wish } from '../../pipelines/wanted.js';
 import type { Settings } from '../config/settings.js';
 import { Fault, isFaultCode } from '../errors.js';
@@ -98,6 +100,6 @@ export class Planner {
 const formatOf = ({ video: { width, height, fps } }: Wanted): Format => ({ width, height, fps });
 
 /** The reason that a plan gives, as a fault. */
-export function faultOf({ code, what, mend }: NonNullable<Plan['missed']>): Fault {
+export function faultOf({ code, what, mend }: Reason): Fault {
   return new Fault(isFaultCode(code) ? code : 'internal', what, mend);
 }

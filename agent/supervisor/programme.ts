@@ -1,8 +1,7 @@
 /** What goes on the air: plans what this machine can do of what is wanted, plays it, and plans anew when an input fails or comes back. */
 import { describe } from '../../pipelines/describe.js';
-import type { Facts } from '../../pipelines/facts.js';
-import { liveChanges, type Mode, type Plan } from '../../pipelines/plan.js';
-import { slateName } from '../../pipelines/sources/slate.js';
+import type { Facts, Mode } from '../../pipelines/facts.js';
+import { liveChanges, type Plan } from '../../pipelines/plan.js';
 import type { Wish } from '../../pipelines/wanted.js';
 import type { Clock } from '../clock.js';
 import type { Settings } from '../config/settings.js';
@@ -242,7 +241,7 @@ export class Programme {
     const asked = this.#service.needsOthers ? { ...wish, video: { ...wish.video, encoder: 'auto' as const } } : wish;
     const facts = await this.studio.gather(asked, failed);
     this.#service.looked(facts);
-    const isOn = this.isPlaying && this.#plan?.video.source !== slateName;
+    const isOn = this.isPlaying && this.#plan?.kind !== 'slate';
     if (facts.filesFault && isOn) throw faultOf(facts.filesFault);
     return facts;
   }
@@ -273,10 +272,10 @@ export class Programme {
   #usable(facts: Facts): Facts {
     const passedOnAir = this.#passedOnAir;
     const usable = this.#service.usable(facts);
-    const { video, devices } = this.#stage.onAir ?? {};
+    const { kind, devices } = this.#stage.onAir ?? {};
     // A camera that is out of service may not have gone off yet.
     const isOut = devices?.camera !== undefined && !usable.cameras.some(({ path }) => path === devices.camera);
-    const pictureOnAir = video !== undefined && video.source !== slateName && !isOut;
+    const pictureOnAir = kind !== undefined && kind !== 'slate' && !isOut;
     return { ...usable, filesPlayed: this.#filesPlayed, pictureOnAir, ...(passedOnAir ? { passedOnAir } : {}) };
   }
 
@@ -338,7 +337,7 @@ export class Programme {
     this.#troubles.mended('capture');
     this.#troubles.mended('keyframes');
     this.#service.playing(plan);
-    if (plan.video.source !== slateName) this.#passedOnAir = plan.video.encoder === 'passthrough' ? plan : undefined;
+    if (plan.kind !== 'slate') this.#passedOnAir = plan.video.encoder === 'passthrough' ? plan : undefined;
     const text = describe(plan);
     if (text !== this.#said) this.studio.log.info('playing', `Picture and sound: ${text}.`, { afterMs });
     this.#said = text;
@@ -394,8 +393,8 @@ export class Programme {
     this.#troubles.add('capture', told);
     this.#failedAgain(plan, told, this.#backoff);
     // The slate, which stands in for it, is no reason to stay with that.
-    const { video } = this.#stage.onAir ?? {};
-    if (video === undefined || video.source === slateName) this.#backoff.again(() => void this.replan());
+    const { kind } = this.#stage.onAir ?? {};
+    if (kind === undefined || kind === 'slate') this.#backoff.again(() => void this.replan());
   }
 
   #died(fault: Fault): void {

@@ -1,7 +1,7 @@
 /** A sound card by ALSA: which one, and at which of the rates and channel counts that it really has. */
 import type { Camera, Facts, Microphone } from '../facts.js';
 import { NoPlan } from '../noplan.js';
-import type { ElementProperty } from '../plan.js';
+import type { ElementProperty } from '../graph.js';
 import type { WantedAudio } from '../wanted.js';
 
 /** The card that `source` names. */

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { candidates } from '../../pipelines/candidates.js';
 import type { Facts } from '../../pipelines/facts.js';
-import { NoPlan } from '../../pipelines/plan.js';
+import { NoPlan } from '../../pipelines/noplan.js';
 import type { Wanted } from '../../pipelines/wanted.js';
 import { c270, c920, movie, pc, pi3, piCam, usbAudio, v4l2, want, webm } from './machines.js';
 
@@ -75,8 +75,8 @@ describe('the order', () => {
 test('only a slate stands in, and each says why it stands where it does', () => {
   const all = candidates(want(), { ...pi3, cameras: [c920] });
   assert.deepEqual(
-    all.map(({ standsIn }) => standsIn),
-    [...ways, 'H.264'].map(() => false).concat(ways.map(() => true)),
+    all.map(({ kind }) => kind),
+    [...[...ways, 'H.264'].map(() => 'camera'), ...ways.map(() => 'slate')],
   );
   assert.equal(all[0]!.why, 'encoded by the source itself: nothing is left to do here');
   assert.equal(new Set(all.map(({ why }) => why)).size, 5);
@@ -157,7 +157,9 @@ describe('what is refused', () => {
 
 test('a slate that stands in for files never listens; one for a camera does', () => {
   const heard = (wanted: Wanted): (string | undefined)[] => {
-    const all = candidates(wanted, { ...pc, microphones: [usbAudio] }).filter(({ plan, standsIn }) => plan && standsIn);
+    const all = candidates(wanted, { ...pc, microphones: [usbAudio] }).filter(
+      ({ plan, kind }) => plan && kind === 'slate',
+    );
     assert.ok(all.length > 0);
     return [...new Set(all.map(({ plan }) => plan!.devices.microphone))];
   };

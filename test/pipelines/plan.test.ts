@@ -1,15 +1,16 @@
 /** What is chosen, and what is refused: sources, encoders, sound, files. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { nearestRate } from '../../pipelines/audio/microphone.js';
+import { plan } from '../../pipelines/best.js';
 import { settle } from '../../pipelines/defaults.js';
+import { levelOf } from '../../pipelines/encoders/level.js';
 import type { Camera, CameraFormat, Facts } from '../../pipelines/facts.js';
 import { fraction } from '../../pipelines/fraction.js';
-import { levelOf } from '../../pipelines/encoders/level.js';
-import { nearestRate } from '../../pipelines/audio/microphone.js';
+import { NoPlan } from '../../pipelines/noplan.js';
 import { rtmpProperties } from '../../pipelines/outputs/rtmp.js';
-import { liveChanges, NoPlan, type Plan, plan } from '../../pipelines/plan.js';
+import { liveChanges, type Plan, withoutUnit } from '../../pipelines/plan.js';
 import { ascFits, avcFits, unfit } from '../../pipelines/sources/fit.js';
-import { withoutUnit } from '../../pipelines/sources/unit.js';
 import type { Format, Wanted, WantedCamera, WantedVideo, Wish } from '../../pipelines/wanted.js';
 import {
   c270,

@@ -1,8 +1,8 @@
 /** Cameras and microphones that fail, come back and flap: when they are left out, and when they are tried again. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Facts } from '../../pipelines/facts.js';
-import { modeName, plan } from '../../pipelines/plan.js';
+import { plan } from '../../pipelines/best.js';
+import { type Facts, modeName } from '../../pipelines/facts.js';
 import { cameraName } from '../../pipelines/sources/camera.js';
 import { Fault } from '../../agent/errors.js';
 import { type Audition, Inputs } from '../../agent/supervisor/inputs.js';

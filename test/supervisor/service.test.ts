@@ -1,8 +1,9 @@
 /** What is left out when a device goes or a plan fails again and again, and what of it is said. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { plan } from '../../pipelines/best.js';
 import type { Facts } from '../../pipelines/facts.js';
-import { plan, type Plan } from '../../pipelines/plan.js';
+import type { Plan } from '../../pipelines/plan.js';
 import type { Wanted } from '../../pipelines/wanted.js';
 import { Redactor } from '../../agent/config/redactor.js';
 import { Fault } from '../../agent/errors.js';

@@ -200,7 +200,7 @@ class Report {
 
   /** What the machine is like meanwhile is kept for the sections that follow. */
   async #rehearsed(plan: Plan): Promise<Rehearsal> {
-    const isWebcam = plan.live && plan.video.encoder === 'passthrough';
+    const isWebcam = plan.kind === 'camera' && plan.video.encoder === 'passthrough';
     const seconds = this.seconds ?? (isWebcam ? webcamSeconds : usualSeconds);
     let before: Processes = new Map();
     let from = 0;
