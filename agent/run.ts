@@ -2,7 +2,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Facts } from '../pipelines/facts.js';
+import type { Machine } from '../pipelines/machine.js';
 import type { Wish } from '../pipelines/wanted.js';
 import { systemClock } from './clock.js';
 import { INVALID, formatProblems } from './commands/check.js';
@@ -89,13 +89,13 @@ export async function run(env: NodeJS.ProcessEnv, folder: string): Promise<numbe
   /** What the last look at the machine could not find out: said once, however often it is looked at. */
   let unknown: readonly string[] = [];
   const answers = new Answers();
-  const gather = async (wanted: Wish, failed: Iterable<string>): Promise<Facts> => {
+  const gather = async (wanted: Wish, failed: Iterable<string>): Promise<Machine> => {
     const faults: Fault[] = [];
     for (const node of failed) answers.doubt(node);
-    const facts = await factsFor(wanted, storage, (fault) => faults.push(fault), { answers });
+    const machine = await factsFor(wanted, storage, (fault) => faults.push(fault), { answers });
     for (const fault of faults) if (!unknown.includes(fault.message)) report(fault);
     unknown = faults.map(({ message }) => message);
-    return facts;
+    return machine;
   };
 
   const recordings = path.join(storage.folder, 'recordings');

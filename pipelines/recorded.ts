@@ -2,7 +2,7 @@
 import { generatedSound } from './audio/generated.js';
 import { avc, encode, encodedSound, type Sound } from './branch.js';
 import { workingEncoder } from './encoders/encoders.js';
-import type { Facts, MediaFile } from './facts.js';
+import type { Machine, MediaFile } from './machine.js';
 import type { Piece } from './graph.js';
 import { NoPlan } from './noplan.js';
 import type { Plan } from './plan.js';
@@ -11,13 +11,13 @@ import { playlistUnfit } from './sources/fit.js';
 import type { Picture } from './sources/picture.js';
 import type { EncoderName, Wanted, WantedAudio, WantedVideo, Way } from './wanted.js';
 
-export function filePlan(way: Way, wanted: Wanted, facts: Facts): Plan {
+export function filePlan(way: Way, wanted: Wanted, machine: Machine): Plan {
   const { video, audio } = wanted;
-  if (facts.filesPlayed)
+  if (machine.filesPlayed)
     throw new NoPlan('source_ended', 'The last file was played to its end.', 'Name others in video.files to go on.');
-  const { filesFault } = facts;
+  const { filesFault } = machine;
   if (filesFault) throw new NoPlan(filesFault.code, filesFault.what, filesFault.mend);
-  const files = findFiles(video, facts);
+  const files = findFiles(video, machine);
   if (audio.source !== 'auto' && audio.source !== 'none' && audio.source !== 'test') {
     throw new NoPlan(
       'setting_range',
@@ -25,22 +25,22 @@ export function filePlan(way: Way, wanted: Wanted, facts: Facts): Plan {
       "Set audio.source to auto (the file's own sound), test or none.",
     );
   }
-  if (way !== 'passthrough') return transcodedPlan(files, way, wanted, facts);
+  if (way !== 'passthrough') return transcodedPlan(files, way, wanted, machine);
   const why = playlistUnfit(files);
-  if (why === undefined) return untouchedPlan(files, wanted, facts);
+  if (why === undefined) return untouchedPlan(files, wanted, machine);
   throw new NoPlan('passthrough_unfit', `Not fit to be passed through: ${why}.`, 'Set video.encoder to auto.');
 }
 
 /** What is wanted of a slate: the format that is on the air, which is the source's own where that passed through. */
-export const inFormatOnAir = (wanted: Wanted, { passedOnAir }: Facts): Wanted =>
+export const inFormatOnAir = (wanted: Wanted, { passedOnAir }: Machine): Wanted =>
   passedOnAir ? inFormat(wanted, passedOnAir.video, passedOnAir.audio) : wanted;
 
 /** The same of one that stands in for files: no microphone, which was never meant to be heard, and their format even when they are known only. */
-export function inFormatOfFiles(wanted: Wanted, facts: Facts): Wanted {
+export function inFormatOfFiles(wanted: Wanted, machine: Machine): Wanted {
   const { video, audio } = wanted;
   const muted = { ...wanted, audio: { ...audio, source: audio.source === 'test' ? 'test' : 'none' } };
-  if (facts.passedOnAir || !facts.filesPlayed) return inFormatOnAir(muted, facts);
-  const files = video.files.flatMap((path) => facts.files.find((file) => file.path === path) ?? []);
+  if (machine.passedOnAir || !machine.filesPlayed) return inFormatOnAir(muted, machine);
+  const files = video.files.flatMap((path) => machine.files.find((file) => file.path === path) ?? []);
   const [first] = files;
   const passes = video.encoder === 'auto' || video.encoder === 'passthrough';
   if (!passes || !first?.video || files.length < video.files.length || playlistUnfit(files) !== undefined) return muted;
@@ -66,13 +66,13 @@ function inFormat(
 const keepsAudio = (file: MediaFile, audio: WantedAudio): boolean =>
   audio.source === 'auto' && file.audio !== undefined;
 
-function madeSound(file: MediaFile, { audio }: Wanted, facts: Facts): Sound {
+function madeSound(file: MediaFile, { audio }: Wanted, machine: Machine): Sound {
   const kind = audio.source === 'test' ? 'tone' : 'silence';
-  return encodedSound(audio, facts, kind, { text: generatedSound(kind, audio, secondsOf(file)) });
+  return encodedSound(audio, machine, kind, { text: generatedSound(kind, audio, secondsOf(file)) });
 }
 
-function untouchedPlan(files: readonly MediaFile[], wanted: Wanted, facts: Facts): Plan {
-  const sounds = files.map((file) => (keepsAudio(file, wanted.audio) ? undefined : madeSound(file, wanted, facts)));
+function untouchedPlan(files: readonly MediaFile[], wanted: Wanted, machine: Machine): Plan {
+  const sounds = files.map((file) => (keepsAudio(file, wanted.audio) ? undefined : madeSound(file, wanted, machine)));
   const pictures = files.map((file, index) => fileH264(file, files.length, sounds[index] === undefined));
   const { width, height, fps } = files[0]!.video!;
   const own = files[0]!.audio;
@@ -89,15 +89,15 @@ function untouchedPlan(files: readonly MediaFile[], wanted: Wanted, facts: Facts
   };
 }
 
-function transcodedPlan(files: readonly MediaFile[], way: EncoderName, wanted: Wanted, facts: Facts): Plan {
+function transcodedPlan(files: readonly MediaFile[], way: EncoderName, wanted: Wanted, machine: Machine): Plan {
   const { video, audio } = wanted;
-  const encoder = workingEncoder(way, facts);
+  const encoder = workingEncoder(way, machine);
   const parts = files.map((file) => {
     const picture = fileRaw(file, files.length, video, encoder.formats[0]!, keepsAudio(file, audio));
     const sound = picture.audio
-      ? encodedSound(audio, facts, 'file', { text: picture.audio })
-      : madeSound(file, wanted, facts);
-    return { ...encode(picture, encoder, video, facts), sound };
+      ? encodedSound(audio, machine, 'file', { text: picture.audio })
+      : madeSound(file, wanted, machine);
+    return { ...encode(picture, encoder, video, machine), sound };
   });
   const [first] = parts;
   const sounding = parts.find(({ picture }) => picture.audio) ?? first!;

@@ -1,7 +1,7 @@
 /** What a media file holds. Its name never gets near a pipeline text or a command line: programs get it as an open file. */
 import { constants, type BigIntStats } from 'node:fs';
 import { open, stat, type FileHandle } from 'node:fs/promises';
-import type { Matrix, MediaFile } from '../../pipelines/facts.js';
+import type { Matrix, MediaFile } from '../../pipelines/machine.js';
 import { fileAudioScan, fileProbe, fileProbeEnd, fileVideoScan, probedStreams } from '../../pipelines/probe.js';
 import { fullRangeOf } from '../../pipelines/sources/range.js';
 import { Fault, sentence } from '../errors.js';

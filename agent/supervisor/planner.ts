@@ -1,8 +1,8 @@
-/** From settings and facts to a plan, with what stands in the way as a fault. */
+/** From settings and a machine to a plan, with what stands in the way as a fault. */
 import { plan as compose } from '../../pipelines/best.js';
 import { candidates, type Candidate } from '../../pipelines/candidates.js';
 import { defaultFormat, settle } from '../../pipelines/defaults.js';
-import type { Facts } from '../../pipelines/facts.js';
+import type { Machine } from '../../pipelines/machine.js';
 import { NoPlan, type Reason } from '../../pipelines/noplan.js';
 import type { Plan } from '../../pipelines/plan.js';
 import type { Format, Wanted, Wish } from '../../pipelines/wanted.js';
@@ -21,12 +21,12 @@ export interface Considered {
 /** A plan, and all that is known of the machine that it was made for. */
 export interface Made {
   readonly plan: Plan;
-  readonly facts: Facts;
+  readonly machine: Machine;
 }
 
 export class Planner {
   /** What the last plan was made of. */
-  #facts: Facts | undefined;
+  #machine: Machine | undefined;
   /** Size and rate of the broadcast: settled when it begins, and kept whatever is plugged in or out. */
   #format: Format | undefined;
   /** How often it was forgotten: a look at the machine that began before settles none. */
@@ -39,25 +39,25 @@ export class Planner {
    * `usable`: what of the machine is in service.
    */
   constructor(
-    private readonly gather: (wish: Wish) => Promise<Facts>,
+    private readonly gather: (wish: Wish) => Promise<Machine>,
     private readonly folder: string,
-    private readonly usable: (facts: Facts) => Facts = (facts) => facts,
+    private readonly usable: (machine: Machine) => Machine = (machine) => machine,
   ) {}
 
-  /** A plan of new facts. Throws a Fault where there is none. */
+  /** A plan after another look at the machine. Throws a Fault where there is none. */
   async make(settings: Settings): Promise<Made> {
     const wish = wantedMedia(settings, this.folder);
     const formats = this.#formats;
-    const facts = await this.gather(wish);
-    this.#facts = facts;
-    if (formats === this.#formats) this.#format ??= formatOf(settle(wish, this.usable(facts)));
-    return { plan: this.#composed(settings, facts), facts };
+    const machine = await this.gather(wish);
+    this.#machine = machine;
+    if (formats === this.#formats) this.#format ??= formatOf(settle(wish, this.usable(machine)));
+    return { plan: this.#composed(settings, machine), machine };
   }
 
   /** A plan of what is known already: nothing is looked at anew. Undefined where nothing is known. Throws a Fault. */
   again(settings: Settings): Made | undefined {
-    const facts = this.#facts;
-    return facts && { plan: this.#composed(settings, facts), facts };
+    const machine = this.#machine;
+    return machine && { plan: this.#composed(settings, machine), machine };
   }
 
   /** kbit/s that the encoder would be asked for without {@link limit}. */
@@ -79,13 +79,13 @@ export class Planner {
   /** All that there is to choose from. Throws the fault of a machine that cannot be looked at. */
   async consider(settings: Settings): Promise<Considered> {
     const wish = wantedMedia(settings, this.folder);
-    const facts = await this.gather(wish);
-    const wanted = settle(wish, facts);
-    return { wanted, why: defaultFormat(wish, facts).why, candidates: candidates(wanted, facts) };
+    const machine = await this.gather(wish);
+    const wanted = settle(wish, machine);
+    return { wanted, why: defaultFormat(wish, machine).why, candidates: candidates(wanted, machine) };
   }
 
-  #composed(settings: Settings, facts: Facts): Plan {
-    const usable = this.usable(facts);
+  #composed(settings: Settings, machine: Machine): Plan {
+    const usable = this.usable(machine);
     const { video, ...rest } = settle(wantedMedia(settings, this.folder), usable, this.#format);
     this.#fullKbps = video.bitrateKbps;
     const bitrateKbps = Math.min(video.bitrateKbps, this.#limitKbps ?? Infinity);

@@ -1,5 +1,5 @@
 /** What every H.264 encoder file says of its element. */
-import type { Facts } from '../facts.js';
+import type { Machine } from '../machine.js';
 import type { EncoderName, Format } from '../wanted.js';
 
 export interface EncoderSettings extends Format {
@@ -25,5 +25,5 @@ export interface VideoEncoder {
   /** What asks it for a keyframe; absent where GStreamer's event does. */
   readonly keyframe?: { readonly property: string; readonly value: string };
   /** What it is feared to make of such pictures, in one sentence; undefined where all is well. */
-  doubt?(settings: EncoderSettings, facts: Facts): string | undefined;
+  doubt?(settings: EncoderSettings, machine: Machine): string | undefined;
 }

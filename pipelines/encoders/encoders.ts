@@ -1,5 +1,5 @@
 /** All H.264 encoders, and the choice among them. */
-import type { Facts } from '../facts.js';
+import type { Machine } from '../machine.js';
 import { NoPlan } from '../noplan.js';
 import type { EncoderName } from '../wanted.js';
 import type { VideoEncoder } from './encoder.js';
@@ -14,9 +14,9 @@ export const encoders: readonly VideoEncoder[] = [v4l2h264enc, omxh264enc, x264e
 export const encoderNames: readonly EncoderName[] = encoders.map(({ element }) => element);
 
 /** The encoder of that name. Throws NoPlan where it does not work on this machine. */
-export function workingEncoder(name: EncoderName, facts: Facts): VideoEncoder {
+export function workingEncoder(name: EncoderName, machine: Machine): VideoEncoder {
   const encoder = encoders.find(({ element }) => element === name)!;
-  const known = facts.encoders.find(({ element }) => element === name);
+  const known = machine.encoders.find(({ element }) => element === name);
   if (known?.works) return encoder;
   throw new NoPlan(
     'encoder_missing',
@@ -26,14 +26,14 @@ export function workingEncoder(name: EncoderName, facts: Facts): VideoEncoder {
 }
 
 /** The raw formats that it takes on this machine, best first. */
-export const rawFormats = ({ element, formats }: VideoEncoder, facts: Facts): readonly string[] => [
+export const rawFormats = ({ element, formats }: VideoEncoder, machine: Machine): readonly string[] => [
   ...formats,
-  ...(facts.encoders.find((known) => known.element === element)?.takes ?? []),
+  ...(machine.encoders.find((known) => known.element === element)?.takes ?? []),
 ];
 
 /** Why nothing here can encode. */
-export function noEncoder(facts: Facts): NoPlan {
-  const why = facts.encoders.flatMap((encoder) => (encoder.why ? [` ${encoder.element}: ${encoder.why}.`] : []));
+export function noEncoder(machine: Machine): NoPlan {
+  const why = machine.encoders.flatMap((encoder) => (encoder.why ? [` ${encoder.element}: ${encoder.why}.`] : []));
   return new NoPlan(
     'encoder_missing',
     `No H.264 encoder works on this machine.${why.join('')}`,

@@ -1,5 +1,5 @@
 /** The range of brightness: JPEG and some films have black at 0 and white at 255, and what goes on the air has them at 16 and 235. */
-import type { Matrix } from '../facts.js';
+import type { Matrix } from '../machine.js';
 import { coloursOf } from './sps.js';
 
 /**

@@ -56,9 +56,9 @@ test(`${replans} replans in one capture process`, { timeout: 300_000 }, async (t
     hub.close();
     await rm(folder, { recursive: true });
   });
-  const facts = { ...pc, elements: installedElements() };
+  const machine = { ...pc, elements: installedElements() };
   const plans = (['bars', 'ball'] as const).map((testPattern) =>
-    plan(want({ source: 'test', width: 320, height: 180, fps: 60, testPattern }, { source: 'test' }), facts),
+    plan(want({ source: 'test', width: 320, height: 180, fps: 60, testPattern }, { source: 'test' }), machine),
   );
   stage.start(path.join(folder, 'hub.sock'));
   const pid = (): number | undefined =>

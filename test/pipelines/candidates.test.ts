@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { candidates } from '../../pipelines/candidates.js';
-import type { Facts } from '../../pipelines/facts.js';
+import type { Machine } from '../../pipelines/machine.js';
 import { NoPlan } from '../../pipelines/noplan.js';
 import type { Wanted } from '../../pipelines/wanted.js';
 import { c270, c920, movie, pc, pi3, piCam, usbAudio, v4l2, want, webm } from './machines.js';
@@ -11,13 +11,13 @@ const ways = ['v4l2h264enc', 'omxh264enc', 'x264enc', 'openh264enc'];
 const asItComes = 'H.264 as it comes';
 const slates = ways.map((way) => `slate, ${way}`);
 const each = (name: string, of: readonly string[]): string[] => of.map((way) => `${name}, ${way}`);
-const names = (wanted: Wanted, facts: Facts): string[] => candidates(wanted, facts).map(({ what }) => what);
+const names = (wanted: Wanted, machine: Machine): string[] => candidates(wanted, machine).map(({ what }) => what);
 
 const ofC920 = 'camera HD Pro Webcam C920 (/dev/video0)';
 const ofC270 = 'camera C270 HD WEBCAM (/dev/video2)';
 
 describe('the order', () => {
-  const orders: [name: string, wanted: Wanted, facts: Facts, want: string[]][] = [
+  const orders: [name: string, wanted: Wanted, machine: Machine, want: string[]][] = [
     ['of the test picture', want({ source: 'test' }), { ...pc, cameras: [c920] }, each('test picture', ways)],
     ['of files', want({ source: 'file', files: [movie.path] }), pc, each('file', [asItComes, ...ways])],
     ['where there is no camera', want(), pc, each('test picture', ways)],
@@ -42,16 +42,19 @@ describe('the order', () => {
       each(ofC270, [...ways, asItComes]),
     ],
   ];
-  for (const [name, wanted, facts, order] of orders)
+  for (const [name, wanted, machine, order] of orders)
     test(`${name}: slates by any encoder come last`, () =>
-      assert.deepEqual(names(wanted, facts), [...order, ...slates]));
+      assert.deepEqual(names(wanted, machine), [...order, ...slates]));
 
   test('has one way only where that is insisted on, and slates by any encoder all the same', () => {
-    const facts = { ...pc, cameras: [c920] };
-    assert.deepEqual(names(want({ encoder: 'x264enc' }), facts), [`${ofC920}, x264enc`, ...slates]);
-    assert.deepEqual(names(want({ encoder: 'passthrough' }), facts), [`${ofC920}, ${asItComes}`, ...slates]);
-    assert.deepEqual(names(want({ encoder: 'x264enc', source: 'test' }), facts), ['test picture, x264enc', ...slates]);
-    assert.deepEqual(names(want({ encoder: 'x264enc', source: 'file' }), facts), ['file, x264enc', ...slates]);
+    const machine = { ...pc, cameras: [c920] };
+    assert.deepEqual(names(want({ encoder: 'x264enc' }), machine), [`${ofC920}, x264enc`, ...slates]);
+    assert.deepEqual(names(want({ encoder: 'passthrough' }), machine), [`${ofC920}, ${asItComes}`, ...slates]);
+    assert.deepEqual(names(want({ encoder: 'x264enc', source: 'test' }), machine), [
+      'test picture, x264enc',
+      ...slates,
+    ]);
+    assert.deepEqual(names(want({ encoder: 'x264enc', source: 'file' }), machine), ['file, x264enc', ...slates]);
   });
 
   test("puts the camera's own H.264 first unless something else is nearer to what is wanted", () => {
@@ -97,8 +100,8 @@ test('the next best is known, and every refusal has a reason', () => {
 });
 
 describe('what is refused', () => {
-  const first = (wanted: Wanted, facts: Facts): NoPlan => {
-    const { refused, plan } = candidates(wanted, facts)[0]!;
+  const first = (wanted: Wanted, machine: Machine): NoPlan => {
+    const { refused, plan } = candidates(wanted, machine)[0]!;
     assert.ok(refused instanceof NoPlan);
     assert.equal(plan, undefined);
     return refused;
@@ -120,10 +123,10 @@ describe('what is refused', () => {
 
   test('is a plan with an element that is not installed, in whichever of its pipelines', () => {
     const files = want({ source: 'file', files: [movie.path, webm.path], encoder: 'x264enc' });
-    const facts = { ...pc, files: [movie, webm] };
-    assert.ok(candidates(files, facts)[0]!.plan);
-    const without = (element: string): Facts => ({
-      ...facts,
+    const machine = { ...pc, files: [movie, webm] };
+    assert.ok(candidates(files, machine)[0]!.plan);
+    const without = (element: string): Machine => ({
+      ...machine,
       elements: pc.elements.filter((name) => name !== element),
     });
     assert.equal(first(files, without('flvmux')).code, 'plugin_missing');
@@ -144,14 +147,14 @@ describe('what is refused', () => {
   });
 
   test('is none of our own mistakes: those are thrown', () => {
-    const facts = {
+    const machine = {
       ...pc,
       cameras: [piCam],
       get microphones(): never {
         throw new RangeError('a mistake');
       },
     };
-    assert.throws(() => candidates(want(), facts), RangeError);
+    assert.throws(() => candidates(want(), machine), RangeError);
   });
 });
 

@@ -6,7 +6,7 @@ import { isFaultCode } from '../../agent/errors.js';
 import { plan } from '../../pipelines/best.js';
 import { describe } from '../../pipelines/describe.js';
 import { elementsOf } from '../../pipelines/elements.js';
-import type { Facts } from '../../pipelines/facts.js';
+import type { Machine } from '../../pipelines/machine.js';
 import { NoPlan } from '../../pipelines/noplan.js';
 import { rtmpOutput } from '../../pipelines/outputs/rtmp.js';
 import type { Plan } from '../../pipelines/plan.js';
@@ -101,7 +101,7 @@ const media = fc
 
 const software = ['x264enc', 'openh264enc', 'v4l2h264enc', 'omxh264enc'] as const;
 
-const facts: fc.Arbitrary<Facts> = fc.record({
+const machines: fc.Arbitrary<Machine> = fc.record({
   board: fc.constantFrom({}, { soc: 'bcm2835' }, { soc: 'bcm2837' }),
   // Mostly everything is there, now and then something is missing.
   elements: fc.oneof(
@@ -224,7 +224,7 @@ const stepNames = (text: string): (string | undefined)[] =>
 test('any wish on any machine gives a text that GStreamer knows, or a known refusal', () => {
   const seen = new Set<string>();
   fc.assert(
-    fc.property(wanted, facts, (wish, machine) => {
+    fc.property(wanted, machines, (wish, machine) => {
       let made: Plan;
       try {
         made = plan(wish, machine);

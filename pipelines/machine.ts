@@ -152,7 +152,7 @@ export interface Board {
   readonly is64Bit?: true;
 }
 
-export interface Facts {
+export interface Machine {
   readonly board: Board;
   /** A picture that is no slate is on the air. */
   readonly pictureOnAir?: boolean;
