@@ -2,6 +2,7 @@
 import { candidates } from './candidates.js';
 import { noEncoder } from './encoders/encoders.js';
 import type { Machine } from './machine.js';
+import type { OnAir } from './onair.js';
 import type { Plan } from './plan.js';
 import type { Wanted } from './wanted.js';
 
@@ -10,8 +11,8 @@ import type { Wanted } from './wanted.js';
  * {@link NoPlan} where there is none, and where it would be the slate for no other reason than an encoder that cannot be had: a
  * picture that is on the air is better.
  */
-export function plan(wanted: Wanted, machine: Machine): Plan {
-  const all = candidates(wanted, machine);
+export function plan(wanted: Wanted, machine: Machine, onAir: OnAir = {}): Plan {
+  const all = candidates(wanted, machine, onAir);
   const best = all.findIndex((candidate) => candidate.plan);
   const before = (best < 0 ? all : all.slice(0, best)).filter(({ kind }) => kind !== 'slate');
   const refusals = before.flatMap(({ refused }) => refused ?? []);
@@ -21,7 +22,7 @@ export function plan(wanted: Wanted, machine: Machine): Plan {
   const made = all[best]?.plan;
   if (!made) throw foremost;
   if (made.kind === 'slate') {
-    if (machine.pictureOnAir && serious.length === 0) throw foremost;
+    if (onAir.picture && serious.length === 0) throw foremost;
     const { code, what, mend } = foremost;
     return { ...made, missed: { code, what, mend } };
   }

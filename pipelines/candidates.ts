@@ -4,6 +4,7 @@ import { encoderNames, encoders } from './encoders/encoders.js';
 import type { Camera, Machine } from './machine.js';
 import { cameraPlan, slatePlan, testPlan } from './live.js';
 import { NoPlan } from './noplan.js';
+import type { OnAir } from './onair.js';
 import type { PlanKind, Plan } from './plan.js';
 import { filePlan, inFormatOfFiles, inFormatOnAir } from './recorded.js';
 import { cameraName, findCamera, noCamera, rawKinds } from './sources/camera.js';
@@ -31,9 +32,9 @@ interface Source {
 }
 
 /** Never empty. */
-export function candidates(wanted: Wanted, machine: Machine): Candidate[] {
+export function candidates(wanted: Wanted, machine: Machine, onAir: OnAir = {}): Candidate[] {
   const installed = new Set(machine.elements);
-  return sources(wanted, machine).flatMap(({ kind, name, ways, plan }) =>
+  return sources(wanted, machine, onAir).flatMap(({ kind, name, ways, plan }) =>
     ways.map((way) => {
       const what = `${name}, ${way === 'passthrough' ? 'H.264 as it comes' : way}`;
       const about = { kind, what, why: merit(way) };
@@ -52,7 +53,7 @@ export function candidates(wanted: Wanted, machine: Machine): Candidate[] {
 const merit = (way: Way): string =>
   encoders.find(({ element }) => element === way)?.merit ?? 'encoded by the source itself: nothing is left to do here';
 
-function sources(wanted: Wanted, machine: Machine): Source[] {
+function sources(wanted: Wanted, machine: Machine, onAir: OnAir): Source[] {
   const { source, encoder } = wanted.video;
   const chosen = (ways: readonly Way[]): readonly Way[] => (encoder === 'auto' ? ways : [encoder]);
   const test: Source = {
@@ -62,12 +63,12 @@ function sources(wanted: Wanted, machine: Machine): Source[] {
     plan: (way) => testPlan(way, wanted, machine),
   };
   // The last resort goes by any encoder, whichever one is insisted on.
-  const ofSlate = source === 'file' ? inFormatOfFiles(wanted, machine) : inFormatOnAir(wanted, machine);
+  const ofSlate = source === 'file' ? inFormatOfFiles(wanted, machine, onAir) : inFormatOnAir(wanted, onAir);
   const slate: Source = {
     kind: 'slate',
     name: 'slate',
     ways: encoderNames,
-    plan: (way) => slatePlan(way, ofSlate, machine),
+    plan: (way) => slatePlan(way, ofSlate, machine, onAir),
   };
   const cameraSource = (camera: Camera): Source => ({
     kind: 'camera',
@@ -78,12 +79,12 @@ function sources(wanted: Wanted, machine: Machine): Source[] {
   if (source === 'test') return [test, slate];
   if (source === 'file') {
     const ways = chosen(['passthrough', ...encoderNames]);
-    return [{ kind: 'file', name: 'file', ways, plan: (way) => filePlan(way, wanted, machine) }, slate];
+    return [{ kind: 'file', name: 'file', ways, plan: (way) => filePlan(way, wanted, machine, onAir) }, slate];
   }
   if (source === 'auto') {
     const cameras = machine.cameras.map(cameraSource);
     if (cameras.length > 0) return [...cameras, slate];
-    return [machine.cameraLost ? away('camera', cameraGone) : test, slate];
+    return [onAir.cameraLost ? away('camera', cameraGone) : test, slate];
   }
   const named = findCamera(source, machine);
   return [named ? cameraSource(named) : away(`camera ${source}`, noCamera(source, machine)), slate];

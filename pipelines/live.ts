@@ -7,6 +7,7 @@ import { rawFormats, workingEncoder } from './encoders/encoders.js';
 import type { Camera, Machine, Mode } from './machine.js';
 import type { Piece } from './graph.js';
 import { NoPlan } from './noplan.js';
+import type { OnAir } from './onair.js';
 import type { PlanKind, Plan } from './plan.js';
 import { h264Format, rawFormat, sharedFormat } from './sources/camera.js';
 import { cameraControls } from './sources/controls.js';
@@ -78,14 +79,13 @@ export function testPlan(way: Way, wanted: Wanted, machine: Machine): Plan {
 }
 
 /** The card, with the microphone that there still is. */
-export function slatePlan(way: Way, wanted: Wanted, machine: Machine): Plan {
+export function slatePlan(way: Way, wanted: Wanted, machine: Machine, { heard }: OnAir): Plan {
   const { video, audio } = wanted;
   const encoder = drawnEncoder(way, machine);
   const { path, unfit, isJpeg = false } = machine.slateImage ?? {};
   const slate = { ...wanted.slate, image: path === wanted.slate.image && !unfit ? path : '' };
   const picture = slatePicture(slate, isJpeg, video, encoder.formats[0]!, new Set(machine.elements));
   // Of several, none that was never on: nobody expects to be heard by it.
-  const { heard } = machine;
   const microphone = heard ? findMicrophone(heard.microphone ?? '', machine) : autoMicrophone(machine);
   const sound = liveSound(audio, machine, microphone?.id, 'silence', 'tone', 'live');
   const made = livePlan('slate', encode(picture, encoder, video, machine), sound, []);

@@ -1,6 +1,5 @@
 /** What is known of the machine that the plan is for; `agent/machine` fills it in, goldens write it out. */
 import type { Reason } from './noplan.js';
-import type { Format, WantedAudio } from './wanted.js';
 
 /** One of a camera's formats. */
 export interface Mode {
@@ -154,12 +153,6 @@ export interface Board {
 
 export interface Machine {
   readonly board: Board;
-  /** A picture that is no slate is on the air. */
-  readonly pictureOnAir?: boolean;
-  /** There was a camera in this broadcast, and it is away or out of service: the slate stands in for it, where `auto` would else mean the test picture. */
-  readonly cameraLost?: boolean;
-  /** The microphone that was heard with it last, if any: the slate that stands in for the camera has that one, or silence. */
-  readonly heard?: { readonly microphone?: string };
   /** Why the test picture is out of service, where it is. */
   readonly testFault?: Reason;
   /** Names of all GStreamer elements that are installed. */
@@ -171,10 +164,6 @@ export interface Machine {
   readonly jpegDecoder?: JpegDecoder;
   /** Absent where none is wanted. */
   readonly slateImage?: SlateImage;
-  /** The wanted files were played to their end, and are not to be played again. */
-  readonly filesPlayed?: boolean;
-  /** The format that files or a camera have given the broadcast by passing through; absent where something else was on the air since. */
-  readonly passedOnAir?: { readonly video: Format; readonly audio: Pick<WantedAudio, 'rate' | 'channels'> };
   /** Why the wanted files cannot be played, where they cannot. */
   readonly filesFault?: Reason;
   /** What the probe of each wanted media file said; empty unless `video.source` is `file`. */

@@ -5,15 +5,16 @@ import { workingEncoder } from './encoders/encoders.js';
 import type { Machine, MediaFile } from './machine.js';
 import type { Piece } from './graph.js';
 import { NoPlan } from './noplan.js';
+import type { OnAir } from './onair.js';
 import type { Plan } from './plan.js';
 import { fileH264, fileRaw, findFiles, secondsOf } from './sources/file.js';
 import { playlistUnfit } from './sources/fit.js';
 import type { Picture } from './sources/picture.js';
 import type { EncoderName, Wanted, WantedAudio, WantedVideo, Way } from './wanted.js';
 
-export function filePlan(way: Way, wanted: Wanted, machine: Machine): Plan {
+export function filePlan(way: Way, wanted: Wanted, machine: Machine, { filesPlayed }: OnAir): Plan {
   const { video, audio } = wanted;
-  if (machine.filesPlayed)
+  if (filesPlayed)
     throw new NoPlan('source_ended', 'The last file was played to its end.', 'Name others in video.files to go on.');
   const { filesFault } = machine;
   if (filesFault) throw new NoPlan(filesFault.code, filesFault.what, filesFault.mend);
@@ -32,14 +33,14 @@ export function filePlan(way: Way, wanted: Wanted, machine: Machine): Plan {
 }
 
 /** What is wanted of a slate: the format that is on the air, which is the source's own where that passed through. */
-export const inFormatOnAir = (wanted: Wanted, { passedOnAir }: Machine): Wanted =>
-  passedOnAir ? inFormat(wanted, passedOnAir.video, passedOnAir.audio) : wanted;
+export const inFormatOnAir = (wanted: Wanted, { passed }: OnAir): Wanted =>
+  passed ? inFormat(wanted, passed.video, passed.audio) : wanted;
 
 /** The same of one that stands in for files: no microphone, which was never meant to be heard, and their format even when they are known only. */
-export function inFormatOfFiles(wanted: Wanted, machine: Machine): Wanted {
+export function inFormatOfFiles(wanted: Wanted, machine: Machine, onAir: OnAir): Wanted {
   const { video, audio } = wanted;
   const muted = { ...wanted, audio: { ...audio, source: audio.source === 'test' ? 'test' : 'none' } };
-  if (machine.passedOnAir || !machine.filesPlayed) return inFormatOnAir(muted, machine);
+  if (onAir.passed || !onAir.filesPlayed) return inFormatOnAir(muted, onAir);
   const files = video.files.flatMap((path) => machine.files.find((file) => file.path === path) ?? []);
   const [first] = files;
   const passes = video.encoder === 'auto' || video.encoder === 'passthrough';

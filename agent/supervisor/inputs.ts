@@ -1,5 +1,6 @@
 /** Which cameras, microphones, files, drawn pictures and encoders are out of service, why, and when each is tried again. */
 import type { Camera, Machine, Mode, SlateImage } from '../../pipelines/machine.js';
+import type { OnAir } from '../../pipelines/onair.js';
 import type { Plan } from '../../pipelines/plan.js';
 import { rawKinds } from '../../pipelines/sources/camera.js';
 import { chooseFormat } from '../../pipelines/sources/format.js';
@@ -70,7 +71,7 @@ export class Inputs {
   readonly #since = new Map<string, number>();
   #cameraSeen = false;
   /** What was heard with the camera last. */
-  #heard: Machine['heard'];
+  #heard: OnAir['heard'];
   /** The slate's picture failed on the air, though it had looked like one: it is left out until its file changes. */
   #brokenImage: SlateImage | undefined;
 
@@ -112,8 +113,6 @@ export class Inputs {
     const image = this.#brokenImage;
     return {
       ...machine,
-      cameraLost: this.#cameraSeen || machine.cameras.some((camera) => out(cameraKey(camera))),
-      ...(this.#heard ? { heard: this.#heard } : {}),
       ...(test && out(testKey) ? { testFault: test.fault } : {}),
       ...(files && out(filesKey) ? { filesFault: files.fault } : {}),
       ...(image && image.version === machine.slateImage?.version ? { slateImage: image } : {}),
@@ -124,6 +123,14 @@ export class Inputs {
       encoders: machine.encoders.map((encoder) =>
         out(encoderKey(encoder.element)) ? { ...encoder, works: false, why: 'it failed on the air' } : encoder,
       ),
+    };
+  }
+
+  /** What was on the air of cameras and microphones, where only those of `usable` may be used of `machine`. */
+  onAir(machine: Machine, usable: Machine): OnAir {
+    return {
+      cameraLost: this.#cameraSeen || usable.cameras.length < machine.cameras.length,
+      ...(this.#heard ? { heard: this.#heard } : {}),
     };
   }
 

@@ -4,6 +4,7 @@ import { candidates, type Candidate } from '../../pipelines/candidates.js';
 import { defaultFormat, settle } from '../../pipelines/defaults.js';
 import type { Machine } from '../../pipelines/machine.js';
 import { NoPlan, type Reason } from '../../pipelines/noplan.js';
+import type { OnAir } from '../../pipelines/onair.js';
 import type { Plan } from '../../pipelines/plan.js';
 import type { Format, Wanted, Wish } from '../../pipelines/wanted.js';
 import type { Settings } from '../config/settings.js';
@@ -17,6 +18,16 @@ export interface Considered {
   readonly why: string;
   readonly candidates: readonly Candidate[];
 }
+
+/** What a plan may be made of. */
+export interface Given {
+  /** What of the machine is in service. */
+  usable(machine: Machine): Machine;
+  /** What is and was on the air, where only `usable` may be used of the machine. */
+  onAir(machine: Machine, usable: Machine): OnAir;
+}
+
+const nothingYet: Given = { usable: (machine) => machine, onAir: () => ({}) };
 
 /** A plan, and all that is known of the machine that it was made for. */
 export interface Made {
@@ -34,14 +45,11 @@ export class Planner {
   #fullKbps = 0;
   #limitKbps: number | undefined;
 
-  /**
-   * `gather` looks at the machine, and throws the fault of a file that cannot be used; `folder`: what relative paths start from;
-   * `usable`: what of the machine is in service.
-   */
+  /** `gather` looks at the machine, and throws the fault of a file that cannot be used; `folder`: what relative paths start from. */
   constructor(
     private readonly gather: (wish: Wish) => Promise<Machine>,
     private readonly folder: string,
-    private readonly usable: (machine: Machine) => Machine = (machine) => machine,
+    private readonly given: Given = nothingYet,
   ) {}
 
   /** A plan after another look at the machine. Throws a Fault where there is none. */
@@ -50,7 +58,7 @@ export class Planner {
     const formats = this.#formats;
     const machine = await this.gather(wish);
     this.#machine = machine;
-    if (formats === this.#formats) this.#format ??= formatOf(settle(wish, this.usable(machine)));
+    if (formats === this.#formats) this.#format ??= formatOf(settle(wish, this.given.usable(machine)));
     return { plan: this.#composed(settings, machine), machine };
   }
 
@@ -85,12 +93,12 @@ export class Planner {
   }
 
   #composed(settings: Settings, machine: Machine): Plan {
-    const usable = this.usable(machine);
+    const usable = this.given.usable(machine);
     const { video, ...rest } = settle(wantedMedia(settings, this.folder), usable, this.#format);
     this.#fullKbps = video.bitrateKbps;
     const bitrateKbps = Math.min(video.bitrateKbps, this.#limitKbps ?? Infinity);
     try {
-      return compose({ ...rest, video: { ...video, bitrateKbps } }, usable);
+      return compose({ ...rest, video: { ...video, bitrateKbps } }, usable, this.given.onAir(machine, usable));
     } catch (error) {
       throw error instanceof NoPlan ? faultOf(error) : error;
     }

@@ -1,6 +1,7 @@
 /** What goes on the air: plans what this machine can do of what is wanted, plays it, and plans anew when an input fails or comes back. */
 import { describe } from '../../pipelines/describe.js';
 import type { Machine, Mode } from '../../pipelines/machine.js';
+import type { OnAir } from '../../pipelines/onair.js';
 import { liveChanges, type Plan } from '../../pipelines/plan.js';
 import type { Wish } from '../../pipelines/wanted.js';
 import type { Clock } from '../clock.js';
@@ -89,11 +90,10 @@ export class Programme {
     this.#backoff = new Backoff(clock);
     this.#restart = new Backoff(clock);
     this.#looks = new Backoff(clock, lookMs);
-    this.#planner = new Planner(
-      (wish) => this.#gather(wish),
-      studio.folder,
-      (machine) => this.#usable(machine),
-    );
+    this.#planner = new Planner((wish) => this.#gather(wish), studio.folder, {
+      usable: (machine) => this.#service.usable(machine),
+      onAir: (machine, usable) => this.#onAir(machine, usable),
+    });
     this.#stage = new Stage(environment, {
       playing: (plan, afterMs) => this.#playing(plan, afterMs),
       failed: (plan, part, fault) => void this.#failed(plan, part, fault),
@@ -268,22 +268,25 @@ export class Programme {
     }
   }
 
-  /** What of the machine is in service, and what of the files is to be played. */
-  #usable(machine: Machine): Machine {
-    const passedOnAir = this.#passedOnAir;
-    const usable = this.#service.usable(machine);
+  #onAir(machine: Machine, usable: Machine): OnAir {
+    const passed = this.#passedOnAir;
     const { kind, devices } = this.#stage.onAir ?? {};
     // A camera that is out of service may not have gone off yet.
     const isOut = devices?.camera !== undefined && !usable.cameras.some(({ path }) => path === devices.camera);
-    const pictureOnAir = kind !== undefined && kind !== 'slate' && !isOut;
-    return { ...usable, filesPlayed: this.#filesPlayed, pictureOnAir, ...(passedOnAir ? { passedOnAir } : {}) };
+    const picture = kind !== undefined && kind !== 'slate' && !isOut;
+    return {
+      ...this.#service.onAir(machine, usable),
+      filesPlayed: this.#filesPlayed,
+      picture,
+      ...(passed ? { passed } : {}),
+    };
   }
 
   #put(plan: Plan, machine: Machine, onlyIfOther: boolean): void {
     // What failed on the air has been said, and better.
     if (plan.missed && this.#service.problems.length === 0) this.#troubles.add('plan', faultOf(plan.missed));
     else this.#troubles.mended('plan');
-    const unfit = this.#usable(machine).slateImage?.unfit;
+    const unfit = this.#service.usable(machine).slateImage?.unfit;
     if (unfit) this.#troubles.add('slate', faultOf(unfit));
     else this.#troubles.mended('slate');
     const isAway = plan.missed && plan.devices.camera === undefined && plan.missed.code !== 'source_ended';

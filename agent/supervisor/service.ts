@@ -1,5 +1,6 @@
 /** What is in service of cameras, microphones, files and encoders: left out for a while, or for the broadcast, when a plan fails by it. */
 import type { Camera, Machine } from '../../pipelines/machine.js';
+import type { OnAir } from '../../pipelines/onair.js';
 import type { Plan } from '../../pipelines/plan.js';
 import type { Clock } from '../clock.js';
 import { Fault, type FaultReport } from '../errors.js';
@@ -33,6 +34,11 @@ export class Service {
   /** What of `machine` may be used now. */
   usable(machine: Machine): Machine {
     return this.#inputs.usable(machine);
+  }
+
+  /** What was on the air of cameras and microphones, where only those of `usable` may be used of `machine`. */
+  onAir(machine: Machine, usable: Machine): OnAir {
+    return this.#inputs.onAir(machine, usable);
   }
 
   /** `plan`, made of `machine`, takes the place of the one `before`. */

@@ -4,6 +4,7 @@ import { describe, test } from 'node:test';
 import { candidates } from '../../pipelines/candidates.js';
 import type { Machine } from '../../pipelines/machine.js';
 import { NoPlan } from '../../pipelines/noplan.js';
+import type { OnAir } from '../../pipelines/onair.js';
 import type { Wanted } from '../../pipelines/wanted.js';
 import { c270, c920, movie, pc, pi3, piCam, usbAudio, v4l2, want, webm } from './machines.js';
 
@@ -11,13 +12,14 @@ const ways = ['v4l2h264enc', 'omxh264enc', 'x264enc', 'openh264enc'];
 const asItComes = 'H.264 as it comes';
 const slates = ways.map((way) => `slate, ${way}`);
 const each = (name: string, of: readonly string[]): string[] => of.map((way) => `${name}, ${way}`);
-const names = (wanted: Wanted, machine: Machine): string[] => candidates(wanted, machine).map(({ what }) => what);
+const names = (wanted: Wanted, machine: Machine, onAir?: OnAir): string[] =>
+  candidates(wanted, machine, onAir).map(({ what }) => what);
 
 const ofC920 = 'camera HD Pro Webcam C920 (/dev/video0)';
 const ofC270 = 'camera C270 HD WEBCAM (/dev/video2)';
 
 describe('the order', () => {
-  const orders: [name: string, wanted: Wanted, machine: Machine, want: string[]][] = [
+  const orders: [name: string, wanted: Wanted, machine: Machine, want: string[], onAir?: OnAir][] = [
     ['of the test picture', want({ source: 'test' }), { ...pc, cameras: [c920] }, each('test picture', ways)],
     ['of files', want({ source: 'file', files: [movie.path] }), pc, each('file', [asItComes, ...ways])],
     ['where there is no camera', want(), pc, each('test picture', ways)],
@@ -34,17 +36,18 @@ describe('the order', () => {
       each(ofC920, [asItComes, ...ways]),
     ],
     ['where the named one is away', want({ source: '1-9' }), { ...pc, cameras: [c270] }, [`camera 1-9, ${asItComes}`]],
-    ['where the camera is lost', want(), { ...pc, cameraLost: true }, [`camera, ${asItComes}`]],
+    ['where the camera is lost', want(), pc, [`camera, ${asItComes}`], { cameraLost: true }],
     [
       'where one camera is lost and another is there',
       want(),
-      { ...pc, cameraLost: true, cameras: [c270] },
+      { ...pc, cameras: [c270] },
       each(ofC270, [...ways, asItComes]),
+      { cameraLost: true },
     ],
   ];
-  for (const [name, wanted, machine, order] of orders)
+  for (const [name, wanted, machine, order, onAir] of orders)
     test(`${name}: slates by any encoder come last`, () =>
-      assert.deepEqual(names(wanted, machine), [...order, ...slates]));
+      assert.deepEqual(names(wanted, machine, onAir), [...order, ...slates]));
 
   test('has one way only where that is insisted on, and slates by any encoder all the same', () => {
     const machine = { ...pc, cameras: [c920] };
@@ -100,8 +103,8 @@ test('the next best is known, and every refusal has a reason', () => {
 });
 
 describe('what is refused', () => {
-  const first = (wanted: Wanted, machine: Machine): NoPlan => {
-    const { refused, plan } = candidates(wanted, machine)[0]!;
+  const first = (wanted: Wanted, machine: Machine, onAir?: OnAir): NoPlan => {
+    const { refused, plan } = candidates(wanted, machine, onAir)[0]!;
     assert.ok(refused instanceof NoPlan);
     assert.equal(plan, undefined);
     return refused;
@@ -110,7 +113,7 @@ describe('what is refused', () => {
   test('is a camera that is not there', () => {
     const named = first(want({ source: '1-9' }), { ...pc, cameras: [c270] });
     assert.deepEqual([named.code, named.what], ['source_not_found', "There is no camera '1-9'; found: /dev/video2."]);
-    const lost = first(want(), { ...pc, cameraLost: true });
+    const lost = first(want(), pc, { cameraLost: true });
     assert.deepEqual(
       [lost.code, lost.what, lost.mend],
       [

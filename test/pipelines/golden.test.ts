@@ -8,6 +8,7 @@ import { candidates } from '../../pipelines/candidates.js';
 import { defaultFormat, settle } from '../../pipelines/defaults.js';
 import { describe } from '../../pipelines/describe.js';
 import type { Camera, Machine } from '../../pipelines/machine.js';
+import type { OnAir } from '../../pipelines/onair.js';
 import { rtmpOutput } from '../../pipelines/outputs/rtmp.js';
 import { unitText } from '../../pipelines/sources/unit.js';
 import type { Wish } from '../../pipelines/wanted.js';
@@ -48,7 +49,7 @@ const sharing: Camera = {
   formats: [...imx219.formats, ...imx219.formats.map((format) => ({ ...format, fourcc: 'YUYV' }))],
 };
 
-const cases: Readonly<Record<string, readonly [Wish, Machine]>> = {
+const cases: Readonly<Record<string, readonly [Wish, Machine, OnAir?]>> = {
   'zero-w-picam-legacy': [wish(), { ...zeroW, cameras: [piCam] }],
   'zero-w-c920-passthrough': [wish(), { ...zeroW, cameras: [c920], microphones: [c920Microphone] }],
   'zero-w-c270-480p': [wish(), { ...zeroW, cameras: [c270], microphones: [c270Microphone] }],
@@ -144,7 +145,8 @@ const cases: Readonly<Record<string, readonly [Wish, Machine]>> = {
   ],
   'file-played-slate': [
     want({ source: 'file', files: [movie.path] }),
-    { ...pc, files: [movie], filesPlayed: true, microphones: [usbAudio] },
+    { ...pc, files: [movie], microphones: [usbAudio] },
+    { filesPlayed: true },
   ],
   'playlist-passthrough-loop': [
     want({ source: 'file', files: [movie.path, '/media/two.mp4'], loop: true }),
@@ -156,8 +158,8 @@ const cases: Readonly<Record<string, readonly [Wish, Machine]>> = {
   ],
 };
 
-function written([wish, machine]: readonly [Wish, Machine]): string {
-  const made = plan(settle(wish, machine), machine);
+function written([wish, machine, onAir]: readonly [Wish, Machine, OnAir?]): string {
+  const made = plan(settle(wish, machine), machine, onAir);
   const live = made.adjustable.map(({ element, property, value }) => `# live: ${element}.${property} = ${value}\n`);
   const asked = [made.keyframe ?? []].flat().map((to) => `# keyframe: ${to.element}.${to.property} = ${to.value}\n`);
   const notes = made.notes.map((note) => `# ${note}\n`);
@@ -179,7 +181,7 @@ for (const [name, given] of Object.entries(cases)) test(`golden ${name}`, () => 
 test('golden output-rtmp', () => check('output-rtmp', `${rtmpOutput().text}\n`));
 
 /** Every candidate, and what became of it. */
-function chosen([wish, machine]: readonly [Wish, Machine]): string {
+function chosen([wish, machine]: readonly [Wish, Machine, OnAir?]): string {
   const wanted = settle(wish, machine);
   const { format, why } = defaultFormat(wish, machine);
   const lines = candidates(wanted, machine).map(({ what, why, plan, refused }) =>
@@ -188,7 +190,7 @@ function chosen([wish, machine]: readonly [Wish, Machine]): string {
   return `${format.width}x${format.height} at ${format.fps}: ${why}\n${lines.join('\n')}\n`;
 }
 
-const choices: Readonly<Record<string, readonly [Wish, Machine]>> = {
+const choices: Readonly<Record<string, readonly [Wish, Machine, OnAir?]>> = {
   'candidates-zero-w-picam-legacy': [wish(), { ...zeroW, cameras: [piCam] }],
   'candidates-pi3-c920-and-c270': [wish(), { ...pi3, cameras: [c920, c270] }],
   'candidates-pi3-gpu-mem-16-c270': [wish(), { ...pi3Cut, cameras: [c270] }],

@@ -9,6 +9,7 @@ import type { Camera, CameraFormat, Machine } from '../../pipelines/machine.js';
 import { fraction } from '../../pipelines/fraction.js';
 import { NoPlan } from '../../pipelines/noplan.js';
 import { rtmpProperties } from '../../pipelines/outputs/rtmp.js';
+import type { OnAir } from '../../pipelines/onair.js';
 import { liveChanges, type Plan, withoutUnit } from '../../pipelines/plan.js';
 import { ascFits, avcFits, unfit } from '../../pipelines/sources/fit.js';
 import type { Format, Wanted, WantedCamera, WantedVideo, Wish } from '../../pipelines/wanted.js';
@@ -457,11 +458,11 @@ test('the slate that stands in for files has their format, as near as an encoder
     video: { ...film.video, width: 1365, height: 767, fps: 0 },
     audio: { ...film.audio, channels: 6 },
   };
-  for (const [passedOnAir, format] of [
+  for (const [passed, format] of [
     [film, [film.video.width, film.video.height, film.video.fps, film.audio.rate, film.audio.channels]],
     [surround, [1364, 766, wanted.video.fps, film.audio.rate, 2]],
   ] as const) {
-    const { video, audio } = plan(wanted, { ...pc, filesFault, passedOnAir });
+    const { video, audio } = plan(wanted, { ...pc, filesFault }, { passed });
     assert.equal(video.source, 'slate');
     assert.deepEqual([video.width, video.height, video.fps, audio.rate, audio.channels], format);
   }
@@ -470,26 +471,26 @@ test('the slate that stands in for files has their format, as near as an encoder
 test('the slate that stands in for a camera whose H.264 passed through has its format; the camera has its own again', () => {
   const full = { ...c920, formats: c920.formats.filter(({ fourcc, width }) => fourcc === 'H264' && width === 1920) };
   const wanted = want({ encoder: 'passthrough', fps: 25 });
-  const onAir = plan(wanted, { ...pc, cameras: [full] });
-  const { width, height, fps } = onAir.video;
+  const passed = plan(wanted, { ...pc, cameras: [full] });
+  const { width, height, fps } = passed.video;
   assert.deepEqual([width, height, fps], [1920, 1080, 30]);
-  const away = { ...pc, cameraLost: true, passedOnAir: onAir };
-  const { video, audio } = plan(wanted, away);
+  const onAir = { cameraLost: true, passed };
+  const { video, audio } = plan(wanted, pc, onAir);
   assert.deepEqual([video.source, video.width, video.height, video.fps], ['slate', width, height, fps]);
-  assert.deepEqual([audio.rate, audio.channels], [onAir.audio.rate, onAir.audio.channels]);
-  assert.deepEqual(plan(wanted, { ...away, cameras: [full] }), onAir);
+  assert.deepEqual([audio.rate, audio.channels], [passed.audio.rate, passed.audio.channels]);
+  assert.deepEqual(plan(wanted, { ...pc, cameras: [full] }, onAir), passed);
 });
 
 test('an encoder that cannot be had: a picture that is on the air stays, else it is the slate', () => {
   const unfit = { ...pc, cameras: [c270] };
   for (const encoder of ['passthrough', 'v4l2h264enc'] as const) {
     assert.equal(plan(want({ encoder }), unfit).video.source, 'slate');
-    assert.throws(() => plan(want({ encoder }), { ...unfit, pictureOnAir: true }), NoPlan);
+    assert.throws(() => plan(want({ encoder }), unfit, { picture: true }), NoPlan);
   }
   // What is wanted is away: that is another matter.
-  const lost = { ...pc, pictureOnAir: true, cameraLost: true };
-  assert.equal(plan(want({ encoder: 'passthrough' }), lost).video.source, 'slate');
-  assert.equal(plan(want({ encoder: 'passthrough', source: '/dev/video9' }), lost).video.source, 'slate');
+  const lost = { picture: true, cameraLost: true };
+  assert.equal(plan(want({ encoder: 'passthrough' }), pc, lost).video.source, 'slate');
+  assert.equal(plan(want({ encoder: 'passthrough', source: '/dev/video9' }), pc, lost).video.source, 'slate');
 });
 
 test('an encoder that is there for the slate only does not raise the default size', () => {
@@ -517,8 +518,8 @@ test('what kept a better source out is noted once, before what the source itself
 
 test('a slate says what it stands in for: not that another slate could not be drawn, nor whose sound is away', () => {
   const elements = pc.elements.filter((element) => element !== 'x264enc');
-  const missed = (wanted: Wanted, machine: Machine) => {
-    const made = plan(wanted, machine);
+  const missed = (wanted: Wanted, machine: Machine, onAir?: OnAir) => {
+    const made = plan(wanted, machine, onAir);
     assert.deepEqual([made.video.source, made.video.encoder], ['slate', 'openh264enc']);
     return made.missed;
   };
@@ -527,13 +528,15 @@ test('a slate says what it stands in for: not that another slate could not be dr
     what: 'The camera /dev/video2 offers no H.264 of its own.',
     mend: 'Set video.encoder to auto.',
   });
-  assert.deepEqual(missed(want({}, { source: 'Nobody' }), { ...pc, elements, cameraLost: true }), {
+  assert.deepEqual(missed(want({}, { source: 'Nobody' }), { ...pc, elements }, { cameraLost: true }), {
     code: 'source_not_found',
     what: 'The camera is away or gives nothing, and there is no other.',
     mend: 'Plug it in again; it is tried again by itself.',
   });
-  const onAir = { ...pc, elements, cameras: [c270], pictureOnAir: true };
-  assert.throws(() => plan(want({ encoder: 'passthrough' }), onAir), { code: 'passthrough_unfit' });
+  const machine = { ...pc, elements, cameras: [c270] };
+  assert.throws(() => plan(want({ encoder: 'passthrough' }), machine, { picture: true }), {
+    code: 'passthrough_unfit',
+  });
 });
 
 test('where nothing can be encoded it is said of all encoders, unless one is insisted on or something else is missing', () => {

@@ -3,13 +3,21 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { plan } from '../../pipelines/best.js';
 import { type Machine, modeName } from '../../pipelines/machine.js';
+import type { Plan } from '../../pipelines/plan.js';
 import { cameraName } from '../../pipelines/sources/camera.js';
+import type { Wanted } from '../../pipelines/wanted.js';
 import { Fault } from '../../agent/errors.js';
 import { type Audition, Inputs } from '../../agent/supervisor/inputs.js';
 import { c270, c920, c920Microphone, movie, pc, usbAudio, want } from '../pipelines/machines.js';
 
 const fault = new Fault('source_failed', 'camera stopped.', 'Check its cable.');
 const machine = { ...pc, cameras: [c920], microphones: [c920Microphone] };
+
+/** What is planned of `found` by what `inputs` know. */
+function planned(wanted: Wanted, inputs: Inputs, found: Machine): Plan {
+  const usable = inputs.usable(found);
+  return plan(wanted, usable, inputs.onAir(found, usable));
+}
 
 /** Inputs on a clock that the test sets, and the plan that they allow. */
 function studio() {
@@ -18,7 +26,7 @@ function studio() {
   return {
     inputs,
     wait: (ms: number) => void (now += ms),
-    plan: (of: Machine = machine) => plan(want(), inputs.usable(of)),
+    plan: (of: Machine = machine) => planned(want(), inputs, of),
   };
 }
 
@@ -55,7 +63,7 @@ test('a microphone that fails is silence, and the camera goes on', () => {
 
 test('a test picture that fails gives way to the slate, for a while', () => {
   const { inputs, wait } = studio();
-  const made = () => plan(want({ source: 'test' }), inputs.usable(pc));
+  const made = () => planned(want({ source: 'test' }), inputs, pc);
   const first = made();
   assert.ok(inputs.failed('picture', fault, first, pc));
   const slate = made();
@@ -217,7 +225,7 @@ test('a camera that comes back at another port: what it did at the first is over
   inputs.failed('picture', fault, made(), machine);
   const moved = { ...machine, cameras: [{ ...c920, usbPath: '1-1.4' }, c270] };
   inputs.looked(moved);
-  inputs.playing(plan(want({ source: c270.path }), inputs.usable(moved)), moved);
+  inputs.playing(planned(want({ source: c270.path }), inputs, moved), moved);
   assert.equal(inputs.problems.length, 1, 'another camera does not mend it');
   inputs.playing(made(moved), moved);
   assert.deepEqual(inputs.problems, []);
@@ -372,7 +380,7 @@ test('files that fail in mid-play are the slate for a while, and are then played
   const { inputs, wait } = studio();
   const onAir = { ...pc, files: [movie] };
   const wanted = want({ source: 'file', files: [movie.path] });
-  const made = () => plan(wanted, inputs.usable(onAir));
+  const made = () => planned(wanted, inputs, onAir);
   const first = made();
   assert.equal(first.video.source, 'file');
   assert.ok(inputs.failed('picture', fault, first, onAir));
@@ -388,7 +396,7 @@ test('a picture of the slate that fails is left out until its file changes', () 
   const { inputs } = studio();
   const onAir = { ...pc, slateImage: { path: '/card.png', version: '1' } };
   const wanted = { ...want({ source: '/dev/video9' }), slate: { text: '', image: '/card.png' } };
-  const made = (of: Machine) => plan(wanted, inputs.usable(of));
+  const made = (of: Machine) => planned(wanted, inputs, of);
   const first = made(onAir);
   assert.equal(first.devices.slateImage, '/card.png');
   assert.ok(inputs.failed('picture', fault, first, onAir));
@@ -417,7 +425,7 @@ test('an encoder that is left out makes room for the next; a fault of nothing in
 test('an encoder that is insisted on is left out for a while: the slate goes by another', () => {
   const { inputs, wait } = studio();
   const raw = { ...machine, cameras: [c270] };
-  const made = () => plan(want({ encoder: 'x264enc' }), inputs.usable(raw));
+  const made = () => planned(want({ encoder: 'x264enc' }), inputs, raw);
   for (const waitMs of [2000, 4000]) {
     const on = made();
     assert.deepEqual([on.video.source, on.video.encoder], [cameraName(c270), 'x264enc']);

@@ -22,7 +22,8 @@ function studio(wanted: Wanted = want()) {
     service,
     /** Puts on the air what can be made of `found`. */
     play(found: Machine): Plan {
-      const made = plan(wanted, service.usable(found));
+      const usable = service.usable(found);
+      const made = plan(wanted, usable, service.onAir(found, usable));
       service.planned(made, found, on);
       service.playing(made);
       return (on = made);
