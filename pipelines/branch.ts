@@ -1,8 +1,9 @@
 /** The branches that every pipeline has: pictures to AVC, sound to AAC. */
 import { aacText, chooseAac, volumeOf } from './audio/aac.js';
 import type { EncoderSettings, VideoEncoder } from './encoders/encoder.js';
-import type { Facts } from './facts.js';
-import type { ElementProperty, Plan } from './plan.js';
+import type { Machine } from './machine.js';
+import type { ElementProperty } from './graph.js';
+import type { Plan } from './plan.js';
 import type { Picture } from './sources/picture.js';
 import type { WantedAudio, WantedVideo } from './wanted.js';
 
@@ -20,11 +21,11 @@ export interface Sound {
 
 export function encodedSound(
   wanted: WantedAudio,
-  facts: Facts,
+  machine: Machine,
   source: string,
   from: { text: string; properties?: readonly ElementProperty[] },
 ): Sound {
-  const encoder = chooseAac(new Set(facts.elements));
+  const encoder = chooseAac(new Set(machine.elements));
   const { rate, channels, bitrateKbps } = wanted;
   return {
     text: `${from.text} ! ${aacText(wanted, encoder)}`,
@@ -53,7 +54,7 @@ export function encode<P extends Picture>(
   picture: P,
   encoder: VideoEncoder,
   video: WantedVideo,
-  facts: Facts,
+  machine: Machine,
 ): Encoding & { readonly picture: P } {
   const { width, height, fps, bitrateKbps } = video;
   const settings: EncoderSettings = {
@@ -62,7 +63,7 @@ export function encode<P extends Picture>(
     ...(picture.sharedMemory ? { sharedMemory: true } : {}),
   };
   const level = encoder.level?.(settings);
-  const doubt = encoder.doubt?.(settings, facts);
+  const doubt = encoder.doubt?.(settings, machine);
   return {
     picture,
     text: ` ! ${encoder.text(settings)}`,

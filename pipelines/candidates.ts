@@ -1,14 +1,14 @@
 /** Every way to the wanted broadcast on this machine, best first: what it is, why it stands where it does, and its plan or what is in its way. */
 import { requireElements } from './elements.js';
-import { encoderNames, encoders } from './encoders/encoder.js';
-import type { Camera, Facts } from './facts.js';
+import { encoderNames, encoders } from './encoders/encoders.js';
+import type { Camera, Machine } from './machine.js';
 import { cameraPlan, slatePlan, testPlan } from './live.js';
 import { NoPlan } from './noplan.js';
-import type { Plan } from './plan.js';
+import type { OnAir } from './onair.js';
+import type { PlanKind, Plan } from './plan.js';
 import { filePlan, inFormatOfFiles, inFormatOnAir } from './recorded.js';
 import { cameraName, findCamera, noCamera, rawKinds } from './sources/camera.js';
 import { asNear, chooseFormat } from './sources/format.js';
-import { slateName } from './sources/slate.js';
 import type { Wanted, WantedVideo, Way } from './wanted.js';
 
 export interface Candidate {
@@ -16,8 +16,8 @@ export interface Candidate {
   readonly what: string;
   /** Why it comes before those that follow. */
   readonly why: string;
-  /** It stands in for what is wanted. */
-  readonly standsIn: boolean;
+  /** The slate stands in for what is wanted. */
+  readonly kind: PlanKind;
   readonly plan?: Plan;
   /** Why it is none. */
   readonly refused?: NoPlan;
@@ -25,18 +25,19 @@ export interface Candidate {
 
 /** A source with its ways to H.264, best first. */
 interface Source {
+  readonly kind: PlanKind;
   readonly name: string;
   readonly ways: readonly Way[];
   plan(way: Way): Plan;
 }
 
 /** Never empty. */
-export function candidates(wanted: Wanted, facts: Facts): Candidate[] {
-  const installed = new Set(facts.elements);
-  return sources(wanted, facts).flatMap(({ name, ways, plan }) =>
+export function candidates(wanted: Wanted, machine: Machine, onAir: OnAir = {}): Candidate[] {
+  const installed = new Set(machine.elements);
+  return sources(wanted, machine, onAir).flatMap(({ kind, name, ways, plan }) =>
     ways.map((way) => {
       const what = `${name}, ${way === 'passthrough' ? 'H.264 as it comes' : way}`;
-      const about = { what, why: merit(way), standsIn: name === slateName };
+      const about = { kind, what, why: merit(way) };
       try {
         const made = plan(way);
         for (const piece of made.pieces) requireElements(piece.text, installed);
@@ -52,38 +53,46 @@ export function candidates(wanted: Wanted, facts: Facts): Candidate[] {
 const merit = (way: Way): string =>
   encoders.find(({ element }) => element === way)?.merit ?? 'encoded by the source itself: nothing is left to do here';
 
-function sources(wanted: Wanted, facts: Facts): Source[] {
+function sources(wanted: Wanted, machine: Machine, onAir: OnAir): Source[] {
   const { source, encoder } = wanted.video;
   const chosen = (ways: readonly Way[]): readonly Way[] => (encoder === 'auto' ? ways : [encoder]);
   const test: Source = {
+    kind: 'test',
     name: 'test picture',
     ways: chosen(encoderNames),
-    plan: (way) => testPlan(way, wanted, facts),
+    plan: (way) => testPlan(way, wanted, machine),
   };
   // The last resort goes by any encoder, whichever one is insisted on.
-  const ofSlate = source === 'file' ? inFormatOfFiles(wanted, facts) : inFormatOnAir(wanted, facts);
-  const slate: Source = { name: slateName, ways: encoderNames, plan: (way) => slatePlan(way, ofSlate, facts) };
+  const ofSlate = source === 'file' ? inFormatOfFiles(wanted, machine, onAir) : inFormatOnAir(wanted, onAir);
+  const slate: Source = {
+    kind: 'slate',
+    name: 'slate',
+    ways: encoderNames,
+    plan: (way) => slatePlan(way, ofSlate, machine, onAir),
+  };
   const cameraSource = (camera: Camera): Source => ({
+    kind: 'camera',
     name: cameraName(camera),
-    ways: chosen(cameraWays(camera, wanted.video, facts)),
-    plan: (way) => cameraPlan(camera, way, wanted, facts),
+    ways: chosen(cameraWays(camera, wanted.video, machine)),
+    plan: (way) => cameraPlan(camera, way, wanted, machine),
   });
   if (source === 'test') return [test, slate];
   if (source === 'file') {
     const ways = chosen(['passthrough', ...encoderNames]);
-    return [{ name: 'file', ways, plan: (way) => filePlan(way, wanted, facts) }, slate];
+    return [{ kind: 'file', name: 'file', ways, plan: (way) => filePlan(way, wanted, machine, onAir) }, slate];
   }
   if (source === 'auto') {
-    const cameras = facts.cameras.map(cameraSource);
+    const cameras = machine.cameras.map(cameraSource);
     if (cameras.length > 0) return [...cameras, slate];
-    return [facts.cameraLost ? away('camera', cameraGone) : test, slate];
+    return [onAir.cameraLost ? away('camera', cameraGone) : test, slate];
   }
-  const named = findCamera(source, facts);
-  return [named ? cameraSource(named) : away(`camera ${source}`, noCamera(source, facts)), slate];
+  const named = findCamera(source, machine);
+  return [named ? cameraSource(named) : away(`camera ${source}`, noCamera(source, machine)), slate];
 }
 
-/** One that is wanted and not there. */
+/** A camera that is wanted and not there. */
 const away = (name: string, reason: NoPlan): Source => ({
+  kind: 'camera',
   name,
   ways: ['passthrough'],
   plan() {
@@ -98,8 +107,8 @@ const cameraGone = new NoPlan(
 );
 
 /** The camera's own H.264 comes first where nothing else that the camera gives is nearer to the wanted size and rate. */
-function cameraWays(camera: Camera, video: WantedVideo, facts: Facts): readonly Way[] {
+function cameraWays(camera: Camera, video: WantedVideo, machine: Machine): readonly Way[] {
   const h264 = chooseFormat(camera.formats, video, ['h264']);
-  const other = chooseFormat(camera.formats, video, rawKinds(facts));
+  const other = chooseFormat(camera.formats, video, rawKinds(machine));
   return h264 && asNear(h264, other, video) ? ['passthrough', ...encoderNames] : [...encoderNames, 'passthrough'];
 }

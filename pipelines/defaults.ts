@@ -1,6 +1,6 @@
 /** What `auto` means for size, rate and bitrate: by board, camera and encoder. */
 import { leastChipFps, strideBytes } from './encoders/v4l2h264enc.js';
-import type { Board, Camera, Facts } from './facts.js';
+import type { Board, Camera, Machine } from './machine.js';
 import { findCamera, rawKinds } from './sources/camera.js';
 import { type Choice, choices, chooseFormat, compare, type Kind, moves, reaches } from './sources/format.js';
 import { gpuEncodes } from './sources/h264.js';
@@ -8,7 +8,7 @@ import { jpegDecoder } from './sources/jpeg.js';
 import type { Format, Wanted, Wish } from './wanted.js';
 
 /** What a rule looks at. */
-interface Machine {
+interface Case {
   readonly soc: Board['soc'];
   /** Who makes H.264: the GPU behind the PiCam's own node, another camera, an encoder chip, or the processor. */
   readonly encodes: 'gpu' | 'camera' | 'chip' | 'processor';
@@ -17,7 +17,7 @@ interface Machine {
 }
 
 interface Rule {
-  readonly applies: (machine: Machine) => boolean;
+  readonly applies: (of: Case) => boolean;
   readonly format: Format;
   readonly why: string;
 }
@@ -66,10 +66,10 @@ function defaultKbps({ width, height, fps }: Format): number {
   return Math.min(20_000, Math.max(100, Math.round((hdKbps * share ** 0.75) / 100) * 100));
 }
 
-/** The wish with every `auto` settled. `onAir`: the format of the broadcast that runs, which stays until it ends. */
-export function settle(wish: Wish, facts: Facts, onAir?: Format): Wanted {
+/** The wish with every `auto` settled. `kept`: the format of the broadcast that runs, which stays until it ends. */
+export function settle(wish: Wish, machine: Machine, kept?: Format): Wanted {
   const { width, height, fps } = wish.video;
-  const start = onAir ?? defaultFormat(wish, facts).format;
+  const start = kept ?? defaultFormat(wish, machine).format;
   const format = { ...sized(width, height, start), fps: fps === 'auto' ? start.fps : fps };
   const { bitrateKbps } = wish.video;
   return {
@@ -79,29 +79,33 @@ export function settle(wish: Wish, facts: Facts, onAir?: Format): Wanted {
 }
 
 /** What the machine would be given if nobody asked for anything, and why. */
-export function defaultFormat(wish: Wish, facts: Facts): { readonly format: Format; readonly why: string } {
+export function defaultFormat(wish: Wish, machine: Machine): { readonly format: Format; readonly why: string } {
   const { source } = wish.video;
-  const camera = source === 'auto' ? facts.cameras[0] : findCamera(source, facts);
-  const machine = {
-    soc: facts.board.soc,
-    encodes: encodesBy(camera, wish.video.encoder, facts),
-    decodes: camera !== undefined && isDecoded(camera, facts),
+  const camera = source === 'auto' ? machine.cameras[0] : findCamera(source, machine);
+  const given = {
+    soc: machine.board.soc,
+    encodes: encodesBy(camera, wish.video.encoder, machine),
+    decodes: camera !== undefined && isDecoded(camera, machine),
   };
-  const { format, why } = rules.find(({ applies }) => applies(machine))!;
+  const { format, why } = rules.find(({ applies }) => applies(given))!;
   if (!camera) return { format, why };
-  return fitted(camera, format, why, facts, machine.encodes === 'chip' ? leastChipFps : slowest);
+  return fitted(camera, format, why, machine, given.encodes === 'chip' ? leastChipFps : slowest);
 }
 
-function encodesBy(camera: Camera | undefined, insisted: Wanted['video']['encoder'], facts: Facts): Machine['encodes'] {
+function encodesBy(
+  camera: Camera | undefined,
+  insisted: Wanted['video']['encoder'],
+  machine: Machine,
+): Case['encodes'] {
   if (camera && chooseFormat(camera.formats, hd, ['h264'])) return gpuEncodes(camera) ? 'gpu' : 'camera';
-  const chips = facts.encoders.filter(({ hardware, works }) => hardware && works);
+  const chips = machine.encoders.filter(({ hardware, works }) => hardware && works);
   return chips.some(({ element }) => insisted === 'auto' || insisted === element) ? 'chip' : 'processor';
 }
 
 /** Whether the processor would decode JPEGs for 640x480, which is more than a Zero W manages at 30 a second. */
-function isDecoded(camera: Camera, facts: Facts): boolean {
-  const choice = chooseFormat(camera.formats, vga, rawKinds(facts));
-  return choice?.kind === 'jpeg' && jpegDecoder(choice, vga, facts).element === 'jpegdec';
+function isDecoded(camera: Camera, machine: Machine): boolean {
+  const choice = chooseFormat(camera.formats, vga, rawKinds(machine));
+  return choice?.kind === 'jpeg' && jpegDecoder(choice, vga, machine).element === 'jpegdec';
 }
 
 /** The best picture that moves of those that the camera itself gives, and never a larger one: nothing is gained by blowing it up. */
@@ -109,10 +113,10 @@ function fitted(
   camera: Camera,
   format: Format,
   why: string,
-  facts: Facts,
+  machine: Machine,
   leastFps: number,
 ): { readonly format: Format; readonly why: string } {
-  const kinds: readonly Kind[] = [...rawKinds(facts), 'h264'];
+  const kinds: readonly Kind[] = [...rawKinds(machine), 'h264'];
   const [best] = choices(camera.formats, format, kinds)
     .filter(({ width, height }) => even(width) && even(height))
     .sort((a, b) => compare(merit(a, format), merit(b, format)));

@@ -2,10 +2,13 @@
 import { type Generated, generatedSound, type Span } from './audio/generated.js';
 import { autoMicrophone, findMicrophone, microphoneSound, noMicrophone } from './audio/microphone.js';
 import { avc, encode, encodedSound, type Encoding, type Sound } from './branch.js';
-import { rawFormats, type VideoEncoder, workingEncoder } from './encoders/encoder.js';
-import type { Camera, Facts } from './facts.js';
+import type { VideoEncoder } from './encoders/encoder.js';
+import { rawFormats, workingEncoder } from './encoders/encoders.js';
+import type { Camera, Machine, Mode } from './machine.js';
+import type { Piece } from './graph.js';
 import { NoPlan } from './noplan.js';
-import type { Mode, Piece, Plan } from './plan.js';
+import type { OnAir } from './onair.js';
+import type { PlanKind, Plan } from './plan.js';
 import { h264Format, rawFormat, sharedFormat } from './sources/camera.js';
 import { cameraControls } from './sources/controls.js';
 import { rawName } from './sources/format.js';
@@ -16,23 +19,24 @@ import { slatePicture } from './sources/slate.js';
 import { testPicture } from './sources/test.js';
 import type { Wanted, WantedAudio, Way } from './wanted.js';
 
-export function cameraPlan(camera: Camera, way: Way, wanted: Wanted, facts: Facts): Plan {
+export function cameraPlan(camera: Camera, way: Way, wanted: Wanted, machine: Machine): Plan {
   const { video } = wanted;
   const controls = cameraControls(wanted.camera, camera);
   const notes = [...controls.notes, ...(camera.leftOut ?? [])];
-  const sound = liveSound(wanted.audio, facts, autoMicrophone(facts, camera)?.id, 'silence', 'tone', 'live');
+  const sound = liveSound(wanted.audio, machine, autoMicrophone(machine, camera)?.id, 'silence', 'tone', 'live');
   if (way !== 'passthrough') {
-    const encoder = workingEncoder(way, facts);
+    const encoder = workingEncoder(way, machine);
     const shared = sharedFormat(camera, way, video);
-    const format = shared ?? rawFormat(camera, video, facts);
-    const accepted = shared ? [rawName(shared.fourcc)!] : rawFormats(encoder, facts);
+    const format = shared ?? rawFormat(camera, video, machine);
+    const accepted = shared ? [rawName(shared.fourcc)!] : rawFormats(encoder, machine);
     const picture = {
-      ...cameraRaw(camera, format, video, accepted, facts, controls),
+      ...cameraRaw(camera, format, video, accepted, machine, controls),
       sharedMemory: shared !== undefined,
     };
-    const doubt = jpegDoubt(format, video, facts);
+    const doubt = jpegDoubt(format, video, machine);
     return livePlan(
-      encode(picture, encoder, video, facts),
+      'camera',
+      encode(picture, encoder, video, machine),
       sound,
       [...notes, ...(doubt ? [doubt] : [])],
       camera,
@@ -58,46 +62,45 @@ export function cameraPlan(camera: Camera, way: Way, wanted: Wanted, facts: Fact
     ...(picture.keyframe ? { keyframe: picture.keyframe } : {}),
     notes: [],
   };
-  return livePlan(encoding, sound, notes, camera, format);
+  return livePlan('camera', encoding, sound, notes, camera, format);
 }
 
-export function testPlan(way: Way, wanted: Wanted, facts: Facts): Plan {
+export function testPlan(way: Way, wanted: Wanted, machine: Machine): Plan {
   const { video, audio } = wanted;
-  const { testFault } = facts;
+  const { testFault } = machine;
   if (testFault) throw new NoPlan(testFault.code, testFault.what, testFault.mend);
   const sync = video.testPattern === 'sync';
-  const encoder = drawnEncoder(way, facts);
-  const picture = testPicture(video, encoder.formats[0]!, new Set(facts.elements));
+  const encoder = drawnEncoder(way, machine);
+  const picture = testPicture(video, encoder.formats[0]!, new Set(machine.elements));
   const tone = sync ? 'beep' : 'tone';
-  const microphone = sync ? undefined : autoMicrophone(facts)?.id;
-  const sound = liveSound(audio, facts, microphone, tone, tone, sync ? 'clocked' : 'live');
-  return livePlan(encode(picture, encoder, video, facts), sound, []);
+  const microphone = sync ? undefined : autoMicrophone(machine)?.id;
+  const sound = liveSound(audio, machine, microphone, tone, tone, sync ? 'clocked' : 'live');
+  return livePlan('test', encode(picture, encoder, video, machine), sound, []);
 }
 
 /** The card, with the microphone that there still is. */
-export function slatePlan(way: Way, wanted: Wanted, facts: Facts): Plan {
+export function slatePlan(way: Way, wanted: Wanted, machine: Machine, { heard }: OnAir): Plan {
   const { video, audio } = wanted;
-  const encoder = drawnEncoder(way, facts);
-  const { path, unfit, isJpeg = false } = facts.slateImage ?? {};
+  const encoder = drawnEncoder(way, machine);
+  const { path, unfit, isJpeg = false } = machine.slateImage ?? {};
   const slate = { ...wanted.slate, image: path === wanted.slate.image && !unfit ? path : '' };
-  const picture = slatePicture(slate, isJpeg, video, encoder.formats[0]!, new Set(facts.elements));
+  const picture = slatePicture(slate, isJpeg, video, encoder.formats[0]!, new Set(machine.elements));
   // Of several, none that was never on: nobody expects to be heard by it.
-  const { heard } = facts;
-  const microphone = heard ? findMicrophone(heard.microphone ?? '', facts) : autoMicrophone(facts);
-  const sound = liveSound(audio, facts, microphone?.id, 'silence', 'tone', 'live');
-  const made = livePlan(encode(picture, encoder, video, facts), sound, []);
+  const microphone = heard ? findMicrophone(heard.microphone ?? '', machine) : autoMicrophone(machine);
+  const sound = liveSound(audio, machine, microphone?.id, 'silence', 'tone', 'live');
+  const made = livePlan('slate', encode(picture, encoder, video, machine), sound, []);
   return slate.image === '' ? made : { ...made, devices: { ...made.devices, slateImage: slate.image } };
 }
 
-function drawnEncoder(way: Way, facts: Facts): VideoEncoder {
-  if (way !== 'passthrough') return workingEncoder(way, facts);
+function drawnEncoder(way: Way, machine: Machine): VideoEncoder {
+  if (way !== 'passthrough') return workingEncoder(way, machine);
   throw new NoPlan('passthrough_unfit', 'A drawn picture has no H.264 of its own.', 'Set video.encoder to auto.');
 }
 
 /** `auto` is the microphone that was found (its card id), else `fallback`; `test` is the `tone`. One that is named and away is silence. */
 function liveSound(
   wanted: WantedAudio,
-  facts: Facts,
+  machine: Machine,
   found: string | undefined,
   fallback: Generated,
   tone: Generated,
@@ -106,20 +109,28 @@ function liveSound(
   const id = wanted.source === 'auto' ? found : wanted.source;
   if (id === undefined || wanted.source === 'none' || wanted.source === 'test') {
     const kind = wanted.source === 'none' ? 'silence' : wanted.source === 'test' ? tone : fallback;
-    return encodedSound(wanted, facts, kind, { text: generatedSound(kind, wanted, span) });
+    return encodedSound(wanted, machine, kind, { text: generatedSound(kind, wanted, span) });
   }
-  const microphone = findMicrophone(id, facts);
+  const microphone = findMicrophone(id, machine);
   if (!microphone) {
-    const sound = encodedSound(wanted, facts, 'silence', { text: generatedSound('silence', wanted, span) });
-    const { code, what, mend } = noMicrophone(id, facts);
+    const sound = encodedSound(wanted, machine, 'silence', { text: generatedSound('silence', wanted, span) });
+    const { code, what, mend } = noMicrophone(id, machine);
     return { ...sound, missed: { code, what, mend } };
   }
   const from = microphoneSound(microphone, wanted);
-  return { ...encodedSound(wanted, facts, `microphone ${microphone.name} (${id})`, from), microphone: id };
+  return { ...encodedSound(wanted, machine, `microphone ${microphone.name} (${id})`, from), microphone: id };
 }
 
-function livePlan(video: Encoding, sound: Sound, notes: readonly string[], camera?: Camera, mode?: Mode): Plan {
+function livePlan(
+  kind: PlanKind,
+  video: Encoding,
+  sound: Sound,
+  notes: readonly string[],
+  camera?: Camera,
+  mode?: Mode,
+): Plan {
   return {
+    kind,
     pieces: [livePiece(video, sound, !camera && sound.microphone === undefined)],
     live: true,
     loop: false,

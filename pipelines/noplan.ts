@@ -1,7 +1,14 @@
 /** The one way in which composing a plan fails. */
 
-/** Why there is no plan. `code` is one of `agent/errors.ts`; `what` and `mend` are plain words. */
-export class NoPlan extends Error {
+/** What is in the way. `code` is one of `agent/errors.ts`; `what` and `mend` are plain words. */
+export interface Reason {
+  readonly code: string;
+  readonly what: string;
+  readonly mend: string;
+}
+
+/** Why there is no plan. */
+export class NoPlan extends Error implements Reason {
   constructor(
     readonly code: string,
     readonly what: string,

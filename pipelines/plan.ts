@@ -1,39 +1,14 @@
-/** The plan: which source and encoder, and the GStreamer text that makes FLV of them. */
-import { candidates } from './candidates.js';
-import { noEncoder } from './encoders/encoder.js';
-import type { Facts } from './facts.js';
-import { NoPlan } from './noplan.js';
-import { slateName } from './sources/slate.js';
-import type { UnitSetup } from './sources/unit.js';
-import type { Wanted } from './wanted.js';
+/** A plan: what goes on the air, by which pipelines, and what of it changes while it plays. */
+import type { Mode } from './machine.js';
+import type { ElementProperty, Piece } from './graph.js';
+import type { Reason } from './noplan.js';
+import { unitElement, type UnitSetup } from './sources/unit.js';
 
-export { NoPlan };
-
-/** A value that must never be part of pipeline text (paths, free text): it is set as a property once the text is parsed. */
-export interface ElementProperty {
-  readonly element: string;
-  readonly property: string;
-  readonly value: string | number | boolean;
-}
-
-/** One pipeline that ends in `appsink name=tags` and gives FLV. */
-export interface Piece {
-  /** Text for gst_parse_launch. Names nothing that an operator typed freely. */
-  readonly text: string;
-  readonly properties: readonly ElementProperty[];
-}
-
-/** One of a camera's formats: its V4L2 fourcc, and a size. */
-export interface Mode {
-  readonly fourcc: string;
-  readonly width: number;
-  readonly height: number;
-}
-
-/** `YUYV 640x480`. */
-export const modeName = ({ fourcc, width, height }: Mode): string => `${fourcc} ${width}x${height}`;
+/** Where the picture comes from; the slate is the card that stands in for one that is away. */
+export type PlanKind = 'camera' | 'file' | 'test' | 'slate';
 
 export interface Plan {
+  readonly kind: PlanKind;
   /** Pipelines in playing order: one, or one for each file of a playlist. */
   readonly pieces: readonly Piece[];
   /** A live source never ends by itself: if it does, its device is lost. */
@@ -81,30 +56,7 @@ export interface Plan {
   /** Settings that the source cannot follow, and why: one plain sentence each. */
   readonly notes: readonly string[];
   /** What keeps the wanted picture or sound away, where a slate or silence stands in; absent where that is known from elsewhere. */
-  readonly missed?: { readonly code: string; readonly what: string; readonly mend: string };
-}
-
-/**
- * The best plan that this machine has for what is wanted; what kept a better source out is among its notes. Throws
- * {@link NoPlan} where there is none, and where it would be the slate for no other reason than an encoder that cannot be had: a
- * picture that is on the air is better.
- */
-export function plan(wanted: Wanted, facts: Facts): Plan {
-  const all = candidates(wanted, facts);
-  const best = all.findIndex((candidate) => candidate.plan);
-  const before = (best < 0 ? all : all.slice(0, best)).filter(({ standsIn }) => !standsIn);
-  const refusals = before.flatMap(({ refused }) => refused ?? []);
-  // That an encoder is none is nothing to act on while another one works.
-  const serious = refusals.filter(({ code }) => code !== 'encoder_missing' && code !== 'passthrough_unfit');
-  const foremost = serious[0] ?? (wanted.video.encoder === 'auto' ? noEncoder(facts) : refusals[0]!);
-  const made = all[best]?.plan;
-  if (!made) throw foremost;
-  if (made.video.source === slateName) {
-    if (facts.pictureOnAir && serious.length === 0) throw foremost;
-    const { code, what, mend } = foremost;
-    return { ...made, missed: { code, what, mend } };
-  }
-  return { ...made, notes: [...new Set(serious.map(({ what, mend }) => `${what} ${mend}`)), ...made.notes] };
+  readonly missed?: Reason;
 }
 
 /**
@@ -125,4 +77,12 @@ export function liveChanges(running: Plan, next: Plan): readonly ElementProperty
     const had = new Set(String(before.value).split(','));
     return [{ ...after, value: [structure, ...controls.filter((control) => !had.has(control))].join(',') }];
   });
+}
+
+/** The same plan for a camera that does as it likes. */
+export function withoutUnit({ encoderUnit, keyframe, ...plan }: Plan): Plan {
+  if (!encoderUnit) return { ...plan, ...(keyframe && { keyframe }) };
+  const { source, encoder, width, height, fps } = plan.video;
+  const video = { source, encoder, width, height, fps };
+  return { ...plan, video, adjustable: plan.adjustable.filter(({ element }) => element !== unitElement) };
 }

@@ -1,7 +1,7 @@
 /** Texts that find out what this machine, or a media file, can do. They run in `gst-launch-1.0`, not in the capture process. */
-import { encoders } from './encoders/encoder.js';
+import { encoders } from './encoders/encoders.js';
 import { v4l2h264enc } from './encoders/v4l2h264enc.js';
-import type { Camera } from './facts.js';
+import type { Camera } from './machine.js';
 import { sharedFourcc } from './sources/camera.js';
 import { libcameraSource } from './sources/libcamera.js';
 import type { EncoderName } from './wanted.js';

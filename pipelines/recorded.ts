@@ -1,22 +1,24 @@
 /** Plans of media files: untouched where they fit, transcoded where they do not, one piece a file. */
 import { generatedSound } from './audio/generated.js';
 import { avc, encode, encodedSound, type Sound } from './branch.js';
-import { workingEncoder } from './encoders/encoder.js';
-import type { Facts, MediaFile } from './facts.js';
+import { workingEncoder } from './encoders/encoders.js';
+import type { Machine, MediaFile } from './machine.js';
+import type { Piece } from './graph.js';
 import { NoPlan } from './noplan.js';
-import type { Piece, Plan } from './plan.js';
+import type { OnAir } from './onair.js';
+import type { Plan } from './plan.js';
 import { fileH264, fileRaw, findFiles, secondsOf } from './sources/file.js';
 import { playlistUnfit } from './sources/fit.js';
 import type { Picture } from './sources/picture.js';
 import type { EncoderName, Wanted, WantedAudio, WantedVideo, Way } from './wanted.js';
 
-export function filePlan(way: Way, wanted: Wanted, facts: Facts): Plan {
+export function filePlan(way: Way, wanted: Wanted, machine: Machine, { filesPlayed }: OnAir): Plan {
   const { video, audio } = wanted;
-  if (facts.filesPlayed)
+  if (filesPlayed)
     throw new NoPlan('source_ended', 'The last file was played to its end.', 'Name others in video.files to go on.');
-  const { filesFault } = facts;
+  const { filesFault } = machine;
   if (filesFault) throw new NoPlan(filesFault.code, filesFault.what, filesFault.mend);
-  const files = findFiles(video, facts);
+  const files = findFiles(video, machine);
   if (audio.source !== 'auto' && audio.source !== 'none' && audio.source !== 'test') {
     throw new NoPlan(
       'setting_range',
@@ -24,22 +26,22 @@ export function filePlan(way: Way, wanted: Wanted, facts: Facts): Plan {
       "Set audio.source to auto (the file's own sound), test or none.",
     );
   }
-  if (way !== 'passthrough') return transcodedPlan(files, way, wanted, facts);
+  if (way !== 'passthrough') return transcodedPlan(files, way, wanted, machine);
   const why = playlistUnfit(files);
-  if (why === undefined) return untouchedPlan(files, wanted, facts);
+  if (why === undefined) return untouchedPlan(files, wanted, machine);
   throw new NoPlan('passthrough_unfit', `Not fit to be passed through: ${why}.`, 'Set video.encoder to auto.');
 }
 
 /** What is wanted of a slate: the format that is on the air, which is the source's own where that passed through. */
-export const inFormatOnAir = (wanted: Wanted, { passedOnAir }: Facts): Wanted =>
-  passedOnAir ? inFormat(wanted, passedOnAir.video, passedOnAir.audio) : wanted;
+export const inFormatOnAir = (wanted: Wanted, { passed }: OnAir): Wanted =>
+  passed ? inFormat(wanted, passed.video, passed.audio) : wanted;
 
 /** The same of one that stands in for files: no microphone, which was never meant to be heard, and their format even when they are known only. */
-export function inFormatOfFiles(wanted: Wanted, facts: Facts): Wanted {
+export function inFormatOfFiles(wanted: Wanted, machine: Machine, onAir: OnAir): Wanted {
   const { video, audio } = wanted;
   const muted = { ...wanted, audio: { ...audio, source: audio.source === 'test' ? 'test' : 'none' } };
-  if (facts.passedOnAir || !facts.filesPlayed) return inFormatOnAir(muted, facts);
-  const files = video.files.flatMap((path) => facts.files.find((file) => file.path === path) ?? []);
+  if (onAir.passed || !onAir.filesPlayed) return inFormatOnAir(muted, onAir);
+  const files = video.files.flatMap((path) => machine.files.find((file) => file.path === path) ?? []);
   const [first] = files;
   const passes = video.encoder === 'auto' || video.encoder === 'passthrough';
   if (!passes || !first?.video || files.length < video.files.length || playlistUnfit(files) !== undefined) return muted;
@@ -65,17 +67,18 @@ function inFormat(
 const keepsAudio = (file: MediaFile, audio: WantedAudio): boolean =>
   audio.source === 'auto' && file.audio !== undefined;
 
-function madeSound(file: MediaFile, { audio }: Wanted, facts: Facts): Sound {
+function madeSound(file: MediaFile, { audio }: Wanted, machine: Machine): Sound {
   const kind = audio.source === 'test' ? 'tone' : 'silence';
-  return encodedSound(audio, facts, kind, { text: generatedSound(kind, audio, secondsOf(file)) });
+  return encodedSound(audio, machine, kind, { text: generatedSound(kind, audio, secondsOf(file)) });
 }
 
-function untouchedPlan(files: readonly MediaFile[], wanted: Wanted, facts: Facts): Plan {
-  const sounds = files.map((file) => (keepsAudio(file, wanted.audio) ? undefined : madeSound(file, wanted, facts)));
+function untouchedPlan(files: readonly MediaFile[], wanted: Wanted, machine: Machine): Plan {
+  const sounds = files.map((file) => (keepsAudio(file, wanted.audio) ? undefined : madeSound(file, wanted, machine)));
   const pictures = files.map((file, index) => fileH264(file, files.length, sounds[index] === undefined));
   const { width, height, fps } = files[0]!.video!;
   const own = files[0]!.audio;
   return {
+    kind: 'file',
     pieces: pictures.map((picture, index) => filePiece(picture, '', sounds[index])),
     live: false,
     loop: wanted.video.loop,
@@ -87,19 +90,20 @@ function untouchedPlan(files: readonly MediaFile[], wanted: Wanted, facts: Facts
   };
 }
 
-function transcodedPlan(files: readonly MediaFile[], way: EncoderName, wanted: Wanted, facts: Facts): Plan {
+function transcodedPlan(files: readonly MediaFile[], way: EncoderName, wanted: Wanted, machine: Machine): Plan {
   const { video, audio } = wanted;
-  const encoder = workingEncoder(way, facts);
+  const encoder = workingEncoder(way, machine);
   const parts = files.map((file) => {
     const picture = fileRaw(file, files.length, video, encoder.formats[0]!, keepsAudio(file, audio));
     const sound = picture.audio
-      ? encodedSound(audio, facts, 'file', { text: picture.audio })
-      : madeSound(file, wanted, facts);
-    return { ...encode(picture, encoder, video, facts), sound };
+      ? encodedSound(audio, machine, 'file', { text: picture.audio })
+      : madeSound(file, wanted, machine);
+    return { ...encode(picture, encoder, video, machine), sound };
   });
   const [first] = parts;
   const sounding = parts.find(({ picture }) => picture.audio) ?? first!;
   return {
+    kind: 'file',
     pieces: parts.map(({ picture, text, sound }) => filePiece(picture, text, sound)),
     live: false,
     loop: video.loop,

@@ -1,11 +1,11 @@
 /** What `makercast probe` found, as lines for people: no wider than 100 columns, each long one continued under its own column. */
-import type { Camera, CameraControl, Facts, Microphone } from '../../pipelines/facts.js';
+import type { Camera, CameraControl, Machine, Microphone } from '../../pipelines/machine.js';
 import type { Fault } from '../errors.js';
 import type { Memory } from '../machine/meminfo.js';
 import type { Strain } from '../machine/power.js';
 import type { Wifi } from '../machine/wifi.js';
 
-/** What is told of the machine besides the facts that a plan is made of. */
+/** What is told of the machine besides what a plan is made of. */
 export interface Host {
   /** Such as `Raspberry Pi 3 Model B Rev 1.2`, or a PC's maker and model. */
   readonly board?: string;
@@ -27,13 +27,13 @@ const columns = 100;
 /** A blank at which no line is broken, while lines are made. */
 const unbroken = '\u00a0';
 
-export function findings(facts: Facts, host: Host, faults: readonly Fault[]): string[] {
-  const { soc, gpuMemoryMb } = facts.board;
+export function findings(machine: Machine, host: Host, faults: readonly Fault[]): string[] {
+  const { soc, gpuMemoryMb } = machine.board;
   const board = [
     `${host.board ?? 'unknown'}${soc ? ` (${soc})` : ''}`,
     ...(gpuMemoryMb === undefined ? [] : [`${gpuMemoryMb} MB for the GPU`]),
   ];
-  const encoders = facts.encoders.map(
+  const encoders = machine.encoders.map(
     ({ element, works, hardware, why }) =>
       [element, works ? `encodes (${hardware ? 'hardware' : 'software'})` : `no: ${why}`] as const,
   );
@@ -48,11 +48,11 @@ export function findings(facts: Facts, host: Host, faults: readonly Fault[]): st
     ]),
     ...section(
       'Cameras',
-      facts.cameras.flatMap((camera) => cameraLines(camera, microphoneOf(camera, facts))),
+      machine.cameras.flatMap((camera) => cameraLines(camera, microphoneOf(camera, machine))),
     ),
     ...section(
       'Microphones',
-      facts.microphones.flatMap((microphone) => microphoneLines(microphone, facts)),
+      machine.microphones.flatMap((microphone) => microphoneLines(microphone, machine)),
     ),
     ...section('Encoders', table('  ', encoders)),
     ...section(
@@ -63,7 +63,7 @@ export function findings(facts: Facts, host: Host, faults: readonly Fault[]): st
 }
 
 /** The microphone that is part of the same USB device, as in a webcam or an HDMI dongle. */
-export const microphoneOf = ({ usbPath }: Camera, { microphones }: Facts): Microphone | undefined =>
+export const microphoneOf = ({ usbPath }: Camera, { microphones }: Machine): Microphone | undefined =>
   usbPath === undefined ? undefined : microphones.find((microphone) => microphone.usbPath === usbPath);
 
 const memoryText = ({ totalMb, availableMb, cmaTotalMb, cmaFreeMb }: Memory): string =>
@@ -162,7 +162,7 @@ function controlRow({ name, min, max, step, default: initial, choices }: CameraC
   return [name, `${range}; default ${initial}`];
 }
 
-function microphoneLines(microphone: Microphone, { cameras }: Facts): string[] {
+function microphoneLines(microphone: Microphone, { cameras }: Machine): string[] {
   const { id, device, name, rates, channels, usbPath } = microphone;
   const range = 'min' in rates ? `${rates.min} to ${rates.max}` : rates.join(', ');
   const camera = usbPath === undefined ? undefined : cameras.find((known) => known.usbPath === usbPath);

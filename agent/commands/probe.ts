@@ -1,6 +1,6 @@
 /** `makercast probe`: what was found on this machine, as a table for people or as JSON. */
-import { encoderNames } from '../../pipelines/encoders/encoder.js';
-import type { Facts } from '../../pipelines/facts.js';
+import { encoderNames } from '../../pipelines/encoders/encoders.js';
+import type { Machine } from '../../pipelines/machine.js';
 import type { Fault } from '../errors.js';
 import { missing, tlsMissing } from '../machine/elements.js';
 import { gather } from '../machine/facts.js';
@@ -34,7 +34,7 @@ const usefulElements: readonly string[] = [
 
 /** All that was found on this machine. */
 export interface Found {
-  readonly facts: Facts;
+  readonly facts: Machine;
   readonly host: Host;
   /** What stands in the way, or should be looked at. */
   readonly faults: readonly Fault[];

@@ -1,5 +1,5 @@
 /** Whether a camera that had fallen silent gives pictures again. */
-import type { Mode } from '../../pipelines/plan.js';
+import type { Mode } from '../../pipelines/machine.js';
 import { run as runProgram, type Runner } from './run.js';
 
 /** A webcam's first picture may take so long. */

@@ -1,6 +1,6 @@
 /** Which board this is, by its device tree: what a plan depends on, and what its firmware was told to keep for the GPU. */
 import path from 'node:path';
-import type { Board } from '../../pipelines/facts.js';
+import type { Board } from '../../pipelines/machine.js';
 import { model } from './health.js';
 import { bytesOf, namesIn, textOf } from './sysfs.js';
 

@@ -1,7 +1,7 @@
 /** The cameras of this machine: V4L2 nodes, told apart by what they can do, never by their number or name. */
 import { access, constants } from 'node:fs/promises';
 import path from 'node:path';
-import type { Camera } from '../../pipelines/facts.js';
+import type { Camera } from '../../pipelines/machine.js';
 import { kindOf } from '../../pipelines/sources/format.js';
 import { Fault } from '../errors.js';
 import { findUnit } from '../uvc/descriptors.js';

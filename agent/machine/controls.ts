@@ -1,5 +1,5 @@
 /** What `v4l2-ctl --list-ctrls-menus` (v4l-utils 1.12 to 1.30) says of a camera's knobs. Pure. */
-import type { CameraControl } from '../../pipelines/facts.js';
+import type { CameraControl } from '../../pipelines/machine.js';
 
 /** `   brightness 0x00980900 (int)    : min=0 max=255 step=1 default=128 value=128 flags=slider`; of old without the number. */
 const row = /^\s*(\w+) (?:0x[0-9a-f]{8} )?\(([\w-]+)\s*\)\s*: ?(.*)$/;

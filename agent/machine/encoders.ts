@@ -1,7 +1,7 @@
 /** Which H.264 encoders of this machine really encode: each is run with the settings of a real broadcast. */
 import { packageOf } from '../../pipelines/elements.js';
-import { encoderNames } from '../../pipelines/encoders/encoder.js';
-import type { Board, Encoder } from '../../pipelines/facts.js';
+import { encoderNames } from '../../pipelines/encoders/encoders.js';
+import type { Board, Encoder } from '../../pipelines/machine.js';
 import { encoderProbe } from '../../pipelines/probe.js';
 import type { EncoderName } from '../../pipelines/wanted.js';
 import type { Elements } from './elements.js';

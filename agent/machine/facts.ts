@@ -1,6 +1,6 @@
 /** This machine in the words of the plan: everything that the other files here find out, gathered at once. */
-import { encoderNames } from '../../pipelines/encoders/encoder.js';
-import type { Board, Camera, Encoder, Facts } from '../../pipelines/facts.js';
+import { encoderNames } from '../../pipelines/encoders/encoders.js';
+import type { Board, Camera, Encoder, Machine } from '../../pipelines/machine.js';
 import { gpuEncodes } from '../../pipelines/sources/h264.js';
 import type { EncoderName, Wish } from '../../pipelines/wanted.js';
 import { Fault } from '../errors.js';
@@ -42,8 +42,9 @@ export interface Question {
   readonly spare?: readonly EncoderName[];
 }
 
-export interface Machine {
-  readonly facts: Facts;
+/** What a look at the machine has found. */
+export interface Look {
+  readonly facts: Machine;
   /** GStreamer's version, such as `1.22.0`; empty where it is missing. */
   readonly gstreamer: string;
   /** What could not be found out, and why. A file that has a fault is not among the facts. */
@@ -63,7 +64,7 @@ export async function gather(
   run: Runner = runProgram,
   answers?: Answers,
   arch: string = process.arch,
-): Promise<Machine> {
+): Promise<Look> {
   const [board, names, legacy] = await Promise.all([boardOf(root, arch), videoNames(root), hasLegacyDriver(root)]);
   const installed = elementsOf(root, names, question.camera, run, answers);
   const [video, picams, audio, gstreamer, encoding, files] = await Promise.all([
@@ -80,7 +81,7 @@ export async function gather(
       known.names.length > 0 ? mediaFiles(question, (answers ?? new Answers()).files, run) : [],
     ),
   ]);
-  const looked: Facts = {
+  const looked: Machine = {
     board,
     elements: gstreamer.names,
     cameras: inOrder(board, video.found, picams.found),
@@ -186,7 +187,7 @@ export async function factsFor(
   storage: Storage,
   warn: (fault: Fault) => void,
   { patienceMs, answers = new Answers() }: { readonly patienceMs?: number; readonly answers?: Answers } = {},
-): Promise<Facts> {
+): Promise<Machine> {
   const question = {
     camera: video.source !== 'file' && video.source !== 'test',
     files: video.source === 'file' ? video.files : [],

@@ -1,9 +1,9 @@
 /** What a media file holds. Its name never gets near a pipeline text or a command line: programs get it as an open file. */
 import { constants, type BigIntStats } from 'node:fs';
 import { open, stat, type FileHandle } from 'node:fs/promises';
-import type { MediaFile } from '../../pipelines/facts.js';
-import { fullRangeOf, type Matrix } from '../../pipelines/sources/range.js';
+import type { Matrix, MediaFile } from '../../pipelines/machine.js';
 import { fileAudioScan, fileProbe, fileProbeEnd, fileVideoScan, probedStreams } from '../../pipelines/probe.js';
+import { fullRangeOf } from '../../pipelines/sources/range.js';
 import { Fault, sentence } from '../errors.js';
 import { parseCaps, type Caps } from './caps.js';
 import { Looks } from './looks.js';

@@ -1,6 +1,6 @@
 /** What a Pi's firmware, kernel and packages keep away from us, and what to set or install about it. Told from what can be seen. */
 import path from 'node:path';
-import type { Board } from '../../pipelines/facts.js';
+import type { Board } from '../../pipelines/machine.js';
 import { Fault } from '../errors.js';
 import { namesIn, textOf } from './sysfs.js';
 

@@ -1,5 +1,5 @@
 /** PiCams that only libcamera can drive: sensor and image processor are two devices there, and it runs the one by the other. */
-import type { Board, Camera, CameraControl, CameraFormat } from '../../pipelines/facts.js';
+import type { Board, Camera, CameraControl, CameraFormat } from '../../pipelines/machine.js';
 import { sensorControls } from '../../pipelines/sources/controls.js';
 import { Fault } from '../errors.js';
 import type { Found } from './cameras.js';

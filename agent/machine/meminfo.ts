@@ -1,6 +1,6 @@
 /** The memory of this machine, and how much of it is set aside for devices (CMA): more than a small board can spare is worth advice. */
 import path from 'node:path';
-import type { Board } from '../../pipelines/facts.js';
+import type { Board } from '../../pipelines/machine.js';
 import { Fault } from '../errors.js';
 import { textOf } from './sysfs.js';
 

@@ -1,6 +1,6 @@
 /** The microphones of this machine: ALSA capture devices with the rates and channels that they really have. */
 import path from 'node:path';
-import type { Microphone } from '../../pipelines/facts.js';
+import type { Microphone } from '../../pipelines/machine.js';
 import { Fault } from '../errors.js';
 import type { Found } from './cameras.js';
 import { run as runProgram, type Runner } from './run.js';

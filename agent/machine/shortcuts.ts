@@ -1,6 +1,6 @@
 /** Ways that save a small board work, where its drivers have them. Nobody can tell from a list: each is run once, and remembered. */
 import { maybeTaken, v4l2h264enc } from '../../pipelines/encoders/v4l2h264enc.js';
-import type { Camera, Facts } from '../../pipelines/facts.js';
+import type { Camera, Machine } from '../../pipelines/machine.js';
 import { encoderProbe, jpegProbe, sharedProbe } from '../../pipelines/probe.js';
 import { sharedFourcc } from '../../pipelines/sources/camera.js';
 import { kindOf, rawName } from '../../pipelines/sources/format.js';
@@ -22,14 +22,14 @@ const mostNarrow = 240;
  * unless it is to be `thorough`: each may take as long as a driver that hangs, and there is another way.
  */
 export async function shortcuts(
-  facts: Facts,
+  facts: Machine,
   installed: Pick<Elements, 'names' | 'version'>,
   thorough: boolean,
   storage?: Storage,
   root = '/',
   run: Runner = runProgram,
   answers?: Answers,
-): Promise<Facts> {
+): Promise<Machine> {
   const chip = facts.encoders.find(({ element, works }) => element === v4l2h264enc.element && works);
   const takes = chip ? wantedFormats(facts.cameras) : [];
   const sharing = chip ? facts.cameras.filter(mayShare) : [];
@@ -84,7 +84,7 @@ const mayShare = ({ api, formats }: Camera): boolean =>
   api === 'libcamera' && formats.some(({ fourcc }) => fourcc === sharedFourcc);
 
 /** Whether it gives JPEGs of a size and rate that the processor does not manage. */
-const isHeavy = ({ formats }: Camera, { board }: Facts): boolean =>
+const isHeavy = ({ formats }: Camera, { board }: Machine): boolean =>
   formats.some(
     ({ fourcc, width, height, fps }) =>
       kindOf(fourcc) === 'jpeg' && isTooMuch({ width, height, fps: Math.max(...fps) }, board),

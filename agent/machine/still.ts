@@ -1,7 +1,7 @@
 /** Whether a file is a picture that the slate can show: judged by its first bytes, before anything decodes it. */
 import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
-import type { SlateImage } from '../../pipelines/facts.js';
+import type { SlateImage } from '../../pipelines/machine.js';
 import { Fault } from '../errors.js';
 import { Looks, usualPatienceMs, within } from './looks.js';
 

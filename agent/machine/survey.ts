@@ -1,5 +1,5 @@
 /** The looks at the machine of one run: what the last one has found out helps the next, and what could not be found out is said once. */
-import type { Facts } from '../../pipelines/facts.js';
+import type { Machine } from '../../pipelines/machine.js';
 import type { Wish } from '../../pipelines/wanted.js';
 import type { Fault } from '../errors.js';
 import { Answers } from './answers.js';
@@ -22,7 +22,7 @@ export class Survey {
   }
 
   /** Looks anew; `failed` are nodes of cameras that could not be used since the last look. Throws a Fault where that cannot be done. */
-  async gather(wish: Wish, failed: Iterable<string>): Promise<Facts> {
+  async gather(wish: Wish, failed: Iterable<string>): Promise<Machine> {
     const faults: Fault[] = [];
     for (const node of failed) this.#answers.doubt(node);
     const facts = await this.look(wish, this.storage, (fault) => faults.push(fault), { answers: this.#answers });

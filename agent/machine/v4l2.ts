@@ -1,5 +1,5 @@
 /** What `v4l2-ctl --info --get-input --get-fmt-video --get-parm --list-formats-ext` (v4l-utils 1.22) says of a node. Pure. */
-import type { CameraFormat } from '../../pipelines/facts.js';
+import type { CameraFormat } from '../../pipelines/machine.js';
 
 /** Both ends of a continuous or stepwise range of sizes. */
 export interface Sizes {

@@ -1,7 +1,7 @@
 /** The one place that touches gstreamer-superficial (patched: see patches/), typed, with its errors as faults. Children only. */
 import { createRequire } from 'node:module';
 import { getSystemErrorName } from 'node:util';
-import type { ElementProperty, Piece } from '../../pipelines/plan.js';
+import type { ElementProperty, Piece } from '../../pipelines/graph.js';
 import { Fault, sentence } from '../errors.js';
 
 /** A message of the pipeline's bus. `message` and `debug` are there for errors, and may quote what was set as a property. */

@@ -1,6 +1,7 @@
 /** What the agent and its two children say to each other over IPC. Secrets travel this way and no other. */
+import type { ElementProperty } from '../../pipelines/graph.js';
 import type { RtmpDestination } from '../../pipelines/outputs/rtmp.js';
-import type { ElementProperty, Plan } from '../../pipelines/plan.js';
+import type { Plan } from '../../pipelines/plan.js';
 import type { FaultReport } from '../errors.js';
 import type { OutputState } from './delivery/states.js';
 

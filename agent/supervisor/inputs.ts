@@ -1,9 +1,9 @@
 /** Which cameras, microphones, files, drawn pictures and encoders are out of service, why, and when each is tried again. */
-import type { Camera, Facts, SlateImage } from '../../pipelines/facts.js';
-import type { Mode, Plan } from '../../pipelines/plan.js';
+import type { Camera, Machine, Mode, SlateImage } from '../../pipelines/machine.js';
+import type { OnAir } from '../../pipelines/onair.js';
+import type { Plan } from '../../pipelines/plan.js';
 import { rawKinds } from '../../pipelines/sources/camera.js';
 import { chooseFormat } from '../../pipelines/sources/format.js';
-import { slateName } from '../../pipelines/sources/slate.js';
 import type { Clock } from '../clock.js';
 import { Fault, type FaultReport } from '../errors.js';
 import type { EncoderRequest, InputPart } from '../media/messages.js';
@@ -71,14 +71,14 @@ export class Inputs {
   readonly #since = new Map<string, number>();
   #cameraSeen = false;
   /** What was heard with the camera last. */
-  #heard: Facts['heard'];
+  #heard: OnAir['heard'];
   /** The slate's picture failed on the air, though it had looked like one: it is left out until its file changes. */
   #brokenImage: SlateImage | undefined;
 
   constructor(private readonly clock: Clock) {}
 
-  /** A look at the machine has found `facts`. */
-  looked({ cameras, microphones }: Facts): void {
+  /** A look has found the `machine` to be so. */
+  looked({ cameras, microphones }: Machine): void {
     const now = this.clock.now();
     const there = new Set([...cameras.map(cameraKey), ...microphones.map(({ id }) => microphoneKey(id))]);
     for (const key of [...this.#since.keys()]) if (!there.has(key)) this.#since.delete(key);
@@ -101,8 +101,8 @@ export class Inputs {
     return since === undefined || count < 2 ? until : Math.max(until, since + step(steadyMs, count));
   }
 
-  /** What of `facts` may be used now. */
-  usable(facts: Facts): Facts {
+  /** What of `machine` may be used now. */
+  usable(machine: Machine): Machine {
     const now = this.clock.now();
     const out = (key: string): boolean => {
       const outage = this.#outages.get(key);
@@ -112,40 +112,46 @@ export class Inputs {
     const test = this.#outages.get(testKey);
     const image = this.#brokenImage;
     return {
-      ...facts,
-      cameraLost: this.#cameraSeen || facts.cameras.some((camera) => out(cameraKey(camera))),
-      ...(this.#heard ? { heard: this.#heard } : {}),
+      ...machine,
       ...(test && out(testKey) ? { testFault: test.fault } : {}),
       ...(files && out(filesKey) ? { filesFault: files.fault } : {}),
-      ...(image && image.version === facts.slateImage?.version ? { slateImage: image } : {}),
-      cameras: facts.cameras
+      ...(image && image.version === machine.slateImage?.version ? { slateImage: image } : {}),
+      cameras: machine.cameras
         .filter((camera) => !out(cameraKey(camera)))
         .map((camera) => this.#shortcomings.fit(camera)),
-      microphones: facts.microphones.filter(({ id }) => !out(microphoneKey(id))),
-      encoders: facts.encoders.map((encoder) =>
+      microphones: machine.microphones.filter(({ id }) => !out(microphoneKey(id))),
+      encoders: machine.encoders.map((encoder) =>
         out(encoderKey(encoder.element)) ? { ...encoder, works: false, why: 'it failed on the air' } : encoder,
       ),
     };
   }
 
+  /** What was on the air of cameras and microphones, where only those of `usable` may be used of `machine`. */
+  onAir(machine: Machine, usable: Machine): OnAir {
+    return {
+      cameraLost: this.#cameraSeen || usable.cameras.length < machine.cameras.length,
+      ...(this.#heard ? { heard: this.#heard } : {}),
+    };
+  }
+
   /**
-   * `part` of `plan`, which was made of `facts`, failed: it is left out for a while. False where that is nothing that can be done
+   * `part` of `plan`, which was made of `machine`, failed: it is left out for a while. False where that is nothing that can be done
    * without, or where it has been counted for this plan before (its device vanished, and then its driver said so).
    */
-  failed(part: InputPart, fault: Fault, plan: Plan, facts: Facts): boolean {
+  failed(part: InputPart, fault: Fault, plan: Plan, machine: Machine): boolean {
     const { camera, microphone, slateImage } = plan.devices;
-    const found = facts.cameras.find(({ path }) => path === camera);
+    const found = machine.cameras.find(({ path }) => path === camera);
     const key =
-      !plan.live && (part === 'picture' || part === 'sound')
+      plan.kind === 'file' && (part === 'picture' || part === 'sound')
         ? filesKey
         : part === 'picture' && found
           ? cameraKey(found)
           : part === 'sound' && microphone !== undefined
             ? microphoneKey(microphone)
-            : part === 'picture' && isTest(plan)
+            : part === 'picture' && plan.kind === 'test'
               ? testKey
               : undefined;
-    const image = part === 'picture' && facts.slateImage?.path === slateImage ? facts.slateImage : undefined;
+    const image = part === 'picture' && machine.slateImage?.path === slateImage ? machine.slateImage : undefined;
     if ((key === undefined && !image) || this.#counted.has(plan)) return false;
     this.#counted.add(plan);
     if (image) this.#brokenImage = { ...image, unfit: imageFault(image, fault).report() };
@@ -155,7 +161,7 @@ export class Inputs {
     if (!failedIn) return true;
     const isSilent = ofCamera !== undefined && fault.code === 'source_silent';
     // Only of what comes and goes there may be too much, and another camera on the air is not to be disturbed.
-    const isStillSilent = isSilent && (this.#onAir === undefined || this.#onAir.video.source === slateName);
+    const isStillSilent = isSilent && (this.#onAir === undefined || this.#onAir.kind === 'slate');
     const failures = isStillSilent ? this.#recent(key) : this.#failures(key);
     const until = this.clock.now() + (isStillSilent ? silentRetryMs : step(retryMs, failures.length));
     this.#outages.set(key, {
@@ -194,18 +200,18 @@ export class Inputs {
   }
 
   /** What passes through in `plan` is not fit to: the camera's H.264 is left out. False where nothing here could encode what else it gives. */
-  encodeInstead(plan: Plan, { what }: Fault, facts: Facts): boolean {
-    const camera = facts.cameras.find(({ path }) => path === plan.devices.camera);
-    const usable = this.usable(facts);
-    const raw = camera && chooseFormat(this.#shortcomings.fit(camera).formats, plan.video, rawKinds(facts));
+  encodeInstead(plan: Plan, { what }: Fault, machine: Machine): boolean {
+    const camera = machine.cameras.find(({ path }) => path === plan.devices.camera);
+    const usable = this.usable(machine);
+    const raw = camera && chooseFormat(this.#shortcomings.fit(camera).formats, plan.video, rawKinds(machine));
     if (!camera || !raw || !usable.encoders.some(({ works }) => works)) return false;
     this.#shortcomings.leaveOutH264(camera, `${what} It is encoded here instead.`);
     return true;
   }
 
   /** The encoder of the camera in `plan` has refused `what`. `why`: a few words. */
-  refused(plan: Plan, what: EncoderRequest, why: string, facts: Facts): void {
-    const camera = facts.cameras.find(({ path }) => path === plan.devices.camera);
+  refused(plan: Plan, what: EncoderRequest, why: string, machine: Machine): void {
+    const camera = machine.cameras.find(({ path }) => path === plan.devices.camera);
     if (camera) this.#shortcomings.refused(camera, what, why);
   }
 
@@ -238,9 +244,9 @@ export class Inputs {
   }
 
   /** `plan` gives pictures and sound. */
-  playing(plan: Plan, facts: Facts): void {
+  playing(plan: Plan, machine: Machine): void {
     this.#onAir = plan;
-    const camera = facts.cameras.find(({ path }) => path === plan.devices.camera);
+    const camera = machine.cameras.find(({ path }) => path === plan.devices.camera);
     if (camera) {
       if (plan.mode) this.#shortcomings.worked(camera, plan.mode);
       this.#cameraSeen = true;
@@ -251,8 +257,8 @@ export class Inputs {
       encoderKey(plan.video.encoder),
       ...(camera ? [cameraKey(camera)] : []),
       ...(plan.devices.microphone === undefined ? [] : [microphoneKey(plan.devices.microphone)]),
-      ...(plan.live ? [] : [filesKey]),
-      ...(isTest(plan) ? [testKey] : []),
+      ...(plan.kind === 'file' ? [filesKey] : []),
+      ...(plan.kind === 'test' ? [testKey] : []),
     ];
     for (const [key, outage] of this.#outages) {
       const isMoved = camera !== undefined && !this.#since.has(key) && isSame(outage.camera, camera);
@@ -285,9 +291,6 @@ export class Inputs {
     if (!same.video || !same.sound) this.#heard = undefined;
   }
 }
-
-const isTest = ({ live, devices, video }: Plan): boolean =>
-  live && devices.camera === undefined && video.source !== slateName;
 
 const imageFault = ({ path }: SlateImage, { what }: Fault): Fault =>
   new Fault(

@@ -1,8 +1,11 @@
-/** From settings and facts to a plan, with what stands in the way as a fault. */
+/** From settings and a machine to a plan, with what stands in the way as a fault. */
+import { plan as compose } from '../../pipelines/best.js';
 import { candidates, type Candidate } from '../../pipelines/candidates.js';
 import { defaultFormat, settle } from '../../pipelines/defaults.js';
-import type { Facts } from '../../pipelines/facts.js';
-import { NoPlan, plan as compose, type Plan } from '../../pipelines/plan.js';
+import type { Machine } from '../../pipelines/machine.js';
+import { NoPlan, type Reason } from '../../pipelines/noplan.js';
+import type { OnAir } from '../../pipelines/onair.js';
+import type { Plan } from '../../pipelines/plan.js';
 import type { Format, Wanted, Wish } from '../../pipelines/wanted.js';
 import type { Settings } from '../config/settings.js';
 import { Fault, isFaultCode } from '../errors.js';
@@ -16,15 +19,25 @@ export interface Considered {
   readonly candidates: readonly Candidate[];
 }
 
+/** What a plan may be made of. */
+export interface Given {
+  /** What of the machine is in service. */
+  usable(machine: Machine): Machine;
+  /** What is and was on the air, where only `usable` may be used of the machine. */
+  onAir(machine: Machine, usable: Machine): OnAir;
+}
+
+const nothingYet: Given = { usable: (machine) => machine, onAir: () => ({}) };
+
 /** A plan, and all that is known of the machine that it was made for. */
 export interface Made {
   readonly plan: Plan;
-  readonly facts: Facts;
+  readonly machine: Machine;
 }
 
 export class Planner {
   /** What the last plan was made of. */
-  #facts: Facts | undefined;
+  #machine: Machine | undefined;
   /** Size and rate of the broadcast: settled when it begins, and kept whatever is plugged in or out. */
   #format: Format | undefined;
   /** How often it was forgotten: a look at the machine that began before settles none. */
@@ -32,30 +45,27 @@ export class Planner {
   #fullKbps = 0;
   #limitKbps: number | undefined;
 
-  /**
-   * `gather` looks at the machine, and throws the fault of a file that cannot be used; `folder`: what relative paths start from;
-   * `usable`: what of the machine is in service.
-   */
+  /** `gather` looks at the machine, and throws the fault of a file that cannot be used; `folder`: what relative paths start from. */
   constructor(
-    private readonly gather: (wish: Wish) => Promise<Facts>,
+    private readonly gather: (wish: Wish) => Promise<Machine>,
     private readonly folder: string,
-    private readonly usable: (facts: Facts) => Facts = (facts) => facts,
+    private readonly given: Given = nothingYet,
   ) {}
 
-  /** A plan of new facts. Throws a Fault where there is none. */
+  /** A plan after another look at the machine. Throws a Fault where there is none. */
   async make(settings: Settings): Promise<Made> {
     const wish = wantedMedia(settings, this.folder);
     const formats = this.#formats;
-    const facts = await this.gather(wish);
-    this.#facts = facts;
-    if (formats === this.#formats) this.#format ??= formatOf(settle(wish, this.usable(facts)));
-    return { plan: this.#composed(settings, facts), facts };
+    const machine = await this.gather(wish);
+    this.#machine = machine;
+    if (formats === this.#formats) this.#format ??= formatOf(settle(wish, this.given.usable(machine)));
+    return { plan: this.#composed(settings, machine), machine };
   }
 
   /** A plan of what is known already: nothing is looked at anew. Undefined where nothing is known. Throws a Fault. */
   again(settings: Settings): Made | undefined {
-    const facts = this.#facts;
-    return facts && { plan: this.#composed(settings, facts), facts };
+    const machine = this.#machine;
+    return machine && { plan: this.#composed(settings, machine), machine };
   }
 
   /** kbit/s that the encoder would be asked for without {@link limit}. */
@@ -77,18 +87,18 @@ export class Planner {
   /** All that there is to choose from. Throws the fault of a machine that cannot be looked at. */
   async consider(settings: Settings): Promise<Considered> {
     const wish = wantedMedia(settings, this.folder);
-    const facts = await this.gather(wish);
-    const wanted = settle(wish, facts);
-    return { wanted, why: defaultFormat(wish, facts).why, candidates: candidates(wanted, facts) };
+    const machine = await this.gather(wish);
+    const wanted = settle(wish, machine);
+    return { wanted, why: defaultFormat(wish, machine).why, candidates: candidates(wanted, machine) };
   }
 
-  #composed(settings: Settings, facts: Facts): Plan {
-    const usable = this.usable(facts);
+  #composed(settings: Settings, machine: Machine): Plan {
+    const usable = this.given.usable(machine);
     const { video, ...rest } = settle(wantedMedia(settings, this.folder), usable, this.#format);
     this.#fullKbps = video.bitrateKbps;
     const bitrateKbps = Math.min(video.bitrateKbps, this.#limitKbps ?? Infinity);
     try {
-      return compose({ ...rest, video: { ...video, bitrateKbps } }, usable);
+      return compose({ ...rest, video: { ...video, bitrateKbps } }, usable, this.given.onAir(machine, usable));
     } catch (error) {
       throw error instanceof NoPlan ? faultOf(error) : error;
     }
@@ -98,6 +108,6 @@ export class Planner {
 const formatOf = ({ video: { width, height, fps } }: Wanted): Format => ({ width, height, fps });
 
 /** The reason that a plan gives, as a fault. */
-export function faultOf({ code, what, mend }: NonNullable<Plan['missed']>): Fault {
+export function faultOf({ code, what, mend }: Reason): Fault {
   return new Fault(isFaultCode(code) ? code : 'internal', what, mend);
 }

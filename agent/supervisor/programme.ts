@@ -1,8 +1,8 @@
 /** What goes on the air: plans what this machine can do of what is wanted, plays it, and plans anew when an input fails or comes back. */
 import { describe } from '../../pipelines/describe.js';
-import type { Facts } from '../../pipelines/facts.js';
-import { liveChanges, type Mode, type Plan } from '../../pipelines/plan.js';
-import { slateName } from '../../pipelines/sources/slate.js';
+import type { Machine, Mode } from '../../pipelines/machine.js';
+import type { OnAir } from '../../pipelines/onair.js';
+import { liveChanges, type Plan } from '../../pipelines/plan.js';
 import type { Wish } from '../../pipelines/wanted.js';
 import type { Clock } from '../clock.js';
 import type { Settings } from '../config/settings.js';
@@ -25,7 +25,7 @@ export interface Studio {
   /** What relative paths of media files start from. */
   readonly folder: string;
   /** Looks at the machine; `failed` are the cameras that could not be used since the last look. Throws a Fault where that cannot be done. */
-  readonly gather: (wish: Wish, failed: Iterable<string>) => Promise<Facts>;
+  readonly gather: (wish: Wish, failed: Iterable<string>) => Promise<Machine>;
   /** Whether any of these media files is another one than at the last look. */
   readonly filesChanged: (paths: readonly string[]) => Promise<boolean>;
   /** The program that holds a device, for people; undefined where none is found. */
@@ -91,11 +91,10 @@ export class Programme {
     this.#backoff = new Backoff(clock);
     this.#restart = new Backoff(clock);
     this.#looks = new Backoff(clock, lookMs);
-    this.#planner = new Planner(
-      (wish) => this.#gather(wish),
-      studio.folder,
-      (facts) => this.#usable(facts),
-    );
+    this.#planner = new Planner((wish) => this.#gather(wish), studio.folder, {
+      usable: (machine) => this.#service.usable(machine),
+      onAir: (machine, usable) => this.#onAir(machine, usable),
+    });
     this.#stage = new Stage(environment, {
       playing: (plan, afterMs) => this.#playing(plan, afterMs),
       failed: (plan, part, fault) => void this.#failed(plan, part, fault),
@@ -203,7 +202,7 @@ export class Programme {
     await this.#stage.settled();
   }
 
-  /** Plans from new facts and plays the plan; with `onlyIfOther`, not where the same is on already. */
+  /** Looks at the machine, plans, and plays the plan; with `onlyIfOther`, not where the same is on already. */
   replan(onlyIfOther = false): Promise<void> {
     if (this.#planning) {
       this.#planAgain = true;
@@ -227,25 +226,25 @@ export class Programme {
       const made = await this.#planner.make(settings);
       if (this.#on && !made.plan.live) await this.events.audience();
       if (!this.#on || isLate()) return;
-      // Those that take none change none of the facts.
-      const { plan, facts } = settings === this.settings ? made : (this.#planner.again(this.settings) ?? made);
-      if (before && this.#service.unplugged(before, facts)) return this.#standIn();
-      this.#put(plan, facts, onlyIfOther);
+      // Those that take none change nothing that is known of the machine.
+      const { plan, machine } = settings === this.settings ? made : (this.#planner.again(this.settings) ?? made);
+      if (before && this.#service.unplugged(before, machine)) return this.#standIn();
+      this.#put(plan, machine, onlyIfOther);
     } catch (error) {
       if (this.#on && !isLate()) this.#noPlan(error);
     }
   }
 
   /** Files that cannot be played are the slate, unless another picture is on, which is better. */
-  async #gather(wish: Wish): Promise<Facts> {
+  async #gather(wish: Wish): Promise<Machine> {
     const failed = [...this.#failedCameras];
     this.#failedCameras.clear();
     const asked = this.#service.needsOthers ? { ...wish, video: { ...wish.video, encoder: 'auto' as const } } : wish;
-    const facts = await this.studio.gather(asked, failed);
-    this.#service.looked(facts);
-    const isOn = this.isPlaying && this.#plan?.video.source !== slateName;
-    if (facts.filesFault && isOn) throw faultOf(facts.filesFault);
-    return facts;
+    const machine = await this.studio.gather(asked, failed);
+    this.#service.looked(machine);
+    const isOn = this.isPlaying && this.#plan?.kind !== 'slate';
+    if (machine.filesFault && isOn) throw faultOf(machine.filesFault);
+    return machine;
   }
 
   /** Something is out of service now. */
@@ -257,7 +256,7 @@ export class Programme {
   /** From what is known of the machine: looking at it anew takes a Zero W seconds, in which nothing would be on the air. */
   #playAnother(): void {
     const made = this.#madeAgain();
-    if (made) this.#put(made.plan, made.facts, true);
+    if (made) this.#put(made.plan, made.machine, true);
   }
 
   /** A plan from what is known of the machine; undefined where nothing is known yet, and where there is none, which is said. */
@@ -270,22 +269,25 @@ export class Programme {
     }
   }
 
-  /** What of the machine is in service, and what of the files is to be played. */
-  #usable(facts: Facts): Facts {
-    const passedOnAir = this.#passedOnAir;
-    const usable = this.#service.usable(facts);
-    const { video, devices } = this.#stage.onAir ?? {};
+  #onAir(machine: Machine, usable: Machine): OnAir {
+    const passed = this.#passedOnAir;
+    const { kind, devices } = this.#stage.onAir ?? {};
     // A camera that is out of service may not have gone off yet.
     const isOut = devices?.camera !== undefined && !usable.cameras.some(({ path }) => path === devices.camera);
-    const pictureOnAir = video !== undefined && video.source !== slateName && !isOut;
-    return { ...usable, filesPlayed: this.#filesPlayed, pictureOnAir, ...(passedOnAir ? { passedOnAir } : {}) };
+    const picture = kind !== undefined && kind !== 'slate' && !isOut;
+    return {
+      ...this.#service.onAir(machine, usable),
+      filesPlayed: this.#filesPlayed,
+      picture,
+      ...(passed ? { passed } : {}),
+    };
   }
 
-  #put(plan: Plan, facts: Facts, onlyIfOther: boolean): void {
+  #put(plan: Plan, machine: Machine, onlyIfOther: boolean): void {
     // What failed on the air has been said, and better.
     if (plan.missed && this.#service.problems.length === 0) this.#troubles.add('plan', faultOf(plan.missed));
     else this.#troubles.mended('plan');
-    const unfit = this.#usable(facts).slateImage?.unfit;
+    const unfit = this.#service.usable(machine).slateImage?.unfit;
     if (unfit) this.#troubles.add('slate', faultOf(unfit));
     else this.#troubles.mended('slate');
     const isAway = plan.missed && plan.devices.camera === undefined && plan.missed.code !== 'source_ended';
@@ -294,7 +296,7 @@ export class Programme {
     const { batchMs } = this.settings.output;
     const same = batchMs === this.#batchMs && JSON.stringify(plan) === JSON.stringify(this.#plan);
     this.#batchMs = batchMs;
-    this.#adopt(plan, facts);
+    this.#adopt(plan, machine);
     this.#retryLater();
     const abrupt = this.#formatChanges;
     this.#formatChanges = false;
@@ -304,9 +306,9 @@ export class Programme {
   }
 
   /** The plan from now on; what of the settings it cannot follow is said once. */
-  #adopt(plan: Plan, facts: Facts): void {
+  #adopt(plan: Plan, machine: Machine): void {
     const said = new Set(this.#plan?.notes);
-    this.#service.planned(plan, facts, this.#plan);
+    this.#service.planned(plan, machine, this.#plan);
     this.#plan = plan;
     for (const note of plan.notes) if (!said.has(note)) this.studio.log.warn('setting_not_followed', note);
   }
@@ -328,7 +330,7 @@ export class Programme {
     if (!made) return;
     const properties = liveChanges(running, made.plan);
     if (!properties) return this.replan();
-    this.#adopt(made.plan, made.facts);
+    this.#adopt(made.plan, made.machine);
     this.#stage.adjust(made.plan, properties);
     const { video } = made.plan;
     const kept = video.bitrateKbps === undefined && this.settings.video.bitrateKbps !== 'auto';
@@ -339,7 +341,7 @@ export class Programme {
     this.#troubles.mended('capture');
     this.#troubles.mended('keyframes');
     this.#service.playing(plan);
-    if (plan.video.source !== slateName) this.#passedOnAir = plan.video.encoder === 'passthrough' ? plan : undefined;
+    if (plan.kind !== 'slate') this.#passedOnAir = plan.video.encoder === 'passthrough' ? plan : undefined;
     const text = describe(plan);
     if (text !== this.#said) this.studio.log.info('playing', `Picture and sound: ${text}.`, { afterMs });
     this.#said = text;
@@ -364,8 +366,8 @@ export class Programme {
     const made = this.#madeAgain();
     if (!made) return;
     const isSame = JSON.stringify(made.plan.pieces) === JSON.stringify(plan.pieces);
-    if (!isSame) return this.#put(made.plan, made.facts, true);
-    this.#adopt(made.plan, made.facts);
+    if (!isSame) return this.#put(made.plan, made.machine, true);
+    this.#adopt(made.plan, made.machine);
     this.#stage.adjust(made.plan, []);
   }
 
@@ -395,8 +397,8 @@ export class Programme {
     this.#troubles.add('capture', told);
     this.#failedAgain(plan, told, this.#backoff);
     // The slate, which stands in for it, is no reason to stay with that.
-    const { video } = this.#stage.onAir ?? {};
-    if (video === undefined || video.source === slateName) this.#backoff.again(() => void this.replan());
+    const { kind } = this.#stage.onAir ?? {};
+    if (kind === undefined || kind === 'slate') this.#backoff.again(() => void this.replan());
   }
 
   #died(fault: Fault): void {

@@ -1,5 +1,6 @@
 /** What is in service of cameras, microphones, files and encoders: left out for a while, or for the broadcast, when a plan fails by it. */
-import type { Camera, Facts } from '../../pipelines/facts.js';
+import type { Camera, Machine } from '../../pipelines/machine.js';
+import type { OnAir } from '../../pipelines/onair.js';
 import type { Plan } from '../../pipelines/plan.js';
 import type { Clock } from '../clock.js';
 import { Fault, type FaultReport } from '../errors.js';
@@ -13,7 +14,7 @@ const patience = 3;
 export class Service {
   readonly #inputs: Inputs;
   /** What each plan was made of. */
-  readonly #facts = new WeakMap<Plan, Facts>();
+  readonly #machine = new WeakMap<Plan, Machine>();
   /** Failures in a row that point at no input. */
   #unexplained = 0;
   #needsOthers = false;
@@ -25,26 +26,31 @@ export class Service {
     this.#inputs = new Inputs(clock);
   }
 
-  /** A look at the machine has found `facts`. */
-  looked(facts: Facts): void {
-    this.#inputs.looked(facts);
+  /** A look has found the `machine` to be so. */
+  looked(machine: Machine): void {
+    this.#inputs.looked(machine);
   }
 
-  /** What of `facts` may be used now. */
-  usable(facts: Facts): Facts {
-    return this.#inputs.usable(facts);
+  /** What of `machine` may be used now. */
+  usable(machine: Machine): Machine {
+    return this.#inputs.usable(machine);
   }
 
-  /** `plan`, made of `facts`, takes the place of the one `before`. */
-  planned(plan: Plan, facts: Facts, before: Plan | undefined): void {
+  /** What was on the air of cameras and microphones, where only those of `usable` may be used of `machine`. */
+  onAir(machine: Machine, usable: Machine): OnAir {
+    return this.#inputs.onAir(machine, usable);
+  }
+
+  /** `plan`, made of `machine`, takes the place of the one `before`. */
+  planned(plan: Plan, machine: Machine, before: Plan | undefined): void {
     if (before && plan.video.encoder !== before.video.encoder) this.#unexplained = 0;
-    this.#facts.set(plan, facts);
+    this.#machine.set(plan, machine);
   }
 
   /** `plan` gives pictures and sound. */
   playing(plan: Plan): void {
-    const facts = this.#facts.get(plan);
-    if (facts) this.#inputs.playing(plan, facts);
+    const machine = this.#machine.get(plan);
+    if (machine) this.#inputs.playing(plan, machine);
   }
 
   /** What is played has been played for a while. */
@@ -57,7 +63,7 @@ export class Service {
   }
 
   /** A camera or microphone that is not there any more has failed, even if its driver has not said so yet. True where that is news. */
-  unplugged(plan: Plan, { cameras, microphones }: Facts): boolean {
+  unplugged(plan: Plan, { cameras, microphones }: Machine): boolean {
     const { camera, microphone } = plan.devices;
     const fault = (source: string) => new Fault('source_not_found', `${source} was unplugged.`, 'Plug it in again.');
     if (camera !== undefined && !cameras.some(({ path }) => path === camera))
@@ -68,9 +74,9 @@ export class Service {
 
   /** False where the fault is none of an input, or that input has been counted out for this plan before. */
   failed(plan: Plan, part: InputPart, fault: Fault): boolean {
-    const facts = this.#facts.get(plan);
+    const machine = this.#machine.get(plan);
     const isKnown = fault.code === 'source_silent' && this.problems.some(({ what }) => what === fault.what);
-    if (!facts || !this.#inputs.failed(part, fault, plan, facts)) return false;
+    if (!machine || !this.#inputs.failed(part, fault, plan, machine)) return false;
     // It is tried again every few seconds, for as long as it takes.
     if (isKnown) return true;
     this.log.error(fault.code, `[${fault.code}] ${fault.message}`, { code: fault.code });
@@ -79,14 +85,14 @@ export class Service {
 
   /** What passes through in `plan` is not fit to. True where it is encoded here from now on. */
   encodeInstead(plan: Plan, fault: Fault): boolean {
-    const facts = this.#facts.get(plan);
-    return facts !== undefined && this.#inputs.encodeInstead(plan, fault, facts);
+    const machine = this.#machine.get(plan);
+    return machine !== undefined && this.#inputs.encodeInstead(plan, fault, machine);
   }
 
   /** The encoder of the camera in `plan` has refused `what`: it is not asked for that from now on. */
   refused(plan: Plan, what: EncoderRequest, why: string): void {
-    const facts = this.#facts.get(plan);
-    if (facts) this.#inputs.refused(plan, what, why, facts);
+    const machine = this.#machine.get(plan);
+    if (machine) this.#inputs.refused(plan, what, why, machine);
   }
 
   /**
@@ -144,7 +150,7 @@ export class Service {
   /** By another encoder, or else with the slate; false where nothing less is left. */
   #doWithout(plan: Plan, fault: Fault, insisted: boolean): boolean {
     this.#unexplained = 0;
-    const others = this.usable(this.#facts.get(plan)!).encoders.filter(
+    const others = this.usable(this.#machine.get(plan)!).encoders.filter(
       ({ element, works }) => works && element !== plan.video.encoder,
     );
     const byImage = plan.devices.slateImage !== undefined;

@@ -1,6 +1,5 @@
 /** What cameras that are plugged in were seen not to do: formats in which they give no picture, requests that their encoders refuse. */
-import type { Camera } from '../../pipelines/facts.js';
-import { type Mode, modeName } from '../../pipelines/plan.js';
+import { type Camera, type Mode, modeName } from '../../pipelines/machine.js';
 import { kindOf } from '../../pipelines/sources/format.js';
 import type { Fault } from '../errors.js';
 import type { EncoderRequest } from '../media/messages.js';

@@ -1,5 +1,6 @@
 /** What is played: the plan on the air, the one that is about to take its place, and the process that plays both. */
-import type { ElementProperty, Plan } from '../../pipelines/plan.js';
+import type { ElementProperty } from '../../pipelines/graph.js';
+import type { Plan } from '../../pipelines/plan.js';
 import { Fault } from '../errors.js';
 import { Child } from '../media/child.js';
 import { memoryLimits, type MemoryLimits } from '../media/memory.js';

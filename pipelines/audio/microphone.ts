@@ -1,15 +1,15 @@
 /** A sound card by ALSA: which one, and at which of the rates and channel counts that it really has. */
-import type { Camera, Facts, Microphone } from '../facts.js';
+import type { Camera, Machine, Microphone } from '../machine.js';
 import { NoPlan } from '../noplan.js';
-import type { ElementProperty } from '../plan.js';
+import type { ElementProperty } from '../graph.js';
 import type { WantedAudio } from '../wanted.js';
 
 /** The card that `source` names. */
-export const findMicrophone = (source: string, facts: Facts): Microphone | undefined =>
-  facts.microphones.find((microphone) => microphone.id === source);
+export const findMicrophone = (source: string, machine: Machine): Microphone | undefined =>
+  machine.microphones.find((microphone) => microphone.id === source);
 
-export function noMicrophone(source: string, facts: Facts): NoPlan {
-  const there = facts.microphones.map((microphone) => microphone.id).join(', ') || 'none';
+export function noMicrophone(source: string, machine: Machine): NoPlan {
+  const there = machine.microphones.map((microphone) => microphone.id).join(', ') || 'none';
   return new NoPlan(
     'source_not_found',
     `There is no sound card '${source}'; found: ${there}.`,
@@ -18,9 +18,9 @@ export function noMicrophone(source: string, facts: Facts): NoPlan {
 }
 
 /** The microphone of the camera itself, where it has one, else the first; absent where there is none. */
-export function autoMicrophone(facts: Facts, camera?: Camera): Microphone | undefined {
-  const own = camera?.usbPath && facts.microphones.find((microphone) => microphone.usbPath === camera.usbPath);
-  return own || facts.microphones[0];
+export function autoMicrophone(machine: Machine, camera?: Camera): Microphone | undefined {
+  const own = camera?.usbPath && machine.microphones.find((microphone) => microphone.usbPath === camera.usbPath);
+  return own || machine.microphones[0];
 }
 
 /** Hz that the card has and that is nearest to what is wanted; the higher of two that are equally near. */

@@ -1,11 +1,6 @@
-/** What every H.264 encoder file says of its element, and the choice among them. */
-import type { Facts } from '../facts.js';
-import { NoPlan } from '../noplan.js';
+/** What every H.264 encoder file says of its element. */
+import type { Machine } from '../machine.js';
 import type { EncoderName, Format } from '../wanted.js';
-import { omxh264enc } from './omxh264enc.js';
-import { openh264enc } from './openh264enc.js';
-import { v4l2h264enc } from './v4l2h264enc.js';
-import { x264enc } from './x264enc.js';
 
 export interface EncoderSettings extends Format {
   readonly bitrateKbps: number;
@@ -30,38 +25,5 @@ export interface VideoEncoder {
   /** What asks it for a keyframe; absent where GStreamer's event does. */
   readonly keyframe?: { readonly property: string; readonly value: string };
   /** What it is feared to make of such pictures, in one sentence; undefined where all is well. */
-  doubt?(settings: EncoderSettings, facts: Facts): string | undefined;
-}
-
-/** In order of preference: hardware leaves the processor free; x264 makes better pictures of a bit than OpenH264. */
-export const encoders: readonly VideoEncoder[] = [v4l2h264enc, omxh264enc, x264enc, openh264enc];
-
-export const encoderNames: readonly EncoderName[] = encoders.map(({ element }) => element);
-
-/** The encoder of that name. Throws NoPlan where it does not work on this machine. */
-export function workingEncoder(name: EncoderName, facts: Facts): VideoEncoder {
-  const encoder = encoders.find(({ element }) => element === name)!;
-  const known = facts.encoders.find(({ element }) => element === name);
-  if (known?.works) return encoder;
-  throw new NoPlan(
-    'encoder_missing',
-    `The encoder ${name} does not work on this machine: ${known?.why ?? 'it is not installed'}.`,
-    'Set video.encoder to auto, or to one that `makercast probe` lists as working.',
-  );
-}
-
-/** The raw formats that it takes on this machine, best first. */
-export const rawFormats = ({ element, formats }: VideoEncoder, facts: Facts): readonly string[] => [
-  ...formats,
-  ...(facts.encoders.find((known) => known.element === element)?.takes ?? []),
-];
-
-/** Why nothing here can encode. */
-export function noEncoder(facts: Facts): NoPlan {
-  const why = facts.encoders.flatMap((encoder) => (encoder.why ? [` ${encoder.element}: ${encoder.why}.`] : []));
-  return new NoPlan(
-    'encoder_missing',
-    `No H.264 encoder works on this machine.${why.join('')}`,
-    'Install the Debian package gstreamer1.0-plugins-ugly (x264enc).',
-  );
+  doubt?(settings: EncoderSettings, machine: Machine): string | undefined;
 }

@@ -8,7 +8,7 @@ export const openh264enc: VideoEncoder = {
   merit: 'encoded in software, with poorer pictures of a bit than x264',
   formats: ['I420'],
   bitrate: (kbps) => ({ property: 'bitrate', value: kbps * 1000 }),
-  doubt: (settings, facts) => softwareDoubt('openh264enc', settings, facts),
+  doubt: (settings, machine) => softwareDoubt('openh264enc', settings, machine),
   text: ({ bitrateKbps, keyframeFrames }) =>
     `openh264enc name=venc rate-control=bitrate bitrate=${bitrateKbps * 1000} gop-size=${keyframeFrames} complexity=low ` +
     'scene-change-detection=false',

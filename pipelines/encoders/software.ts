@@ -1,8 +1,8 @@
 /** What a board can encode in software. */
-import type { Facts } from '../facts.js';
+import type { Machine } from '../machine.js';
 import type { EncoderSettings } from './encoder.js';
 
-type Soc = NonNullable<Facts['board']['soc']>;
+type Soc = NonNullable<Machine['board']['soc']>;
 
 /**
  * Pictures that x264 `ultrafast` keeps up with: 640x480 at 30 on a Pi 3 is what its users report; a Zero W has one core of less
@@ -18,7 +18,7 @@ const budgets: Partial<Readonly<Record<Soc, { readonly words: string; readonly p
 export function softwareDoubt(
   element: string,
   { width, height, fps }: EncoderSettings,
-  { board }: Facts,
+  { board }: Machine,
 ): string | undefined {
   const budget = board.soc && budgets[board.soc];
   if (!budget || width * height * fps <= budget.pixelRate) return undefined;

@@ -12,7 +12,7 @@ export const x264enc: VideoEncoder = {
   merit: 'encoded in software: works everywhere, and costs most of a processor',
   formats: ['I420', 'NV12'],
   bitrate: (kbps) => ({ property: 'bitrate', value: kbps }),
-  doubt: (settings, facts) => softwareDoubt('x264enc', settings, facts),
+  doubt: (settings, machine) => softwareDoubt('x264enc', settings, machine),
   text: ({ bitrateKbps, keyframeFrames }) =>
     `x264enc name=venc tune=zerolatency speed-preset=ultrafast bitrate=${bitrateKbps} vbv-buf-capacity=1000 ` +
     `key-int-max=${keyframeFrames} aud=false`,

@@ -1,5 +1,5 @@
 /** One RTMP or RTMPS destination: FLV tags in at `appsrc name=tags`, `rtmp2sink name=sink` out. */
-import type { ElementProperty } from '../plan.js';
+import type { ElementProperty } from '../graph.js';
 
 export interface RtmpDestination {
   readonly scheme: 'rtmp' | 'rtmps';

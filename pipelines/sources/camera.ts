@@ -1,18 +1,18 @@
 /** A camera: which one, and in which of its formats. */
 import { packageOf } from '../elements.js';
-import type { Camera, Facts } from '../facts.js';
+import type { Camera, Machine } from '../machine.js';
 import { NoPlan } from '../noplan.js';
 import type { Format, Way } from '../wanted.js';
 import { type Choice, chooseFormat, type Kind } from './format.js';
 
 /** The camera that `source` names: device path, by-id name with or without its folder, or USB path. */
-export function findCamera(source: string, facts: Facts): Camera | undefined {
+export function findCamera(source: string, machine: Machine): Camera | undefined {
   const byId = source.replace(/^\/dev\/v4l\/by-id\//, '');
-  return facts.cameras.find((camera) => camera.path === source || camera.byId === byId || camera.usbPath === source);
+  return machine.cameras.find((camera) => camera.path === source || camera.byId === byId || camera.usbPath === source);
 }
 
-export function noCamera(source: string, facts: Facts): NoPlan {
-  const there = facts.cameras.map((camera) => camera.path).join(', ') || 'none';
+export function noCamera(source: string, machine: Machine): NoPlan {
+  const there = machine.cameras.map((camera) => camera.path).join(', ') || 'none';
   return new NoPlan(
     'source_not_found',
     `There is no camera '${source}'; found: ${there}.`,
@@ -26,12 +26,12 @@ export const cameraName = (camera: Camera): string => `camera ${camera.name} (${
 /** H.264 decoders, for a camera that has nothing else and an encoder that is insisted on. */
 const decoders: readonly string[] = ['v4l2h264dec', 'avdec_h264', 'openh264dec'];
 
-export const decoderOf = (facts: Facts): string | undefined =>
-  decoders.find((decoder) => facts.elements.includes(decoder));
+export const decoderOf = (machine: Machine): string | undefined =>
+  decoders.find((decoder) => machine.elements.includes(decoder));
 
 /** What an encoder here can be fed with, without decoding H.264 only to encode it again. */
-export function rawKinds(facts: Facts): Kind[] {
-  return facts.elements.includes('jpegdec') ? ['raw', 'jpeg'] : ['raw'];
+export function rawKinds(machine: Machine): Kind[] {
+  return machine.elements.includes('jpegdec') ? ['raw', 'jpeg'] : ['raw'];
 }
 
 /** What libcamera's pictures are asked to be where an encoder is to read them where they lie: in one plane, unlike its NV12. */
@@ -57,11 +57,11 @@ export function h264Format(camera: Camera, format: Format): Choice {
 }
 
 /** What the camera gives that an encoder here can be fed with, as near to `format` as it comes. Throws NoPlan. */
-export function rawFormat(camera: Camera, format: Format, facts: Facts): Choice {
-  const raw = chooseFormat(camera.formats, format, rawKinds(facts));
+export function rawFormat(camera: Camera, format: Format, machine: Machine): Choice {
+  const raw = chooseFormat(camera.formats, format, rawKinds(machine));
   if (raw) return raw;
   const h264 = chooseFormat(camera.formats, format, ['h264']);
-  if (h264 && decoderOf(facts) !== undefined) return h264;
+  if (h264 && decoderOf(machine) !== undefined) return h264;
   const missing = h264 ? 'avdec_h264' : chooseFormat(camera.formats, format, ['jpeg']) ? 'jpegdec' : undefined;
   if (missing) {
     throw new NoPlan(

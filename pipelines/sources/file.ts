@@ -1,16 +1,16 @@
 /** A media file: its H.264 and AAC as they are, or decoded for an encoder. */
-import type { Facts, MediaFile } from '../facts.js';
+import type { Machine, MediaFile } from '../machine.js';
 import { NoPlan } from '../noplan.js';
 import type { WantedVideo } from '../wanted.js';
 import { type Picture, rawCaps } from './picture.js';
 import { narrowed } from './range.js';
 
-/** The probed facts of the wanted files, in playing order. Throws NoPlan. */
-export function findFiles(video: WantedVideo, facts: Facts): MediaFile[] {
+/** What was found of the wanted files, in playing order. Throws NoPlan. */
+export function findFiles(video: WantedVideo, machine: Machine): MediaFile[] {
   if (video.files.length === 0)
     throw new NoPlan('source_not_found', 'video.source is file, but no file is named.', 'Name one in video.files.');
   return video.files.map((path) => {
-    const file = facts.files.find((known) => known.path === path);
+    const file = machine.files.find((known) => known.path === path);
     if (!file) {
       throw new NoPlan('file_unreadable', `The file ${path} cannot be read.`, 'Check video.files and the permissions.');
     }

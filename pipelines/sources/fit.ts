@@ -1,5 +1,5 @@
 /** Whether media files can go on the air as they are: H.264 and AAC that every RTMP server and player takes, alike throughout. */
-import type { MediaFile } from '../facts.js';
+import type { MediaFile } from '../machine.js';
 
 /** profile_idc of Baseline, Main and High: 8 bits, 4:2:0 (High may also be 4:0:0, see below). */
 const profiles: ReadonlySet<number> = new Set([66, 77, 100]);

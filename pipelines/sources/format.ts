@@ -1,5 +1,5 @@
 /** Which of a camera's formats to use: the nearest to what is wanted, and of equals the one that costs least. */
-import type { CameraFormat } from '../facts.js';
+import type { CameraFormat } from '../machine.js';
 import type { Format } from '../wanted.js';
 
 /** V4L2 fourcc of raw formats, and what GStreamer calls them. 4:2:0 first: encoders take it as it is. */

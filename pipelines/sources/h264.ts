@@ -1,7 +1,7 @@
 /** A camera that encodes: its H.264 goes on the air as it comes. */
 import { forceKeyframe, high, steppedBitrate } from '../encoders/v4l2h264enc.js';
 import { levelOf } from '../encoders/level.js';
-import type { Camera } from '../facts.js';
+import type { Camera } from '../machine.js';
 import type { WantedVideo } from '../wanted.js';
 import type { Controls } from './controls.js';
 import { cameraName } from './camera.js';

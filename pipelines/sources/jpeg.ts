@@ -1,5 +1,5 @@
 /** How a webcam's JPEGs are decoded, and how many of them a board can decode in software. */
-import type { Board, Facts } from '../facts.js';
+import type { Board, Machine } from '../machine.js';
 import type { Format } from '../wanted.js';
 import type { Choice } from './format.js';
 
@@ -37,17 +37,17 @@ const decoded = ({ width, height, fps }: Format, wanted: Rate): Format => ({
 export function jpegDecoder(
   format: Format,
   wanted: Rate,
-  { board, jpegDecoder: chip }: Facts,
+  { board, jpegDecoder: chip }: Machine,
 ): { element: string; fullRange: boolean } {
   if (chip && isTooMuch(decoded(format, wanted), board)) return { element: 'v4l2jpegdec', fullRange: chip.fullRange };
   return { element: 'jpegdec', fullRange: true };
 }
 
 /** One sentence where pictures will be missing. */
-export function jpegDoubt(format: Choice, wanted: Rate, facts: Facts): string | undefined {
-  const budget = jpegBudget(facts.board);
-  if (format.kind !== 'jpeg' || !budget || !isTooMuch(decoded(format, wanted), facts.board)) return undefined;
-  if (jpegDecoder(format, wanted, facts).element !== 'jpegdec') return undefined;
+export function jpegDoubt(format: Choice, wanted: Rate, machine: Machine): string | undefined {
+  const budget = jpegBudget(machine.board);
+  if (format.kind !== 'jpeg' || !budget || !isTooMuch(decoded(format, wanted), machine.board)) return undefined;
+  if (jpegDecoder(format, wanted, machine).element !== 'jpegdec') return undefined;
   return (
     `The camera gives ${format.width}x${format.height} as JPEG, and this board decodes about ${budget.width}x${budget.height} at ${budget.fps} fps of ` +
     'that: expect pictures to be missing. Set a smaller video.width and video.height, or a lower video.fps.'

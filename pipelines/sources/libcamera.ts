@@ -1,7 +1,7 @@
 /** A camera by libcamera: the PiCams on today's stack, whose sensor and image processor it drives. */
-import type { Camera } from '../facts.js';
+import type { Camera } from '../machine.js';
 import { fraction } from '../fraction.js';
-import type { ElementProperty } from '../plan.js';
+import type { ElementProperty } from '../graph.js';
 import type { Controls } from './controls.js';
 import { type Choice, rawName } from './format.js';
 

@@ -1,6 +1,7 @@
 /** What every source of pictures hands to the composition, and the way of raw pictures to an encoder. */
 import { fraction } from '../fraction.js';
-import type { ElementProperty, Plan } from '../plan.js';
+import type { ElementProperty } from '../graph.js';
+import type { Plan } from '../plan.js';
 import type { WantedVideo } from '../wanted.js';
 
 export interface Picture {

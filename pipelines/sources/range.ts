@@ -1,8 +1,6 @@
 /** The range of brightness: JPEG and some films have black at 0 and white at 255, and what goes on the air has them at 16 and 235. */
+import type { Matrix } from '../machine.js';
 import { coloursOf } from './sps.js';
-
-/** Which colours luma and chroma stand for, as GStreamer calls it. */
-export type Matrix = 'bt601' | 'bt709';
 
 /**
  * Narrows a picture of the full range, and says so. `videoconvert` (1.22 and 1.26) changes only the label where the matrix stays the

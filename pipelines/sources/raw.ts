@@ -1,5 +1,5 @@
 /** A camera whose pictures are encoded here: raw as they are, MJPEG and H.264 decoded first. */
-import type { Camera, Facts } from '../facts.js';
+import type { Camera, Machine } from '../machine.js';
 import type { WantedVideo } from '../wanted.js';
 import { cameraName, decoderOf } from './camera.js';
 import type { Controls } from './controls.js';
@@ -14,17 +14,17 @@ import { adjustableControls, v4l2Source } from './v4l2.js';
 const latenessMs = 100;
 
 /** JPEGs that are too many are left out before they are decoded: each stands for itself. */
-function decoded(format: Choice, video: WantedVideo, facts: Facts): readonly string[] {
+function decoded(format: Choice, video: WantedVideo, machine: Machine): readonly string[] {
   switch (format.kind) {
     case 'raw':
       return [];
     case 'jpeg':
       return [
         ...(reaches(video.fps, format.fps) ? [] : [thinned(video.fps)]),
-        jpegDecoder(format, video, facts).element,
+        jpegDecoder(format, video, machine).element,
       ];
     case 'h264':
-      return ['h264parse', decoderOf(facts)!];
+      return ['h264parse', decoderOf(machine)!];
   }
 }
 
@@ -61,7 +61,7 @@ export function cameraRaw(
   format: Choice,
   video: WantedVideo,
   accepted: readonly string[],
-  facts: Facts,
+  machine: Machine,
   controls: Controls,
 ): Picture {
   const raw = rawName(format.fourcc);
@@ -81,9 +81,9 @@ export function cameraRaw(
   }
   const source = v4l2Source(camera, format, controls.set);
   const converted = raw === target ? [] : ['videoconvert', `video/x-raw,format=${target}`];
-  const isFull = format.kind === 'jpeg' && jpegDecoder(format, video, facts).fullRange;
+  const isFull = format.kind === 'jpeg' && jpegDecoder(format, video, machine).fullRange;
   return {
-    text: text(source.text, ...decoded(format, video, facts), ...steadied(isFull, video, converted, caps)),
+    text: text(source.text, ...decoded(format, video, machine), ...steadied(isFull, video, converted, caps)),
     properties: source.properties,
     source: cameraName(camera),
     pulse: { element: 'arrivals', property: 'in' },

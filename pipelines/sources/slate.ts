@@ -1,12 +1,9 @@
 /** The slate: a card that stands in for a picture that is away. One picture is drawn, and the same one sent for as long as it lasts. */
-import type { ElementProperty } from '../plan.js';
 import { fraction } from '../fraction.js';
+import type { ElementProperty } from '../graph.js';
 import type { WantedSlate, WantedVideo } from '../wanted.js';
 import { type Picture, rawCaps } from './picture.js';
 import { narrowed } from './range.js';
-
-/** What a plan calls its source. */
-export const slateName = 'slate';
 
 /** Dark blue, ARGB: no flash in a dark room, and not the black of a broken stream. */
 const ground = 0xff1c2733;
@@ -30,7 +27,7 @@ export function slatePicture(
   return {
     text: `${begin.text} ! imagefreeze name=video-source is-live=true ! video/x-raw,framerate=${fraction(video.fps)}`,
     properties: begin.properties,
-    source: slateName,
+    source: 'slate',
   };
 }
 

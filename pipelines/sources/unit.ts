@@ -1,5 +1,4 @@
 /** The extension unit by which a USB camera's own encoder is told how (USB Video Class, H.264 payload): what a plan has to say to it. */
-import type { Plan } from '../plan.js';
 
 /** Stands for the unit where a plan names an element; its properties are `bitrateKbps`, and `keyframe`, which asks for one. */
 export const unitElement = 'encoder-unit';
@@ -17,14 +16,6 @@ export interface UnitSetup {
   readonly bitrateKbps: number;
   /** Seconds from one keyframe to the next. */
   readonly keyframeSeconds: number;
-}
-
-/** The same plan for a camera that does as it likes. */
-export function withoutUnit({ encoderUnit, keyframe, ...plan }: Plan): Plan {
-  if (!encoderUnit) return { ...plan, ...(keyframe && { keyframe }) };
-  const { source, encoder, width, height, fps } = plan.video;
-  const video = { source, encoder, width, height, fps };
-  return { ...plan, video, adjustable: plan.adjustable.filter(({ element }) => element !== unitElement) };
 }
 
 /** For people: `unit 12: a keyframe every 2 s, 2500 kbit/s`. */

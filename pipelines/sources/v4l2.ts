@@ -1,7 +1,7 @@
 /** A camera by its V4L2 node: webcams, HDMI dongles, the PiCam on the legacy stack. */
-import type { Camera } from '../facts.js';
+import type { Camera } from '../machine.js';
 import { fraction } from '../fraction.js';
-import type { ElementProperty } from '../plan.js';
+import type { ElementProperty } from '../graph.js';
 import { type Choice, rawName } from './format.js';
 
 /**

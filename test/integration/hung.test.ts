@@ -6,7 +6,6 @@ import { resolve } from '../../agent/config/resolve.js';
 import { Answers } from '../../agent/machine/answers.js';
 import { factsFor } from '../../agent/machine/facts.js';
 import { Storage } from '../../agent/machine/storage.js';
-import { slateName } from '../../pipelines/sources/slate.js';
 import { startAgent, type StatusDocument } from '../helpers/agent.js';
 import { broadcastIn, live } from '../helpers/broadcast.js';
 import { folderFor } from '../helpers/command.js';
@@ -16,7 +15,7 @@ import { isVideoKey } from '../helpers/flv.js';
 import { sample } from '../helpers/media.js';
 import { startRtmpServer } from '../helpers/rtmp-server.js';
 
-const isSlate = ({ video }: StatusDocument): boolean => video?.source === slateName;
+const isSlate = ({ video }: StatusDocument): boolean => video?.source === 'slate';
 
 test(
   'a film and a slate picture on a disk that hangs: the slate goes on the air, and the program ends when told to',
@@ -61,7 +60,7 @@ test('a film that takes long to be looked at follows the slate, in the same sess
     gather: (wish) => factsFor(wish, storage, () => undefined, { patienceMs, answers }),
   });
   await broadcast.start();
-  assert.equal(broadcast.status().video?.source, slateName);
+  assert.equal(broadcast.status().video?.source, 'slate');
   assert.deepEqual(
     broadcast.status().problems.map(({ code }) => code),
     ['file_slow'],

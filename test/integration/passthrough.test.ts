@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
-import type { Camera } from '../../pipelines/facts.js';
+import type { Camera } from '../../pipelines/machine.js';
 import { resolve } from '../../agent/config/resolve.js';
 import { factsFor } from '../../agent/machine/facts.js';
 import { Storage } from '../../agent/machine/storage.js';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
-import type { Camera, Facts } from '../../pipelines/facts.js';
+import type { Camera, Machine } from '../../pipelines/machine.js';
 import type { Wish } from '../../pipelines/wanted.js';
 import { resolve } from '../../agent/config/resolve.js';
 import type { Settings } from '../../agent/config/settings.js';
@@ -33,12 +33,12 @@ class Looks {
     this.#let();
   }
 
-  async gather(wish: Wish): Promise<Facts> {
+  async gather(wish: Wish): Promise<Machine> {
     const end = this.#end;
     this.begun.push(wish);
-    const facts = await factsFor(wish, this.storage, () => undefined);
+    const machine = await factsFor(wish, this.storage, () => undefined);
     await end;
-    return facts;
+    return machine;
   }
 }
 
@@ -155,11 +155,11 @@ test('a camera that fails is named to the next look, and to that one only', asyn
     formats: [{ fourcc: 'YUYV', width: 320, height: 180, fps: [30] }],
   };
   const env = { ...small, VIDEO_SOURCE: '/dev/null', STREAM_URL: server.url(), STREAM_KEY: 'k' };
-  let facts: Facts | undefined;
+  let machine: Machine | undefined;
   const { broadcast } = broadcastIn(t, folder, resolve({ env }).settings, {
     gather: async (wish, failed) => {
       looks.push([...failed]);
-      return (facts ??= { ...(await factsFor(wish, storage, () => undefined)), cameras: [camera] });
+      return (machine ??= { ...(await factsFor(wish, storage, () => undefined)), cameras: [camera] });
     },
   });
   await broadcast.start();

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
-import type { Camera } from '../../pipelines/facts.js';
+import type { Camera } from '../../pipelines/machine.js';
 import { Answers } from '../../agent/machine/answers.js';
 import { cameras, type Found } from '../../agent/machine/cameras.js';
 import { gather } from '../../agent/machine/facts.js';

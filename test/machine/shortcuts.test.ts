@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { Answers } from '../../agent/machine/answers.js';
-import { gather, type Machine } from '../../agent/machine/facts.js';
+import { gather, type Look } from '../../agent/machine/facts.js';
 import { run, type Runner } from '../../agent/machine/run.js';
 import { Storage } from '../../agent/machine/storage.js';
 import { tree, type Tree } from './tree.js';
@@ -35,10 +35,10 @@ async function storageOf(t: TestContext): Promise<Storage> {
   return new Storage(folder, (fault) => assert.fail(fault.message));
 }
 
-const ask = (machine: Tree, runner: Runner, storage?: Storage, thorough = false, answers?: Answers): Promise<Machine> =>
+const ask = (machine: Tree, runner: Runner, storage?: Storage, thorough = false, answers?: Answers): Promise<Look> =>
   gather({ camera: true, files: [], encoders: ['v4l2h264enc'], thorough }, storage, machine.root, runner, answers);
 
-const takesOf = ({ facts }: Machine) => facts.encoders[0]!.takes;
+const takesOf = ({ facts }: Look) => facts.encoders[0]!.takes;
 
 test('packed pictures of a webcam go to the encoder as they are where it takes them; what failed is not tried again', async (t) => {
   using machine = tree('pi3-c270');

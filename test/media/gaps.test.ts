@@ -5,7 +5,7 @@ import path from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { TagCutter } from '../../agent/flv/tag.js';
 import { Pipeline } from '../../agent/media/gstreamer.js';
-import { plan } from '../../pipelines/plan.js';
+import { plan } from '../../pipelines/best.js';
 import { folderFor } from '../helpers/command.js';
 import { flvFile } from '../helpers/flv.js';
 import { lasts } from '../helpers/interval.js';
@@ -19,9 +19,9 @@ const lastsMs = 3500;
 /** Opens and shuts the way of a camera's pictures, again and again: it gives some for `openMs` and none for `shutMs`. */
 async function recorded(t: TestContext, fourcc: string, openMs: number, shutMs: number): Promise<string> {
   const camera = { ...c270, formats: [{ fourcc, width, height, fps: [fps] }] };
-  const facts = { ...pc, elements: installedElements(), cameras: [camera] };
+  const machine = { ...pc, elements: installedElements(), cameras: [camera] };
   const wanted = want({ width, height, fps, keyframeSeconds: 2, encoder: 'x264enc' }, { source: 'test' });
-  const [piece] = plan(wanted, facts).pieces;
+  const [piece] = plan(wanted, machine).pieces;
   // Like a driver, in the time that it has lost it makes nothing: what comes next is of that moment.
   const raw = `videotestsrc name=video-source is-live=true pattern=ball ! video/x-raw,framerate=${fps}/1 ! valve name=way`;
   const jpeg = `videotestsrc name=video-source is-live=true pattern=ball ! video/x-raw,width=${width},height=${height},framerate=${fps}/1 ! valve name=way ! jpegenc`;

@@ -9,8 +9,8 @@ import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { Pipeline } from '../../agent/media/gstreamer.js';
 import { Stage } from '../../agent/supervisor/stage.js';
+import { plan } from '../../pipelines/best.js';
 import { rtmpOutput, rtmpProperties } from '../../pipelines/outputs/rtmp.js';
-import { plan } from '../../pipelines/plan.js';
 import { Feed } from '../helpers/feed.js';
 import { daily } from '../helpers/long.js';
 import { holdings, processTree } from '../helpers/processes.js';
@@ -56,9 +56,9 @@ test(`${replans} replans in one capture process`, { timeout: 300_000 }, async (t
     hub.close();
     await rm(folder, { recursive: true });
   });
-  const facts = { ...pc, elements: installedElements() };
+  const machine = { ...pc, elements: installedElements() };
   const plans = (['bars', 'ball'] as const).map((testPattern) =>
-    plan(want({ source: 'test', width: 320, height: 180, fps: 60, testPattern }, { source: 'test' }), facts),
+    plan(want({ source: 'test', width: 320, height: 180, fps: 60, testPattern }, { source: 'test' }), machine),
   );
   stage.start(path.join(folder, 'hub.sock'));
   const pid = (): number | undefined =>

@@ -13,17 +13,21 @@ import { Player } from '../../agent/media/capture/player.js';
 import { Pipeline } from '../../agent/media/gstreamer.js';
 import { Uplink } from '../../agent/media/capture/uplink.js';
 import type { InputPart } from '../../agent/media/messages.js';
-import { type Plan, plan } from '../../pipelines/plan.js';
+import { plan } from '../../pipelines/best.js';
+import type { Plan } from '../../pipelines/plan.js';
 import { Feed } from '../helpers/feed.js';
 import { lasts } from '../helpers/interval.js';
 import { installedElements } from '../pipelines/gst.js';
 import { c270, c920, c920WithoutUnit, pc, want } from '../pipelines/machines.js';
 
-const facts = { ...pc, elements: installedElements() };
+const machine = { ...pc, elements: installedElements() };
 
 /** The test picture and its tone, each behind a valve that a test shuts as a device would that goes silent; the muxer waits as it does for devices. */
 function valved(): Plan {
-  const made = plan(want({ source: 'test', width: 320, height: 180, testPattern: 'ball' }, { source: 'test' }), facts);
+  const made = plan(
+    want({ source: 'test', width: 320, height: 180, testPattern: 'ball' }, { source: 'test' }),
+    machine,
+  );
   const piece = made.pieces[0]!;
   const text = piece.text
     .replace('latency=3000000000', 'latency=500000000')
@@ -108,7 +112,7 @@ test(
     const [width, height, fps] = [320, 180, 15];
     const camera = { ...c270, formats: [{ fourcc: 'YUYV', width, height, fps: [fps] }] };
     const made = plan(want({ width, height, fps, encoder: 'x264enc' }, { source: 'test' }), {
-      ...facts,
+      ...machine,
       cameras: [camera],
     });
     const source = `videotestsrc name=video-source is-live=true ! video/x-raw,framerate=${fps}/1 ! valve name=picture`;
@@ -133,7 +137,7 @@ test(
   async () => {
     const [width, height, fps] = [320, 180, 15];
     const camera = { ...c920WithoutUnit, formats: [{ fourcc: 'H264', width, height, fps: [fps] }] };
-    const made = plan(want({ width, height, fps }, { source: 'test' }), { ...facts, cameras: [camera] });
+    const made = plan(want({ width, height, fps }, { source: 'test' }), { ...machine, cameras: [camera] });
     assert.deepEqual([made.video.encoder, made.video.bitrateKbps], ['passthrough', undefined]);
     const encoded = (distance: number): Plan => {
       const source =
@@ -162,7 +166,7 @@ test(
     const [width, height, fps] = [320, 180, 15];
     // A device that is there and knows no such request.
     const camera = { ...c920, path: '/dev/null', formats: [{ fourcc: 'H264', width, height, fps: [fps] }] };
-    const made = plan(want({ width, height, fps }, { source: 'test' }), { ...facts, cameras: [camera] });
+    const made = plan(want({ width, height, fps }, { source: 'test' }), { ...machine, cameras: [camera] });
     assert.equal(made.encoderUnit?.device, '/dev/null');
     const source =
       `videotestsrc name=video-source is-live=true ! video/x-raw,width=${width},height=${height},framerate=${fps}/1 ! ` +

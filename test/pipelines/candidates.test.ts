@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { candidates } from '../../pipelines/candidates.js';
-import type { Facts } from '../../pipelines/facts.js';
-import { NoPlan } from '../../pipelines/plan.js';
+import type { Machine } from '../../pipelines/machine.js';
+import { NoPlan } from '../../pipelines/noplan.js';
+import type { OnAir } from '../../pipelines/onair.js';
 import type { Wanted } from '../../pipelines/wanted.js';
 import { c270, c920, movie, pc, pi3, piCam, usbAudio, v4l2, want, webm } from './machines.js';
 
@@ -11,13 +12,14 @@ const ways = ['v4l2h264enc', 'omxh264enc', 'x264enc', 'openh264enc'];
 const asItComes = 'H.264 as it comes';
 const slates = ways.map((way) => `slate, ${way}`);
 const each = (name: string, of: readonly string[]): string[] => of.map((way) => `${name}, ${way}`);
-const names = (wanted: Wanted, facts: Facts): string[] => candidates(wanted, facts).map(({ what }) => what);
+const names = (wanted: Wanted, machine: Machine, onAir?: OnAir): string[] =>
+  candidates(wanted, machine, onAir).map(({ what }) => what);
 
 const ofC920 = 'camera HD Pro Webcam C920 (/dev/video0)';
 const ofC270 = 'camera C270 HD WEBCAM (/dev/video2)';
 
 describe('the order', () => {
-  const orders: [name: string, wanted: Wanted, facts: Facts, want: string[]][] = [
+  const orders: [name: string, wanted: Wanted, machine: Machine, want: string[], onAir?: OnAir][] = [
     ['of the test picture', want({ source: 'test' }), { ...pc, cameras: [c920] }, each('test picture', ways)],
     ['of files', want({ source: 'file', files: [movie.path] }), pc, each('file', [asItComes, ...ways])],
     ['where there is no camera', want(), pc, each('test picture', ways)],
@@ -34,24 +36,28 @@ describe('the order', () => {
       each(ofC920, [asItComes, ...ways]),
     ],
     ['where the named one is away', want({ source: '1-9' }), { ...pc, cameras: [c270] }, [`camera 1-9, ${asItComes}`]],
-    ['where the camera is lost', want(), { ...pc, cameraLost: true }, [`camera, ${asItComes}`]],
+    ['where the camera is lost', want(), pc, [`camera, ${asItComes}`], { cameraLost: true }],
     [
       'where one camera is lost and another is there',
       want(),
-      { ...pc, cameraLost: true, cameras: [c270] },
+      { ...pc, cameras: [c270] },
       each(ofC270, [...ways, asItComes]),
+      { cameraLost: true },
     ],
   ];
-  for (const [name, wanted, facts, order] of orders)
+  for (const [name, wanted, machine, order, onAir] of orders)
     test(`${name}: slates by any encoder come last`, () =>
-      assert.deepEqual(names(wanted, facts), [...order, ...slates]));
+      assert.deepEqual(names(wanted, machine, onAir), [...order, ...slates]));
 
   test('has one way only where that is insisted on, and slates by any encoder all the same', () => {
-    const facts = { ...pc, cameras: [c920] };
-    assert.deepEqual(names(want({ encoder: 'x264enc' }), facts), [`${ofC920}, x264enc`, ...slates]);
-    assert.deepEqual(names(want({ encoder: 'passthrough' }), facts), [`${ofC920}, ${asItComes}`, ...slates]);
-    assert.deepEqual(names(want({ encoder: 'x264enc', source: 'test' }), facts), ['test picture, x264enc', ...slates]);
-    assert.deepEqual(names(want({ encoder: 'x264enc', source: 'file' }), facts), ['file, x264enc', ...slates]);
+    const machine = { ...pc, cameras: [c920] };
+    assert.deepEqual(names(want({ encoder: 'x264enc' }), machine), [`${ofC920}, x264enc`, ...slates]);
+    assert.deepEqual(names(want({ encoder: 'passthrough' }), machine), [`${ofC920}, ${asItComes}`, ...slates]);
+    assert.deepEqual(names(want({ encoder: 'x264enc', source: 'test' }), machine), [
+      'test picture, x264enc',
+      ...slates,
+    ]);
+    assert.deepEqual(names(want({ encoder: 'x264enc', source: 'file' }), machine), ['file, x264enc', ...slates]);
   });
 
   test("puts the camera's own H.264 first unless something else is nearer to what is wanted", () => {
@@ -75,8 +81,8 @@ describe('the order', () => {
 test('only a slate stands in, and each says why it stands where it does', () => {
   const all = candidates(want(), { ...pi3, cameras: [c920] });
   assert.deepEqual(
-    all.map(({ standsIn }) => standsIn),
-    [...ways, 'H.264'].map(() => false).concat(ways.map(() => true)),
+    all.map(({ kind }) => kind),
+    [...[...ways, 'H.264'].map(() => 'camera'), ...ways.map(() => 'slate')],
   );
   assert.equal(all[0]!.why, 'encoded by the source itself: nothing is left to do here');
   assert.equal(new Set(all.map(({ why }) => why)).size, 5);
@@ -97,8 +103,8 @@ test('the next best is known, and every refusal has a reason', () => {
 });
 
 describe('what is refused', () => {
-  const first = (wanted: Wanted, facts: Facts): NoPlan => {
-    const { refused, plan } = candidates(wanted, facts)[0]!;
+  const first = (wanted: Wanted, machine: Machine, onAir?: OnAir): NoPlan => {
+    const { refused, plan } = candidates(wanted, machine, onAir)[0]!;
     assert.ok(refused instanceof NoPlan);
     assert.equal(plan, undefined);
     return refused;
@@ -107,7 +113,7 @@ describe('what is refused', () => {
   test('is a camera that is not there', () => {
     const named = first(want({ source: '1-9' }), { ...pc, cameras: [c270] });
     assert.deepEqual([named.code, named.what], ['source_not_found', "There is no camera '1-9'; found: /dev/video2."]);
-    const lost = first(want(), { ...pc, cameraLost: true });
+    const lost = first(want(), pc, { cameraLost: true });
     assert.deepEqual(
       [lost.code, lost.what, lost.mend],
       [
@@ -120,10 +126,10 @@ describe('what is refused', () => {
 
   test('is a plan with an element that is not installed, in whichever of its pipelines', () => {
     const files = want({ source: 'file', files: [movie.path, webm.path], encoder: 'x264enc' });
-    const facts = { ...pc, files: [movie, webm] };
-    assert.ok(candidates(files, facts)[0]!.plan);
-    const without = (element: string): Facts => ({
-      ...facts,
+    const machine = { ...pc, files: [movie, webm] };
+    assert.ok(candidates(files, machine)[0]!.plan);
+    const without = (element: string): Machine => ({
+      ...machine,
       elements: pc.elements.filter((name) => name !== element),
     });
     assert.equal(first(files, without('flvmux')).code, 'plugin_missing');
@@ -144,20 +150,22 @@ describe('what is refused', () => {
   });
 
   test('is none of our own mistakes: those are thrown', () => {
-    const facts = {
+    const machine = {
       ...pc,
       cameras: [piCam],
       get microphones(): never {
         throw new RangeError('a mistake');
       },
     };
-    assert.throws(() => candidates(want(), facts), RangeError);
+    assert.throws(() => candidates(want(), machine), RangeError);
   });
 });
 
 test('a slate that stands in for files never listens; one for a camera does', () => {
   const heard = (wanted: Wanted): (string | undefined)[] => {
-    const all = candidates(wanted, { ...pc, microphones: [usbAudio] }).filter(({ plan, standsIn }) => plan && standsIn);
+    const all = candidates(wanted, { ...pc, microphones: [usbAudio] }).filter(
+      ({ plan, kind }) => plan && kind === 'slate',
+    );
     assert.ok(all.length > 0);
     return [...new Set(all.map(({ plan }) => plan!.devices.microphone))];
   };

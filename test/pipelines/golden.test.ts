@@ -3,12 +3,13 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
+import { plan } from '../../pipelines/best.js';
 import { candidates } from '../../pipelines/candidates.js';
 import { defaultFormat, settle } from '../../pipelines/defaults.js';
 import { describe } from '../../pipelines/describe.js';
-import type { Camera, Facts } from '../../pipelines/facts.js';
+import type { Camera, Machine } from '../../pipelines/machine.js';
+import type { OnAir } from '../../pipelines/onair.js';
 import { rtmpOutput } from '../../pipelines/outputs/rtmp.js';
-import { plan } from '../../pipelines/plan.js';
 import { unitText } from '../../pipelines/sources/unit.js';
 import type { Wish } from '../../pipelines/wanted.js';
 import { root } from '../helpers/root.js';
@@ -48,7 +49,7 @@ const sharing: Camera = {
   formats: [...imx219.formats, ...imx219.formats.map((format) => ({ ...format, fourcc: 'YUYV' }))],
 };
 
-const cases: Readonly<Record<string, readonly [Wish, Facts]>> = {
+const cases: Readonly<Record<string, readonly [Wish, Machine, OnAir?]>> = {
   'zero-w-picam-legacy': [wish(), { ...zeroW, cameras: [piCam] }],
   'zero-w-c920-passthrough': [wish(), { ...zeroW, cameras: [c920], microphones: [c920Microphone] }],
   'zero-w-c270-480p': [wish(), { ...zeroW, cameras: [c270], microphones: [c270Microphone] }],
@@ -144,7 +145,8 @@ const cases: Readonly<Record<string, readonly [Wish, Facts]>> = {
   ],
   'file-played-slate': [
     want({ source: 'file', files: [movie.path] }),
-    { ...pc, files: [movie], filesPlayed: true, microphones: [usbAudio] },
+    { ...pc, files: [movie], microphones: [usbAudio] },
+    { filesPlayed: true },
   ],
   'playlist-passthrough-loop': [
     want({ source: 'file', files: [movie.path, '/media/two.mp4'], loop: true }),
@@ -156,8 +158,8 @@ const cases: Readonly<Record<string, readonly [Wish, Facts]>> = {
   ],
 };
 
-function written([wish, facts]: readonly [Wish, Facts]): string {
-  const made = plan(settle(wish, facts), facts);
+function written([wish, machine, onAir]: readonly [Wish, Machine, OnAir?]): string {
+  const made = plan(settle(wish, machine), machine, onAir);
   const live = made.adjustable.map(({ element, property, value }) => `# live: ${element}.${property} = ${value}\n`);
   const asked = [made.keyframe ?? []].flat().map((to) => `# keyframe: ${to.element}.${to.property} = ${to.value}\n`);
   const notes = made.notes.map((note) => `# ${note}\n`);
@@ -179,16 +181,16 @@ for (const [name, given] of Object.entries(cases)) test(`golden ${name}`, () => 
 test('golden output-rtmp', () => check('output-rtmp', `${rtmpOutput().text}\n`));
 
 /** Every candidate, and what became of it. */
-function chosen([wish, facts]: readonly [Wish, Facts]): string {
-  const wanted = settle(wish, facts);
-  const { format, why } = defaultFormat(wish, facts);
-  const lines = candidates(wanted, facts).map(({ what, why, plan, refused }) =>
+function chosen([wish, machine]: readonly [Wish, Machine, OnAir?]): string {
+  const wanted = settle(wish, machine);
+  const { format, why } = defaultFormat(wish, machine);
+  const lines = candidates(wanted, machine).map(({ what, why, plan, refused }) =>
     plan ? `works: ${what}: ${why}` : `no: ${what}: ${refused!.what}`,
   );
   return `${format.width}x${format.height} at ${format.fps}: ${why}\n${lines.join('\n')}\n`;
 }
 
-const choices: Readonly<Record<string, readonly [Wish, Facts]>> = {
+const choices: Readonly<Record<string, readonly [Wish, Machine, OnAir?]>> = {
   'candidates-zero-w-picam-legacy': [wish(), { ...zeroW, cameras: [piCam] }],
   'candidates-pi3-c920-and-c270': [wish(), { ...pi3, cameras: [c920, c270] }],
   'candidates-pi3-gpu-mem-16-c270': [wish(), { ...pi3Cut, cameras: [c270] }],

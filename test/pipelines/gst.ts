@@ -1,7 +1,7 @@
 /** Runs a piece in gst-launch-1.0 into an FLV file, and says what FFmpeg sees in it; asks gst-inspect-1.0 about elements. */
 import { execFile, execFileSync } from 'node:child_process';
 import { promisify } from 'node:util';
-import type { Piece } from '../../pipelines/plan.js';
+import type { Piece } from '../../pipelines/graph.js';
 
 const run = promisify(execFile);
 

@@ -1,14 +1,14 @@
-/** Machines and wishes that makers have, as facts and settings: the cases of the golden texts. */
+/** Machines and wishes that makers have, in the words of the planner: the cases of the golden texts. */
 import type {
   Board,
   Camera,
   CameraControl,
   CameraFormat,
   Encoder,
-  Facts,
+  Machine,
   MediaFile,
   Microphone,
-} from '../../pipelines/facts.js';
+} from '../../pipelines/machine.js';
 import type { Wanted, WantedAudio, WantedCamera, WantedVideo, Wish } from '../../pipelines/wanted.js';
 
 /** What Debian 12 brings with the packages that makercast asks for. */
@@ -61,7 +61,7 @@ const software: readonly Encoder[] = [
 export const v4l2: Encoder = { element: 'v4l2h264enc', hardware: true, works: true };
 export const omx: Encoder = { element: 'omxh264enc', hardware: true, works: true };
 
-export const pc: Facts = { board: {}, elements: debian, cameras: [], microphones: [], encoders: software, files: [] };
+export const pc: Machine = { board: {}, elements: debian, cameras: [], microphones: [], encoders: software, files: [] };
 const noChip: Encoder = {
   element: 'v4l2h264enc',
   hardware: true,
@@ -69,7 +69,7 @@ const noChip: Encoder = {
   why: 'the kernel offers no H.264 encoder (on a Pi: set gpu_mem to 128; a Pi 5 has none)',
 };
 /** A Pi whose firmware drives its codec. */
-const pi = (soc: NonNullable<Board['soc']>, model: string): Facts => ({
+const pi = (soc: NonNullable<Board['soc']>, model: string): Machine => ({
   ...pc,
   board: { model, soc, gpuMemoryMb: 128 },
   elements: [...debian, 'v4l2h264enc', 'v4l2h264dec', 'libcamerasrc'],
@@ -79,13 +79,13 @@ export const zeroW = pi('bcm2835', 'Raspberry Pi Zero W Rev 1.1');
 export const zero2W = pi('bcm2837', 'Raspberry Pi Zero 2 W Rev 1.0');
 export const pi3 = pi('bcm2837', 'Raspberry Pi 3 Model B Rev 1.2');
 export const pi4 = pi('bcm2711', 'Raspberry Pi 4 Model B Rev 1.4');
-export const pi5: Facts = {
+export const pi5: Machine = {
   ...pi('bcm2712', 'Raspberry Pi 5 Model B Rev 1.0'),
   elements: [...debian, 'libcamerasrc'],
   encoders: [noChip, ...software],
 };
 /** A Pi 3 as balenaOS boots it where nobody set gpu_mem. */
-export const pi3Cut: Facts = {
+export const pi3Cut: Machine = {
   ...pi3,
   board: { ...pi3.board, gpuMemoryMb: 16 },
   elements: debian,

@@ -1,15 +1,17 @@
 /** What is chosen, and what is refused: sources, encoders, sound, files. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { settle } from '../../pipelines/defaults.js';
-import type { Camera, CameraFormat, Facts } from '../../pipelines/facts.js';
-import { fraction } from '../../pipelines/fraction.js';
-import { levelOf } from '../../pipelines/encoders/level.js';
 import { nearestRate } from '../../pipelines/audio/microphone.js';
+import { plan } from '../../pipelines/best.js';
+import { settle } from '../../pipelines/defaults.js';
+import { levelOf } from '../../pipelines/encoders/level.js';
+import type { Camera, CameraFormat, Machine } from '../../pipelines/machine.js';
+import { fraction } from '../../pipelines/fraction.js';
+import { NoPlan } from '../../pipelines/noplan.js';
 import { rtmpProperties } from '../../pipelines/outputs/rtmp.js';
-import { liveChanges, NoPlan, type Plan, plan } from '../../pipelines/plan.js';
+import type { OnAir } from '../../pipelines/onair.js';
+import { liveChanges, type Plan, withoutUnit } from '../../pipelines/plan.js';
 import { ascFits, avcFits, unfit } from '../../pipelines/sources/fit.js';
-import { withoutUnit } from '../../pipelines/sources/unit.js';
 import type { Format, Wanted, WantedCamera, WantedVideo, Wish } from '../../pipelines/wanted.js';
 import {
   c270,
@@ -42,9 +44,9 @@ function said({ code, what, mend }: NonNullable<Plan['missed']>): string {
 }
 
 /** Why the wanted picture or sound is not on: there is no plan, or a slate or silence stands in. */
-function refused(wanted: Wanted, facts: Facts): string {
+function refused(wanted: Wanted, machine: Machine): string {
   try {
-    const made = plan(wanted, facts);
+    const made = plan(wanted, machine);
     if (!made.missed) return 'a plan';
     assert.ok(made.video.source === 'slate' || made.audio.source === 'silence');
     return said(made.missed);
@@ -55,11 +57,11 @@ function refused(wanted: Wanted, facts: Facts): string {
 }
 
 test('a camera is found by path, by-id name with and without its folder, and USB path', () => {
-  const facts = { ...pc, cameras: [c920, c270] };
+  const machine = { ...pc, cameras: [c920, c270] };
   for (const source of [c270.path, c270.byId!, `/dev/v4l/by-id/${c270.byId}`, c270.usbPath!])
-    assert.match(plan(want({ source }), facts).video.source, /C270/);
-  assert.match(plan(want(), facts).video.source, /C920/);
-  assert.equal(refused(want({ source: '/dev/video9' }), facts), 'source_not_found');
+    assert.match(plan(want({ source }), machine).video.source, /C270/);
+  assert.match(plan(want(), machine).video.source, /C920/);
+  assert.equal(refused(want({ source: '/dev/video9' }), machine), 'source_not_found');
 });
 
 test('auto sound: the microphone of the camera, else the first, else silence or the tone', () => {
@@ -74,24 +76,24 @@ test('auto sound: the microphone of the camera, else the first, else silence or 
 });
 
 test('encoders: pass-through, then hardware, then x264, then OpenH264; a named one is insisted on', () => {
-  const chosen = (wanted: Wanted, facts: Facts): string => plan(wanted, facts).video.encoder;
+  const chosen = (wanted: Wanted, machine: Machine): string => plan(wanted, machine).video.encoder;
   assert.equal(chosen(want(), { ...pi3, cameras: [piCam] }), 'passthrough');
   assert.equal(chosen(want(), { ...pi3, cameras: [c270] }), 'v4l2h264enc');
   assert.equal(chosen(want(), { ...pc, cameras: [c270] }), 'x264enc');
   const broken = { ...v4l2, works: false, why: 'no frames came out' };
-  const facts = { ...pi3, cameras: [c270], encoders: [broken, pc.encoders[1]!] };
-  assert.equal(chosen(want(), facts), 'openh264enc');
-  assert.equal(refused(want({ encoder: 'v4l2h264enc' }), facts), 'encoder_missing');
-  assert.match(plan(want({ encoder: 'v4l2h264enc' }), facts).missed!.what, /no frames came out/);
-  assert.equal(refused(want(), { ...facts, encoders: [] }), 'encoder_missing');
+  const machine = { ...pi3, cameras: [c270], encoders: [broken, pc.encoders[1]!] };
+  assert.equal(chosen(want(), machine), 'openh264enc');
+  assert.equal(refused(want({ encoder: 'v4l2h264enc' }), machine), 'encoder_missing');
+  assert.match(plan(want({ encoder: 'v4l2h264enc' }), machine).missed!.what, /no frames came out/);
+  assert.equal(refused(want(), { ...machine, encoders: [] }), 'encoder_missing');
   assert.equal(chosen(want({ encoder: 'x264enc' }), { ...pi3, cameras: [c920] }), 'x264enc');
 });
 
 test('pass-through is taken where nothing else comes nearer to what is wanted', () => {
-  const facts = { ...pc, cameras: [c920] };
-  assert.equal(plan(want({ fps: 15 }), facts).video.encoder, 'passthrough');
+  const machine = { ...pc, cameras: [c920] };
+  assert.equal(plan(want({ fps: 15 }), machine).video.encoder, 'passthrough');
   // The camera has no 800x600 at all: its H.264 is as near as its MJPEG.
-  assert.deepEqual(plan(want({ width: 800, height: 600 }), facts).video.width, 640);
+  assert.deepEqual(plan(want({ width: 800, height: 600 }), machine).video.width, 640);
   const small = { ...c920, formats: c920.formats.filter(({ fourcc, width }) => fourcc !== 'H264' || width === 640) };
   assert.equal(plan(want(), { ...pc, cameras: [small] }).video.encoder, 'x264enc');
   assert.equal(plan(want(), { ...pc, encoders: [], cameras: [small] }).video.encoder, 'passthrough');
@@ -117,7 +119,7 @@ test('formats: exact size first, raw where it is fast enough, else MJPEG; nothin
 });
 
 test('whatever is missing is named with its Debian package', () => {
-  const without = (element: string): Facts => ({ ...pc, elements: pc.elements.filter((name) => name !== element) });
+  const without = (element: string): Machine => ({ ...pc, elements: pc.elements.filter((name) => name !== element) });
   assert.throws(() => plan(want(), without('flvmux')), { code: 'plugin_missing', mend: /gstreamer1\.0-plugins-good/ });
   assert.throws(() => plan(want(), without('h264parse')), {
     code: 'plugin_missing',
@@ -132,17 +134,17 @@ test('files: refused when unreadable or without video; whole playlist passes thr
   assert.equal(refused(files(), pc), 'source_not_found');
   assert.equal(refused(files('/no'), pc), 'file_unreadable');
   assert.equal(refused(files('/a.mp3'), { ...pc, files: [{ path: '/a.mp3' }] }), 'file_no_video');
-  const facts = { ...pc, files: [movie, webm] };
-  assert.equal(plan(files(movie.path), facts).video.encoder, 'passthrough');
-  assert.equal(plan(files(movie.path, movie.path), facts).pieces.length, 2);
-  assert.equal(plan(files(movie.path, webm.path), facts).video.encoder, 'x264enc');
+  const machine = { ...pc, files: [movie, webm] };
+  assert.equal(plan(files(movie.path), machine).video.encoder, 'passthrough');
+  assert.equal(plan(files(movie.path, movie.path), machine).pieces.length, 2);
+  assert.equal(plan(files(movie.path, webm.path), machine).video.encoder, 'x264enc');
   const other = { ...movie, path: '/other.mp4', video: { ...movie.video!, avcc: highAvcc.replace('1f', '28') } };
   assert.equal(plan(files(movie.path, '/other.mp4'), { ...pc, files: [movie, other] }).video.encoder, 'x264enc');
   assert.equal(
-    refused(want({ source: 'file', files: [webm.path], encoder: 'passthrough' }), facts),
+    refused(want({ source: 'file', files: [webm.path], encoder: 'passthrough' }), machine),
     'passthrough_unfit',
   );
-  assert.equal(refused(want({ source: 'file', files: [movie.path] }, { source: 'Device' }), facts), 'setting_range');
+  assert.equal(refused(want({ source: 'file', files: [movie.path] }, { source: 'Device' }), machine), 'setting_range');
   const mute = { path: movie.path, video: movie.video! };
   assert.equal(refused(files(movie.path), { ...pc, files: [mute] }), 'file_broken');
 });
@@ -162,11 +164,12 @@ test('fit: profile, chroma, keyframes, AAC', () => {
 });
 
 /** What is set when one wish becomes another in mid-broadcast. */
-const changes = (before: Wanted, after: Wanted, facts: Facts) => liveChanges(plan(before, facts), plan(after, facts));
+const changes = (before: Wanted, after: Wanted, machine: Machine) =>
+  liveChanges(plan(before, machine), plan(after, machine));
 
 test('a running encoder takes another bitrate in its own unit', () => {
-  const value = (video: Partial<WantedVideo>, facts: Facts) =>
-    changes(want(video), want({ ...video, bitrateKbps: 1210 }), facts);
+  const value = (video: Partial<WantedVideo>, machine: Machine) =>
+    changes(want(video), want({ ...video, bitrateKbps: 1210 }), machine);
   assert.deepEqual(value({}, pc), [{ element: 'venc', property: 'bitrate', value: 1210 }]);
   const openh264 = { element: 'venc', property: 'bitrate', value: 1_210_000 };
   assert.deepEqual(value({ encoder: 'openh264enc' }, pc), [openh264]);
@@ -199,8 +202,8 @@ test('a keyframe is asked for by the control of the driver that encodes, and by 
 });
 
 test('a webcam that encodes is told what is wanted by its unit, and the plan says its bitrate where it follows', () => {
-  const facts = { ...pi3, cameras: [c920] };
-  const told = plan(want({ bitrateKbps: 1800, keyframeSeconds: 1.5 }), facts);
+  const machine = { ...pi3, cameras: [c920] };
+  const told = plan(want({ bitrateKbps: 1800, keyframeSeconds: 1.5 }), machine);
   assert.deepEqual(told.encoderUnit, {
     device: '/dev/video0',
     id: 12,
@@ -213,7 +216,7 @@ test('a webcam that encodes is told what is wanted by its unit, and the plan say
   const starts = { ...c920, encoderUnit: { ...c920.encoderUnit!, changesBitrate: false } };
   const fixed = plan(want({ bitrateKbps: 1800 }), { ...pi3, cameras: [starts] });
   assert.deepEqual([fixed.encoderUnit?.bitrateKbps, fixed.video.bitrateKbps], [1800, undefined]);
-  assert.equal(plan(want({ encoder: 'x264enc' }), facts).encoderUnit, undefined, 'it does not encode');
+  assert.equal(plan(want({ encoder: 'x264enc' }), machine).encoderUnit, undefined, 'it does not encode');
   // What is left of a plan whose camera does not follow is the plan for a camera that has no unit.
   assert.deepEqual(withoutUnit(told), plan(want(), { ...pi3, cameras: [c920WithoutUnit] }));
   const byPi = plan(want(), { ...pi3, cameras: [piCam] });
@@ -230,24 +233,27 @@ test('volume, mute and the camera are changed without touching anything else', (
     { element: 'gain', property: 'volume', value: 10 },
     { element: 'gain', property: 'mute', value: true },
   ]);
-  const facts = { ...pi3, cameras: [c270] };
+  const machine = { ...pi3, cameras: [c270] };
   const manual = want({}, {}, { exposureMs: 10, powerLineHz: 50 });
   const control = (value: string) => [{ element: 'video-source', property: 'extra-controls', value }];
   const set = 'controls,auto_exposure=1,exposure_time_absolute=100,power_line_frequency=1';
-  assert.deepEqual(changes(want(), manual, facts), control(set));
+  assert.deepEqual(changes(want(), manual, machine), control(set));
   const back = 'controls,auto_exposure=3,power_line_frequency=2';
-  assert.deepEqual(changes(manual, want(), facts), control(back), "back to the driver's defaults");
+  assert.deepEqual(changes(manual, want(), machine), control(back), "back to the driver's defaults");
 });
 
 test('a PiCam by libcamera: exposure and lens, by hand and back, while it runs', () => {
-  const facts = { ...pi3, cameras: [imx708] };
+  const machine = { ...pi3, cameras: [imx708] };
   const set = (values: Readonly<Record<string, string>>) =>
     Object.entries(values).map(([property, value]) => ({ element: 'video-source', property, value }));
   const byHand = want({}, {}, { exposureMs: 10, focus: 2 });
-  assert.deepEqual(changes(want(), byHand, facts), set({ 'exposure-time': '10000', 'lens-position': '2' }));
+  assert.deepEqual(changes(want(), byHand, machine), set({ 'exposure-time': '10000', 'lens-position': '2' }));
   const sharp = want({}, {}, { exposureMs: 'auto', focus: 'auto' });
-  assert.deepEqual(changes(byHand, sharp, facts), set({ 'exposure-time': '0', 'af-mode': '2', 'lens-position': '1' }));
-  assert.deepEqual(changes(sharp, want(), facts), set({ 'af-mode': '0' }));
+  assert.deepEqual(
+    changes(byHand, sharp, machine),
+    set({ 'exposure-time': '0', 'af-mode': '2', 'lens-position': '1' }),
+  );
+  assert.deepEqual(changes(sharp, want(), machine), set({ 'af-mode': '0' }));
   const notes = (camera: Partial<WantedCamera>, of = imx708) =>
     plan(want({}, {}, camera), { ...pi3, cameras: [of] }).notes;
   // It measures both by itself, and has no switch for it.
@@ -276,8 +282,8 @@ test('what a camera cannot do is noted, and left alone', () => {
 });
 
 test('auto: size, rate and bitrate suit board, camera and encoder', () => {
-  const settled = (given: Wish, facts: Facts, onAir?: Format) => {
-    const { width, height, fps, bitrateKbps } = settle(given, facts, onAir).video;
+  const settled = (given: Wish, machine: Machine, onAir?: Format) => {
+    const { width, height, fps, bitrateKbps } = settle(given, machine, onAir).video;
     return `${width}x${height}@${fps} ${bitrateKbps}`;
   };
   const auto = wish();
@@ -307,7 +313,7 @@ const offers = (fourcc: string, width: number, height: number, ...fps: number[])
   height,
   fps,
 });
-const seen: readonly [string, readonly CameraFormat[], string, Facts?][] = [
+const seen: readonly [string, readonly CameraFormat[], string, Machine?][] = [
   ['television lines', [offers('YUYV', 720, 576, 25)], '720x576@25'],
   ['slow, and nothing else', [offers('MJPG', 640, 480, 15)], '640x480@15'],
   ['tiny and slow', [offers('YUYV', 160, 120, 5)], '160x120@5'],
@@ -333,9 +339,9 @@ const seen: readonly [string, readonly CameraFormat[], string, Facts?][] = [
   ],
   ['slow before a chip that hangs', [offers('YUYV', 1280, 720, 7.5)], '1280x720@10', pi3],
 ];
-for (const [name, formats, wanted, facts = pc] of seen) {
+for (const [name, formats, wanted, machine = pc] of seen) {
   test(`a camera whose pictures are ${name}`, () => {
-    const { width, height, fps } = settle(wish(), { ...facts, cameras: [{ ...c270, formats }] }).video;
+    const { width, height, fps } = settle(wish(), { ...machine, cameras: [{ ...c270, formats }] }).video;
     assert.equal(`${width}x${height}@${fps}`, wanted);
   });
 }
@@ -372,7 +378,7 @@ test('1080 lines are wanted: a film of 720 comes before stills of 1080', () => {
 });
 
 test('a Pi that must do too much says so', () => {
-  const notes = (video: Partial<WantedVideo>, facts: Facts) => plan(want(video), facts).notes.join();
+  const notes = (video: Partial<WantedVideo>, machine: Machine) => plan(want(video), machine).notes.join();
   assert.match(notes({}, { ...pi3Cut, cameras: [c270] }), /x264enc encodes in software.*640x480 at 30 fps/);
   assert.equal(notes({ width: 640, height: 480 }, { ...pi3Cut, cameras: [c270] }), '');
   assert.match(notes({ width: 854, height: 480 }, pi3), /854 is not a multiple of 64/);
@@ -381,8 +387,8 @@ test('a Pi that must do too much says so', () => {
 
 test('JPEGs that a board cannot decode: said, with what it can; left to its chip where that does', () => {
   const formats = [offers('MJPG', 1280, 720, 60)];
-  const made = (video: Partial<WantedVideo>, facts: Facts) =>
-    plan(want(video), { ...facts, cameras: [{ ...c270, formats }] });
+  const made = (video: Partial<WantedVideo>, machine: Machine) =>
+    plan(want(video), { ...machine, cameras: [{ ...c270, formats }] });
   const chip = { ...zeroW, elements: [...zeroW.elements, 'v4l2jpegdec'], jpegDecoder: { fullRange: false } };
   assert.match(made({}, zeroW).notes.join(), /1280x720 as JPEG, and this board decodes about 640x480 at 15 fps/);
   assert.deepEqual(made({}, chip).notes, []);
@@ -452,11 +458,11 @@ test('the slate that stands in for files has their format, as near as an encoder
     video: { ...film.video, width: 1365, height: 767, fps: 0 },
     audio: { ...film.audio, channels: 6 },
   };
-  for (const [passedOnAir, format] of [
+  for (const [passed, format] of [
     [film, [film.video.width, film.video.height, film.video.fps, film.audio.rate, film.audio.channels]],
     [surround, [1364, 766, wanted.video.fps, film.audio.rate, 2]],
   ] as const) {
-    const { video, audio } = plan(wanted, { ...pc, filesFault, passedOnAir });
+    const { video, audio } = plan(wanted, { ...pc, filesFault }, { passed });
     assert.equal(video.source, 'slate');
     assert.deepEqual([video.width, video.height, video.fps, audio.rate, audio.channels], format);
   }
@@ -465,26 +471,26 @@ test('the slate that stands in for files has their format, as near as an encoder
 test('the slate that stands in for a camera whose H.264 passed through has its format; the camera has its own again', () => {
   const full = { ...c920, formats: c920.formats.filter(({ fourcc, width }) => fourcc === 'H264' && width === 1920) };
   const wanted = want({ encoder: 'passthrough', fps: 25 });
-  const onAir = plan(wanted, { ...pc, cameras: [full] });
-  const { width, height, fps } = onAir.video;
+  const passed = plan(wanted, { ...pc, cameras: [full] });
+  const { width, height, fps } = passed.video;
   assert.deepEqual([width, height, fps], [1920, 1080, 30]);
-  const away = { ...pc, cameraLost: true, passedOnAir: onAir };
-  const { video, audio } = plan(wanted, away);
+  const onAir = { cameraLost: true, passed };
+  const { video, audio } = plan(wanted, pc, onAir);
   assert.deepEqual([video.source, video.width, video.height, video.fps], ['slate', width, height, fps]);
-  assert.deepEqual([audio.rate, audio.channels], [onAir.audio.rate, onAir.audio.channels]);
-  assert.deepEqual(plan(wanted, { ...away, cameras: [full] }), onAir);
+  assert.deepEqual([audio.rate, audio.channels], [passed.audio.rate, passed.audio.channels]);
+  assert.deepEqual(plan(wanted, { ...pc, cameras: [full] }, onAir), passed);
 });
 
 test('an encoder that cannot be had: a picture that is on the air stays, else it is the slate', () => {
   const unfit = { ...pc, cameras: [c270] };
   for (const encoder of ['passthrough', 'v4l2h264enc'] as const) {
     assert.equal(plan(want({ encoder }), unfit).video.source, 'slate');
-    assert.throws(() => plan(want({ encoder }), { ...unfit, pictureOnAir: true }), NoPlan);
+    assert.throws(() => plan(want({ encoder }), unfit, { picture: true }), NoPlan);
   }
   // What is wanted is away: that is another matter.
-  const lost = { ...pc, pictureOnAir: true, cameraLost: true };
-  assert.equal(plan(want({ encoder: 'passthrough' }), lost).video.source, 'slate');
-  assert.equal(plan(want({ encoder: 'passthrough', source: '/dev/video9' }), lost).video.source, 'slate');
+  const lost = { picture: true, cameraLost: true };
+  assert.equal(plan(want({ encoder: 'passthrough' }), pc, lost).video.source, 'slate');
+  assert.equal(plan(want({ encoder: 'passthrough', source: '/dev/video9' }), pc, lost).video.source, 'slate');
 });
 
 test('an encoder that is there for the slate only does not raise the default size', () => {
@@ -512,8 +518,8 @@ test('what kept a better source out is noted once, before what the source itself
 
 test('a slate says what it stands in for: not that another slate could not be drawn, nor whose sound is away', () => {
   const elements = pc.elements.filter((element) => element !== 'x264enc');
-  const missed = (wanted: Wanted, facts: Facts) => {
-    const made = plan(wanted, facts);
+  const missed = (wanted: Wanted, machine: Machine, onAir?: OnAir) => {
+    const made = plan(wanted, machine, onAir);
     assert.deepEqual([made.video.source, made.video.encoder], ['slate', 'openh264enc']);
     return made.missed;
   };
@@ -522,23 +528,25 @@ test('a slate says what it stands in for: not that another slate could not be dr
     what: 'The camera /dev/video2 offers no H.264 of its own.',
     mend: 'Set video.encoder to auto.',
   });
-  assert.deepEqual(missed(want({}, { source: 'Nobody' }), { ...pc, elements, cameraLost: true }), {
+  assert.deepEqual(missed(want({}, { source: 'Nobody' }), { ...pc, elements }, { cameraLost: true }), {
     code: 'source_not_found',
     what: 'The camera is away or gives nothing, and there is no other.',
     mend: 'Plug it in again; it is tried again by itself.',
   });
-  const onAir = { ...pc, elements, cameras: [c270], pictureOnAir: true };
-  assert.throws(() => plan(want({ encoder: 'passthrough' }), onAir), { code: 'passthrough_unfit' });
+  const machine = { ...pc, elements, cameras: [c270] };
+  assert.throws(() => plan(want({ encoder: 'passthrough' }), machine, { picture: true }), {
+    code: 'passthrough_unfit',
+  });
 });
 
 test('where nothing can be encoded it is said of all encoders, unless one is insisted on or something else is missing', () => {
   const broken = { ...v4l2, works: false, why: 'no frames came out' };
-  const facts = { ...pc, encoders: [broken] };
+  const machine = { ...pc, encoders: [broken] };
   const why = 'No H.264 encoder works on this machine. v4l2h264enc: no frames came out.';
-  assert.throws(() => plan(want(), facts), { name: 'NoPlan', code: 'encoder_missing', what: why });
+  assert.throws(() => plan(want(), machine), { name: 'NoPlan', code: 'encoder_missing', what: why });
   const one = 'The encoder v4l2h264enc does not work on this machine: no frames came out.';
-  assert.throws(() => plan(want({ encoder: 'v4l2h264enc' }), facts), { code: 'encoder_missing', what: one });
-  assert.throws(() => plan(want({ source: '/dev/video9' }), facts), { code: 'source_not_found' });
+  assert.throws(() => plan(want({ encoder: 'v4l2h264enc' }), machine), { code: 'encoder_missing', what: one });
+  assert.throws(() => plan(want({ source: '/dev/video9' }), machine), { code: 'source_not_found' });
   // The slate is no picture to stay for, and one that cannot be drawn is none either.
   assert.throws(() => plan(want(), { ...pc, elements: [] }), { code: 'plugin_missing' });
 });

@@ -3,11 +3,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { isFaultCode } from '../../agent/errors.js';
+import { plan } from '../../pipelines/best.js';
 import { describe } from '../../pipelines/describe.js';
 import { elementsOf } from '../../pipelines/elements.js';
-import type { Facts } from '../../pipelines/facts.js';
+import type { Machine } from '../../pipelines/machine.js';
+import { NoPlan } from '../../pipelines/noplan.js';
 import { rtmpOutput } from '../../pipelines/outputs/rtmp.js';
-import { NoPlan, plan, type Plan } from '../../pipelines/plan.js';
+import type { Plan } from '../../pipelines/plan.js';
 import type { Wanted, WantedCamera } from '../../pipelines/wanted.js';
 import { propertiesOf } from './gst.js';
 import { c920, imx708, piCam, debian, highAvcc, lcAsc } from './machines.js';
@@ -99,7 +101,7 @@ const media = fc
 
 const software = ['x264enc', 'openh264enc', 'v4l2h264enc', 'omxh264enc'] as const;
 
-const facts: fc.Arbitrary<Facts> = fc.record({
+const machines: fc.Arbitrary<Machine> = fc.record({
   board: fc.constantFrom({}, { soc: 'bcm2835' }, { soc: 'bcm2837' }),
   // Mostly everything is there, now and then something is missing.
   elements: fc.oneof(
@@ -222,7 +224,7 @@ const stepNames = (text: string): (string | undefined)[] =>
 test('any wish on any machine gives a text that GStreamer knows, or a known refusal', () => {
   const seen = new Set<string>();
   fc.assert(
-    fc.property(wanted, facts, (wish, machine) => {
+    fc.property(wanted, machines, (wish, machine) => {
       let made: Plan;
       try {
         made = plan(wish, machine);

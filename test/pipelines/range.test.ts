@@ -7,8 +7,9 @@ import { test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import { MediaFiles } from '../../agent/machine/files.js';
 import { Stills } from '../../agent/machine/still.js';
-import type { Facts } from '../../pipelines/facts.js';
-import { plan, type Plan } from '../../pipelines/plan.js';
+import { plan } from '../../pipelines/best.js';
+import type { Machine } from '../../pipelines/machine.js';
+import type { Plan } from '../../pipelines/plan.js';
 import { folderFor } from '../helpers/command.js';
 import { ending, installedElements, launch } from './gst.js';
 import { c270, pc, want } from './machines.js';
@@ -72,7 +73,7 @@ function assertSeen({ luma, chroma, range }: Stripes & { range: string }, wanted
   assert.notEqual(range, 'pc');
 }
 
-const facts: Facts = { ...pc, elements: installedElements() };
+const machine: Machine = { ...pc, elements: installedElements() };
 
 async function delivered(
   t: TestContext,
@@ -107,7 +108,7 @@ for (const [name, stripes, args, source] of cameras) {
     await drawn(picture, stripes, args);
     const formats = c270.formats.filter(({ fourcc }) => (fourcc === 'MJPG') === name.startsWith('MJPEG'));
     const camera = { ...c270, formats };
-    const made = plan(want({ width, height, encoder: 'x264enc' }), { ...facts, cameras: [camera] });
+    const made = plan(want({ width, height, encoder: 'x264enc' }), { ...machine, cameras: [camera] });
     const file = await delivered(t, made, (text) =>
       text
         .replace(/v4l2src name=video-source [^!]*! /, `${source(picture)} ! `)
@@ -127,7 +128,7 @@ for (const [name, stripes, args] of stills) {
     const image = path.join(await folderFor(t), name === 'PNG' ? 'card.png' : 'card.jpg');
     await drawn(image, stripes, args);
     const wanted = { ...want({ source: '/dev/video9', width, height }), slate: { text: '', image } };
-    const file = await delivered(t, plan(wanted, { ...facts, slateImage: await new Stills().at(image) }));
+    const file = await delivered(t, plan(wanted, { ...machine, slateImage: await new Stills().at(image) }));
     assertSeen(await seen(file), { ...narrow, chroma: stripes.chroma[0] === 128 ? [128, 128] : narrow.chroma });
   });
 }
@@ -153,7 +154,7 @@ for (const [name, file, stripes, args] of films) {
     const film = path.join(await folderFor(t), file);
     await drawn(film, stripes, args, colours('bt709', stripes === full ? 'on' : 'off'));
     const wanted = want({ source: 'file', files: [film], width, height, encoder: 'x264enc' }, { source: 'none' });
-    const made = plan(wanted, { ...facts, files: [await new MediaFiles().at(film)] });
+    const made = plan(wanted, { ...machine, files: [await new MediaFiles().at(film)] });
     assertSeen(await seen(await delivered(t, made)), narrow);
   });
 }
@@ -162,6 +163,6 @@ test('a film of JPEG pictures without colour, encoded anew', async (t) => {
   const film = path.join(await folderFor(t), 'c.avi');
   await drawn(film, { ...full, chroma: [128, 128] }, ['-c:v', 'mjpeg', '-pix_fmt', 'yuvj420p', '-q:v', '1']);
   const wanted = want({ source: 'file', files: [film], width, height, encoder: 'x264enc' }, { source: 'none' });
-  const made = plan(wanted, { ...facts, files: [await new MediaFiles().at(film)] });
+  const made = plan(wanted, { ...machine, files: [await new MediaFiles().at(film)] });
   assertSeen(await seen(await delivered(t, made)), { ...narrow, chroma: [128, 128] });
 });

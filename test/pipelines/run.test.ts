@@ -6,20 +6,20 @@ import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import type { Camera, Facts, MediaFile } from '../../pipelines/facts.js';
+import { plan } from '../../pipelines/best.js';
 import { elementsOf } from '../../pipelines/elements.js';
-import { plan } from '../../pipelines/plan.js';
+import type { Camera, Machine, MediaFile } from '../../pipelines/machine.js';
 import { atLeast } from '../helpers/interval.js';
 import { root } from '../helpers/root.js';
 import { decode, ending, installedElements, launch, type Packet, probe, sample } from './gst.js';
 import { c270, highAvcc, lcAsc, piCam, pc, want } from './machines.js';
 
 let folder = '';
-let facts: Facts;
+let machine: Machine;
 
 before(async () => {
   folder = await mkdtemp(path.join(os.tmpdir(), 'makercast pipelines '));
-  facts = { ...pc, elements: installedElements() };
+  machine = { ...pc, elements: installedElements() };
 });
 after(() => rm(folder, { recursive: true, force: true }));
 
@@ -39,7 +39,7 @@ function intervals(packets: readonly Packet[]): number[] {
 for (const encoder of ['x264enc', 'openh264enc'] as const) {
   test(`bars with a clock and a tone, by ${encoder}`, async () => {
     const file = out(`${encoder}.flv`);
-    const made = plan(want({ source: 'test', width: 640, height: 360, fps: 25, keyframeSeconds: 1, encoder }), facts);
+    const made = plan(want({ source: 'test', width: 640, height: 360, fps: 25, keyframeSeconds: 1, encoder }), machine);
     assert.match(made.pieces[0]!.text, /clockoverlay/);
     await launch(ending(made.pieces[0]!, 75, 141), file);
     const video = await probe(file, 'v');
@@ -69,7 +69,7 @@ for (const encoder of ['x264enc', 'openh264enc'] as const) {
 
 test('the flash and the beep coincide within a frame, each second', async () => {
   const file = out('sync.flv');
-  const made = plan(want({ source: 'test', testPattern: 'sync', width: 320, height: 180 }), facts);
+  const made = plan(want({ source: 'test', testPattern: 'sync', width: 320, height: 180 }), machine);
   await launch(ending(made.pieces[0]!, 200, 188), file);
   const { packets } = await probe(file, 'v');
   const { brightness, samples } = await decode(file);
@@ -94,7 +94,7 @@ test('the flash and the beep coincide within a frame, each second', async () => 
 test('gain and mute are in the text', async () => {
   const peakOf = async (gainDb: number, mute: boolean): Promise<number> => {
     const file = out(`gain${gainDb}${mute}.flv`);
-    const made = plan(want({ source: 'test', width: 320, height: 180 }, { source: 'test', gainDb, mute }), facts);
+    const made = plan(want({ source: 'test', width: 320, height: 180 }, { source: 'test', gainDb, mute }), machine);
     await launch(ending(made.pieces[0]!, 30, 48), file);
     return (await decode(file)).samples.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   };
@@ -115,7 +115,7 @@ const cameras: readonly [string, Camera, number, number, string][] = [
 for (const [name, camera, width, height, encode] of cameras) {
   test(`a camera that gives ${name}, encoded to ${width}x${height}`, async () => {
     const file = out('camera.flv');
-    const [piece] = plan(want({ width, height, encoder: 'x264enc' }), { ...facts, cameras: [camera] }).pieces;
+    const [piece] = plan(want({ width, height, encoder: 'x264enc' }), { ...machine, cameras: [camera] }).pieces;
     await launch(ending({ text: stand(piece!.text, encode), properties: [] }, 45, 75), file);
     const { stream, packets } = await probe(file, 'v');
     assert.deepEqual([stream.width, stream.height, stream.pix_fmt], [width, height, 'yuv420p']);
@@ -127,7 +127,7 @@ for (const [name, camera, width, height, encode] of cameras) {
 
 test('a camera that gives H.264, untouched', async () => {
   const file = out('h264.flv');
-  const [piece] = plan(want({ width: 640, height: 480 }), { ...facts, cameras: [piCam] }).pieces;
+  const [piece] = plan(want({ width: 640, height: 480 }), { ...machine, cameras: [piCam] }).pieces;
   const text = stand(
     piece!.text.replace(/ extra-controls="[^"]*"/, ''),
     'video/x-raw,format=I420,width=640,height=480,framerate=30/1 ! x264enc tune=zerolatency speed-preset=ultrafast ! ' +
@@ -153,7 +153,7 @@ for (const container of ['mp4', 'mkv', 'ts', 'flv', 'mov']) {
     // A name that would break out of any text that it became part of.
     const source = out(`it's "a" ! fakesink \\ file.${container}`);
     await sample(source, bframes);
-    const made = plan(want({ source: 'file', files: [source] }), { ...facts, files: [described(source)] });
+    const made = plan(want({ source: 'file', files: [source] }), { ...machine, files: [described(source)] });
     assert.equal(made.video.encoder, 'passthrough');
     const file = out(`${container}.flv`);
     await launch(made.pieces[0]!, file);
@@ -180,7 +180,7 @@ for (const container of ['mp4', 'mkv', 'ts', 'flv', 'mov']) {
 test('a file is paced in real time', async () => {
   const source = out('paced.mp4');
   await sample(source, bframes);
-  const made = plan(want({ source: 'file', files: [source] }), { ...facts, files: [described(source)] });
+  const made = plan(want({ source: 'file', files: [source] }), { ...machine, files: [described(source)] });
   assert.match(made.pieces[0]!.text, /appsink name=tags sync=true/);
   const begin = performance.now();
   await launch(made.pieces[0]!, out('paced.flv'), true);
@@ -196,11 +196,11 @@ test('subtitles and a second language do not stall a file', async () => {
     ...['-map', '2:a'],
     ...bframes,
   ]);
-  const made = plan(want({ source: 'file', files: [source] }), { ...facts, files: [described(source)] });
+  const made = plan(want({ source: 'file', files: [source] }), { ...machine, files: [described(source)] });
   await launch(made.pieces[0]!, out('multi.flv'));
   assert.equal((await probe(out('multi.flv'), 'v')).packets.length, 90);
   const encoded = plan(want({ source: 'file', files: [source], encoder: 'x264enc' }), {
-    ...facts,
+    ...machine,
     files: [described(source)],
   });
   await launch(encoded.pieces[0]!, out('multi2.flv'));
@@ -211,7 +211,7 @@ test('a file without sound gets silence that ends with it', async () => {
   const source = out('mute.mp4');
   await sample(source, ['-map', '0:v', ...bframes]);
   const mute = { path: source, seconds: 3, video: described(source).video! };
-  const made = plan(want({ source: 'file', files: [source] }), { ...facts, files: [mute] });
+  const made = plan(want({ source: 'file', files: [source] }), { ...machine, files: [mute] });
   assert.equal(made.audio.source, 'silence');
   await launch(made.pieces[0]!, out('mute.flv'));
   assert.equal((await probe(out('mute.flv'), 'v')).packets.length, 90);
@@ -234,7 +234,10 @@ for (const [container, args] of transcoded) {
       video: { codec: 'other', width: 320, height: 240, fps: 30 },
       audio: { codec: 'other', rate: 44100, channels: 1 },
     });
-    const made = plan(want({ source: 'file', files: [source], width: 640, height: 360 }), { ...facts, files: [other] });
+    const made = plan(want({ source: 'file', files: [source], width: 640, height: 360 }), {
+      ...machine,
+      files: [other],
+    });
     assert.equal(made.video.encoder, 'x264enc');
     const file = out(`${container}2.flv`);
     await launch(made.pieces[0]!, file);
@@ -258,7 +261,7 @@ test('GStreamer parses every golden text whose elements are installed, and takes
     for (const block of readFileSync(path.join(folder, name), 'utf8').split('\n\n')) {
       const lines = block.split('\n').filter((line) => !line.startsWith('# '));
       const text = lines.filter((line) => !/^[\w-]+\.[\w-]+ = /.test(line)).join('\n');
-      if (text.trim() === '' || elementsOf(text).some((element) => !facts.elements.includes(element))) continue;
+      if (text.trim() === '' || elementsOf(text).some((element) => !machine.elements.includes(element))) continue;
       const pipeline = new Pipeline(text);
       for (const [, element, property, value] of block.matchAll(/^([\w-]+)\.([\w-]+) = (.*)$/gm)) {
         const child = pipeline.findChild(element!)!;

@@ -1,8 +1,9 @@
 /** What is left out when a device goes or a plan fails again and again, and what of it is said. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Facts } from '../../pipelines/facts.js';
-import { plan, type Plan } from '../../pipelines/plan.js';
+import { plan } from '../../pipelines/best.js';
+import type { Machine } from '../../pipelines/machine.js';
+import type { Plan } from '../../pipelines/plan.js';
 import type { Wanted } from '../../pipelines/wanted.js';
 import { Redactor } from '../../agent/config/redactor.js';
 import { Fault } from '../../agent/errors.js';
@@ -10,7 +11,7 @@ import { Log } from '../../agent/log.js';
 import { Service } from '../../agent/supervisor/service.js';
 import { c270, c920, c920Microphone, pc, usbAudio, want } from '../pipelines/machines.js';
 
-const facts: Facts = { ...pc, cameras: [c920], microphones: [c920Microphone] };
+const machine: Machine = { ...pc, cameras: [c920], microphones: [c920Microphone] };
 const crash = new Fault('child_died', 'The capture process ended by itself (SIGSEGV).', 'It is started again.');
 
 function studio(wanted: Wanted = want()) {
@@ -20,8 +21,9 @@ function studio(wanted: Wanted = want()) {
   return {
     service,
     /** Puts on the air what can be made of `found`. */
-    play(found: Facts): Plan {
-      const made = plan(wanted, service.usable(found));
+    play(found: Machine): Plan {
+      const usable = service.usable(found);
+      const made = plan(wanted, usable, service.onAir(found, usable));
       service.planned(made, found, on);
       service.playing(made);
       return (on = made);
@@ -31,9 +33,9 @@ function studio(wanted: Wanted = want()) {
 
 test('a microphone that is unplugged counts as lost, as a camera does: once, and it is silence until it is back', () => {
   const { service, play } = studio();
-  const first = play(facts);
-  assert.ok(!service.unplugged(first, facts));
-  const without = { ...facts, microphones: [] };
+  const first = play(machine);
+  assert.ok(!service.unplugged(first, machine));
+  const without = { ...machine, microphones: [] };
   assert.ok(service.unplugged(first, without));
   assert.ok(!service.unplugged(first, without), 'it has been counted');
   assert.deepEqual(
@@ -43,12 +45,12 @@ test('a microphone that is unplugged counts as lost, as a camera does: once, and
   const next = play(without);
   assert.deepEqual([next.video.source, next.audio.source], [first.video.source, 'silence']);
   assert.ok(service.nextMs! > 0);
-  assert.equal(play(facts).audio.source, 'silence', 'it has only just gone');
+  assert.equal(play(machine).audio.source, 'silence', 'it has only just gone');
 });
 
 test('an encoder that is insisted on crashes again and again: the slate takes over, by another one', () => {
   const { service, play } = studio(want({ encoder: 'x264enc' }));
-  const raw = { ...facts, cameras: [c270] };
+  const raw = { ...machine, cameras: [c270] };
   const first = play(raw);
   assert.equal(first.video.encoder, 'x264enc');
   const tries = [1, 2, 3].map(() => service.failedAgain(first, crash, true));
@@ -60,8 +62,8 @@ test('an encoder that is insisted on crashes again and again: the slate takes ov
 
 test('another source is wanted, and it is the camera that is on: when that goes, the slate has its place and its sound', () => {
   const { service, play } = studio();
-  const first = play({ ...facts, microphones: [usbAudio, c920Microphone] });
+  const first = play({ ...machine, microphones: [usbAudio, c920Microphone] });
   service.forgetInputs({ video: false, sound: true }, first);
-  const { video, audio } = play({ ...facts, cameras: [], microphones: [usbAudio] });
+  const { video, audio } = play({ ...machine, cameras: [], microphones: [usbAudio] });
   assert.deepEqual([video.source, audio.source], ['slate', 'silence']);
 });

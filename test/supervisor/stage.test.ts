@@ -9,14 +9,15 @@ import { test } from 'node:test';
 import type { Fault } from '../../agent/errors.js';
 import { TagCutter } from '../../agent/flv/tag.js';
 import { Stage } from '../../agent/supervisor/stage.js';
-import { type Plan, plan } from '../../pipelines/plan.js';
+import { plan } from '../../pipelines/best.js';
+import type { Plan } from '../../pipelines/plan.js';
 import { Feed, until } from '../helpers/feed.js';
 import { processTree } from '../helpers/processes.js';
 import { installedElements } from '../pipelines/gst.js';
 import { pc, want } from '../pipelines/machines.js';
 
-const facts = { ...pc, elements: installedElements() };
-const ball = plan(want({ source: 'test', width: 320, height: 180, testPattern: 'ball' }, { source: 'test' }), facts);
+const machine = { ...pc, elements: installedElements() };
+const ball = plan(want({ source: 'test', width: 320, height: 180, testPattern: 'ball' }, { source: 'test' }), machine);
 /** Every process of ours is past the first, and none past the second. */
 const limits = { quietBytes: 1, maxBytes: Infinity, everyMs: 250 };
 

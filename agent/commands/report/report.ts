@@ -174,8 +174,8 @@ class Report {
     if (!this.#state) throw new Fault('command_failed', 'The settings could not be read.');
     const { settings } = this.#state.resolved;
     const warn = (fault: Fault): void => void this.#warnings.push(fault.message);
-    let facts: ReturnType<typeof factsFor> | undefined;
-    const planner = new Planner((wish) => (facts ??= factsFor(wish, this.#storage, warn)), this.folder);
+    let machine: ReturnType<typeof factsFor> | undefined;
+    const planner = new Planner((wish) => (machine ??= factsFor(wish, this.#storage, warn)), this.folder);
     const considered = explained(await planner.consider(settings));
     // Its reason is the fault of this section, and what was considered is the better part of it.
     const made = await planner.make(settings).catch((error: unknown) => Fault.from(error));
@@ -200,7 +200,7 @@ class Report {
 
   /** What the machine is like meanwhile is kept for the sections that follow. */
   async #rehearsed(plan: Plan): Promise<Rehearsal> {
-    const isWebcam = plan.live && plan.video.encoder === 'passthrough';
+    const isWebcam = plan.kind === 'camera' && plan.video.encoder === 'passthrough';
     const seconds = this.seconds ?? (isWebcam ? webcamSeconds : usualSeconds);
     let before: Processes = new Map();
     let from = 0;

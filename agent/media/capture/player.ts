@@ -1,7 +1,8 @@
 /** Plays a plan: its pipelines one after the other, their tags to the hub, and what goes wrong as faults. */
 import type { Clock } from '../../clock.js';
-import type { ElementProperty, Plan } from '../../../pipelines/plan.js';
-import { unitElement, withoutUnit } from '../../../pipelines/sources/unit.js';
+import type { ElementProperty } from '../../../pipelines/graph.js';
+import { type Plan, withoutUnit } from '../../../pipelines/plan.js';
+import { unitElement } from '../../../pipelines/sources/unit.js';
 import { Fault } from '../../errors.js';
 import type { StreamFormat } from '../../flv/metadata.js';
 import { Pipeline, type BusMessage } from '../gstreamer.js';
@@ -198,8 +199,12 @@ export class Player {
 
   /** A camera that encodes and is not told how, or may not do so; those of files were looked at before. */
   get #isJudged(): boolean {
-    const { live, video, encoderUnit } = this.plan;
-    return live && video.encoder === 'passthrough' && (video.bitrateKbps === undefined || encoderUnit !== undefined);
+    const { kind, video, encoderUnit } = this.plan;
+    return (
+      kind === 'camera' &&
+      video.encoder === 'passthrough' &&
+      (video.bitrateKbps === undefined || encoderUnit !== undefined)
+    );
   }
 
   /** Looks without a keyframe that are too many. A distance that somebody wants is none too long. */

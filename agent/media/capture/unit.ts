@@ -1,6 +1,6 @@
 /** The extension unit of a camera that encodes, as it is opened while the camera is on: set up before it starts, then told what changes. */
 import { closeSync, constants, openSync } from 'node:fs';
-import type { ElementProperty } from '../../../pipelines/plan.js';
+import type { ElementProperty } from '../../../pipelines/graph.js';
 import type { UnitSetup } from '../../../pipelines/sources/unit.js';
 import {
   askedConfig,

@@ -1,12 +1,18 @@
 /** What is known of the machine that the plan is for; `agent/machine` fills it in, goldens write it out. */
-import type { Plan } from './plan.js';
-import type { Matrix } from './sources/range.js';
+import type { Reason } from './noplan.js';
 
-export interface CameraFormat {
+/** One of a camera's formats. */
+export interface Mode {
   /** V4L2 fourcc: `H264`, `MJPG`, `YUYV`, `NV12`, … */
   readonly fourcc: string;
   readonly width: number;
   readonly height: number;
+}
+
+/** `YUYV 640x480`. */
+export const modeName = ({ fourcc, width, height }: Mode): string => `${fourcc} ${width}x${height}`;
+
+export interface CameraFormat extends Mode {
   /** Frames a second that the driver lists for this size, highest first. */
   readonly fps: readonly number[];
 }
@@ -91,6 +97,9 @@ export interface JpegDecoder {
   readonly fullRange: boolean;
 }
 
+/** Which colours luma and chroma stand for, as GStreamer calls it. */
+export type Matrix = 'bt601' | 'bt709';
+
 export interface MediaFile {
   readonly path: string;
   /** Seconds; absent where the container does not tell. */
@@ -126,7 +135,7 @@ export interface SlateImage {
   /** Another one where the file has changed. */
   readonly version: string;
   /** Why it cannot be shown, where it cannot. */
-  readonly unfit?: NonNullable<Plan['missed']>;
+  readonly unfit?: Reason;
   readonly isJpeg?: boolean;
 }
 
@@ -142,16 +151,10 @@ export interface Board {
   readonly is64Bit?: true;
 }
 
-export interface Facts {
+export interface Machine {
   readonly board: Board;
-  /** A picture that is no slate is on the air. */
-  readonly pictureOnAir?: boolean;
-  /** There was a camera in this broadcast, and it is away or out of service: the slate stands in for it, where `auto` would else mean the test picture. */
-  readonly cameraLost?: boolean;
-  /** The microphone that was heard with it last, if any: the slate that stands in for the camera has that one, or silence. */
-  readonly heard?: { readonly microphone?: string };
   /** Why the test picture is out of service, where it is. */
-  readonly testFault?: NonNullable<Plan['missed']>;
+  readonly testFault?: Reason;
   /** Names of all GStreamer elements that are installed. */
   readonly elements: readonly string[];
   readonly cameras: readonly Camera[];
@@ -161,12 +164,8 @@ export interface Facts {
   readonly jpegDecoder?: JpegDecoder;
   /** Absent where none is wanted. */
   readonly slateImage?: SlateImage;
-  /** The wanted files were played to their end, and are not to be played again. */
-  readonly filesPlayed?: boolean;
-  /** The format that files or a camera have given the broadcast by passing through; absent where something else was on the air since. */
-  readonly passedOnAir?: Pick<Plan, 'video' | 'audio'>;
   /** Why the wanted files cannot be played, where they cannot. */
-  readonly filesFault?: NonNullable<Plan['missed']>;
+  readonly filesFault?: Reason;
   /** What the probe of each wanted media file said; empty unless `video.source` is `file`. */
   readonly files: readonly MediaFile[];
 }
