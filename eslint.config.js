@@ -53,7 +53,7 @@ export default tseslint.config(
   {
     // Tests and benches wait for events; where time itself is the subject, test/helpers/interval.ts lets it pass.
     files: ['test/**/*.ts', 'bench/**/*.ts'],
-    ignores: ['test/helpers/interval.ts', 'test/helpers/feed.ts', 'test/helpers/rtmp-server.ts'],
+    ignores: ['test/helpers/interval.ts', 'test/helpers/feed.ts', 'test/helpers/rtmp/server.ts'],
     rules: {
       'no-restricted-imports': [
         'error',

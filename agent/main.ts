@@ -8,8 +8,8 @@ import { Redactor } from './config/redactor.js';
 import { environmentSecrets } from './config/suspects.js';
 import { Fault } from './errors.js';
 import { leave } from './leave.js';
-import { dataFolder, Storage } from './machine/storage.js';
-import { isSupervised, SettingsSource } from './settings.js';
+import { dataFolder, Storage } from './machine/storage/storage.js';
+import { isSupervised, SettingsSource } from './steering/source.js';
 
 const usage = `Usage: makercast [command]
 

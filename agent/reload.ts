@@ -2,9 +2,9 @@
 import { formatProblems } from './commands/check.js';
 import type { FaultReport } from './errors.js';
 import type { Log } from './log.js';
-import { heldReports, problemReports, type SettingsSource } from './settings.js';
-import type { Broadcast } from './supervisor/broadcast.js';
-import type { Steering } from './supervisor/steering.js';
+import { heldReports, problemReports, type SettingsSource } from './steering/source.js';
+import type { Broadcast } from './broadcast/broadcast.js';
+import type { Steering } from './steering/steering.js';
 
 /** What it needs of the program around it. */
 export interface ReloadParts {

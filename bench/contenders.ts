@@ -1,6 +1,6 @@
 /** Who is compared: makercast, gst-launch-1.0 with the elements of makercast's own plan, ffmpeg with the same settings. */
 import path from 'node:path';
-import { mainFile } from '../test/helpers/agent.js';
+import { mainFile } from '../test/helpers/agent/agent.js';
 import { run } from '../test/helpers/command.js';
 
 export const contenders = ['makercast', 'gst-launch', 'ffmpeg'] as const;

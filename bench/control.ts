@@ -2,15 +2,15 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { startAgent } from '../test/helpers/agent.js';
+import { startAgent } from '../test/helpers/agent/agent.js';
 import { ended, temporaryFolder } from '../test/helpers/command.js';
 import { Feed, until } from '../test/helpers/feed.js';
-import { isPicture, pictureGaps, wallClock } from '../test/helpers/flv.js';
-import { type Broker, type Operator } from '../test/helpers/broker.js';
-import { startMosquitto } from '../test/helpers/mosquitto.js';
-import { startNginx } from '../test/helpers/nginx.js';
-import { subscribe } from '../test/helpers/rtmp-client.js';
-import { analyse } from '../test/helpers/stream.js';
+import { isPicture, pictureGaps, wallClock } from '../test/helpers/content/flv.js';
+import { type Broker, type Operator } from '../test/helpers/mqtt/broker.js';
+import { startMosquitto } from '../test/helpers/mqtt/mosquitto.js';
+import { startNginx } from '../test/helpers/rtmp/nginx.js';
+import { subscribe } from '../test/helpers/rtmp/client.js';
+import { analyse } from '../test/helpers/content/stream.js';
 import { costs } from './processes.js';
 import { median, table, writeResults, type Row } from './report.js';
 

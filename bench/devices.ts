@@ -1,6 +1,6 @@
 /** Some of a thousand devices in one process: MQTT, settings and steering as they are, the media in stand-ins. Told by its arguments, ended by SIGTERM. */
 import path from 'node:path';
-import { Device } from '../test/helpers/device.js';
+import { Device } from '../test/helpers/mqtt/device.js';
 
 const [url = '', first = '0', count = '1', folder = ''] = process.argv.slice(2);
 const devices = Array.from({ length: Number(count) }, (_, i) => {

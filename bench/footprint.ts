@@ -3,10 +3,10 @@ import { spawn } from 'node:child_process';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { ended, mortal, temporaryFolder } from '../test/helpers/command.js';
-import { wallClock } from '../test/helpers/flv.js';
-import { startNginx, type Nginx } from '../test/helpers/nginx.js';
-import { processTree } from '../test/helpers/processes.js';
-import { subscribe } from '../test/helpers/rtmp-client.js';
+import { wallClock } from '../test/helpers/content/flv.js';
+import { startNginx, type Nginx } from '../test/helpers/rtmp/nginx.js';
+import { processTree } from '../test/helpers/agent/processes.js';
+import { subscribe } from '../test/helpers/rtmp/client.js';
 import { commandOf, gstText, type Contender } from './contenders.js';
 import { table, writeResults, type Row } from './report.js';
 

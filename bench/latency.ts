@@ -6,7 +6,7 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { run, temporaryFolder } from '../test/helpers/command.js';
-import { flvFile, isPicture, isVideoHeader, type ArrivedTag } from '../test/helpers/flv.js';
+import { flvFile, isPicture, isVideoHeader, type ArrivedTag } from '../test/helpers/content/flv.js';
 
 const width = 160;
 const height = 90;

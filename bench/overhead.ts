@@ -1,7 +1,7 @@
 /** What makercast costs over gst-launch-1.0 and ffmpeg that do the same: `npm run bench [-- --seconds 60 --rounds 3]`. */
 import { parseArgs } from 'node:util';
 import { temporaryFolder } from '../test/helpers/command.js';
-import { startNginx } from '../test/helpers/nginx.js';
+import { startNginx } from '../test/helpers/rtmp/nginx.js';
 import { contenders, gstText, type Contender } from './contenders.js';
 import { rows, table, writeResults } from './report.js';
 import { measure, type RoundResult } from './round.js';

@@ -1,6 +1,6 @@
 /** What a process tree costs, from /proc: CPU time, wake-ups, memory. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { processTree } from '../test/helpers/processes.js';
+import { processTree } from '../test/helpers/agent/processes.js';
 
 /** Clock ticks a second in /proc/PID/stat (USER_HZ: 100 on every Linux that is built today). */
 const ticks = 100;

@@ -9,7 +9,7 @@
  */
 import { parseArgs } from 'node:util';
 import { temporaryFolder } from '../test/helpers/command.js';
-import { sample } from '../test/helpers/media.js';
+import { sample } from '../test/helpers/content/media.js';
 import { gstText, type Contender } from './contenders.js';
 import { faults, type FaultKind, type Figures } from './recovery/faults.js';
 import type { Bench } from './recovery/running.js';

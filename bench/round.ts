@@ -1,11 +1,11 @@
 /** One contender on the air for some seconds, measured from outside. */
 import { spawn } from 'node:child_process';
 import { ended, mortal } from '../test/helpers/command.js';
-import { isPicture, wallClock } from '../test/helpers/flv.js';
+import { isPicture, wallClock } from '../test/helpers/content/flv.js';
 import { lasts } from '../test/helpers/interval.js';
-import type { Nginx } from '../test/helpers/nginx.js';
-import { processTree } from '../test/helpers/processes.js';
-import { subscribe } from '../test/helpers/rtmp-client.js';
+import type { Nginx } from '../test/helpers/rtmp/nginx.js';
+import { processTree } from '../test/helpers/agent/processes.js';
+import { subscribe } from '../test/helpers/rtmp/client.js';
 import { commandOf, type Contender } from './contenders.js';
 import { pictureLatency } from './latency.js';
 import { costs, totalCpu, waitsBetween } from './processes.js';

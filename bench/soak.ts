@@ -4,10 +4,10 @@
  */
 import { parseArgs } from 'node:util';
 import { until } from '../test/helpers/feed.js';
-import { wallClock } from '../test/helpers/flv.js';
+import { wallClock } from '../test/helpers/content/flv.js';
 import { lasts } from '../test/helpers/interval.js';
-import { available } from '../test/helpers/namespace.js';
-import { holdings } from '../test/helpers/processes.js';
+import { available } from '../test/helpers/network/namespace.js';
+import { holdings } from '../test/helpers/agent/processes.js';
 import { median, writeResults, type Row } from './report.js';
 import { kinds, type FaultKind } from './soak/faults.js';
 import { measures, slope, type Measure, type Sample } from './soak/leaks.js';

@@ -60,7 +60,7 @@ legacy_camera() {
 }
 
 # The old interface to the pins has no device node; lines that are exported later are opened up by the udev rule. Nor has
-# the board's own LED, by which a device is found among others (agent/machine/led.ts).
+# the board's own LED, by which a device is found among others (agent/machine/host/led.ts).
 open_pins() {
   for file in /sys/class/gpio/export /sys/class/gpio/unexport /sys/class/leds/ACT/trigger /sys/class/leds/led0/trigger; do
     if [ -e "$file" ]; then chgrp gpio "$file" && chmod g+w "$file"; fi

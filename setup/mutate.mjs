@@ -22,16 +22,16 @@ import { ready, root } from './ready.mjs';
  * @type {Record<string, [file: string, tests: string[]]>}
  */
 const targets = {
-  timeline: ['agent/media/delivery/timeline', ['media/timeline']],
-  hub: ['agent/media/delivery/hub', ['media/hub']],
-  muxer: ['agent/mp4/muxer', ['mp4/steps']],
+  timeline: ['agent/media/delivery/timeline', ['delivery/timeline']],
+  hub: ['agent/media/delivery/hub', ['delivery/hub']],
+  muxer: ['agent/formats/mp4/muxer', ['mp4/steps']],
   cost: ['agent/config/cost', ['config/cost']],
   layer: ['agent/config/layer', ['config/layer', 'config/remote']],
   resolve: ['agent/config/resolve', ['config/resolve', 'config/remote']],
-  decision: ['agent/supervisor/decision', ['supervisor/decision']],
-  probation: ['agent/supervisor/probation', ['supervisor/probation']],
-  adaptation: ['agent/supervisor/adaptation', ['supervisor/adaptation']],
-  backoff: ['agent/supervisor/backoff', ['supervisor/backoff']],
+  decision: ['agent/steering/decision', ['steering/decision']],
+  probation: ['agent/steering/probation', ['steering/probation']],
+  adaptation: ['agent/broadcast/bitrate/adaptation', ['bitrate/adaptation']],
+  backoff: ['agent/broadcast/backoff', ['broadcast/backoff']],
   plan: ['pipelines/plan', ['pipelines/plan']],
   candidates: ['pipelines/candidates', ['pipelines/candidates']],
 };

@@ -96,7 +96,7 @@ const began = Date.now();
 const compiled = inOrder(files).map((file) => path.join(root, 'dist', file.replace(/\.ts$/, '.js')));
 // The first start on a machine scans GStreamer's plugins and tries encoders; four of them at once would do so four times, and slowly.
 const isFirst = !existsSync(path.join(root, '.cache/home/encoders.json'));
-const opening = compiled.filter((file) => isFirst && file.endsWith('test/helpers/agent.test.js'));
+const opening = compiled.filter((file) => isFirst && file.endsWith('test/helpers/agent/agent.test.js'));
 const { passed, failed, skipped, failures, times } = await runFiles(compiled, { opening, slots, apart: true });
 load?.kill('SIGKILL');
 keepTimes(times);

@@ -7,7 +7,7 @@ import type { Settings } from '../agent/config/settings.js';
 import type { FaultReport } from '../agent/errors.js';
 import type { Level } from '../agent/log.js';
 import { Reload } from '../agent/reload.js';
-import type { Steering } from '../agent/supervisor/steering.js';
+import type { Steering } from '../agent/steering/steering.js';
 
 type Found = Awaited<ReturnType<Steering['reload']>>;
 

@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { Resolved } from '../config/resolve.js';
 import { get, rows, type Settings } from '../config/settings.js';
 import { excessIn } from '../media/delivery/recording/shelf.js';
-import { wantedRecording } from '../supervisor/wants.js';
+import { wantedRecording } from '../broadcast/wants.js';
 
 /** Exit code for settings that are not valid. */
 export const INVALID = 2;

@@ -1,9 +1,9 @@
 /** What `makercast probe` found, as lines for people: no wider than 100 columns, each long one continued under its own column. */
 import type { Camera, CameraControl, Machine, Microphone } from '../../pipelines/machine.js';
 import type { Fault } from '../errors.js';
-import type { Memory } from '../machine/meminfo.js';
-import type { Strain } from '../machine/power.js';
-import type { Wifi } from '../machine/wifi.js';
+import type { Memory } from '../machine/host/meminfo.js';
+import type { Strain } from '../machine/host/power.js';
+import type { Wifi } from '../machine/host/wifi.js';
 
 /** What is told of the machine besides what a plan is made of. */
 export interface Host {

@@ -6,9 +6,9 @@ import type { Redactor } from '../config/redactor.js';
 import type { Fault } from '../errors.js';
 import { Answers } from '../machine/answers.js';
 import { factsFor } from '../machine/facts.js';
-import type { Storage } from '../machine/storage.js';
-import type { Loaded } from '../settings.js';
-import { type Considered, faultOf, Planner } from '../supervisor/planner.js';
+import type { Storage } from '../machine/storage/storage.js';
+import type { Loaded } from '../steering/source.js';
+import { type Considered, faultOf, Planner } from '../broadcast/planner.js';
 import { check } from './check.js';
 
 /** Nobody is kept without a picture here: a long playlist is looked at to its end. */

@@ -2,15 +2,15 @@
 import { encoderNames } from '../../pipelines/encoders/encoders.js';
 import type { Machine } from '../../pipelines/machine.js';
 import type { Fault } from '../errors.js';
-import { missing, tlsMissing } from '../machine/elements.js';
+import { missing, tlsMissing } from '../machine/encoders/elements.js';
 import { gather } from '../machine/facts.js';
-import { temperature } from '../machine/health.js';
-import { cmaFault, memory } from '../machine/meminfo.js';
-import { networkFault } from '../machine/network.js';
-import { strain } from '../machine/power.js';
-import { childEnvironment } from '../machine/run.js';
-import { wifi, wifiFault } from '../machine/wifi.js';
-import { strainFaults } from '../supervisor/strained.js';
+import { temperature } from '../machine/host/health.js';
+import { cmaFault, memory } from '../machine/host/meminfo.js';
+import { networkFault } from '../machine/host/network.js';
+import { strain } from '../machine/host/power.js';
+import { childEnvironment } from '../machine/host/run.js';
+import { wifi, wifiFault } from '../machine/host/wifi.js';
+import { strainFaults } from '../control/strained.js';
 import { findings, microphoneOf, type Host } from './findings.js';
 
 /** What some plan or other needs on any machine. Encoders are looked at one by one. */

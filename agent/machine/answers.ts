@@ -4,9 +4,9 @@
  */
 import { lstat } from 'node:fs/promises';
 import path from 'node:path';
-import { MediaFiles } from './files.js';
-import { Stills } from './still.js';
-import { bytesOf, linkOf, textOf } from './sysfs.js';
+import { MediaFiles } from './files/files.js';
+import { Stills } from './files/still.js';
+import { bytesOf, linkOf, textOf } from './host/sysfs.js';
 
 /** More devices than anyone plugs in and out of one machine; what was asked longest ago goes first. */
 const maxKept = 64;

@@ -5,11 +5,11 @@ import { gpuEncodes } from '../../pipelines/sources/h264.js';
 import type { EncoderName, Wish } from '../../pipelines/wanted.js';
 import { Fault } from '../errors.js';
 import { Answers } from './answers.js';
-import { board as boardOf } from './board.js';
-import { cameras, type Found } from './cameras.js';
-import { elements, registration, type Elements } from './elements.js';
-import { encoders } from './encoders.js';
-import type { MediaFiles, ProbedFile } from './files.js';
+import { board as boardOf } from './host/board.js';
+import { cameras, type Found } from './cameras/cameras.js';
+import { elements, registration, type Elements } from './encoders/elements.js';
+import { encoders } from './encoders/encoders.js';
+import type { MediaFiles, ProbedFile } from './files/files.js';
 import {
   encoderFault,
   hasCodec,
@@ -18,14 +18,14 @@ import {
   sensors,
   videoNames,
   type VideoNames,
-} from './firmware.js';
-import { libcameraCameras } from './libcamera.js';
-import { usualPatienceMs, within } from './looks.js';
-import { microphones } from './microphones.js';
-import { run as runProgram, type Runner } from './run.js';
-import { shortcuts } from './shortcuts.js';
-import type { Storage } from './storage.js';
-import { codecNodes } from './trials.js';
+} from './host/firmware.js';
+import { libcameraCameras } from './cameras/libcamera.js';
+import { usualPatienceMs, within } from './files/looks.js';
+import { microphones } from './sound/microphones.js';
+import { run as runProgram, type Runner } from './host/run.js';
+import { shortcuts } from './encoders/shortcuts.js';
+import type { Storage } from './storage/storage.js';
+import { codecNodes } from './encoders/trials.js';
 
 export interface Question {
   /** Whether the picture is to come from a camera: only then is libcamera asked, and is it worth a fault that there is none. */

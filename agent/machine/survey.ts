@@ -4,7 +4,7 @@ import type { Wish } from '../../pipelines/wanted.js';
 import type { Fault } from '../errors.js';
 import { Answers } from './answers.js';
 import { factsFor } from './facts.js';
-import type { Storage } from './storage.js';
+import type { Storage } from './storage/storage.js';
 
 export class Survey {
   readonly #answers: Answers;

@@ -1,5 +1,5 @@
 /** What arrived and when, judged: how long no picture came, how far behind the stream is, how much of it comes. */
-import { wallClock, type ArrivedTag } from '../../test/helpers/flv.js';
+import { wallClock, type ArrivedTag } from '../../test/helpers/content/flv.js';
 import { lasts } from '../../test/helpers/interval.js';
 import { pictures, type Site } from './site.js';
 

@@ -5,7 +5,7 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { run, temporaryFolder } from '../../test/helpers/command.js';
-import { isVideoKey, wallClock, type ArrivedTag } from '../../test/helpers/flv.js';
+import { isVideoKey, wallClock, type ArrivedTag } from '../../test/helpers/content/flv.js';
 import { lasts } from '../../test/helpers/interval.js';
 import type { Contender } from '../contenders.js';
 import { gaps, steady } from './arrivals.js';

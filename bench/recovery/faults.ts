@@ -1,6 +1,6 @@
 /** The faults: how each is made, on whom, what is measured, and what makercast has promised. */
-import type { LogLine } from '../../test/helpers/agent.js';
-import { wallClock } from '../../test/helpers/flv.js';
+import type { LogLine } from '../../test/helpers/agent/agent.js';
+import { wallClock } from '../../test/helpers/content/flv.js';
 import { lasts } from '../../test/helpers/interval.js';
 import { contenders, type Contender } from '../contenders.js';
 import { cameraLost } from './camera.js';

@@ -6,11 +6,11 @@ import {
   type Environment,
   type LogLine,
   type StatusDocument,
-} from '../../test/helpers/agent.js';
+} from '../../test/helpers/agent/agent.js';
 import { ended, mortal } from '../../test/helpers/command.js';
 import { until } from '../../test/helpers/feed.js';
-import { wallClock } from '../../test/helpers/flv.js';
-import { processTree } from '../../test/helpers/processes.js';
+import { wallClock } from '../../test/helpers/content/flv.js';
+import { processTree } from '../../test/helpers/agent/processes.js';
 import { commandOf, environment, ffmpegFile, type Command, type Contender } from '../contenders.js';
 import { steady } from './arrivals.js';
 import { streamName, type Site } from './site.js';

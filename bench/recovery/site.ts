@@ -1,9 +1,9 @@
 /** Where a contender streams to in one round, and what comes there: nginx-rtmp with a viewer, or a server at the far end of a link. */
-import { isPicture, type ArrivedTag } from '../../test/helpers/flv.js';
-import { makeNamespace, type Namespace } from '../../test/helpers/namespace.js';
-import { startNginx, type Nginx } from '../../test/helpers/nginx.js';
-import { subscribe, type Subscription } from '../../test/helpers/rtmp-client.js';
-import { startRtmpServer, type RtmpServer } from '../../test/helpers/rtmp-server.js';
+import { isPicture, type ArrivedTag } from '../../test/helpers/content/flv.js';
+import { makeNamespace, type Namespace } from '../../test/helpers/network/namespace.js';
+import { startNginx, type Nginx } from '../../test/helpers/rtmp/nginx.js';
+import { subscribe, type Subscription } from '../../test/helpers/rtmp/client.js';
+import { startRtmpServer, type RtmpServer } from '../../test/helpers/rtmp/server.js';
 
 /** Name of the stream, and key of makercast's output. */
 export const streamName = 'bench7';

@@ -1,6 +1,6 @@
 /** A link that becomes too slow for the stream, and fast again: how far behind the server is, and when it has the whole stream back. */
 import { until } from '../../test/helpers/feed.js';
-import { isPicture, lags, wallClock } from '../../test/helpers/flv.js';
+import { isPicture, lags, wallClock } from '../../test/helpers/content/flv.js';
 import { lasts } from '../../test/helpers/interval.js';
 import type { Contender } from '../contenders.js';
 import { gaps, kbps } from './arrivals.js';

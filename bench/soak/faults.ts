@@ -1,8 +1,8 @@
 /** Every kind of fault, made with real parts: how it begins, by what it is seen to have struck, and how it ends. */
 import { until, within } from '../../test/helpers/feed.js';
-import { wallClock } from '../../test/helpers/flv.js';
+import { wallClock } from '../../test/helpers/content/flv.js';
 import { lasts } from '../../test/helpers/interval.js';
-import type { Script } from '../../test/helpers/rtmp-server.js';
+import type { Script } from '../../test/helpers/rtmp/server.js';
 import type { Kind } from './schedule.js';
 import type { Scene } from './scene.js';
 

@@ -1,5 +1,5 @@
 /** What makercast's processes hold over the run, and whether it grows. */
-import type { Holdings } from '../../test/helpers/processes.js';
+import type { Holdings } from '../../test/helpers/agent/processes.js';
 
 export const measures = ['rssMb', 'pssMb', 'handles', 'threads'] as const satisfies (keyof Holdings)[];
 export type Measure = (typeof measures)[number];

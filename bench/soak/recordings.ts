@@ -1,7 +1,7 @@
 /** Whether what was recorded is all there and plays. */
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { analyse } from '../../test/helpers/stream.js';
+import { analyse } from '../../test/helpers/content/stream.js';
 
 export interface Recorded {
   readonly files: number;

@@ -1,16 +1,16 @@
 /** What a soak runs in: makercast in a network of its own, two servers outside, and what arrives there. */
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { startAgent, type Agent, type LogLine, type StatusDocument } from '../../test/helpers/agent.js';
+import { startAgent, type Agent, type LogLine, type StatusDocument } from '../../test/helpers/agent/agent.js';
 import { temporaryFolder } from '../../test/helpers/command.js';
 import { until } from '../../test/helpers/feed.js';
-import { isPicture, isVideoKey, wallClock, type ArrivedTag } from '../../test/helpers/flv.js';
+import { isPicture, isVideoKey, wallClock, type ArrivedTag } from '../../test/helpers/content/flv.js';
 import { lasts } from '../../test/helpers/interval.js';
-import { sample } from '../../test/helpers/media.js';
-import { makeNamespace, type Namespace } from '../../test/helpers/namespace.js';
-import { startNginx, type Nginx } from '../../test/helpers/nginx.js';
-import { subscribe, type Subscription } from '../../test/helpers/rtmp-client.js';
-import { startRtmpServer, type Connection, type RtmpServer } from '../../test/helpers/rtmp-server.js';
+import { sample } from '../../test/helpers/content/media.js';
+import { makeNamespace, type Namespace } from '../../test/helpers/network/namespace.js';
+import { startNginx, type Nginx } from '../../test/helpers/rtmp/nginx.js';
+import { subscribe, type Subscription } from '../../test/helpers/rtmp/client.js';
+import { startRtmpServer, type Connection, type RtmpServer } from '../../test/helpers/rtmp/server.js';
 
 /** How often what has arrived is looked at, and let go of. */
 const drainMs = 50;

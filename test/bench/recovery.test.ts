@@ -5,7 +5,7 @@ import { gaps, kbps } from '../../bench/recovery/arrivals.js';
 import { faults } from '../../bench/recovery/faults.js';
 import { verdicts } from '../../bench/recovery/short.js';
 import { lines, merged, rows, table, type Measured } from '../../bench/recovery/table.js';
-import { lags, type ArrivedTag } from '../helpers/flv.js';
+import { lags, type ArrivedTag } from '../helpers/content/flv.js';
 
 const arrived = (at: number, timestamp = at, size = 2): ArrivedTag => ({
   type: 9,

@@ -11,16 +11,16 @@ import { outcome } from '../../agent/commands/report/outcome.js';
 import { Pictures } from '../../agent/commands/report/pictures.js';
 import { rehearse } from '../../agent/commands/report/rehearsal.js';
 import { suspects } from '../../agent/commands/report/state.js';
-import { TagCutter } from '../../agent/flv/tag.js';
-import { kernelLog } from '../../agent/machine/kernel-log.js';
-import { busiest, processes } from '../../agent/machine/processes.js';
-import { childEnvironment, type Runner } from '../../agent/machine/run.js';
+import { TagCutter } from '../../agent/formats/flv/tag.js';
+import { kernelLog } from '../../agent/machine/host/kernel-log.js';
+import { busiest, processes } from '../../agent/machine/host/processes.js';
+import { childEnvironment, type Runner } from '../../agent/machine/host/run.js';
 import type { Plan } from '../../pipelines/plan.js';
 import { ended, mortal, run, temporaryFolder } from '../helpers/command.js';
 import { until } from '../helpers/feed.js';
-import { sample } from '../helpers/media.js';
-import { processInfo } from '../helpers/processes.js';
-import { avcHeader, picture, sound } from '../helpers/tags.js';
+import { sample } from '../helpers/content/media.js';
+import { processInfo } from '../helpers/agent/processes.js';
+import { avcHeader, picture, sound } from '../helpers/content/tags.js';
 
 test('pictures, keyframe distances and bitrate are what ffprobe counts', async (t) => {
   const { folder, remove } = await temporaryFolder();

@@ -9,7 +9,7 @@ import { isOutputRow, rows } from '../../agent/config/settings.js';
 import { documents, stale } from '../../agent/docs.js';
 import { faults } from '../../agent/errors.js';
 import { root } from '../helpers/root.js';
-import { accepts, type Json } from '../helpers/schema.js';
+import { accepts, type Json } from '../helpers/mqtt/schema.js';
 import { settings } from './arbitraries.js';
 
 test('the generated documentation is fresh', () => {

@@ -4,10 +4,10 @@ import { spawn } from 'node:child_process';
 import { cp, readdir, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, test } from 'node:test';
-import { mainFile } from '../helpers/agent.js';
+import { mainFile } from '../helpers/agent/agent.js';
 import { ended, mortal, run, temporaryFolder } from '../helpers/command.js';
 import { Feed, until, within } from '../helpers/feed.js';
-import { bench, broken, device, fleetOf, key, mustBeWell, young } from '../helpers/fleet.js';
+import { bench, broken, device, fleetOf, key, mustBeWell, young } from '../helpers/balena/fleet.js';
 import { root } from '../helpers/root.js';
 
 describe('list', () => {

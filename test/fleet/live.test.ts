@@ -6,12 +6,12 @@ import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { Payload } from '../../agent/interfaces/mqtt/topics.js';
 import { folderFor, run } from '../helpers/command.js';
-import { Device } from '../helpers/device.js';
+import { Device } from '../helpers/mqtt/device.js';
 import { until } from '../helpers/feed.js';
-import { bench, device, fleetOf, key, mustBeWell } from '../helpers/fleet.js';
-import { type Broker } from '../helpers/broker.js';
-import { startExampleMosquitto, startMosquitto } from '../helpers/mosquitto.js';
-import { makeAuthority } from '../helpers/tls.js';
+import { bench, device, fleetOf, key, mustBeWell } from '../helpers/balena/fleet.js';
+import { type Broker } from '../helpers/mqtt/broker.js';
+import { startExampleMosquitto, startMosquitto } from '../helpers/mqtt/mosquitto.js';
+import { makeAuthority } from '../helpers/network/tls.js';
 
 const password = 'SECRETOFTHEBROKER';
 const devices = [1, 2, 3, 4].map((number) => device(number));

@@ -7,14 +7,14 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import path from 'node:path';
 import { after, test } from 'node:test';
-import { small, startAgent, type Agent } from '../helpers/agent.js';
+import { small, startAgent, type Agent } from '../helpers/agent/agent.js';
 import { folderFor, run, temporaryFolder } from '../helpers/command.js';
 import { until } from '../helpers/feed.js';
-import { type Operator } from '../helpers/broker.js';
-import { startMosquitto } from '../helpers/mosquitto.js';
-import { startNginx } from '../helpers/nginx.js';
-import { holdings } from '../helpers/processes.js';
-import { startRtmpServer } from '../helpers/rtmp-server.js';
+import { type Operator } from '../helpers/mqtt/broker.js';
+import { startMosquitto } from '../helpers/mqtt/mosquitto.js';
+import { startNginx } from '../helpers/rtmp/nginx.js';
+import { holdings } from '../helpers/agent/processes.js';
+import { startRtmpServer } from '../helpers/rtmp/server.js';
 
 const secrets = { key: 'stream-key-4711', password: 'broker-word-0815', club: 'club-key-2342' };
 

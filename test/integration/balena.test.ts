@@ -4,14 +4,14 @@ import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { small, startAgent, type Environment } from '../helpers/agent.js';
+import { small, startAgent, type Environment } from '../helpers/agent/agent.js';
 import { temporaryFolder } from '../helpers/command.js';
 import { until } from '../helpers/feed.js';
-import { startMosquitto } from '../helpers/mosquitto.js';
-import { startRtmpServer, type RtmpServer } from '../helpers/rtmp-server.js';
-import { SupervisorServer } from '../helpers/supervisor.js';
-import { processInfo } from '../helpers/processes.js';
-import { lockAttempt } from '../helpers/update-lock.js';
+import { startMosquitto } from '../helpers/mqtt/mosquitto.js';
+import { startRtmpServer, type RtmpServer } from '../helpers/rtmp/server.js';
+import { SupervisorServer } from '../helpers/balena/supervisor.js';
+import { processInfo } from '../helpers/agent/processes.js';
+import { lockAttempt } from '../helpers/balena/update-lock.js';
 
 interface Service {
   readonly supervisor: SupervisorServer;

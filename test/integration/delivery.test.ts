@@ -6,14 +6,14 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'node:test';
-import { fileHeader } from '../../agent/flv/tag.js';
+import { fileHeader } from '../../agent/formats/flv/tag.js';
 import type { FromDelivery, OutputStatus, ToDelivery, WantedOutput } from '../../agent/media/messages.js';
 import { temporaryFolder } from '../helpers/command.js';
 import { Feed } from '../helpers/feed.js';
-import { isPicture, isSound } from '../helpers/flv.js';
-import { startRtmpServer } from '../helpers/rtmp-server.js';
-import { startTlsProxy } from '../helpers/tls.js';
-import { aacHeader, avcHeader, picture, sound } from '../helpers/tags.js';
+import { isPicture, isSound } from '../helpers/content/flv.js';
+import { startRtmpServer } from '../helpers/rtmp/server.js';
+import { startTlsProxy } from '../helpers/network/tls.js';
+import { aacHeader, avcHeader, picture, sound } from '../helpers/content/tags.js';
 
 const main = fileURLToPath(new URL('../../agent/media/delivery/main.js', import.meta.url));
 

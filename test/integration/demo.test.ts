@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import { test } from 'node:test';
-import { startAgent, type Agent } from '../helpers/agent.js';
+import { startAgent, type Agent } from '../helpers/agent/agent.js';
 import { freePorts } from '../helpers/command.js';
-import { subscribe } from '../helpers/rtmp-client.js';
+import { subscribe } from '../helpers/rtmp/client.js';
 
 /** The URL of the line that says how to watch. */
 async function watchUrl(agent: Agent): Promise<string> {

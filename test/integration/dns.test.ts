@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, test } from 'node:test';
-import { small, startAgent, type Agent, type StatusDocument } from '../helpers/agent.js';
+import { small, startAgent, type Agent, type StatusDocument } from '../helpers/agent/agent.js';
 import { temporaryFolder } from '../helpers/command.js';
-import { startDns, type DnsAnswer } from '../helpers/dns.js';
-import { isVideoKey } from '../helpers/flv.js';
-import { noNamespaces, makeNamespace } from '../helpers/namespace.js';
-import { startRtmpServer } from '../helpers/rtmp-server.js';
+import { startDns, type DnsAnswer } from '../helpers/network/dns.js';
+import { isVideoKey } from '../helpers/content/flv.js';
+import { noNamespaces, makeNamespace } from '../helpers/network/namespace.js';
+import { startRtmpServer } from '../helpers/rtmp/server.js';
 
 const skip = noNamespaces();
 

@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { runAgent, startAgent, type Agent, type Environment } from '../helpers/agent.js';
+import { runAgent, startAgent, type Agent, type Environment } from '../helpers/agent/agent.js';
 import { folderFor } from '../helpers/command.js';
 import { root } from '../helpers/root.js';
 

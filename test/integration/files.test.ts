@@ -4,15 +4,23 @@ import { createHash } from 'node:crypto';
 import { copyFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
-import { startAgent, type Environment, type StatusDocument } from '../helpers/agent.js';
+import { startAgent, type Environment, type StatusDocument } from '../helpers/agent/agent.js';
 import { folderFor, run } from '../helpers/command.js';
-import { darkMs, isPicture, isSound, isVideoKey, pictureGaps, usualSplice, type MediaTag } from '../helpers/flv.js';
-import { lipSync, makeSyncFile, type SyncFileOptions } from '../helpers/lipsync.js';
-import { sample, type Sample } from '../helpers/media.js';
-import { startNginx, type Nginx } from '../helpers/nginx.js';
-import { startRtmpServer } from '../helpers/rtmp-server.js';
-import { decodeSound, isSilent, part } from '../helpers/sound.js';
-import { analyse, colour } from '../helpers/stream.js';
+import {
+  darkMs,
+  isPicture,
+  isSound,
+  isVideoKey,
+  pictureGaps,
+  usualSplice,
+  type MediaTag,
+} from '../helpers/content/flv.js';
+import { lipSync, makeSyncFile, type SyncFileOptions } from '../helpers/content/lipsync.js';
+import { sample, type Sample } from '../helpers/content/media.js';
+import { startNginx, type Nginx } from '../helpers/rtmp/nginx.js';
+import { startRtmpServer } from '../helpers/rtmp/server.js';
+import { decodeSound, isSilent, part } from '../helpers/content/sound.js';
+import { analyse, colour } from '../helpers/content/stream.js';
 
 const play = (url: string, files: readonly string[], more: Environment = {}): Environment => ({
   VIDEO_SOURCE: 'file',

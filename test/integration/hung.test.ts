@@ -5,15 +5,15 @@ import { test } from 'node:test';
 import { resolve } from '../../agent/config/resolve.js';
 import { Answers } from '../../agent/machine/answers.js';
 import { factsFor } from '../../agent/machine/facts.js';
-import { Storage } from '../../agent/machine/storage.js';
-import { startAgent, type StatusDocument } from '../helpers/agent.js';
-import { broadcastIn, live } from '../helpers/broadcast.js';
+import { Storage } from '../../agent/machine/storage/storage.js';
+import { startAgent, type StatusDocument } from '../helpers/agent/agent.js';
+import { broadcastIn, live } from '../helpers/agent/broadcast.js';
 import { folderFor } from '../helpers/command.js';
 import { hungDisk, noHungDisk } from '../helpers/disk.js';
 import { until } from '../helpers/feed.js';
-import { isVideoKey } from '../helpers/flv.js';
-import { sample } from '../helpers/media.js';
-import { startRtmpServer } from '../helpers/rtmp-server.js';
+import { isVideoKey } from '../helpers/content/flv.js';
+import { sample } from '../helpers/content/media.js';
+import { startRtmpServer } from '../helpers/rtmp/server.js';
 
 const isSlate = ({ video }: StatusDocument): boolean => video?.source === 'slate';
 

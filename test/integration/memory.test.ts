@@ -1,11 +1,11 @@
 /** A delivery process that has grown is replaced while nothing is sent, and never under a session that is live. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { broadcastIn, live, smallTo } from '../helpers/broadcast.js';
+import { broadcastIn, live, smallTo } from '../helpers/agent/broadcast.js';
 import { folderFor, freePorts } from '../helpers/command.js';
 import { until } from '../helpers/feed.js';
-import { processTree } from '../helpers/processes.js';
-import { startRtmpServer } from '../helpers/rtmp-server.js';
+import { processTree } from '../helpers/agent/processes.js';
+import { startRtmpServer } from '../helpers/rtmp/server.js';
 
 const deliveries = (): number[] =>
   processTree(process.pid).flatMap(({ pid, command }) => (command.includes('makercast-delivery') ? [pid] : []));

@@ -1,15 +1,15 @@
 /** Steered over a real broker while it streams to a real server: what is wanted, what becomes of it, and what viewers see of that. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { startAgent, type Environment } from '../helpers/agent.js';
-import { type Broker } from '../helpers/broker.js';
-import { startMosquitto } from '../helpers/mosquitto.js';
-import { misfits } from '../helpers/schema.js';
+import { startAgent, type Environment } from '../helpers/agent/agent.js';
+import { type Broker } from '../helpers/mqtt/broker.js';
+import { startMosquitto } from '../helpers/mqtt/mosquitto.js';
+import { misfits } from '../helpers/mqtt/schema.js';
 import { temporaryFolder } from '../helpers/command.js';
-import { darkMs } from '../helpers/flv.js';
+import { darkMs } from '../helpers/content/flv.js';
 import { topics } from '../../agent/interfaces/mqtt/topics.js';
-import { startNginx, type Nginx } from '../helpers/nginx.js';
-import { analyse } from '../helpers/stream.js';
+import { startNginx, type Nginx } from '../helpers/rtmp/nginx.js';
+import { analyse } from '../helpers/content/stream.js';
 
 const small: Environment = {
   ...{ VIDEO_SOURCE: 'test', AUDIO_SOURCE: 'test', VIDEO_WIDTH: '320', VIDEO_HEIGHT: '180' },

@@ -1,13 +1,13 @@
 /** Outputs that come back: networks that swallow, refuse, break or change. */
 import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
-import { startAbroad } from '../helpers/abroad.js';
-import { small, startAgent, type StatusDocument } from '../helpers/agent.js';
-import { isVideoKey } from '../helpers/flv.js';
+import { startAbroad } from '../helpers/network/abroad.js';
+import { small, startAgent, type StatusDocument } from '../helpers/agent/agent.js';
+import { isVideoKey } from '../helpers/content/flv.js';
 import { daily } from '../helpers/long.js';
-import { makeNamespace, noNamespaces } from '../helpers/namespace.js';
-import { live, noChildSuffered, noticedMs, publishedAgain } from '../helpers/outage.js';
-import { startRtmpServer } from '../helpers/rtmp-server.js';
+import { makeNamespace, noNamespaces } from '../helpers/network/namespace.js';
+import { live, noChildSuffered, noticedMs, publishedAgain } from '../helpers/rtmp/outage.js';
+import { startRtmpServer } from '../helpers/rtmp/server.js';
 
 /** Where CI cannot make namespaces, the tests fail: they would else be skipped for ever. */
 const skip = noNamespaces();

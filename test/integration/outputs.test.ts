@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, test } from 'node:test';
-import { small, startAgent, type Agent, type Environment } from '../helpers/agent.js';
+import { small, startAgent, type Agent, type Environment } from '../helpers/agent/agent.js';
 import { freePorts } from '../helpers/command.js';
-import { noNamespaces, makeNamespace } from '../helpers/namespace.js';
-import { startNginx } from '../helpers/nginx.js';
-import { startRtmpServer, type Script } from '../helpers/rtmp-server.js';
-import { startTlsProxy } from '../helpers/tls.js';
+import { noNamespaces, makeNamespace } from '../helpers/network/namespace.js';
+import { startNginx } from '../helpers/rtmp/nginx.js';
+import { startRtmpServer, type Script } from '../helpers/rtmp/server.js';
+import { startTlsProxy } from '../helpers/network/tls.js';
 
 const secret = 'geheim-4711';
 

@@ -6,14 +6,14 @@ import { test } from 'node:test';
 import type { Camera } from '../../pipelines/machine.js';
 import { resolve } from '../../agent/config/resolve.js';
 import { factsFor } from '../../agent/machine/facts.js';
-import { Storage } from '../../agent/machine/storage.js';
-import { small, startAgent } from '../helpers/agent.js';
-import { broadcastIn } from '../helpers/broadcast.js';
+import { Storage } from '../../agent/machine/storage/storage.js';
+import { small, startAgent } from '../helpers/agent/agent.js';
+import { broadcastIn } from '../helpers/agent/broadcast.js';
 import { folderFor } from '../helpers/command.js';
 import { until } from '../helpers/feed.js';
-import { isPicture, isVideoKey } from '../helpers/flv.js';
-import { sample } from '../helpers/media.js';
-import { startRtmpServer } from '../helpers/rtmp-server.js';
+import { isPicture, isVideoKey } from '../helpers/content/flv.js';
+import { sample } from '../helpers/content/media.js';
+import { startRtmpServer } from '../helpers/rtmp/server.js';
 
 // No camera, whatever is claimed of it.
 const claimed: Camera = {

@@ -8,13 +8,13 @@ import type { Wish } from '../../pipelines/wanted.js';
 import { resolve } from '../../agent/config/resolve.js';
 import type { Settings } from '../../agent/config/settings.js';
 import { factsFor } from '../../agent/machine/facts.js';
-import { Storage } from '../../agent/machine/storage.js';
-import { decodeAmf } from '../helpers/amf.js';
-import { small, startAgent } from '../helpers/agent.js';
-import { broadcastIn, live } from '../helpers/broadcast.js';
+import { Storage } from '../../agent/machine/storage/storage.js';
+import { decodeAmf } from '../helpers/rtmp/amf.js';
+import { small, startAgent } from '../helpers/agent/agent.js';
+import { broadcastIn, live } from '../helpers/agent/broadcast.js';
 import { folderFor } from '../helpers/command.js';
 import { Feed, until } from '../helpers/feed.js';
-import { startRtmpServer, type RtmpServer } from '../helpers/rtmp-server.js';
+import { startRtmpServer, type RtmpServer } from '../helpers/rtmp/server.js';
 
 /** Looks at this machine, which do not end before they are let. */
 class Looks {

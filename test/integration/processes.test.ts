@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { startAbroad } from '../helpers/abroad.js';
+import { startAbroad } from '../helpers/network/abroad.js';
 import {
   small,
   startAgent,
@@ -11,16 +11,16 @@ import {
   type Environment,
   type LogLine,
   type StatusDocument,
-} from '../helpers/agent.js';
+} from '../helpers/agent/agent.js';
 import { freePorts, mortal } from '../helpers/command.js';
 import { until } from '../helpers/feed.js';
-import { isVideoKey } from '../helpers/flv.js';
-import { evaluate } from '../helpers/inspector.js';
-import { noNamespaces, makeNamespace } from '../helpers/namespace.js';
-import { startNginx } from '../helpers/nginx.js';
-import type { ProcessInfo } from '../helpers/processes.js';
-import { startRtmpServer } from '../helpers/rtmp-server.js';
-import { subscribe } from '../helpers/rtmp-client.js';
+import { isVideoKey } from '../helpers/content/flv.js';
+import { evaluate } from '../helpers/agent/inspector.js';
+import { noNamespaces, makeNamespace } from '../helpers/network/namespace.js';
+import { startNginx } from '../helpers/rtmp/nginx.js';
+import type { ProcessInfo } from '../helpers/agent/processes.js';
+import { startRtmpServer } from '../helpers/rtmp/server.js';
+import { subscribe } from '../helpers/rtmp/client.js';
 
 /** The next keyframe is then that of a new stream. */
 const fewKeyframes: Environment = { VIDEO_KEYFRAME_SECONDS: '10' };

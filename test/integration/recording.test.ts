@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, test } from 'node:test';
-import { small, startAgent, type Agent, type Environment, type StatusDocument } from '../helpers/agent.js';
+import { small, startAgent, type Agent, type Environment, type StatusDocument } from '../helpers/agent/agent.js';
 import { folderFor } from '../helpers/command.js';
-import { lipSync } from '../helpers/lipsync.js';
-import { startNginx } from '../helpers/nginx.js';
-import { startRtmpServer } from '../helpers/rtmp-server.js';
-import { analyse, type Analysis } from '../helpers/stream.js';
+import { lipSync } from '../helpers/content/lipsync.js';
+import { startNginx } from '../helpers/rtmp/nginx.js';
+import { startRtmpServer } from '../helpers/rtmp/server.js';
+import { analyse, type Analysis } from '../helpers/content/stream.js';
 
 const withRecording: Environment = { ...small, RECORDING_ENABLED: '1', RECORDING_MIN_FREE_GB: '0.01' };
 

@@ -1,16 +1,16 @@
 /** Outputs that come back: servers that hang, die, refuse or fall silent. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { broadcastIn, smallTo } from '../helpers/broadcast.js';
+import { broadcastIn, smallTo } from '../helpers/agent/broadcast.js';
 import { folderFor } from '../helpers/command.js';
-import { small, startAgent, type Agent, type StatusDocument } from '../helpers/agent.js';
+import { small, startAgent, type Agent, type StatusDocument } from '../helpers/agent/agent.js';
 import { until } from '../helpers/feed.js';
-import { isVideoKey } from '../helpers/flv.js';
-import { startNginx } from '../helpers/nginx.js';
-import { live, noChildSuffered, noticedMs, publishedAgain } from '../helpers/outage.js';
-import { subscribe } from '../helpers/rtmp-client.js';
-import { startRtmpServer, type Script } from '../helpers/rtmp-server.js';
-import { startTlsProxy } from '../helpers/tls.js';
+import { isVideoKey } from '../helpers/content/flv.js';
+import { startNginx } from '../helpers/rtmp/nginx.js';
+import { live, noChildSuffered, noticedMs, publishedAgain } from '../helpers/rtmp/outage.js';
+import { subscribe } from '../helpers/rtmp/client.js';
+import { startRtmpServer, type Script } from '../helpers/rtmp/server.js';
+import { startTlsProxy } from '../helpers/network/tls.js';
 
 /** Names of an output's states in the order of the status documents from line `from` of the log on. */
 function statesOf(agent: Agent, name = 'main', from = 0): string[] {

@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { copyFile, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { startAgent, type StatusDocument } from '../helpers/agent.js';
+import { startAgent, type StatusDocument } from '../helpers/agent/agent.js';
 import { folderFor } from '../helpers/command.js';
-import { darkMs, pictureGaps } from '../helpers/flv.js';
-import { makeSyncFile, type SyncFileOptions } from '../helpers/lipsync.js';
-import { startRtmpServer } from '../helpers/rtmp-server.js';
+import { darkMs, pictureGaps } from '../helpers/content/flv.js';
+import { makeSyncFile, type SyncFileOptions } from '../helpers/content/lipsync.js';
+import { startRtmpServer } from '../helpers/rtmp/server.js';
 
 const before: SyncFileOptions = { seconds: 2, size: '320x180', fps: 30 };
 

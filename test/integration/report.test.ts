@@ -4,11 +4,11 @@ import { spawn } from 'node:child_process';
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, test } from 'node:test';
-import { mainFile, runAgent, small, startAgent } from '../helpers/agent.js';
+import { mainFile, runAgent, small, startAgent } from '../helpers/agent/agent.js';
 import { ended, mortal, temporaryFolder } from '../helpers/command.js';
 import { until } from '../helpers/feed.js';
-import { startMosquitto } from '../helpers/mosquitto.js';
-import { startNginx } from '../helpers/nginx.js';
+import { startMosquitto } from '../helpers/mqtt/mosquitto.js';
+import { startNginx } from '../helpers/rtmp/nginx.js';
 
 const sections = [
   ...['Versions', 'Settings', 'What was found', 'Plan', 'Picture'],

@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
-import { small, startAgent } from '../helpers/agent.js';
+import { small, startAgent } from '../helpers/agent/agent.js';
 import { run, temporaryFolder } from '../helpers/command.js';
-import { startMosquitto } from '../helpers/mosquitto.js';
-import { startNginx } from '../helpers/nginx.js';
-import { SupervisorServer } from '../helpers/supervisor.js';
+import { startMosquitto } from '../helpers/mqtt/mosquitto.js';
+import { startNginx } from '../helpers/rtmp/nginx.js';
+import { SupervisorServer } from '../helpers/balena/supervisor.js';
 
 /** By how it comes in. */
 const secrets = {

@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { chmod, copyFile, mkdir, readdir, readFile, rename, stat, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, test } from 'node:test';
-import { runAgent, small, startAgent, type Agent, type Environment } from '../helpers/agent.js';
+import { runAgent, small, startAgent, type Agent, type Environment } from '../helpers/agent/agent.js';
 import { folderFor, run } from '../helpers/command.js';
-import { isPicture } from '../helpers/flv.js';
-import { sample } from '../helpers/media.js';
-import { startRtmpServer } from '../helpers/rtmp-server.js';
+import { isPicture } from '../helpers/content/flv.js';
+import { sample } from '../helpers/content/media.js';
+import { startRtmpServer } from '../helpers/rtmp/server.js';
 
 const secret = 'geheim-4711';
 const supervised: Environment = { MAKERCAST_SUPERVISED: '1' };

@@ -3,14 +3,14 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
-import { startAgent, type Environment, type StatusDocument } from '../helpers/agent.js';
+import { startAgent, type Environment, type StatusDocument } from '../helpers/agent/agent.js';
 import { folderFor, run } from '../helpers/command.js';
 import { daily } from '../helpers/long.js';
-import { startNginx } from '../helpers/nginx.js';
-import { startRtmpServer } from '../helpers/rtmp-server.js';
-import { subscribe } from '../helpers/rtmp-client.js';
-import { lipSync } from '../helpers/lipsync.js';
-import { decodeSound, isSilent } from '../helpers/sound.js';
+import { startNginx } from '../helpers/rtmp/nginx.js';
+import { startRtmpServer } from '../helpers/rtmp/server.js';
+import { subscribe } from '../helpers/rtmp/client.js';
+import { lipSync } from '../helpers/content/lipsync.js';
+import { decodeSound, isSilent } from '../helpers/content/sound.js';
 import {
   darkMs,
   flvFile,
@@ -22,8 +22,8 @@ import {
   pictureGaps,
   shortestWay,
   usualSplice,
-} from '../helpers/flv.js';
-import { analyse, colour } from '../helpers/stream.js';
+} from '../helpers/content/flv.js';
+import { analyse, colour } from '../helpers/content/stream.js';
 
 const small: Environment = { VIDEO_WIDTH: '640', VIDEO_HEIGHT: '360', VIDEO_FPS: '25' };
 

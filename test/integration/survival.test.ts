@@ -4,14 +4,14 @@ import { readdir, rename, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { describe, test } from 'node:test';
-import { small, startAgent, type Agent, type StatusDocument } from '../helpers/agent.js';
-import { broadcastIn, live, smallTo } from '../helpers/broadcast.js';
+import { small, startAgent, type Agent, type StatusDocument } from '../helpers/agent/agent.js';
+import { broadcastIn, live, smallTo } from '../helpers/agent/broadcast.js';
 import { folderFor, run } from '../helpers/command.js';
 import { cuttableDisk, noCuttableDisk } from '../helpers/disk.js';
 import { until } from '../helpers/feed.js';
-import { isPicture, pictureGaps } from '../helpers/flv.js';
-import { processTree } from '../helpers/processes.js';
-import { startRtmpServer, type RtmpServer } from '../helpers/rtmp-server.js';
+import { isPicture, pictureGaps } from '../helpers/content/flv.js';
+import { processTree } from '../helpers/agent/processes.js';
+import { startRtmpServer, type RtmpServer } from '../helpers/rtmp/server.js';
 
 const to = (server: RtmpServer) => ({ ...small, STREAM_URL: server.url(), STREAM_KEY: 'k' });
 const onAir = (agent: Agent, from = 0): Promise<StatusDocument> =>

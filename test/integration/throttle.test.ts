@@ -1,12 +1,12 @@
 /** A network that becomes too slow for what is sent, and fast again: the server stays close behind, and the bitrate comes back. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { startAbroad, type Abroad } from '../helpers/abroad.js';
-import type { Environment, StatusDocument } from '../helpers/agent.js';
-import { isPicture, isVideoKey, lags, type ArrivedTag } from '../helpers/flv.js';
+import { startAbroad, type Abroad } from '../helpers/network/abroad.js';
+import type { Environment, StatusDocument } from '../helpers/agent/agent.js';
+import { isPicture, isVideoKey, lags, type ArrivedTag } from '../helpers/content/flv.js';
 import { daily } from '../helpers/long.js';
-import { sample } from '../helpers/media.js';
-import { noNamespaces } from '../helpers/namespace.js';
+import { sample } from '../helpers/content/media.js';
+import { noNamespaces } from '../helpers/network/namespace.js';
 
 const skip = noNamespaces();
 const fullKbps = 2500;

@@ -4,14 +4,14 @@ import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, test } from 'node:test';
 import { resolve } from '../../agent/config/resolve.js';
-import { Storage } from '../../agent/machine/storage.js';
-import { Intent } from '../../agent/supervisor/intent.js';
-import { small, startAgent } from '../helpers/agent.js';
-import { broadcastIn, live, smallTo } from '../helpers/broadcast.js';
+import { Storage } from '../../agent/machine/storage/storage.js';
+import { Intent } from '../../agent/broadcast/intent.js';
+import { small, startAgent } from '../helpers/agent/agent.js';
+import { broadcastIn, live, smallTo } from '../helpers/agent/broadcast.js';
 import { folderFor } from '../helpers/command.js';
 import { cuttableDisk, noCuttableDisk } from '../helpers/disk.js';
 import { until, within } from '../helpers/feed.js';
-import { startRtmpServer } from '../helpers/rtmp-server.js';
+import { startRtmpServer } from '../helpers/rtmp/server.js';
 
 test('off the air by command, over a restart, and on again', async (t) => {
   const folder = await folderFor(t);

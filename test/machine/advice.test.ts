@@ -4,9 +4,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { cmaFault, memory } from '../../agent/machine/meminfo.js';
-import { run, type Runner } from '../../agent/machine/run.js';
-import { wifi, wifiFault } from '../../agent/machine/wifi.js';
+import { cmaFault, memory } from '../../agent/machine/host/meminfo.js';
+import { run, type Runner } from '../../agent/machine/host/run.js';
+import { wifi, wifiFault } from '../../agent/machine/host/wifi.js';
 
 function machine(t: TestContext, files: Readonly<Record<string, string>>): string {
   const root = mkdtempSync(path.join(tmpdir(), 'makercast-advice-'));

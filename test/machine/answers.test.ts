@@ -5,9 +5,9 @@ import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { Camera } from '../../pipelines/machine.js';
 import { Answers } from '../../agent/machine/answers.js';
-import { cameras, type Found } from '../../agent/machine/cameras.js';
+import { cameras, type Found } from '../../agent/machine/cameras/cameras.js';
 import { gather } from '../../agent/machine/facts.js';
-import type { Ran, Runner } from '../../agent/machine/run.js';
+import type { Ran, Runner } from '../../agent/machine/host/run.js';
 import { tree, type Tree } from './tree.js';
 
 const usb = 'sys/devices/platform/soc/3f980000.usb/usb1/1-1';

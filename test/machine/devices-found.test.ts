@@ -1,10 +1,10 @@
 /** Cameras and microphones, on machines that makers have. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { cameras } from '../../agent/machine/cameras.js';
-import { microphones } from '../../agent/machine/microphones.js';
-import type { Runner } from '../../agent/machine/run.js';
-import { formatsOf, isCamera, parseNode } from '../../agent/machine/v4l2.js';
+import { cameras } from '../../agent/machine/cameras/cameras.js';
+import { microphones } from '../../agent/machine/sound/microphones.js';
+import type { Runner } from '../../agent/machine/host/run.js';
+import { formatsOf, isCamera, parseNode } from '../../agent/machine/cameras/v4l2.js';
 import { tree } from './tree.js';
 
 const size = (

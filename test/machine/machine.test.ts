@@ -5,14 +5,14 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { probe } from '../../agent/commands/probe.js';
-import { givesPicture } from '../../agent/machine/audition.js';
-import { holderOf } from '../../agent/machine/busy.js';
-import { watchDevices } from '../../agent/machine/devices.js';
+import { givesPicture } from '../../agent/machine/cameras/audition.js';
+import { holderOf } from '../../agent/machine/host/busy.js';
+import { watchDevices } from '../../agent/machine/host/devices.js';
 import { gather } from '../../agent/machine/facts.js';
-import { model, temperature } from '../../agent/machine/health.js';
-import { strain } from '../../agent/machine/power.js';
-import { networkFault } from '../../agent/machine/network.js';
-import { run, type Runner } from '../../agent/machine/run.js';
+import { model, temperature } from '../../agent/machine/host/health.js';
+import { strain } from '../../agent/machine/host/power.js';
+import { networkFault } from '../../agent/machine/host/network.js';
+import { run, type Runner } from '../../agent/machine/host/run.js';
 import { tree } from './tree.js';
 
 function folderOf(t: TestContext): string {

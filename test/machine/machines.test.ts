@@ -5,7 +5,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import type { EncoderName } from '../../pipelines/wanted.js';
 import { gather } from '../../agent/machine/facts.js';
-import type { Runner } from '../../agent/machine/run.js';
+import type { Runner } from '../../agent/machine/host/run.js';
 import { tree, type Tree } from './tree.js';
 
 async function seen(machine: Tree, run: Runner = machine.run, encoders: readonly EncoderName[] = [], arch = 'arm') {

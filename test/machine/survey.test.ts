@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Fault } from '../../agent/errors.js';
 import { Answers } from '../../agent/machine/answers.js';
-import { Storage } from '../../agent/machine/storage.js';
+import { Storage } from '../../agent/machine/storage/storage.js';
 import { Survey } from '../../agent/machine/survey.js';
 import type { factsFor } from '../../agent/machine/facts.js';
 

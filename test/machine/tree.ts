@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { Runner } from '../../agent/machine/run.js';
+import type { Runner } from '../../agent/machine/host/run.js';
 import { root as repository } from '../helpers/root.js';
 
 export interface Tree extends Disposable {

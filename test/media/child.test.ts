@@ -4,14 +4,14 @@ import { spawn } from 'node:child_process';
 import { describe, test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Fault } from '../../agent/errors.js';
-import { run as runProgram } from '../../agent/machine/run.js';
+import { run as runProgram } from '../../agent/machine/host/run.js';
 import { Child } from '../../agent/media/child.js';
 import { heldBytes, memoryLimit } from '../../agent/media/memory.js';
 import { mortal, run } from '../helpers/command.js';
 import { Feed, until } from '../helpers/feed.js';
-import { processTree } from '../helpers/processes.js';
+import { processTree } from '../helpers/agent/processes.js';
 
-const growing = '../../test/helpers/growing.js';
+const growing = '../../test/helpers/children/growing.js';
 
 function start(
   maxBytes: number,
@@ -77,7 +77,7 @@ test('one that is below its limit is left alone', async () => {
 });
 
 test('where no more files can be opened, neither a child nor a program can be started, and the agent goes on', async () => {
-  const crowded = fileURLToPath(new URL('../helpers/crowded.js', import.meta.url));
+  const crowded = fileURLToPath(new URL('../helpers/children/crowded.js', import.meta.url));
   const { stdout } = await run('prlimit', ['--nofile=64', process.execPath, crowded]);
   const { message, ...rest } = JSON.parse(stdout.toString()) as { message: string };
   assert.match(message, /^The crowded process ended by itself \(.*EMFILE\)\. It is started again\.$/);
@@ -124,7 +124,7 @@ describe('silent', () => {
     const [died, beats] = [new Feed<Fault>('ends'), new Feed<number>('beats')];
     const child = new Child<{ type: string }, { type: string }>(
       'labouring',
-      '../../test/helpers/labouring.js',
+      '../../test/helpers/children/labouring.js',
       pace,
       { PATH: process.env['PATH'], LABOUR_MS: `${labourMs}` },
       { message: () => beats.push(performance.now()), said: () => undefined, died: (fault) => died.push(fault) },

@@ -8,13 +8,13 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { Pipeline } from '../../agent/media/gstreamer.js';
-import { Stage } from '../../agent/supervisor/stage.js';
+import { Stage } from '../../agent/broadcast/stage.js';
 import { plan } from '../../pipelines/best.js';
 import { rtmpOutput, rtmpProperties } from '../../pipelines/outputs/rtmp.js';
 import { Feed } from '../helpers/feed.js';
 import { daily } from '../helpers/long.js';
-import { holdings, processTree } from '../helpers/processes.js';
-import { startRtmpServer } from '../helpers/rtmp-server.js';
+import { holdings, processTree } from '../helpers/agent/processes.js';
+import { startRtmpServer } from '../helpers/rtmp/server.js';
 import { installedElements } from '../pipelines/gst.js';
 import { pc, want } from '../pipelines/machines.js';
 

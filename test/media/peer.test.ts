@@ -12,7 +12,7 @@ interface Said {
 }
 
 function start(t: TestContext): { child: ChildProcess; said: Feed<Said>; tell: (type: string) => Promise<void> } {
-  const file = fileURLToPath(new URL('../helpers/orderly.js', import.meta.url));
+  const file = fileURLToPath(new URL('../helpers/children/orderly.js', import.meta.url));
   const child = fork(file, { execArgv: ['--expose-gc'], stdio: 'ignore' });
   t.after(() => child.kill('SIGKILL'));
   const said = new Feed<Said>('what the child says');

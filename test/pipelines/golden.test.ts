@@ -1,4 +1,4 @@
-/** The named cases, each against the exact text and properties in test/golden; UPDATE_GOLDEN=1 writes them anew. */
+/** The named cases, each against the exact text and properties in test/pipelines/golden; UPDATE_GOLDEN=1 writes them anew. */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -40,7 +40,7 @@ import {
   zeroW,
 } from './machines.js';
 
-const folder = path.join(root, 'test', 'golden');
+const folder = path.join(root, 'test', 'pipelines', 'golden');
 
 /** Whose pictures the encoder can read where they lie. */
 const sharing: Camera = {

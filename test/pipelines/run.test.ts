@@ -255,7 +255,7 @@ test('GStreamer parses every golden text whose elements are installed, and takes
   const { Pipeline } = createRequire(import.meta.url)('gstreamer-superficial') as {
     Pipeline: new (text: string) => { findChild(name: string): Record<string, unknown> | undefined };
   };
-  const folder = path.join(root, 'test', 'golden');
+  const folder = path.join(root, 'test', 'pipelines', 'golden');
   let [parsed, set] = [0, 0];
   for (const name of readdirSync(folder).filter((each) => !each.startsWith('candidates-'))) {
     for (const block of readFileSync(path.join(folder, name), 'utf8').split('\n\n')) {

@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Agent } from '../helpers/agent.js';
+import { Agent } from '../helpers/agent/agent.js';
 import { mortal, run } from '../helpers/command.js';
 import { until } from '../helpers/feed.js';
 import { root } from '../helpers/root.js';

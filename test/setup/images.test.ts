@@ -8,8 +8,8 @@ import { pathToFileURL } from 'node:url';
 import { parse } from 'yaml';
 import { folderFor, freePorts, run } from '../helpers/command.js';
 import { until } from '../helpers/feed.js';
-import { noNamespaces } from '../helpers/namespace.js';
-import { processInfo, type ProcessInfo } from '../helpers/processes.js';
+import { noNamespaces } from '../helpers/network/namespace.js';
+import { processInfo, type ProcessInfo } from '../helpers/agent/processes.js';
 import { root } from '../helpers/root.js';
 import { balenaProblems } from './compose.js';
 import { startContainer, type Container } from './container.js';
@@ -296,7 +296,7 @@ test('a day on which Debian’s archive lacks what its index names is told from 
 });
 
 test('every element of a pipeline is in a plugin that stays in the image', async () => {
-  const golden = path.join(root, 'test/golden');
+  const golden = path.join(root, 'test/pipelines/golden');
   const texts = (await readdir(golden)).map((file) => readFileSync(path.join(golden, file), 'utf8'));
   const probes = readFileSync(path.join(root, 'pipelines/probe.ts'), 'utf8');
   // Words that stand where an element stands; whatever gst-inspect does not know is none, or not installed here.

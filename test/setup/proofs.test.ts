@@ -7,7 +7,7 @@ import { describe, test, type TestContext } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { folderFor, run } from '../helpers/command.js';
 import { until } from '../helpers/feed.js';
-import { processInfo } from '../helpers/processes.js';
+import { processInfo } from '../helpers/agent/processes.js';
 import { root } from '../helpers/root.js';
 
 interface Part {

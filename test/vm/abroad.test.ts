@@ -3,12 +3,20 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { startAbroad, type Abroad } from '../helpers/abroad.js';
-import type { StatusDocument } from '../helpers/agent.js';
+import { startAbroad, type Abroad } from '../helpers/network/abroad.js';
+import type { StatusDocument } from '../helpers/agent/agent.js';
 import { temporaryFolder } from '../helpers/command.js';
 import { until } from '../helpers/feed.js';
-import { flvFile, isPicture, isSound, lags, shortestWay, type ArrivedTag, type MediaTag } from '../helpers/flv.js';
-import { decodeSound, isSilent, part, toneShare, type Sound } from '../helpers/sound.js';
+import {
+  flvFile,
+  isPicture,
+  isSound,
+  lags,
+  shortestWay,
+  type ArrivedTag,
+  type MediaTag,
+} from '../helpers/content/flv.js';
+import { decodeSound, isSilent, part, toneShare, type Sound } from '../helpers/content/sound.js';
 import { c920, tone, UsbCamera } from './devices/usb-camera.js';
 import { load, mustBeGuest, small } from './guest.js';
 

@@ -5,11 +5,11 @@ import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { after, before, describe, test } from 'node:test';
-import { startAgent, type Agent, type LogLine } from '../helpers/agent.js';
+import { startAgent, type Agent, type LogLine } from '../helpers/agent/agent.js';
 import { ended, mortal, run } from '../helpers/command.js';
 import { until, within } from '../helpers/feed.js';
 import { lasts } from '../helpers/interval.js';
-import { startNginx, type Nginx } from '../helpers/nginx.js';
+import { startNginx, type Nginx } from '../helpers/rtmp/nginx.js';
 import { GpioChip, sysfsBase } from './devices/gpio.js';
 import { mustBeGuest, small } from './guest.js';
 

@@ -1,6 +1,6 @@
 /** The virtual machine in which the tests of this folder run, and what they ask of its kernel. */
 import { readFileSync } from 'node:fs';
-import type { Environment } from '../helpers/agent.js';
+import type { Environment } from '../helpers/agent/agent.js';
 import { run } from '../helpers/command.js';
 
 /** Throws outside of the bench's guest: these tests load drivers and take devices away, which is nothing for a machine in use. */

@@ -1,7 +1,7 @@
 /** Whose pictures arrived when, told by their colour: those of the gadget's camera, or of the slate. */
 import { writeFile } from 'node:fs/promises';
 import { run } from '../helpers/command.js';
-import { flvFile, isVideoKey, type ArrivedTag } from '../helpers/flv.js';
+import { flvFile, isVideoKey, type ArrivedTag } from '../helpers/content/flv.js';
 
 /** The slate's ground is a dark blue; the left half of what the gadget's camera sees is red. */
 const leftQuarter = 'crop=iw/4:ih:iw/10:0,scale=1:1:flags=area,format=rgb24';

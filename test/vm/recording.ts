@@ -1,6 +1,6 @@
 /** What a server has received of a broadcast, judged afterwards: a live subscriber would cost the emulated processor too much. */
-import type { Agent, StatusDocument } from '../helpers/agent.js';
-import type { Nginx } from '../helpers/nginx.js';
+import type { Agent, StatusDocument } from '../helpers/agent/agent.js';
+import type { Nginx } from '../helpers/rtmp/nginx.js';
 
 const framesOf = (status: StatusDocument): number => (status['hub'] as { frames: number } | undefined)?.frames ?? 0;
 

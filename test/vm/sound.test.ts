@@ -1,12 +1,12 @@
 /** A sound card (snd-aloop) with an odd rate, and one whose clock is wrong: the stream has the rate that is wanted, and stays with the picture. */
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { runAgent, startAgent } from '../helpers/agent.js';
+import { runAgent, startAgent } from '../helpers/agent/agent.js';
 import { temporaryFolder } from '../helpers/command.js';
-import { beeps } from '../helpers/lipsync.js';
-import { startNginx, type Nginx } from '../helpers/nginx.js';
-import { decodeSound, toneShare } from '../helpers/sound.js';
-import { analyse } from '../helpers/stream.js';
+import { beeps } from '../helpers/content/lipsync.js';
+import { startNginx, type Nginx } from '../helpers/rtmp/nginx.js';
+import { decodeSound, toneShare } from '../helpers/content/sound.js';
+import { analyse } from '../helpers/content/stream.js';
 import { Loopback } from './devices/loopback.js';
 import { mustBeGuest, small } from './guest.js';
 import { recording } from './recording.js';

@@ -1,11 +1,11 @@
 /** A USB camera with a microphone: a gadget that enumerates as a Logitech C920, then as a C270. */
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { runAgent, startAgent, type Environment } from '../helpers/agent.js';
-import { startNginx } from '../helpers/nginx.js';
+import { runAgent, startAgent, type Environment } from '../helpers/agent/agent.js';
+import { startNginx } from '../helpers/rtmp/nginx.js';
 import { temporaryFolder } from '../helpers/command.js';
-import { decodeSound, toneShare } from '../helpers/sound.js';
-import { analyse, colour } from '../helpers/stream.js';
+import { decodeSound, toneShare } from '../helpers/content/sound.js';
+import { analyse, colour } from '../helpers/content/stream.js';
 import { c270, c920, tone, UsbCamera, type Format } from './devices/usb-camera.js';
 import { mustBeGuest } from './guest.js';
 import { recording } from './recording.js';

@@ -1,9 +1,9 @@
 /** A camera of the kernel's own making (vivid): found, and streamed, judged at the receiver. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { runAgent, startAgent } from '../helpers/agent.js';
-import { startNginx } from '../helpers/nginx.js';
-import { analyse } from '../helpers/stream.js';
+import { runAgent, startAgent } from '../helpers/agent/agent.js';
+import { startNginx } from '../helpers/rtmp/nginx.js';
+import { analyse } from '../helpers/content/stream.js';
 import { Vivid } from './devices/vivid.js';
 import { mustBeGuest, small } from './guest.js';
 import { recording } from './recording.js';

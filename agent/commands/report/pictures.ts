@@ -9,7 +9,7 @@ import {
   payloadOf,
   timestampOf,
   type Tag,
-} from '../../flv/tag.js';
+} from '../../formats/flv/tag.js';
 
 /** From one keyframe to the next. */
 export interface Distance {

@@ -6,9 +6,9 @@ import path from 'node:path';
 import type { Plan } from '../../../pipelines/plan.js';
 import { systemClock } from '../../clock.js';
 import { Fault } from '../../errors.js';
-import { TagCutter } from '../../flv/tag.js';
+import { TagCutter } from '../../formats/flv/tag.js';
 import type { InputPart } from '../../media/messages.js';
-import { Stage } from '../../supervisor/stage.js';
+import { Stage } from '../../broadcast/stage.js';
 import { Pictures, type Counted } from './pictures.js';
 
 /** A Zero W loads GStreamer in some ten seconds, and a camera that has given nothing 5 s later is said to give nothing. */

@@ -5,10 +5,10 @@ import type { Redactor } from '../../config/redactor.js';
 import type { Resolved } from '../../config/resolve.js';
 import { get, rowOf } from '../../config/settings.js';
 import { environmentSecrets } from '../../config/suspects.js';
-import type { Storage } from '../../machine/storage.js';
-import { isSupervised, SettingsSource } from '../../settings.js';
-import { Layering } from '../../supervisor/layering.js';
-import { handedOver, onCard } from '../../supervisor/remembered.js';
+import type { Storage } from '../../machine/storage/storage.js';
+import { isSupervised, SettingsSource } from '../../steering/source.js';
+import { Layering } from '../../steering/layering.js';
+import { handedOver, onCard } from '../../steering/remembered.js';
 
 export interface State {
   readonly resolved: Resolved;

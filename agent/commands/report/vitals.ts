@@ -1,10 +1,10 @@
 /** Memory, heat and power of the machine at one moment. */
 import path from 'node:path';
 import { loadavg } from 'node:os';
-import { temperature } from '../../machine/health.js';
-import { memory, type Memory } from '../../machine/meminfo.js';
-import { strain, throttledWord, type Strain } from '../../machine/power.js';
-import { textOf } from '../../machine/sysfs.js';
+import { temperature } from '../../machine/host/health.js';
+import { memory, type Memory } from '../../machine/host/meminfo.js';
+import { strain, throttledWord, type Strain } from '../../machine/host/power.js';
+import { textOf } from '../../machine/host/sysfs.js';
 
 export interface Vitals {
   readonly memory: Memory | undefined;

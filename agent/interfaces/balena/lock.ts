@@ -4,7 +4,7 @@
  */
 import { closeSync, constants, fstatSync, lstatSync, openSync, unlinkSync, type Stats } from 'node:fs';
 import { Fault } from '../../errors.js';
-import { run, type Runner } from '../../machine/run.js';
+import { run, type Runner } from '../../machine/host/run.js';
 
 /** Files of this user are the Supervisor's own (LOCKFILE_UID of its src/lib/update-lock.ts): it is at work, and will remove them. */
 const supervisorUid = 65534;

@@ -1,5 +1,5 @@
 /** Since when an update waits: kept over restarts, so that one that is put off again and again still comes to its turn. */
-import type { Storage } from '../../machine/storage.js';
+import type { Storage } from '../../machine/storage/storage.js';
 import { earliest } from './policy.js';
 import type { Update } from './supervisor.js';
 

@@ -1,6 +1,6 @@
 /** Tags of this device in balena's dashboard, so that a fleet can be looked over there: set when they change, and seldom. */
 import type { Clock } from '../../clock.js';
-import type { Status } from '../../supervisor/status.js';
+import type { Status } from '../../control/status.js';
 import type { Supervisor } from './supervisor.js';
 
 /** Each change is a request to balena's API, for each device of a fleet. */

@@ -1,7 +1,7 @@
 /** Which number the old GPIO interface (/sys/class/gpio) has for a line of this board: since kernel 6.6 they no longer begin at 0. */
 import path from 'node:path';
 import { Fault } from '../../errors.js';
-import { namesIn, textOf } from '../../machine/sysfs.js';
+import { namesIn, textOf } from '../../machine/host/sysfs.js';
 
 /** Labels of the chips that the header of a Pi hangs on: up to the 3 and the Zero 2 W, the 4, the 5. */
 const piChips: readonly string[] = ['pinctrl-bcm2835', 'pinctrl-bcm2711', 'pinctrl-rp1'];

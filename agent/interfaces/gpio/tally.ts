@@ -1,5 +1,5 @@
 /** What a tally light shows of a state. Pure. */
-import type { ActualState } from '../../supervisor/broadcaststatus.js';
+import type { ActualState } from '../../broadcast/status.js';
 
 const lights: Readonly<Record<ActualState, 'off' | 'blinking' | 'on'>> = {
   idle: 'off',

@@ -1,7 +1,7 @@
 /** What comes in: every topic of the table that others write, and what is done with it. */
 import { Fault } from '../../errors.js';
-import { idOf, refused, type Answer } from '../../supervisor/commands.js';
-import type { LayerName } from '../../supervisor/steering.js';
+import { idOf, refused, type Answer } from '../../control/commands.js';
+import type { LayerName } from '../../steering/steering.js';
 import { prefixOf, wordIn } from './addresses.js';
 import type { Message } from './connection.js';
 import { parse } from './payload.js';

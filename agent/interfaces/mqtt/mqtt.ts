@@ -2,8 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import type { MqttSettings } from '../../config/settings.js';
 import { Fault, type FaultReport } from '../../errors.js';
-import type { MqttStatus, Status } from '../../supervisor/status.js';
-import type { Interface } from '../interface.js';
+import type { MqttStatus, Status } from '../../control/status.js';
+import type { Interface } from '../../control/interface.js';
 import { birthTopic, followed, prefixOf } from './addresses.js';
 import { Clones } from './clones.js';
 import { Connection, type Protocol } from './connection.js';

@@ -1,9 +1,9 @@
 /** What goes out: state, info, what became of documents, figures, events and answers; no secret in any of it. */
 import { rowOf } from '../../config/settings.js';
 import type { Line } from '../../log.js';
-import { temperature } from '../../machine/health.js';
+import { temperature } from '../../machine/host/health.js';
 import { Fault } from '../../errors.js';
-import { commandNames, refused, type Answer } from '../../supervisor/commands.js';
+import { commandNames, refused, type Answer } from '../../control/commands.js';
 import type { Connection, Means, Protocol } from './connection.js';
 import { announcement } from './discovery.js';
 import { Events } from './events.js';

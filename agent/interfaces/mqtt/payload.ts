@@ -1,5 +1,5 @@
 /** Bytes from the broker as a value, or why they are none. */
-import type { Refusal } from '../../supervisor/decision.js';
+import type { Refusal } from '../../steering/decision.js';
 
 /** Settings with 1000 file names are longer than anything that is meant; a broker may pass on 256 MB. */
 export const maxBytes = 256 * 1024;

@@ -1,6 +1,6 @@
 /** The page and the AsyncAPI document that describe every topic, made from the table. */
-import { commands, commandNames } from '../../supervisor/commands.js';
-import type { JsonSchema } from '../../supervisor/shape.js';
+import { commands, commandNames } from '../../control/commands.js';
+import type { JsonSchema } from '../../control/shape.js';
 import { afterTopics, beforeTopics } from './page.js';
 import { topics, type Topic } from './topics.js';
 

@@ -1,5 +1,5 @@
 /** The document `config/reported`: what became of what was wanted, in its form on the broker. */
-import type { SteeringReport } from '../../supervisor/steering.js';
+import type { SteeringReport } from '../../steering/steering.js';
 import type { Payload } from './topics.js';
 
 type Layer = Payload<'reported'>['groups'][string];

@@ -1,10 +1,10 @@
 /** What MQTT needs of the program around it. */
 import type { Clock } from '../../clock.js';
 import type { Log } from '../../log.js';
-import type { Storage } from '../../machine/storage.js';
-import type { Desk } from '../../supervisor/commands.js';
-import type { Steering } from '../../supervisor/steering.js';
-import type { Control } from '../interface.js';
+import type { Storage } from '../../machine/storage/storage.js';
+import type { Desk } from '../../control/commands.js';
+import type { Steering } from '../../steering/steering.js';
+import type { Control } from '../../control/interface.js';
 
 export interface MqttSurroundings {
   readonly log: Log;

@@ -1,6 +1,6 @@
 /** Every topic, one entry each: who writes it, how, and what its payload is; inbox.ts has a handler for each that others write. The documentation is made from this. */
-import { commandNames, request } from '../../supervisor/commands.js';
-import { decisionStatuses } from '../../supervisor/decision.js';
+import { commandNames, request } from '../../control/commands.js';
+import { decisionStatuses } from '../../steering/decision.js';
 import {
   any,
   flag,
@@ -15,7 +15,7 @@ import {
   type JsonSchema,
   type Of,
   type Shape,
-} from '../../supervisor/shape.js';
+} from '../../control/shape.js';
 
 export interface Topic<T = unknown, D extends 'in' | 'out' = 'in' | 'out'> {
   /** Below the device's own `<base>/v1/<id>/`, but for groups. Words in braces are parameters. */

@@ -10,7 +10,7 @@ import {
   readConfig,
   requests,
   selectors,
-} from '../../uvc/h264.js';
+} from '../../formats/uvc/h264.js';
 import { uvcQuery } from '../gstreamer.js';
 
 /** What a camera's rate may be off by: intervals are whole 100 ns. */

@@ -1,8 +1,8 @@
 /** Capture's end of the socket to the hub: connects again when delivery was replaced, and tells a new hub what it missed. */
 import { statSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
-import { formatTag, type StreamFormat } from '../../flv/metadata.js';
-import { isAacHeader, isAvcHeader, TagCutter, type Tag } from '../../flv/tag.js';
+import { formatTag, type StreamFormat } from '../../formats/flv/metadata.js';
+import { isAacHeader, isAvcHeader, TagCutter, type Tag } from '../../formats/flv/tag.js';
 
 /** `FLV`, version 1, sound and picture, header size 9, no tag before: tells the hub that a stream begins. */
 const beginning = Buffer.from([0x46, 0x4c, 0x56, 1, 5, 0, 0, 0, 9, 0, 0, 0, 0]);

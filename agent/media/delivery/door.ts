@@ -3,7 +3,7 @@ import { existsSync, lstatSync, mkdirSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import path from 'node:path';
 import { Fault } from '../../errors.js';
-import { TagCutter, type Piece } from '../../flv/tag.js';
+import { TagCutter, type Piece } from '../../formats/flv/tag.js';
 
 export class Door {
   #open: { readonly server: Server; readonly socket: string } | undefined;

@@ -1,5 +1,5 @@
 /** The switchboard of FLV tags: one timeline in, every output out. Keeps what a new output needs to join. */
-import { formatOf, metadataTag, type StreamFormat } from '../../flv/metadata.js';
+import { formatOf, metadataTag, type StreamFormat } from '../../formats/flv/metadata.js';
 import {
   fileHeader,
   isAvcHeader,
@@ -10,7 +10,7 @@ import {
   scriptTag,
   type Piece,
   type Tag,
-} from '../../flv/tag.js';
+} from '../../formats/flv/tag.js';
 import type { HubStatus } from '../messages.js';
 import { Rate } from './rate.js';
 import { Timeline, type Placed } from './timeline.js';

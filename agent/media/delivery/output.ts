@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import type { Clock } from '../../clock.js';
 import { rtmpOutput, rtmpProperties, sessionOf } from '../../../pipelines/outputs/rtmp.js';
 import type { Fault } from '../../errors.js';
-import { isKeyframe, stamp } from '../../flv/tag.js';
+import { isKeyframe, stamp } from '../../formats/flv/tag.js';
 import { Pipeline, type BusMessage } from '../gstreamer.js';
 import type { OutputStatus, WantedOutput } from '../messages.js';
 import type { Hub, Subscriber } from './hub.js';

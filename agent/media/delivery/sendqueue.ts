@@ -1,5 +1,5 @@
 /** What waits for a server: tags not yet given to its connection, and tags that were, until they are acknowledged. Pure. */
-import { isKeyframe, isSequenceHeader, isVideo, type Tag } from '../../flv/tag.js';
+import { isKeyframe, isSequenceHeader, isVideo, type Tag } from '../../formats/flv/tag.js';
 import type { Placed } from './timeline.js';
 
 /** Whether `tag` is a picture, which a sequence header is not. */

@@ -9,7 +9,7 @@ import {
   setComposition,
   timestampOf,
   type Tag,
-} from '../../flv/tag.js';
+} from '../../formats/flv/tag.js';
 
 /**
  * `flvmux` writes decode times before 0, with which every file with B-frames begins, as 0: several pictures then have the same.

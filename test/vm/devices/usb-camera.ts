@@ -5,7 +5,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { ended, mortal, run, temporaryFolder } from '../../helpers/command.js';
 import { Feed, until, within } from '../../helpers/feed.js';
-import { wallClock } from '../../helpers/flv.js';
+import { wallClock } from '../../helpers/content/flv.js';
 import { load } from '../guest.js';
 
 export interface Model {

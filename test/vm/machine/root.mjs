@@ -49,7 +49,7 @@ export async function makeRoot(cache) {
     writeFileSync(list, sources);
     const tree = path.join(folder, 'tree');
     mkdirSync(tree);
-    // GStreamer's registry lies below the test helpers' HOME (test/helpers/agent.ts): without it the first start takes half a minute.
+    // GStreamer's registry lies below the test helpers' HOME (test/helpers/agent/agent.ts): without it the first start takes half a minute.
     const home = `${appFolder}/.cache/home`;
     const hooks = [
       `chroot "$1" fc-cache --system-only`,

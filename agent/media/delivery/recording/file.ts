@@ -2,8 +2,8 @@
 import { constants } from 'node:fs';
 import { open, rm, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import { hide } from '../../../mp4/fragment.js';
-import type { Fragment } from '../../../mp4/muxer.js';
+import { hide } from '../../../formats/mp4/fragment.js';
+import type { Fragment } from '../../../formats/mp4/muxer.js';
 
 export class RecordingFile {
   /** Up to here every fragment is whole, and on the card. */

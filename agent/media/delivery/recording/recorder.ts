@@ -1,7 +1,7 @@
 /** The recording: one more output of the hub, which writes MP4 files and never makes the hub wait. */
 import type { Clock } from '../../../clock.js';
 import { Fault } from '../../../errors.js';
-import { Muxer, type Fragment } from '../../../mp4/muxer.js';
+import { Muxer, type Fragment } from '../../../formats/mp4/muxer.js';
 import type { RecordingState, RecordingStatus, WantedRecording } from '../../messages.js';
 import type { Hub, Subscriber } from '../hub.js';
 import type { Placed } from '../timeline.js';

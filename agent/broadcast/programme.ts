@@ -1,0 +1,470 @@
+/** What goes on the air: plans what this machine can do of what is wanted, plays it, and plans anew when an input fails or comes back. */
+import { describe } from '../../pipelines/describe.js';
+import type { Machine, Mode } from '../../pipelines/machine.js';
+import type { OnAir } from '../../pipelines/onair.js';
+import { liveChanges, type Plan } from '../../pipelines/plan.js';
+import type { Wish } from '../../pipelines/wanted.js';
+import type { Clock } from '../clock.js';
+import type { Settings } from '../config/settings.js';
+import { Fault, type FaultReport } from '../errors.js';
+import type { Log } from '../log.js';
+import type { EncoderRequest, InputPart } from '../media/messages.js';
+import { Backoff } from './backoff.js';
+import { faultOf, Planner, type Made } from './planner.js';
+import { Service } from './inputs/service.js';
+import { Stage } from './stage.js';
+import { Troubles } from './troubles.js';
+import { wantedMedia } from './wants.js';
+
+/** What it needs of the machine and of the program around it. */
+export interface Studio {
+  readonly log: Log;
+  readonly clock: Clock;
+  /** All that a child may see of our environment. */
+  readonly environment: NodeJS.ProcessEnv;
+  /** What relative paths of media files start from. */
+  readonly folder: string;
+  /** Looks at the machine; `failed` are the cameras that could not be used since the last look. Throws a Fault where that cannot be done. */
+  readonly gather: (wish: Wish, failed: Iterable<string>) => Promise<Machine>;
+  /** Whether any of these media files is another one than at the last look. */
+  readonly filesChanged: (paths: readonly string[]) => Promise<boolean>;
+  /** The program that holds a device, for people; undefined where none is found. */
+  readonly holderOf: (device: string) => Promise<string | undefined>;
+  /** Whether the camera of that node, which had fallen silent, gives a picture in that format. */
+  readonly givesPicture: (node: string, mode: Mode) => Promise<boolean>;
+}
+
+/**
+ * What is wanted and was not found is looked for as seldom as that in the end: what is plugged in tells of itself, but a driver that
+ * did not answer when it was asked does not. A look takes a Zero W a second of work.
+ */
+const lookMs = 30_000;
+
+export class Programme {
+  readonly #stage: Stage;
+  readonly #planner: Planner;
+  readonly #service: Service;
+  /** For plans that failed. */
+  readonly #backoff: Backoff;
+  /** For the process: a plan that fails while none runs must not take its start away. */
+  readonly #restart: Backoff;
+  readonly #looks: Backoff;
+  readonly #troubles: Troubles<'plan' | 'capture' | 'slate' | 'keyframes'>;
+  /** Cameras that failed since the last look at the machine. */
+  readonly #failedCameras = new Set<string>();
+  #plan: Plan | undefined;
+  #batchMs = 0;
+  #socket = '';
+  #on = false;
+  #said = '';
+  /** Plans are made one after the other; a request during one is served by the next. */
+  #planning: Promise<void> | undefined;
+  #planAgain = false;
+  /** The slate stands at the end of the playlist. */
+  #filesPlayed = false;
+  /** What passes through, for as long as what is on has its format: that itself, or the slate that stands in for it. */
+  #passedOnAir: Plan | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  /** Silent cameras are being asked for a picture. */
+  #isAsking = false;
+  /** Another format is wanted, and no plan of it was made yet. */
+  #formatChanges = false;
+
+  /**
+   * `newFormat`: the pictures that come next have another format. `sameFormat`: they do not, though that was wanted. `playing`:
+   * pictures have begun to come. `ended`: the files were played. `audience`: resolves when what has a beginning may begin.
+   */
+  constructor(
+    private settings: Settings,
+    private readonly studio: Studio,
+    private readonly events: {
+      newFormat(): void;
+      sameFormat(): void;
+      playing(): void;
+      ended(): void;
+      audience(): Promise<void>;
+    },
+  ) {
+    const { environment, log, clock } = studio;
+    this.#service = new Service(log, clock);
+    this.#troubles = new Troubles(log);
+    this.#backoff = new Backoff(clock);
+    this.#restart = new Backoff(clock);
+    this.#looks = new Backoff(clock, lookMs);
+    this.#planner = new Planner((wish) => this.#gather(wish), studio.folder, {
+      usable: (machine) => this.#service.usable(machine),
+      onAir: (machine, usable) => this.#onAir(machine, usable),
+    });
+    this.#stage = new Stage(environment, {
+      playing: (plan, afterMs) => this.#playing(plan, afterMs),
+      failed: (plan, part, fault) => void this.#failed(plan, part, fault),
+      ended: () => this.#ended(),
+      round: () => void this.#round(),
+      refused: (plan, what, why) => this.#refused(plan, what, why),
+      sparse: (plan, seconds) => this.#sparse(plan, seconds),
+      beat: () => this.#beat(),
+      said: (line) => log.warn('capture_said', `capture: ${line}`),
+      recycled: (what) => log.info('recycled', `${what} Another one has taken its place.`),
+      died: (fault) => this.#died(fault),
+    });
+  }
+
+  /** `socket`: where the hub listens. */
+  async start(settings: Settings, socket: string): Promise<void> {
+    this.settings = settings;
+    this.#on = true;
+    this.#socket = socket;
+    this.#stage.start(socket);
+    await this.replan();
+  }
+
+  async stop(): Promise<void> {
+    this.#on = false;
+    this.#backoff.cancel();
+    this.#restart.cancel();
+    this.#looks.reset();
+    clearTimeout(this.#retry);
+    await this.#stage.stop();
+    this.#plan = undefined;
+    this.#planner.forgetFormat();
+    this.#service.forget();
+    this.#filesPlayed = false;
+    this.#passedOnAir = undefined;
+    this.#formatChanges = false;
+    this.#troubles.clear();
+    this.#said = '';
+  }
+
+  /** The plan that is wanted on the air. */
+  get plan(): Plan | undefined {
+    return this.#plan;
+  }
+
+  /** Pictures come, those of the wanted plan or of the one before. */
+  get isPlaying(): boolean {
+    return this.#stage.onAir !== undefined;
+  }
+
+  get problems(): FaultReport[] {
+    return [...this.#troubles.reports, ...this.#service.problems];
+  }
+
+  /** New settings that change what `how` says: a new pipeline, a new broadcast with another format, or a running one's knobs. */
+  async take(settings: Settings, how: 'live' | 'rebuild' | 'restart'): Promise<void> {
+    const { video, audio } = this.settings;
+    this.settings = settings;
+    const isOther = JSON.stringify(programmeOf(video)) !== JSON.stringify(programmeOf(settings.video));
+    if (isOther) this.#filesPlayed = false;
+    if (isOther || audio.source !== settings.audio.source)
+      this.#service.forgetInputs(
+        { video: video.source === settings.video.source, sound: audio.source === settings.audio.source },
+        this.#stage.onAir,
+      );
+    if (how === 'restart') {
+      this.#planner.forgetFormat();
+      this.#passedOnAir = undefined;
+      this.#formatChanges = true;
+    }
+    if (how === 'live') await this.#adjust();
+    else await this.replan(how === 'rebuild');
+  }
+
+  /** The machine has changed: plan anew, and play that if it is another plan. */
+  async devicesChanged(): Promise<void> {
+    this.#service.devicesChanged();
+    if (this.#on) await this.replan(true);
+    this.#retryLater();
+  }
+
+  /** kbit/s that the encoder is asked for where no connection is too slow; undefined where it cannot be asked. */
+  get fullKbps(): number | undefined {
+    return this.#plan?.video.bitrateKbps === undefined ? undefined : this.#planner.fullKbps;
+  }
+
+  /** Asks the encoder for no more than so many kbit/s, live where it can: the connections carry no more. Undefined: no limit. */
+  async limit(kbps: number | undefined): Promise<void> {
+    this.#planner.limit(kbps);
+    if (this.#plan?.video.bitrateKbps !== undefined) await this.#adjust();
+  }
+
+  /** Replaces a capture process that has grown, where nobody notices. `quiet`: nothing is sent or recorded. */
+  recycle(quiet: boolean): void {
+    this.#stage.recycle(quiet);
+  }
+
+  keyframe(): void {
+    this.#stage.keyframe();
+  }
+
+  /** Resolves once what was asked for last is on the air, or has failed. */
+  async settled(): Promise<void> {
+    await this.#planning;
+    await this.#stage.settled();
+  }
+
+  /** Looks at the machine, plans, and plays the plan; with `onlyIfOther`, not where the same is on already. */
+  replan(onlyIfOther = false): Promise<void> {
+    if (this.#planning) {
+      this.#planAgain = true;
+      return this.#planning;
+    }
+    this.#planning = this.#replan(onlyIfOther).finally(() => {
+      const again = this.#planAgain;
+      this.#planning = undefined;
+      this.#planAgain = false;
+      return again ? this.replan(true) : undefined;
+    });
+    return this.#planning;
+  }
+
+  async #replan(onlyIfOther: boolean): Promise<void> {
+    const before = this.#plan;
+    const { settings } = this;
+    /** Settings that take another look have come meanwhile: that is planned next, and this is no plan of it. */
+    const isLate = (): boolean => settings !== this.settings && this.#planAgain;
+    try {
+      const made = await this.#planner.make(settings);
+      if (this.#on && !made.plan.live) await this.events.audience();
+      if (!this.#on || isLate()) return;
+      // Those that take none change nothing that is known of the machine.
+      const { plan, machine } = settings === this.settings ? made : (this.#planner.again(this.settings) ?? made);
+      if (before && this.#service.unplugged(before, machine)) return this.#standIn();
+      this.#put(plan, machine, onlyIfOther);
+    } catch (error) {
+      if (this.#on && !isLate()) this.#noPlan(error);
+    }
+  }
+
+  /** Files that cannot be played are the slate, unless another picture is on, which is better. */
+  async #gather(wish: Wish): Promise<Machine> {
+    const failed = [...this.#failedCameras];
+    this.#failedCameras.clear();
+    const asked = this.#service.needsOthers ? { ...wish, video: { ...wish.video, encoder: 'auto' as const } } : wish;
+    const machine = await this.studio.gather(asked, failed);
+    this.#service.looked(machine);
+    const isOn = this.isPlaying && this.#plan?.kind !== 'slate';
+    if (machine.filesFault && isOn) throw faultOf(machine.filesFault);
+    return machine;
+  }
+
+  /** Something is out of service now. */
+  #standIn(): void {
+    this.#retryLater();
+    this.#playAnother();
+  }
+
+  /** From what is known of the machine: looking at it anew takes a Zero W seconds, in which nothing would be on the air. */
+  #playAnother(): void {
+    const made = this.#madeAgain();
+    if (made) this.#put(made.plan, made.machine, true);
+  }
+
+  /** A plan from what is known of the machine; undefined where nothing is known yet, and where there is none, which is said. */
+  #madeAgain(): Made | undefined {
+    try {
+      return this.#planner.again(this.settings);
+    } catch (error) {
+      this.#noPlan(error);
+      return undefined;
+    }
+  }
+
+  #onAir(machine: Machine, usable: Machine): OnAir {
+    const passed = this.#passedOnAir;
+    const { kind, devices } = this.#stage.onAir ?? {};
+    // A camera that is out of service may not have gone off yet.
+    const isOut = devices?.camera !== undefined && !usable.cameras.some(({ path }) => path === devices.camera);
+    const picture = kind !== undefined && kind !== 'slate' && !isOut;
+    return {
+      ...this.#service.onAir(machine, usable),
+      filesPlayed: this.#filesPlayed,
+      picture,
+      ...(passed ? { passed } : {}),
+    };
+  }
+
+  #put(plan: Plan, machine: Machine, onlyIfOther: boolean): void {
+    // What failed on the air has been said, and better.
+    if (plan.missed && this.#service.problems.length === 0) this.#troubles.add('plan', faultOf(plan.missed));
+    else this.#troubles.mended('plan');
+    const unfit = this.#service.usable(machine).slateImage?.unfit;
+    if (unfit) this.#troubles.add('slate', faultOf(unfit));
+    else this.#troubles.mended('slate');
+    const isAway = plan.missed && plan.devices.camera === undefined && plan.missed.code !== 'source_ended';
+    if (isAway || unfit) this.#lookAgain();
+    else this.#looks.reset();
+    const { batchMs } = this.settings.output;
+    const same = batchMs === this.#batchMs && JSON.stringify(plan) === JSON.stringify(this.#plan);
+    this.#batchMs = batchMs;
+    this.#adopt(plan, machine);
+    this.#retryLater();
+    const abrupt = this.#formatChanges;
+    this.#formatChanges = false;
+    if (abrupt) this.events.newFormat();
+    else if (onlyIfOther && same && this.#stage.wanted) return;
+    this.#stage.play(plan, batchMs, abrupt);
+  }
+
+  /** The plan from now on; what of the settings it cannot follow is said once. */
+  #adopt(plan: Plan, machine: Machine): void {
+    const said = new Set(this.#plan?.notes);
+    this.#service.planned(plan, machine, this.#plan);
+    this.#plan = plan;
+    for (const note of plan.notes) if (!said.has(note)) this.studio.log.warn('setting_not_followed', note);
+  }
+
+  #noPlan(error: unknown): void {
+    this.#troubles.add('plan', Fault.from(error));
+    if (this.#formatChanges) this.events.sameFormat();
+    // What is on stays on: it is better than nothing. Else the device may yet be plugged in, or the file appear.
+    if (this.isPlaying) this.#lookAgain();
+    else this.#backoff.again(() => void this.replan());
+  }
+
+  /** Takes a live change over into the pipeline that runs, and into the plan that says what runs. */
+  async #adjust(): Promise<void> {
+    const running = this.#stage.wanted;
+    if (!running) return;
+    // Where what was wanted before this change cannot be had, what runs is something else, and stays.
+    const made = this.#madeAgain();
+    if (!made) return;
+    const properties = liveChanges(running, made.plan);
+    if (!properties) return this.replan();
+    this.#adopt(made.plan, made.machine);
+    this.#stage.adjust(made.plan, properties);
+    const { video } = made.plan;
+    const kept = video.bitrateKbps === undefined && this.settings.video.bitrateKbps !== 'auto';
+    if (kept) this.studio.log.info('bitrate_kept', `${video.source} encodes by itself and keeps its own bitrate.`);
+  }
+
+  #playing(plan: Plan, afterMs: number): void {
+    this.#troubles.mended('capture');
+    this.#troubles.mended('keyframes');
+    this.#service.playing(plan);
+    if (plan.kind !== 'slate') this.#passedOnAir = plan.video.encoder === 'passthrough' ? plan : undefined;
+    const text = describe(plan);
+    if (text !== this.#said) this.studio.log.info('playing', `Picture and sound: ${text}.`, { afterMs });
+    this.#said = text;
+    this.events.playing();
+  }
+
+  #ended(): void {
+    if (this.settings.video.atEnd === 'stop') return this.events.ended();
+    this.#filesPlayed = true;
+    this.#playAnother();
+  }
+
+  /** Files may have been replaced while they were played: their format is on the air now, and the plan is of the one before. */
+  async #round(): Promise<void> {
+    const { files } = wantedMedia(this.settings, this.studio.folder).video;
+    if ((await this.studio.filesChanged(files)) && this.#on) await this.replan(true);
+  }
+
+  /** What runs goes on: its plan becomes one that says what is true of it. Where another is the better one now, that is played. */
+  #refused(plan: Plan, what: EncoderRequest, why: string): void {
+    this.#service.refused(plan, what, why);
+    const made = this.#madeAgain();
+    if (!made) return;
+    const isSame = JSON.stringify(made.plan.pieces) === JSON.stringify(plan.pieces);
+    if (!isSame) return this.#put(made.plan, made.machine, true);
+    this.#adopt(made.plan, made.machine);
+    this.#stage.adjust(made.plan, []);
+  }
+
+  /** A camera's own H.264 goes on the air with keyframes too far apart, or without any: nobody could join. */
+  #sparse(plan: Plan, seconds: number): void {
+    const fault = new Fault(
+      'keyframes_sparse',
+      `${plan.video.source} has given no keyframe for ${seconds} s, and viewers wait for one.`,
+      'Platforms ask for one every 4 s at most: set their distance in the camera, or video.encoder to auto.',
+    );
+    const isInsisted = this.settings.video.encoder === 'passthrough';
+    if (!isInsisted && this.#service.encodeInstead(plan, fault)) this.#playAnother();
+    else this.#troubles.add('keyframes', fault);
+  }
+
+  async #failed(plan: Plan, part: InputPart, fault: Fault): Promise<void> {
+    const { camera } = plan.devices;
+    if (part === 'picture' && camera !== undefined) this.#failedCameras.add(camera);
+    let told = fault;
+    if (fault.code === 'source_busy') {
+      const node = part === 'picture' && camera?.startsWith('/dev/') ? camera : undefined;
+      const holder = node === undefined ? undefined : await this.studio.holderOf(node);
+      if (holder) told = new Fault(fault.code, `${fault.what} It is held by ${holder}.`, fault.mend);
+      if (!this.#on) return;
+    }
+    if (this.#service.failed(plan, part, told)) return this.#standIn();
+    this.#troubles.add('capture', told);
+    this.#failedAgain(plan, told, this.#backoff);
+    // The slate, which stands in for it, is no reason to stay with that.
+    const { kind } = this.#stage.onAir ?? {};
+    if (kind === undefined || kind === 'slate') this.#backoff.again(() => void this.replan());
+  }
+
+  #died(fault: Fault): void {
+    this.#troubles.add('capture', fault);
+    this.#said = '';
+    const plan = this.#plan;
+    // A process that hangs does so in a driver, or at a disk that hangs; one that ends may have been unlucky.
+    const hangs =
+      fault.code === 'child_hung' && plan !== undefined && (plan.devices.camera !== undefined || !plan.live);
+    if (hangs) {
+      if (plan.devices.camera !== undefined) this.#failedCameras.add(plan.devices.camera);
+      this.#service.failed(plan, 'picture', fault);
+    }
+    this.#failedAgain(hangs ? undefined : plan, fault, this.#restart);
+    this.#restart.again(() => {
+      this.#stage.start(this.#socket);
+      this.#plan = undefined;
+      if (this.#service.needsOthers) void this.replan();
+      else this.#playAnother();
+    });
+  }
+
+  /** What comes in place of a plan that failed once too often has not failed yet, and is not to wait for what has. */
+  #failedAgain(plan: Plan | undefined, fault: Fault, backoff: Backoff): void {
+    const insisted = plan?.video.encoder === this.settings.video.encoder;
+    if (this.#service.failedAgain(plan, fault, insisted)) backoff.reset();
+    this.#retryLater();
+  }
+
+  /** For what is wanted and was not found. */
+  #lookAgain(): void {
+    this.#looks.again(() => void this.replan(true));
+  }
+
+  #retryLater(): void {
+    clearTimeout(this.#retry);
+    const waitMs = this.#service.nextMs;
+    if (waitMs === undefined || !this.#on) return;
+    this.#retry = setTimeout(() => void this.#tryAgain(), waitMs + 1);
+  }
+
+  /** What was left out may be used again; a silent camera is asked for a picture first, beside what is on the air. */
+  async #tryAgain(): Promise<void> {
+    // A camera that is being asked would be busy for whoever asked it meanwhile.
+    const silent = this.#isAsking ? [] : this.#service.auditions;
+    this.#isAsking ||= silent.length > 0;
+    const given = await Promise.all(
+      silent.map(async ({ camera, mode }) => {
+        const gives = await this.studio.givesPicture(camera.path, mode);
+        this.#service.auditioned(camera, gives);
+        return gives;
+      }),
+    );
+    if (silent.length > 0) this.#isAsking = false;
+    if (!this.#on) return;
+    if (silent.length === 0 || given.includes(true) || this.#service.isDue) await this.replan(true);
+    this.#retryLater();
+  }
+
+  #beat(): void {
+    if (!this.isPlaying) return;
+    this.#backoff.progress();
+    this.#restart.progress();
+    if (this.#backoff.isSteady && this.#restart.isSteady) this.#service.steady();
+  }
+}
+
+/** What has an end, and begins anew where any of it changes. */
+const programmeOf = ({ source, files, loop }: Settings['video']) => [source, files, loop];

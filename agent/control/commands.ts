@@ -1,0 +1,238 @@
+/** What can be asked for besides settings: the commands, and the desk where each runs once, in time, or is refused with a reason. */
+import { Fault, type FaultReport } from '../errors.js';
+import type { Storage } from '../machine/storage/storage.js';
+import { anything, flag, misfit, object, optional, text, type Of, type Shape } from './shape.js';
+
+const none = object({});
+
+/**
+ * Each command: what it takes. `durable`: it ends this process or the machine, so its id is on the card before it runs.
+ * `repeatable`: it says how something is to be, so that it may come again under the same id.
+ */
+export const commands = {
+  start: { doc: 'Go on the air, now and after every restart.', args: none },
+  stop: { doc: 'Go off the air, until `start`.', args: none },
+  'on-air': {
+    doc: '`start` or `stop`. May come again under the same `id`.',
+    args: object({ on: flag() }),
+    repeatable: true,
+  },
+  adjust: {
+    doc: 'Change one setting in the layer of the page, or take it out of there where there is no value; not for secrets, nor for what `config/desired` gives too. May come again under the same `id`.',
+    args: object({ path: text('Such as video.bitrateKbps.', { maxLength: 128 }), value: optional(anything()) }),
+    repeatable: true,
+  },
+  'restart-media': { doc: 'A new pipeline from what the machine is now; the stream goes on.', args: none },
+  'retry-output': {
+    doc: 'Try outputs again now that wait for their next try.',
+    args: object({ output: optional(text('Name of one; without it all.', { maxLength: 32 })) }),
+  },
+  'force-keyframe': { doc: 'Ask the encoder for a keyframe.', args: none },
+  snapshot: { doc: 'The last keyframe as a JPEG (base64, in `result.jpeg`).', args: none },
+  identify: { doc: "Make the board's LED blink for 20 s, to find the device among others.", args: none },
+  'set-secret': {
+    doc: 'Set a secret setting of this device, or forget it where there is no value. It goes to one place only: `for`, or the one in force. The answer says what it is `for`, and whether it is `used` now. Over TLS only, unless `mqtt.allowPlainSecrets`. It is done when it is applied; `config/reported` says under `secrets` whether it was proved, or rolled back.',
+    args: object({
+      path: text('Such as outputs.club.key.', { maxLength: 128 }),
+      value: optional(text('The secret, as it is.', { maxLength: 4096 })),
+      for: optional(
+        text(
+          'The address that it is for, such as rtmps://live.example.org/app; `*` may be the first label of its host.',
+          {
+            maxLength: 512,
+          },
+        ),
+      ),
+      insecure: optional(flag('It may go there without the certificate being checked, too.')),
+    }),
+  },
+  'reset-version': {
+    doc: 'Let the next document of a layer have any version, after one that was far too high. The document itself can say so, too: `"resetVersion": true`.',
+    args: object({ layer: optional(text('`device` (as without it), or `group` and its name.', { maxLength: 80 })) }),
+  },
+  update: {
+    doc: 'Look for an update now (balena). With `force` one that waits comes at once; the broadcast ends in order before.',
+    args: object({ force: optional(flag()) }),
+    durable: true,
+  },
+  reboot: {
+    doc: 'Start the machine anew (balena), in order. With `force` also while another service holds a lock.',
+    args: object({ force: optional(flag()) }),
+    durable: true,
+  },
+  lock: { doc: 'Let no update in (balena), until `unlock` or the end of this run.', args: none },
+  unlock: { doc: 'Let updates in again as the settings say.', args: none },
+  restart: {
+    doc: 'End the program, which its supervisor (balena) starts anew; refused where there is none.',
+    args: none,
+    durable: true,
+  },
+  diagnostics: {
+    doc: 'All that is known of settings and state, the pipeline, and the last 100 lines of the log, without secrets.',
+    args: none,
+  },
+} as const satisfies Record<string, { doc: string; args: Shape<unknown>; durable?: true; repeatable?: true }>;
+
+export type CommandName = keyof typeof commands;
+export const commandNames = Object.keys(commands) as CommandName[];
+
+const isCommand = (name: string): name is CommandName => Object.hasOwn(commands, name);
+
+/** What is done for each; the answer is a map for whoever asked. */
+export type Runs = {
+  readonly [K in CommandName]: (
+    args: Of<(typeof commands)[K]['args']>,
+  ) => Promise<Readonly<Record<string, unknown>> | void>;
+};
+
+/** The form of a command as it comes in. */
+export const request = object({
+  id: text('Of the choice of whoever asks; the same id twice runs once.', { maxLength: 128, pattern: '^[^\\p{Cc}]+$' }),
+  expires: optional(text('Time with its zone (RFC 3339) after which it is not run any more.', { maxLength: 64 })),
+  args: optional({ schema: { type: 'object', description: 'What the command takes.' } }),
+});
+
+export interface Answer {
+  /** Empty where the request holds none. */
+  readonly id: string;
+  readonly ok: boolean;
+  readonly result?: Readonly<Record<string, unknown>>;
+  readonly error?: FaultReport;
+}
+
+/** So many answers are kept for ids that come again. */
+const rememberedAnswers = 200;
+/** So many of them with what the command gave: a picture is hundreds of kB. */
+const rememberedResults = 4;
+/** More than this at once is not work but a flood. */
+const mostAtOnce = 16;
+const stateName = 'commands';
+const stateFormat = 1;
+
+export class Desk {
+  /** By id. */
+  readonly #answers = new Map<string, { readonly name: string; readonly answer: Promise<Answer> }>();
+  /** Ids of answers that hold a result, oldest first. */
+  readonly #results: string[] = [];
+  #running = 0;
+
+  /** `wallMs`: ms since 1970. `builtAt`: no true clock stands before this. */
+  constructor(
+    private readonly runs: Runs,
+    private readonly storage: Storage,
+    private readonly time: { readonly wallMs: () => number; readonly builtAt: number },
+  ) {}
+
+  /** The ids that were on the card when a command ended the process that ran it. */
+  async open(): Promise<void> {
+    const kept = (await this.storage.readState(stateName, stateFormat, isKept)) ?? [];
+    for (const { id, name } of kept) this.#keep(id, { name, answer: Promise.resolve({ id, ok: true }) });
+  }
+
+  /** Whether the machine's clock can be true. */
+  get clockIsSet(): boolean {
+    return this.time.wallMs() >= this.time.builtAt;
+  }
+
+  /** Does what is asked, once for each id. Never throws. */
+  async ask(name: string, given: unknown): Promise<Answer> {
+    const wrong = misfit(request.schema, given);
+    const id = idOf(given);
+    if (wrong !== undefined)
+      return refused(id, new Fault('command_malformed', `A command was not understood: ${wrong}.`));
+    const { expires, args = {} } = given as Of<typeof request>;
+    const known = this.#answers.get(id);
+    if (known && !(isCommand(name) && 'repeatable' in commands[name]))
+      return known.name === name ? known.answer : refused(id, taken(known.name));
+    const fault = this.#refusal(name, expires, args);
+    if (fault || !isCommand(name)) return refused(id, fault ?? unknown());
+    if (this.#running >= mostAtOnce)
+      return refused(id, new Fault('command_failed', 'Too many commands at once.', 'Ask again later.'));
+    const answer = this.#run(id, name, args as never);
+    this.#keep(id, { name, answer });
+    return answer;
+  }
+
+  #refusal(name: string, expires: string | undefined, args: unknown): Fault | undefined {
+    if (!isCommand(name)) return unknown();
+    if (expires !== undefined) {
+      // Without its zone it would be the time of whatever zone this machine is in.
+      const end = /^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)$/.test(expires) ? Date.parse(expires) : NaN;
+      if (Number.isNaN(end))
+        return new Fault('command_malformed', 'expires is no time with its zone, such as 2026-01-31T12:00:00Z.');
+      if (!this.clockIsSet)
+        return new Fault(
+          'clock_not_set',
+          'The clock of this machine is not set: whether this is in time cannot be told.',
+        );
+      if (this.time.wallMs() > end) return new Fault('command_expired', `The command was for until ${expires}.`);
+    }
+    const wrong = misfit(commands[name].args.schema, args, 'args');
+    return wrong === undefined
+      ? undefined
+      : new Fault('command_malformed', `The command was not understood: ${wrong}.`);
+  }
+
+  async #run(id: string, name: CommandName, args: never): Promise<Answer> {
+    this.#running += 1;
+    try {
+      if ('durable' in commands[name]) await this.#write({ id, name });
+      const result = await this.runs[name](args);
+      if (result) this.#thin(id);
+      return { id, ok: true, ...(result ? { result } : {}) };
+    } catch (error) {
+      return refused(id, Fault.from(error));
+    } finally {
+      this.#running -= 1;
+    }
+  }
+
+  /** On the card before it runs: else the same command, come again, would end the next run too. With its name: it answers for no other. */
+  async #write(command: Asked): Promise<void> {
+    const known = [...this.#answers].map(([id, { name }]) => ({ id, name }));
+    const others = known.filter(({ id, name }) => isDurable(name) && id !== command.id);
+    if (await this.storage.writeState(stateName, stateFormat, [...others, command])) return;
+    const what = 'That this command has come cannot be kept, so it could run again and again.';
+    throw new Fault('state_unwritable', what, 'Give the data folder room and rights.');
+  }
+
+  /** Of older answers only that they were given. */
+  #thin(id: string): void {
+    this.#results.push(id);
+    const old = this.#results.length > rememberedResults ? this.#results.shift() : undefined;
+    const kept = old === undefined ? undefined : this.#answers.get(old);
+    if (old !== undefined && kept) this.#answers.set(old, { ...kept, answer: Promise.resolve({ id: old, ok: true }) });
+  }
+
+  #keep(id: string, answer: { readonly name: string; readonly answer: Promise<Answer> }): void {
+    this.#answers.set(id, answer);
+    const [oldest] = this.#answers.keys();
+    if (this.#answers.size > rememberedAnswers && oldest !== undefined) this.#answers.delete(oldest);
+  }
+}
+
+export const refused = (id: string, fault: Fault): Answer => ({ id, ok: false, error: fault.report() });
+
+const unknown = (): Fault =>
+  new Fault('command_unknown', 'There is no such command.', `There are: ${commandNames.join(', ')}.`);
+
+/** What another command has answered says nothing about this one. */
+const taken = (name: string): Fault =>
+  new Fault('command_malformed', `The id was that of another command, ${name}.`, 'Give each command an id of its own.');
+
+/** The id of a request that may be malformed. */
+export function idOf(given: unknown): string {
+  const id = typeof given === 'object' && given !== null && 'id' in given ? given.id : undefined;
+  return typeof id === 'string' && id.length <= 128 ? id : '';
+}
+
+interface Asked {
+  readonly id: string;
+  readonly name: string;
+}
+
+const isDurable = (name: string): boolean => isCommand(name) && 'durable' in commands[name];
+
+const isKept = (value: unknown): value is Asked[] =>
+  Array.isArray(value) &&
+  value.every((each: Partial<Asked> | null) => typeof each?.id === 'string' && typeof each.name === 'string');

@@ -1,0 +1,111 @@
+/** What each command does. */
+import type { Plan } from '../../pipelines/plan.js';
+import { isSecret } from '../config/remote.js';
+import { rowOf } from '../config/settings.js';
+import { Fault } from '../errors.js';
+import type { Led } from '../machine/host/led.js';
+import type { Broadcast } from '../broadcast/broadcast.js';
+import type { Runs } from './commands.js';
+import type { Recent } from './recent.js';
+import type { Status } from './status.js';
+import type { LayerName, Steering } from '../steering/steering.js';
+
+/** Long enough to walk along a shelf. */
+const identifyMs = 20_000;
+/** Of the pipelines of a playlist: they differ in the file only. */
+const mostPieces = 4;
+
+/** Whoever can update and restart this machine. Each throws the Fault of one that cannot. */
+export interface Caretaker {
+  update(force: boolean): Promise<void>;
+  reboot(force: boolean): Promise<void>;
+  lock(): Promise<void>;
+  unlock(): Promise<void>;
+}
+
+export function runs({
+  broadcast,
+  steering,
+  status,
+  version,
+  restart,
+  led,
+  caretaker,
+  recent,
+}: {
+  readonly broadcast: Broadcast;
+  readonly steering: Steering;
+  /** The whole document, what every interface has to say in it included. */
+  readonly status: () => Status;
+  readonly version: string;
+  readonly led: Pick<Led, 'blink'>;
+  readonly caretaker: Caretaker;
+  readonly recent: Pick<Recent, 'lines'>;
+  /** Ends the program, where something starts it anew. */
+  readonly restart: (() => void) | undefined;
+}): Runs {
+  return {
+    start: () => broadcast.startBroadcast(),
+    stop: () => broadcast.stopBroadcast(),
+    'on-air': ({ on }) => (on ? broadcast.startBroadcast() : broadcast.stopBroadcast()),
+    async adjust({ path, value }) {
+      const row = rowOf(path);
+      if (row && isSecret(row, value))
+        throw new Fault('setting_secret', 'Secrets are not set by this command.', 'Use set-secret.');
+      await steering.adjust(path, value);
+    },
+    'restart-media': async () => mustBeOn(await broadcast.restartMedia()),
+    async 'retry-output'({ output }) {
+      const { outputs } = broadcast.status();
+      if (output !== undefined && !Object.hasOwn(outputs, output))
+        throw new Fault(
+          'command_failed',
+          'There is no such output on the air.',
+          `There are: ${Object.keys(outputs).join(', ')}.`,
+        );
+      broadcast.retry(output);
+      return Promise.resolve();
+    },
+    'force-keyframe': () => Promise.resolve(mustBeOn(broadcast.forceKeyframe())),
+    snapshot: async () => ({ jpeg: (await broadcast.snapshot()).toString('base64') }),
+    async 'set-secret'({ path, value, for: place, insecure }) {
+      const secret = {
+        path,
+        ...(value === undefined ? {} : { value }),
+        ...(place === undefined ? {} : { for: place }),
+        ...(insecure ? { insecure } : {}),
+      };
+      return { ...(await steering.setSecret(secret)) };
+    },
+    'reset-version': ({ layer = 'device' }) => steering.resetVersion(layer as LayerName),
+    identify: () => led.blink(identifyMs),
+    update: ({ force = false }) => caretaker.update(force),
+    reboot: ({ force = false }) => caretaker.reboot(force),
+    lock: () => caretaker.lock(),
+    unlock: () => caretaker.unlock(),
+    restart() {
+      if (!restart)
+        throw new Fault('command_failed', 'Nothing would start the program anew.', 'Restart it where it runs.');
+      restart();
+      return Promise.resolve();
+    },
+    diagnostics: () =>
+      Promise.resolve({
+        version,
+        node: process.version,
+        architecture: process.arch,
+        memoryMb: Math.round(process.memoryUsage.rss() / 1e6),
+        status: status(),
+        steering: steering.report(),
+        ...(broadcast.plan ? { plan: brief(broadcast.plan) } : {}),
+        log: recent.lines,
+      }),
+  };
+}
+
+/** A playlist may be of any length. */
+const brief = (plan: Plan): Plan => ({ ...plan, pieces: plan.pieces.slice(0, mostPieces) });
+
+function mustBeOn(on: boolean): void {
+  if (!on) throw new Fault('command_failed', 'Nothing is on the air.', 'Start the broadcast first.');
+}

@@ -1,0 +1,67 @@
+/** The status document in the log, at the pace that the settings say; and with each, a look at what strains the board. */
+import type { Fault } from '../errors.js';
+import type { Log } from '../log.js';
+import type { Strain } from '../machine/host/power.js';
+import { statusLine, type Status } from './status.js';
+import type { Steering } from '../steering/steering.js';
+import type { Strained } from './strained.js';
+
+/** What it needs of the program around it. */
+export interface StatusLogParts {
+  readonly log: Pick<Log, 'enabled' | 'always'>;
+  readonly steering: Pick<Steering, 'resolved' | 'onChange'>;
+  /** The whole document. */
+  readonly status: () => Status;
+  readonly board: Pick<Strained, 'look'>;
+  /** What strains the board now; undefined where nothing is told. */
+  readonly strain: () => Promise<Strain | undefined>;
+  /** °C; undefined where there is no sensor. */
+  readonly temperature: () => Promise<number | undefined>;
+  /** Hears what has begun to strain the board. */
+  readonly report: (fault: Fault) => void;
+}
+
+export class StatusLog {
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(private readonly parts: StatusLogParts) {}
+
+  /** Looks at the board now, and says the status for the first time when its time has come. */
+  start(signal: AbortSignal): void {
+    this.parts.steering.onChange((changed) => {
+      if (changed.some(({ path }) => path === 'log.statusSeconds')) this.#wait();
+    }, signal);
+    void this.#look();
+    this.#wait();
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
+  /** One more line. `degrees`: temperature of the processor, °C. */
+  say(degrees?: number): void {
+    const { log, status: current } = this.parts;
+    if (!log.enabled('info')) return;
+    const status = { ...current(), ...(degrees === undefined ? {} : { temperature: degrees }) };
+    log.always('info', 'status', statusLine(status), { status });
+  }
+
+  #wait(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      void this.#tick();
+      this.#wait();
+    }, this.parts.steering.resolved.settings.log.statusSeconds * 1000);
+  }
+
+  async #tick(): Promise<void> {
+    await this.#look();
+    this.say(await this.parts.temperature());
+  }
+
+  async #look(): Promise<void> {
+    const { board, strain, report } = this.parts;
+    for (const fault of board.look(await strain())) report(fault);
+  }
+}

@@ -1,0 +1,53 @@
+/** What of a board's strain is now, and what was since the program started: said as it begins, and kept for the status document. */
+import { Fault } from '../errors.js';
+import type { Strain } from '../machine/host/power.js';
+
+export type When = 'now' | 'earlier';
+/** What never was is left out. */
+export type StrainStatus = { readonly [K in keyof Strain]?: When };
+
+const kinds = ['underVoltage', 'hot', 'throttled'] as const;
+
+/** Each with its remedy. */
+const faults: Readonly<Record<(typeof kinds)[number], () => Fault>> = {
+  underVoltage: () =>
+    new Fault(
+      'under_voltage',
+      'The power supply is too weak: its voltage has fallen below 4.63 V, at which the board slows down, loses its USB devices, and may crash.',
+      'Use the official supply and a short, thick cable, and feed USB devices that need much from a hub with a supply of its own.',
+    ),
+  hot: () =>
+    new Fault(
+      'too_hot',
+      'The processor is so hot that it slows down.',
+      'Give it a heat sink, and air; or lower video.fps, video.width or video.height.',
+    ),
+  throttled: () =>
+    new Fault(
+      'throttled',
+      'The firmware has lowered the clocks of the processor.',
+      'Look at its power supply, and at its heat.',
+    ),
+};
+
+/** What of it is so, each with its remedy; nothing where nothing is told. */
+export const strainFaults = (strain: Strain | undefined): Fault[] =>
+  kinds.filter((kind) => strain?.[kind]).map((kind) => faults[kind]());
+
+export class Strained {
+  #status: StrainStatus = {};
+
+  /** What is found now; undefined where nothing is told. Returns what has just begun. */
+  look(strain: Strain | undefined): Fault[] {
+    const before = this.#status;
+    const when = (kind: (typeof kinds)[number]): When | undefined =>
+      strain?.[kind] ? 'now' : before[kind] === undefined ? undefined : 'earlier';
+    this.#status = Object.fromEntries(kinds.flatMap((kind) => (when(kind) === undefined ? [] : [[kind, when(kind)]])));
+    return kinds.filter((kind) => this.#status[kind] === 'now' && before[kind] !== 'now').map((kind) => faults[kind]());
+  }
+
+  /** Undefined where nothing ever was. */
+  get status(): StrainStatus | undefined {
+    return Object.keys(this.#status).length > 0 ? this.#status : undefined;
+  }
+}

@@ -1,0 +1,362 @@
+/** A valid change on its way: kept on the card as pending, applied, confirmed by the media processes, then proved or undone. */
+import type { Change } from '../config/cost.js';
+import type { Redactor } from '../config/redactor.js';
+import type { Resolved } from '../config/resolve.js';
+import type { Settings } from '../config/settings.js';
+import { Fault, type FaultReport } from '../errors.js';
+import type { Log } from '../log.js';
+import type { Storage } from '../machine/storage/storage.js';
+import type { Broadcast } from '../broadcast/broadcast.js';
+import type { Decision } from './decision.js';
+import type { Layering } from './layering.js';
+import { laxer, limitsOf, Probation, withLimits } from './probation.js';
+import { isAsLive } from './proof.js';
+import {
+  handedOver,
+  keptWith,
+  livedThrough,
+  nothingKept,
+  onCard,
+  pruned,
+  settledBy,
+  stateFormat,
+  stateName,
+  undone,
+  type Kept,
+  type Remembered,
+} from './remembered.js';
+import { isOn, type BroadcastStatus } from '../broadcast/status.js';
+import { isWanted } from '../broadcast/wants.js';
+
+/** What the program around it gives. */
+export interface Helm {
+  readonly log: Log;
+  readonly broadcast: Pick<Broadcast, 'apply' | 'settled' | 'status'>;
+  /** What these settings will have deleted of the recordings that are there. */
+  readonly excess?: (settings: Settings) => Promise<Excess>;
+}
+
+/** Recordings that a limit has no room for. */
+export interface Excess {
+  readonly files: number;
+  readonly bytes: number;
+}
+
+/** A change that was handed to the broadcast. */
+export interface Applied {
+  /** Resolves once the media processes have confirmed it; throws where it was undone before. A newer change does not wait for it. */
+  readonly confirmed: Promise<void>;
+}
+
+/** How often it is looked whether what was never proved has become live. */
+const lookMs = 1000;
+/** How often, whether what is starting has become live. */
+const startMs = 200;
+/** What could not be kept is tried again at each so many looks: it is said each time that it fails. */
+const keepLooks = 10;
+
+const neverConfirmed = (by: string): FaultReport =>
+  new Fault(
+    'change_undone',
+    `The media processes have not confirmed the change ${by}.`,
+    'The last good settings are back.',
+  ).report();
+
+/** How the trial reaches whoever steers. */
+export interface TrialEvents {
+  /** Everything that changes the state goes one after the other. */
+  inTurn<T>(work: () => Promise<T>): Promise<T>;
+  /** After every decision and every change of the settings. */
+  tell(changed: readonly Change[]): void;
+}
+
+export class Trial {
+  readonly probation = new Probation();
+  #state: Remembered = nothingKept;
+  #resolved!: Resolved;
+  #helm: Helm | undefined;
+  /** The settings before the first of the changes on probation. */
+  #proved: Settings | undefined;
+  #excess: Excess | undefined;
+  #looking: NodeJS.Timeout | undefined;
+  #looks = 0;
+  /** The card holds another state than this. */
+  #unkept = false;
+
+  constructor(
+    private readonly storage: Storage,
+    private readonly layering: Layering,
+    private readonly redactor: Pick<Redactor, 'inForce' | 'leaving'>,
+    private readonly events: TrialEvents,
+  ) {}
+
+  /** What the card holds. A change that was still on probation when the power went is undone. */
+  async open(): Promise<void> {
+    this.#state = await onCard(this.storage);
+    const { kept, pending } = this.#state;
+    this.redactor.leaving([kept, pending?.before].flatMap((each) => (each ? handedOver(each) : [])));
+    if (!pending) return;
+    const what = 'The program or the machine was cut off while a change was on probation.';
+    await this.remember(undone(this.#state, new Fault('change_undone', what).report()));
+  }
+
+  attach(helm: Helm): void {
+    this.#helm = helm;
+    this.#look();
+  }
+
+  get state(): Remembered {
+    return this.#state;
+  }
+
+  /** What the broadcast is to go by: the settings, but for limits that nothing has proved. */
+  get inForce(): Settings {
+    const { settings } = this.#resolved;
+    return this.#proved ? laxer(this.#proved, settings) : settings;
+  }
+
+  /** The settings in force. */
+  get resolved(): Resolved {
+    return this.#resolved;
+  }
+
+  /** What will be deleted once the change on probation is proved. */
+  get excess(): Excess | undefined {
+    return this.#excess;
+  }
+
+  /** The stream is about to be there, and nothing that is on probation has to do with it. */
+  get isStarting(): boolean {
+    return !this.#state.pending && this.#helm?.broadcast.status().actual === 'starting';
+  }
+
+  /** Resolves once it is there or is known to ail, at the latest after a probation: only by what was live can a change be judged. */
+  async started(): Promise<void> {
+    const mostMs = this.#resolved.settings.config.probationSeconds * 1000;
+    for (let waitedMs = 0; this.isStarting && waitedMs < mostMs; waitedMs += startMs)
+      await new Promise((done) => setTimeout(done, startMs).unref());
+  }
+
+  /** What is kept, with file and environment as they are now, is in force from here on. */
+  async begin(): Promise<void> {
+    const resolved = this.layering.resolve(this.#state.kept);
+    this.redactor.inForce(resolved.secrets);
+    this.#resolved = resolved;
+    const { limits } = this.#state;
+    if (limits) this.#proved = withLimits(this.#resolved.settings, limits);
+    await this.#learn();
+  }
+
+  /** What each secret is for, and where the outputs go, is kept as it is known now. */
+  async #learn(): Promise<void> {
+    const kept = keptWith(this.#state.kept, this.#resolved);
+    if (JSON.stringify(kept) !== JSON.stringify(this.#state.kept)) await this.remember({ ...this.#state, kept });
+  }
+
+  /** False where it could not be kept; it is tried again, or what was proved would be undone by the next power cut. */
+  async remember({ limits: _, ...state }: Remembered): Promise<boolean> {
+    // Over a restart too: what nothing has proved deletes nothing.
+    const limits = this.#proved && this.#isLax ? { limits: limitsOf(this.#proved) } : {};
+    this.#state = { ...state, ...limits };
+    const kept = await this.storage.writeState(stateName, stateFormat, this.#state);
+    this.#unkept = !kept;
+    return kept;
+  }
+
+  /** Takes a valid change: on the card as pending, then applied, then on probation. */
+  async change(layer: string, kept: Kept, decision: Decision, resolved: Resolved): Promise<Applied> {
+    const helm = this.#helm;
+    if (!helm) throw new Fault('internal', 'A change came before the broadcast was there.');
+    const state = this.#state;
+    const { pending } = state;
+    // The last good settings are those before the first of several changes that nothing has proved yet.
+    const before = pending?.before ?? state.kept;
+    const proved = this.#proved ?? this.#resolved.settings;
+    const layers = [...new Set([...(pending?.layers ?? []), layer])];
+    const decisions = { ...state.decisions, [layer]: decision };
+    if (!(await this.remember({ kept, decisions, pending: { before, layers } }))) {
+      this.#state = state;
+      throw new Fault('state_unwritable', 'The change could not be kept, and was not applied.');
+    }
+    this.probation.begin(helm.broadcast.status(), pending !== undefined);
+    this.#proved = proved;
+    this.events.tell([]);
+    let changed: Change[];
+    try {
+      changed = await this.#apply(resolved);
+    } catch (error) {
+      await this.#undo(Fault.from(error).report());
+      throw error;
+    }
+    this.probation.touch(changed);
+    await this.#foretell(resolved.settings);
+    const deadlineMs = resolved.settings.config.probationSeconds * 1000;
+    this.probation.endIn(deadlineMs, () => void this.events.inTurn(() => this.#judge()));
+    const settled = this.probation.confirmedBy(helm.broadcast.settled());
+    const confirmed = settled.then(() => this.events.inTurn(() => this.#confirm(layer, decision, changed)));
+    // It is in the report too, and not everyone waits for it.
+    confirmed.catch(() => undefined);
+    return { confirmed };
+  }
+
+  /** The media processes have done it, or it is over. Throws the reason where it was undone; a newer change may have taken its place. */
+  async #confirm(layer: string, decision: Decision, changed: readonly Change[]): Promise<void> {
+    const { decisions, pending, kept } = this.#state;
+    const now = decisions[layer];
+    if (now !== decision) {
+      const { status, version, reason } = now ?? {};
+      if (status === 'rolled_back' && version === decision.version && reason)
+        throw new Fault(reason.code, reason.what, reason.mend);
+      return;
+    }
+    // What changes nothing has nothing to prove, unless something else has.
+    const proves = changed.length === 0 && !this.#isLax && pending?.layers.length === 1;
+    const applied: Decision = { ...decision, status: 'applied', proved: proves };
+    const state = { kept, decisions: { ...decisions, [layer]: applied } };
+    await this.remember(proves || !pending ? this.#pruned(state) : { ...state, pending });
+    if (proves) await this.#settle();
+    const list = changed.map(({ path }) => path).join(', ');
+    if (changed.length > 0)
+      this.#helm?.log.info('settings_applied', `Settings applied from afar: ${list}.`, { changed });
+    this.events.tell(changed);
+  }
+
+  /** Without what came from groups that were left. */
+  #pruned(state: Remembered): Remembered {
+    return pruned(state, this.#resolved.settings.mqtt.groups);
+  }
+
+  /** File or environment have changed. */
+  async reload(): Promise<Change[]> {
+    const inForce = this.#resolved.settings.outputs;
+    const changed = await this.#impose(this.layering.resolve(this.#state.kept, undefined, inForce));
+    await this.#learn();
+    this.events.tell([]);
+    if (!this.#state.pending) await this.remember(this.#pruned(this.#state));
+    return changed;
+  }
+
+  /** A change that has taken the stream away is undone; any other stays, not yet proved. */
+  async close(): Promise<void> {
+    clearInterval(this.#looking);
+    const { pending, ...rest } = this.#state;
+    if (!pending || !this.#helm) return;
+    const status = this.#helm.broadcast.status();
+    // Too late to be judged by what is on the air.
+    if (status.actual === 'stopping') return;
+    const reason = this.#harm(status, 'when the program was told to end');
+    this.probation.settle();
+    await this.remember(reason ? undone(this.#state, reason) : settledBy(rest, false));
+  }
+
+  async #apply(resolved: Resolved): Promise<Change[]> {
+    this.redactor.inForce(resolved.secrets);
+    this.#resolved = resolved;
+    const changed = (await this.#helm?.broadcast.apply(this.inForce)) ?? [];
+    if (changed.length > 0) this.events.tell(changed);
+    return changed;
+  }
+
+  /** A limit is in force that is laxer than what is wanted. */
+  get #isLax(): boolean {
+    const { settings } = this.#resolved;
+    return this.#proved !== undefined && laxer(this.#proved, settings) !== settings;
+  }
+
+  /** Nothing is on probation any more. */
+  #forget(): void {
+    this.probation.settle();
+    this.#proved = undefined;
+    this.#excess = undefined;
+  }
+
+  /** What is in force is proved: limits that delete count from here on. */
+  async #settle(): Promise<void> {
+    const isLax = this.#isLax;
+    this.#forget();
+    if (isLax) await this.#impose(this.#resolved);
+  }
+
+  /** Says what the settings will have deleted, while that can still be taken back. */
+  async #foretell(settings: Settings): Promise<void> {
+    const excess = this.#isLax ? await this.#helm?.excess?.(settings) : undefined;
+    this.#excess = excess && excess.files > 0 ? excess : undefined;
+    if (!this.#excess) return;
+    const { files, bytes } = this.#excess;
+    const what = `${files} recordings (${(bytes / 1e9).toFixed(2)} GB) will be deleted, one a second`;
+    this.#helm?.log.warn('recordings_to_delete', `Once this change of recording limits is proved, ${what}.`, {
+      files,
+      bytes,
+    });
+    this.events.tell([]);
+  }
+
+  #harm(status: BroadcastStatus, by: string): FaultReport | undefined {
+    return this.probation.harm(status, by, isWanted(this.#resolved.settings));
+  }
+
+  /** As above, and what the broadcast fails at is said: the settings are what is wanted from here on all the same. */
+  async #impose(resolved: Resolved): Promise<Change[]> {
+    try {
+      return await this.#apply(resolved);
+    } catch (error) {
+      const { code, message } = Fault.from(error);
+      this.#helm?.log.error(code, `[${code}] ${message}`, { code });
+      return [];
+    }
+  }
+
+  /** The end of the probation, and looks at what may still come after it: `moreMs` after. */
+  async #judge(moreMs = 0): Promise<void> {
+    const { pending, ...rest } = this.#state;
+    if (!pending || !this.#helm) return;
+    const status = this.#helm.broadcast.status();
+    const deadlineMs = this.#resolved.settings.config.probationSeconds * 1000;
+    const by = `within ${(deadlineMs + moreMs) / 1000} s`;
+    const harm = this.#harm(status, by);
+    const reason = harm ?? (isOn(status) && !this.probation.isConfirmed ? neverConfirmed(by) : undefined);
+    if (reason && moreMs < this.probation.graceMs(deadlineMs, harm !== undefined))
+      return this.probation.endIn(lookMs, () => void this.events.inTurn(() => this.#judge(moreMs + lookMs)));
+    if (reason) return this.#undo(reason);
+    const live = isAsLive(status);
+    await this.remember(this.#pruned(settledBy(rest, live)));
+    if (live) await this.#settle();
+    else this.probation.settle();
+    this.events.tell([]);
+  }
+
+  /** The last good settings come back. */
+  async #undo(reason: FaultReport): Promise<void> {
+    this.#forget();
+    const before = undone(this.#state, reason);
+    await this.storage.writeState(stateName, stateFormat, before);
+    this.#state = before;
+    const back = this.#impose(this.layering.resolve(before.kept));
+    this.#helm?.log.warn('change_undone', `[change_undone] ${reason.what} ${reason.mend}`, { code: 'change_undone' });
+    await back;
+    await this.#learn();
+    this.events.tell([]);
+  }
+
+  /** What was applied while nothing was on the air is proved once it is live. */
+  #look(): void {
+    this.#looking = setInterval(() => {
+      this.#looks += 1;
+      if (this.#unkept && this.#looks % keepLooks === 0) void this.events.inTurn(() => this.remember(this.#state));
+      const { pending, decisions, kept } = this.#state;
+      const isLive = this.#helm !== undefined && isAsLive(this.#helm.broadcast.status());
+      if (isLive && livedThrough(kept) !== kept)
+        void this.events.inTurn(() => this.remember({ ...this.#state, kept: livedThrough(this.#state.kept) }));
+      if (pending && this.#helm) this.probation.look(this.#harm(this.#helm.broadcast.status(), '') !== undefined);
+      const open = Object.values(decisions).some(({ status, proved: done }) => status === 'applied' && !done);
+      if (pending || !open || !isLive) return;
+      void this.events.inTurn(async () => {
+        if (this.#state.pending) return;
+        await this.remember(settledBy(this.#state, true));
+        await this.#settle();
+        this.events.tell([]);
+      });
+    }, lookMs);
+    this.#looking.unref();
+  }
+}

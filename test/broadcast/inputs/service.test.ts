@@ -1,0 +1,69 @@
+/** What is left out when a device goes or a plan fails again and again, and what of it is said. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { plan } from '../../../pipelines/best.js';
+import type { Machine } from '../../../pipelines/machine.js';
+import type { Plan } from '../../../pipelines/plan.js';
+import type { Wanted } from '../../../pipelines/wanted.js';
+import { Redactor } from '../../../agent/config/redactor.js';
+import { Fault } from '../../../agent/errors.js';
+import { Log } from '../../../agent/log.js';
+import { Service } from '../../../agent/broadcast/inputs/service.js';
+import { c270, c920, c920Microphone, pc, usbAudio, want } from '../../pipelines/machines.js';
+
+const machine: Machine = { ...pc, cameras: [c920], microphones: [c920Microphone] };
+const crash = new Fault('child_died', 'The capture process ended by itself (SIGSEGV).', 'It is started again.');
+
+function studio(wanted: Wanted = want()) {
+  const clock = { now: () => 1000, random: () => 0 };
+  const service = new Service(new Log({ level: 'error', format: 'json' }, new Redactor(), clock), clock);
+  let on: Plan | undefined;
+  return {
+    service,
+    /** Puts on the air what can be made of `found`. */
+    play(found: Machine): Plan {
+      const usable = service.usable(found);
+      const made = plan(wanted, usable, service.onAir(found, usable));
+      service.planned(made, found, on);
+      service.playing(made);
+      return (on = made);
+    },
+  };
+}
+
+test('a microphone that is unplugged counts as lost, as a camera does: once, and it is silence until it is back', () => {
+  const { service, play } = studio();
+  const first = play(machine);
+  assert.ok(!service.unplugged(first, machine));
+  const without = { ...machine, microphones: [] };
+  assert.ok(service.unplugged(first, without));
+  assert.ok(!service.unplugged(first, without), 'it has been counted');
+  assert.deepEqual(
+    service.problems.map(({ code, what }) => [code, what]),
+    [['source_not_found', `${first.audio.source} was unplugged.`]],
+  );
+  const next = play(without);
+  assert.deepEqual([next.video.source, next.audio.source], [first.video.source, 'silence']);
+  assert.ok(service.nextMs! > 0);
+  assert.equal(play(machine).audio.source, 'silence', 'it has only just gone');
+});
+
+test('an encoder that is insisted on crashes again and again: the slate takes over, by another one', () => {
+  const { service, play } = studio(want({ encoder: 'x264enc' }));
+  const raw = { ...machine, cameras: [c270] };
+  const first = play(raw);
+  assert.equal(first.video.encoder, 'x264enc');
+  const tries = [1, 2, 3].map(() => service.failedAgain(first, crash, true));
+  assert.deepEqual(tries, [false, false, true]);
+  const slate = play(raw);
+  assert.deepEqual([slate.video.source, slate.video.encoder], ['slate', 'openh264enc']);
+  assert.ok(service.nextMs! > 0, 'it is tried again');
+});
+
+test('another source is wanted, and it is the camera that is on: when that goes, the slate has its place and its sound', () => {
+  const { service, play } = studio();
+  const first = play({ ...machine, microphones: [usbAudio, c920Microphone] });
+  service.forgetInputs({ video: false, sound: true }, first);
+  const { video, audio } = play({ ...machine, cameras: [], microphones: [usbAudio] });
+  assert.deepEqual([video.source, audio.source], ['slate', 'silence']);
+});
