@@ -1,80 +1,37 @@
-/** Imports point one way, and what is marked pure touches no I/O, clock, chance or environment. */
+/** The rules of the house, over all files: imports point one way and in no circle, what is pure reaches nothing that is not, and no file holds state. */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import ts from 'typescript';
 import { root } from '../helpers/root.js';
+import { circles, impurities, sourceOf, type Source } from './sources.js';
+import { stateOf } from './state.js';
 
 /** Small things that every room of the agent may use. */
 const shared = ['agent/errors.ts', 'agent/log.ts', 'agent/clock.ts'];
 
+const leaves = ['pipelines', 'agent/formats', 'agent/config', 'shared'];
+const upToBroadcast = [...leaves, 'agent/machine', 'agent/media', 'agent/broadcast'];
+const upToControl = [...upToBroadcast, 'agent/steering', 'agent/control'];
 /** What each room may import besides itself. `agent` is the files at its top, which put the rooms together. */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   pipelines: [],
   'agent/formats': [],
-      'agent/config': ['pipelines', 'shared'],
-  shared: ['agent/config', 'shared'],
-  'agent/machine': ['pipelines', 'agent/config', 'agent/formats', 'agent/uvc', 'shared'],
-  'agent/media': ['pipelines', 'agent/config', 'agent/formats', 'agent/mp4', 'agent/uvc', 'shared'],
-  'agent/supervisor': ['pipelines', 'agent/config', 'agent/formats', 'agent/machine', 'agent/media', 'shared'],
-  'agent/interfaces': [
-    'pipelines',
-    'agent/config',
-    'agent/formats',
-    'agent/machine',
-    'agent/media',
-    'agent/supervisor',
-    'shared',
-  ],
-  'agent/commands': [
-    'pipelines',
-    'agent/config',
-    'agent/formats',
-    'agent/machine',
-    'agent/media',
-    'agent/supervisor',
-    'agent/interfaces',
-    'shared',
-    'agent',
-  ],
-  agent: [
-    'pipelines',
-    'agent/config',
-    'agent/formats',
-    'agent/machine',
-    'agent/media',
-    'agent/supervisor',
-    'agent/interfaces',
-    'agent/commands',
-    'shared',
-  ],
+  'agent/config': ['pipelines', 'shared'],
+  shared: ['agent/config'],
+  'agent/machine': leaves,
+  'agent/media': leaves,
+  'agent/broadcast': upToBroadcast,
+  'agent/steering': upToBroadcast,
+  'agent/control': upToControl,
+  'agent/interfaces': upToControl,
+  'agent/commands': [...upToControl, 'agent'],
+  agent: [...upToControl, 'agent/interfaces', 'agent/commands'],
   fleet: ['agent/config', 'agent/interfaces', 'agent/commands', 'shared'],
 };
 
-const pureRooms = ['pipelines', 'agent/formats', 'agent/mp4', 'agent/uvc', 'agent/config'];
-/** Packages that compute and do nothing else as they are used here, and the parts of Node of which that is true. */
-const purePackages = new Set(['convict', 'yaml', 'node:path', 'node:path/posix']);
-const impure = new Set([
-  'Date',
-  'XMLHttpRequest',
-  'WebSocket',
-  'clearInterval',
-  'clearTimeout',
-  'console',
-  'crypto',
-  'fetch',
-  'global',
-  'globalThis',
-  'navigator',
-  'performance',
-  'process',
-  'queueMicrotask',
-  'require',
-  'setImmediate',
-  'setInterval',
-  'setTimeout',
-]);
+/** Every file in them is pure, whether its header says so or not. */
+const pureRooms = ['pipelines', 'agent/formats', 'agent/config'];
 
 function roomOf(file: string): string {
   if (shared.includes(file)) return 'shared';
@@ -83,144 +40,74 @@ function roomOf(file: string): string {
   return parts.length === 2 ? 'agent' : `agent/${parts[1]}`;
 }
 
-interface Source {
-  readonly file: string;
-  readonly room: string;
-  /** Files of ours, from the root, and packages by name. */
-  readonly imports: readonly string[];
-  /** Names that are used, `Math.random` with its object. */
-  readonly names: readonly string[];
-  /** Names at the top of the file whose value, or what it holds, can change. */
-  readonly state: readonly string[];
-}
-
-function read(file: string): Source {
-  const tree = ts.createSourceFile(file, readFileSync(path.join(root, file), 'utf8'), ts.ScriptTarget.Latest, true);
-  const imports: string[] = [];
-  const names: string[] = [];
-  const add = (specifier: string): void => {
-    const own = specifier.startsWith('.');
-    imports.push(own ? path.posix.join(path.posix.dirname(file), specifier).replace(/\.js$/, '.ts') : specifier);
-  };
-  const visit = (node: ts.Node): void => {
-    const from =
-      ts.isImportDeclaration(node) || ts.isExportDeclaration(node)
-        ? node.moduleSpecifier
-        : ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword
-          ? node.arguments[0]
-          : undefined;
-    if (from && ts.isStringLiteralLike(from)) add(from.text);
-    if (ts.isPropertyAccessExpression(node)) names.push(`${node.expression.getText()}.${node.name.text}`);
-    if (ts.isIdentifier(node) && isUse(node)) names.push(node.text);
-    ts.forEachChild(node, visit);
-  };
-  visit(tree);
-  return { file, room: roomOf(file), imports, names, state: stateOf(tree) };
-}
-
-/** Of what is made by `new`, what never changes once it is there. */
-const unchanging = new Set(['NoPlan', 'RegExp', 'URL']);
-const readOnlyType = /^(Readonly|readonly |\(readonly )/;
-
-/** Variables outside of every function that are assigned anew, or hold what can be filled: state that nobody has passed. */
-function stateOf(tree: ts.SourceFile): string[] {
-  const lists = tree.statements.filter(ts.isVariableStatement).map(({ declarationList }) => declarationList);
-  return lists.flatMap((list) => {
-    const isConst = (list.flags & ts.NodeFlags.Const) !== 0;
-    const changing = list.declarations.filter(
-      ({ type, initializer }) => !isConst || (initializer && isFillable(initializer) && !isReadOnly(type)),
-    );
-    return changing.map(({ name }) => name.getText());
-  });
-}
-
-const isReadOnly = (type: ts.TypeNode | undefined): boolean => type !== undefined && readOnlyType.test(type.getText());
-
-function isFillable(value: ts.Expression): boolean {
-  if (ts.isParenthesizedExpression(value) || ts.isSatisfiesExpression(value)) return isFillable(value.expression);
-  if (ts.isAsExpression(value)) return value.type.getText() !== 'const' && isFillable(value.expression);
-  return (
-    ts.isArrayLiteralExpression(value) || (ts.isNewExpression(value) && !unchanging.has(value.expression.getText()))
-  );
-}
-
-/** A name that stands for itself, not one that belongs to an object or a type. */
-function isUse(node: ts.Identifier): boolean {
-  const { parent } = node;
-  if (ts.isPropertyAccessExpression(parent)) return parent.expression === node;
-  if (ts.isPropertyAssignment(parent)) return parent.initializer === node;
-  return !ts.isPropertySignature(parent) && !ts.isQualifiedName(parent) && !ts.isPropertyDeclaration(parent);
-}
-
-const sources = ['pipelines', 'agent', 'fleet'].flatMap((folder) =>
+const text = (file: string): string => readFileSync(path.join(root, file), 'utf8');
+const files = ['pipelines', 'agent', 'fleet'].flatMap((folder) =>
   readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.ts'))
-    .map((name) => read(path.posix.join(folder, name.split(path.sep).join('/')))),
+    .map((name) => path.posix.join(folder, name.split(path.sep).join('/'))),
 );
+const sources = files.map((file) => sourceOf(file, text(file)));
+
+/** Each import of ours for which `isWrong` holds, for people. */
+const importsWhere = (isWrong: (file: string, target: string) => boolean): string[] =>
+  sources.flatMap(({ file, imports }) =>
+    imports
+      .filter(({ target, isOwn }) => isOwn && isWrong(file, target))
+      .map(({ target }) => `${file} imports ${target}`),
+  );
 
 test('every source file belongs to a room that is known here', () => {
-  const unknown = sources.filter(({ room }) => !mayImport[room]).map(({ file }) => file);
-  assert.deepEqual(unknown, []);
-  for (const room of pureRooms) assert.ok(sources.some((source) => source.room === room));
+  assert.deepEqual(
+    files.filter((file) => !mayImport[roomOf(file)]),
+    [],
+  );
+  const rooms = new Set(files.map(roomOf));
+  assert.deepEqual(
+    Object.keys(mayImport).filter((room) => !rooms.has(room)),
+    [],
+  );
 });
 
 test('imports point one way', () => {
-  const wrong = sources.flatMap(({ file, room, imports }) =>
-    imports
-      .filter((target) => /^(agent|pipelines|fleet)\//.test(target))
-      .filter((target) => roomOf(target) !== room && !mayImport[room]?.includes(roomOf(target)))
-      .map((target) => `${file} imports ${target}`),
-  );
-  assert.deepEqual(wrong, []);
+  const isWrong = (file: string, target: string): boolean =>
+    /^(agent|pipelines|fleet)\//.test(target) &&
+    roomOf(target) !== roomOf(file) &&
+    !mayImport[roomOf(file)]?.includes(roomOf(target));
+  assert.deepEqual(importsWhere(isWrong), []);
 });
 
-test('no file of the pipelines imports itself by way of others, for a type neither', () => {
-  const own = new Map(sources.map(({ file, imports }) => [file, imports]));
-  const left = new Set([...own.keys()].filter((file) => file.startsWith('pipelines/')));
-  // What imports nothing that is left is in no cycle.
-  for (let before = Infinity; left.size < before;) {
-    before = left.size;
-    for (const file of left) if (!own.get(file)!.some((target) => left.has(target))) left.delete(file);
-  }
-  assert.deepEqual([...left], []);
+test('imports stay inside pipelines, agent and fleet', () => {
+  assert.deepEqual(
+    importsWhere((_, target) => !/^(agent|pipelines|fleet)\//.test(target)),
+    [],
+  );
+});
+
+test('no files import each other in a circle, for a type neither', () => {
+  assert.deepEqual(circles(sources), []);
+});
+
+const saysPure = ({ header }: Source): boolean => /\b[Pp]ure\b/.test(header);
+
+test('what is pure, by its room or its header, touches no I/O, clock, chance or environment, however far down', () => {
+  assert.ok(sources.filter(saysPure).some(({ file }) => !pureRooms.includes(roomOf(file))));
+  assert.deepEqual(
+    impurities(sources, (source) => pureRooms.includes(roomOf(source.file)) || saysPure(source)),
+    [],
+  );
 });
 
 test('none of the interfaces knows another', () => {
   const interfaceOf = (file: string): string | undefined => /^agent\/interfaces\/([^/]+)\//.exec(file)?.[1];
   assert.ok(new Set(sources.map(({ file }) => interfaceOf(file))).size > 2);
-  const wrong = sources.flatMap(({ file, imports }) =>
-    imports
-      .filter((target) => interfaceOf(file) && interfaceOf(target) && interfaceOf(file) !== interfaceOf(target))
-      .map((target) => `${file} imports ${target}`),
-  );
-  assert.deepEqual(wrong, []);
+  const isWrong = (file: string, target: string): boolean =>
+    interfaceOf(file) !== undefined && interfaceOf(target) !== undefined && interfaceOf(file) !== interfaceOf(target);
+  assert.deepEqual(importsWhere(isWrong), []);
 });
 
 test('the agent knows the fleet tool, which devices have not, by one door', () => {
-  const doors = sources
-    .map(({ file }) => file)
-    .filter((file) => file.startsWith('agent/'))
-    .filter((file) => /['"`][^'"`]*\.\.\/fleet\//.test(readFileSync(path.join(root, file), 'utf8')));
+  const doors = files.filter((file) => file.startsWith('agent/') && /['"`][^'"`]*\.\.\/fleet\//.test(text(file)));
   assert.deepEqual(doors, ['agent/commands/fleet.ts']);
-});
-
-test('imports stay inside pipelines, agent and fleet', () => {
-  const wrong = sources.flatMap(({ file, imports }) =>
-    imports.filter((target) => /^(\.\.|test|bench|setup|web)(\/|$)/.test(target)).map((target) => `${file}: ${target}`),
-  );
-  assert.deepEqual(wrong, []);
-});
-
-test('pure rooms touch no I/O, clock, chance or environment', () => {
-  const wrong = sources
-    .filter(({ room }) => pureRooms.includes(room))
-    .flatMap(({ file, imports, names }) => [
-      ...imports
-        .filter((target) => !/^(agent|pipelines)\//.test(target) && !purePackages.has(target))
-        .map((target) => `${file} imports ${target}`),
-      ...names.filter((name) => impure.has(name) || name === 'Math.random').map((name) => `${file} uses ${name}`),
-    ]);
-  assert.deepEqual(wrong, []);
 });
 
 /** With the reason why it cannot be otherwise. */
@@ -229,7 +116,7 @@ const keptState: Readonly<Record<string, string>> = {
 };
 
 test('no file holds state that changes: what lasts belongs to an object, which is passed', () => {
-  const found = sources.flatMap(({ file, state }) => state.map((name) => `${file}: ${name}`));
+  const found = files.flatMap((file) => stateOf(file, text(file)).map((name) => `${file}: ${name}`));
   assert.deepEqual(
     found.filter((each) => keptState[each] === undefined),
     [],
@@ -238,27 +125,4 @@ test('no file holds state that changes: what lasts belongs to an object, which i
     Object.keys(keptState).filter((each) => !found.includes(each)),
     [],
   );
-});
-
-test('what counts as state that changes', () => {
-  const state = (text: string): string[] => stateOf(ts.createSourceFile('a.ts', text, ts.ScriptTarget.Latest, true));
-  const changing = [
-    'let a = 0;',
-    'export let a: number | undefined;',
-    'const a = new Map<string, number>();',
-    'export const a = new Thing();',
-    'const a: string[] = [];',
-    'const a = [1, 2];',
-    'const a = [] as string[];',
-  ];
-  for (const text of changing) assert.deepEqual(state(text), ['a'], text);
-  const fixed = [
-    "const a = ['b'] as const;",
-    'const a: readonly string[] = [];',
-    'const a: ReadonlySet<string> = new Set();',
-    'const a: Readonly<Record<string, number>> = {};',
-    'const a = new RegExp("b");',
-    'function b(): void { let a = new Map(); a = new Map(); }',
-  ];
-  for (const text of fixed) assert.deepEqual(state(text), [], text);
 });
