@@ -49,7 +49,7 @@ function errorsPage(): string {
 
 Codes are stable: scripts may rely on them. "Tried again" tells whether makercast tries by itself, because trying can help.
 
-| Code | What it means | Who can mend it | Tried again |
+| Code | What it means | Who can remedy it | Tried again |
 |---|---|---|---|
 ${lines.join('\n')}
 `;

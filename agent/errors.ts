@@ -1,6 +1,6 @@
 /** Every fault that makercast can report: a stable code, who must act, and whether trying again can help. */
 
-/** Who can mend it: the operator (a setting), the network, the device (hardware, packages), or us (a bug). */
+/** Who can remedy it: the operator (a setting), the network, the device (hardware, packages), or us (a bug). */
 export type Actor = 'operator' | 'network' | 'device' | 'us';
 
 interface Kind {
@@ -292,6 +292,8 @@ export interface FaultReport {
   /** What happened, where. */
   readonly what: string;
   /** What to do. */
+  readonly remedy: string;
+  /** The same, by its name in 0.1, which 0.3 no longer has. */
   readonly mend: string;
 }
 
@@ -301,23 +303,24 @@ export const sentence = (text: string): string => {
   return /[.!?…]["')]*$/.test(line) ? line : `${line}.`;
 };
 
-/** The one error class: `what` happened (and where), and what to do (`mend`). Its message is one line. */
+/** The one error class: `what` happened (and where), and what to do (`remedy`). Its message is one line. */
 export class Fault extends Error {
   readonly actor: Actor;
 
   constructor(
     readonly code: FaultCode,
     readonly what: string,
-    readonly mend = '',
+    readonly remedy = '',
   ) {
-    super(mend ? `${what} ${mend}` : what);
+    super(remedy ? `${what} ${remedy}` : what);
     this.name = 'Fault';
     this.actor = kinds[code].actor;
   }
 
   /** The fault without its stack, for IPC, the log and the status document. */
   report(): FaultReport {
-    return { code: this.code, what: this.what, mend: this.mend };
+    const { code, what, remedy } = this;
+    return { code, what, remedy, mend: remedy };
   }
 
   /** Any thrown thing as a Fault; what is none becomes `internal`. */

@@ -156,8 +156,8 @@ function reading(source: SettingsSource, lastGood: Settings | undefined): () => 
 
 /** Everything that is wrong with the settings to begin with, and what should be looked at. */
 function sayProblems(resolved: Resolved, log: Log): void {
-  for (const { code, what, mend } of [...problemReports(resolved), ...heldReports(resolved)])
-    log.error(code, `[${code}] ${what} ${mend}`.trimEnd(), { code });
+  for (const { code, what, remedy } of [...problemReports(resolved), ...heldReports(resolved)])
+    log.error(code, `[${code}] ${what} ${remedy}`.trimEnd(), { code });
   for (const warning of resolved.warnings) log.warn('settings_warning', warning);
 }
 

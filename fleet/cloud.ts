@@ -176,12 +176,12 @@ export class Cloud {
     const { code, statusCode, message } = thrown as { code?: string; statusCode?: number; message?: string };
     const said = firstLine(message ?? String(thrown));
     if (code === 'BalenaNotLoggedIn' || code === 'BalenaExpiredToken' || statusCode === 401 || statusCode === 403) {
-      const mend = 'Its owner must be a developer of this fleet at least.';
-      return new Fault('fleet_denied', `${this.#host} does not allow this with this API key.`, mend);
+      const remedy = 'Its owner must be a developer of this fleet at least.';
+      return new Fault('fleet_denied', `${this.#host} does not allow this with this API key.`, remedy);
     }
     if (code !== undefined && /^Balena\w*NotFound$/.test(code)) {
-      const mend = code === 'BalenaServiceNotFound' ? 'A device gets it with its first release.' : '';
-      return new Fault('fleet_unknown', `${this.#host}: ${said}.`, mend);
+      const remedy = code === 'BalenaServiceNotFound' ? 'A device gets it with its first release.' : '';
+      return new Fault('fleet_unknown', `${this.#host}: ${said}.`, remedy);
     }
     if (code !== undefined && /^BalenaAmbiguous/.test(code)) {
       return new Fault('fleet_unknown', `${this.#host}: ${said}.`, 'Write more of it.');

@@ -30,8 +30,8 @@ export async function fleet(args: readonly string[], env: NodeJS.ProcessEnv): Pr
   try {
     return await run(request, assignments, env, console);
   } catch (error) {
-    const { code, what, mend } = Fault.from(error);
-    throw new Fault(code, console.redact(what), mend);
+    const { code, what, remedy } = Fault.from(error);
+    throw new Fault(code, console.redact(what), remedy);
   }
 }
 
@@ -120,8 +120,8 @@ async function listened(
     }
     return heard;
   } catch (error) {
-    const { what, mend } = Fault.from(error);
-    console.note(`warning: there are no live figures. ${what} ${mend}`.trimEnd());
+    const { what, remedy } = Fault.from(error);
+    console.note(`warning: there are no live figures. ${what} ${remedy}`.trimEnd());
     return undefined;
   } finally {
     console.draw('');

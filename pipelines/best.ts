@@ -23,8 +23,8 @@ export function plan(wanted: Wanted, machine: Machine, onAir: OnAir = {}): Plan 
   if (!made) throw foremost;
   if (made.kind === 'slate') {
     if (onAir.picture && serious.length === 0) throw foremost;
-    const { code, what, mend } = foremost;
-    return { ...made, missed: { code, what, mend } };
+    const { code, what, remedy } = foremost;
+    return { ...made, missed: { code, what, remedy } };
   }
-  return { ...made, notes: [...new Set(serious.map(({ what, mend }) => `${what} ${mend}`)), ...made.notes] };
+  return { ...made, notes: [...new Set(serious.map(({ what, remedy }) => `${what} ${remedy}`)), ...made.notes] };
 }

@@ -68,7 +68,7 @@ export function cameraPlan(camera: Camera, way: Way, wanted: Wanted, machine: Ma
 export function testPlan(way: Way, wanted: Wanted, machine: Machine): Plan {
   const { video, audio } = wanted;
   const { testFault } = machine;
-  if (testFault) throw new NoPlan(testFault.code, testFault.what, testFault.mend);
+  if (testFault) throw new NoPlan(testFault.code, testFault.what, testFault.remedy);
   const sync = video.testPattern === 'sync';
   const encoder = drawnEncoder(way, machine);
   const picture = testPicture(video, encoder.formats[0]!, new Set(machine.elements));
@@ -114,8 +114,8 @@ function liveSound(
   const microphone = findMicrophone(id, machine);
   if (!microphone) {
     const sound = encodedSound(wanted, machine, 'silence', { text: generatedSound('silence', wanted, span) });
-    const { code, what, mend } = noMicrophone(id, machine);
-    return { ...sound, missed: { code, what, mend } };
+    const { code, what, remedy } = noMicrophone(id, machine);
+    return { ...sound, missed: { code, what, remedy } };
   }
   const from = microphoneSound(microphone, wanted);
   return { ...encodedSound(wanted, machine, `microphone ${microphone.name} (${id})`, from), microphone: id };

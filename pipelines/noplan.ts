@@ -1,10 +1,10 @@
 /** The one way in which composing a plan fails. */
 
-/** What is in the way. `code` is one of `agent/errors.ts`; `what` and `mend` are plain words. */
+/** What is in the way. `code` is one of `agent/errors.ts`; `what` and `remedy` are plain words. */
 export interface Reason {
   readonly code: string;
   readonly what: string;
-  readonly mend: string;
+  readonly remedy: string;
 }
 
 /** Why there is no plan. */
@@ -12,7 +12,7 @@ export class NoPlan extends Error implements Reason {
   constructor(
     readonly code: string,
     readonly what: string,
-    readonly mend: string,
+    readonly remedy: string,
   ) {
     super(what);
     this.name = 'NoPlan';

@@ -17,7 +17,7 @@ export function filePlan(way: Way, wanted: Wanted, machine: Machine, { filesPlay
   if (filesPlayed)
     throw new NoPlan('source_ended', 'The last file was played to its end.', 'Name others in video.files to go on.');
   const { filesFault } = machine;
-  if (filesFault) throw new NoPlan(filesFault.code, filesFault.what, filesFault.mend);
+  if (filesFault) throw new NoPlan(filesFault.code, filesFault.what, filesFault.remedy);
   const files = findFiles(video, machine);
   if (audio.source !== 'auto' && audio.source !== 'none' && audio.source !== 'test') {
     throw new NoPlan(

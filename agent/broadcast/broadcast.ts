@@ -161,9 +161,9 @@ export class Broadcast {
   async snapshot(): Promise<Buffer> {
     const flv = this.#state === 'on' ? await this.#delivery.picture() : undefined;
     if (flv === undefined) {
-      const mend =
+      const remedy =
         this.#state === 'on' ? 'It is on its way there: ask again in a moment.' : 'Start the broadcast first.';
-      throw new Fault('command_failed', 'There is no picture on the air.', mend);
+      throw new Fault('command_failed', 'There is no picture on the air.', remedy);
     }
     return jpegOf(Buffer.from(flv, 'base64'), this.#folder);
   }

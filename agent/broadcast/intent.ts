@@ -33,8 +33,8 @@ export class Intent {
 
   #late(): false {
     const what = `The data folder ${this.storage.folder} takes more than 1 s to be written.`;
-    const mend = 'Check the card: a start or stop that was commanded may be forgotten if the power goes.';
-    this.storage.report(new Fault('state_unwritable', what, mend));
+    const remedy = 'Check the card: a start or stop that was commanded may be forgotten if the power goes.';
+    this.storage.report(new Fault('state_unwritable', what, remedy));
     return false;
   }
 }

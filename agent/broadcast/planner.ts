@@ -108,6 +108,6 @@ export class Planner {
 const formatOf = ({ video: { width, height, fps } }: Wanted): Format => ({ width, height, fps });
 
 /** The reason that a plan gives, as a fault. */
-export function faultOf({ code, what, mend }: Reason): Fault {
-  return new Fault(isFaultCode(code) ? code : 'internal', what, mend);
+export function faultOf({ code, what, remedy }: Reason): Fault {
+  return new Fault(isFaultCode(code) ? code : 'internal', what, remedy);
 }

@@ -390,7 +390,7 @@ export class Programme {
     if (fault.code === 'source_busy') {
       const node = part === 'picture' && camera?.startsWith('/dev/') ? camera : undefined;
       const holder = node === undefined ? undefined : await this.studio.holderOf(node);
-      if (holder) told = new Fault(fault.code, `${fault.what} It is held by ${holder}.`, fault.mend);
+      if (holder) told = new Fault(fault.code, `${fault.what} It is held by ${holder}.`, fault.remedy);
       if (!this.#on) return;
     }
     if (this.#service.failed(plan, part, told)) return this.#standIn();

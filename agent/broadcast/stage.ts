@@ -191,8 +191,8 @@ export class Stage {
         if (!cast) return;
         if (cast === this.#coming) this.#came();
         else this.#on = undefined;
-        const { code, what, mend } = message.fault;
-        return this.events.failed(cast.plan, message.part, new Fault(code, what, mend));
+        const { code, what, remedy } = message.fault;
+        return this.events.failed(cast.plan, message.part, new Fault(code, what, remedy));
       }
       case 'ended':
         if (message.id === (this.#coming ?? this.#on)?.id) this.events.ended();

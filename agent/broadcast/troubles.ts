@@ -29,5 +29,5 @@ export class Troubles<Area extends string> {
 }
 
 /** One line of a fault that is not the end of it. */
-export const triedAgain = ({ what, mend }: FaultReport): string =>
-  [what, mend, 'It is tried again.'].filter((part) => part !== '').join(' ');
+export const triedAgain = ({ what, remedy }: FaultReport): string =>
+  [what, remedy, 'It is tried again.'].filter((part) => part !== '').join(' ');

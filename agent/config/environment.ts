@@ -109,7 +109,7 @@ function unknown(name: string, text: string, table: readonly Row[], known: strin
     const removed = row.removed?.find((former) => former.env === name);
     if (removed) {
       const at = { path: name, name, layer: ENVIRONMENT };
-      reading.problems.push(problem(at, 'setting_removed', 'no longer exists', HIDDEN, removed.mend));
+      reading.problems.push(problem(at, 'setting_removed', 'no longer exists', HIDDEN, removed.remedy));
       return;
     }
   }

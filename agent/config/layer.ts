@@ -142,7 +142,7 @@ class TreeReader {
         return;
       }
       if (removed) {
-        this.#problem(path, 'setting_removed', 'no longer exists', removed.mend);
+        this.#problem(path, 'setting_removed', 'no longer exists', removed.remedy);
         return;
       }
     }

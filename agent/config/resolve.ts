@@ -261,9 +261,9 @@ class Resolution {
       const until = stays
         ? `it stays at ${redactUrl(stays.url)} until there is one`
         : 'it is left out until there is one';
-      const mend = `set-secret with "path": "${path}" and "for": the URL (docs/mqtt.md), or URL and key together in the settings file or the environment`;
-      const message = `outputs.${name} in ${layer}: ${why}, ${redactUrl(url)}; ${until}. Give it by ${mend}.`;
-      this.#held.push({ path, code: 'output_key_missing', given: HIDDEN, allowed: mend, layer, message });
+      const remedy = `set-secret with "path": "${path}" and "for": the URL (docs/mqtt.md), or URL and key together in the settings file or the environment`;
+      const message = `outputs.${name} in ${layer}: ${why}, ${redactUrl(url)}; ${until}. Give it by ${remedy}.`;
+      this.#held.push({ path, code: 'output_key_missing', given: HIDDEN, allowed: remedy, layer, message });
     }
     this.#stay(name, stays, HELD);
   }

@@ -49,7 +49,7 @@ export interface OldName {
 export interface RemovedName {
   readonly env?: string;
   readonly path?: string;
-  readonly mend: string;
+  readonly remedy: string;
 }
 
 export interface Row {

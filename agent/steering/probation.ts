@@ -122,8 +122,8 @@ export class Probation {
    * `hasTarget`: the settings name an output, or a recording.
    */
   harm(status: BroadcastStatus, by: string, hasTarget: boolean): FaultReport | undefined {
-    const mend = 'The last good settings are back.';
-    const undoes = (what: string): FaultReport => new Fault('change_undone', what, mend).report();
+    const remedy = 'The last good settings are back.';
+    const undoes = (what: string): FaultReport => new Fault('change_undone', what, remedy).report();
     if (this.#mark && !isBack(this.#mark, status, hasTarget)) {
       if (status.actual === 'idle')
         return undoes('The stream was live, and no output is left, nor a recording; `stop` is the way off the air.');

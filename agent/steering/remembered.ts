@@ -31,12 +31,21 @@ export interface BoundSecrets extends Secrets {
 /** What the card holds; of a card that holds nothing of it, or nothing that can be relied on, nothing. */
 export async function onCard(storage: Storage): Promise<Remembered> {
   const state = (await storage.readState(stateName, stateFormat, isRemembered)) ?? nothingKept;
-  const { kept, pending } = state;
+  const { kept, pending, decisions } = state;
   return {
     ...state,
+    decisions: Object.fromEntries(Object.entries(decisions).map(([layer, each]) => [layer, renamed(each)])),
     kept: reconciled(kept),
     ...(pending ? { pending: { ...pending, before: reconciled(pending.before) } } : {}),
   };
+}
+
+/** What 0.1 wrote: it calls a remedy `mend`. */
+function renamed(decision: Decision): Decision {
+  const { reason } = decision;
+  if (!reason) return decision;
+  const { remedy = reason.mend } = reason as Partial<FaultReport>;
+  return { ...decision, reason: { ...reason, remedy } };
 }
 
 /** As the card holds it, with what a release without places has set or forgotten meanwhile: what it has set is for the first place that comes. */

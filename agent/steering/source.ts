@@ -98,12 +98,12 @@ export class SettingsSource {
 
 /** Everything that is wrong, as the status document shows it. */
 export function problemReports({ problems }: Pick<Loaded, 'problems'>): FaultReport[] {
-  return problems.map(({ code, message }) => ({ code, what: message, mend: '' }));
+  return problems.map(({ code, message }) => new Fault(code, message).report());
 }
 
 /** Outputs that no stream key was given for. */
 export function heldReports({ held }: Pick<Loaded, 'held'>): FaultReport[] {
-  return held.map(({ code, message }) => ({ code, what: message, mend: '' }));
+  return held.map(({ code, message }) => new Fault(code, message).report());
 }
 
 const gone = (name: string, how: string): Fault =>

@@ -206,7 +206,7 @@ export class Trial {
     if (now !== decision) {
       const { status, version, reason } = now ?? {};
       if (status === 'rolled_back' && version === decision.version && reason)
-        throw new Fault(reason.code, reason.what, reason.mend);
+        throw new Fault(reason.code, reason.what, reason.remedy);
       return;
     }
     // What changes nothing has nothing to prove, unless something else has.
@@ -332,7 +332,7 @@ export class Trial {
     await this.storage.writeState(stateName, stateFormat, before);
     this.#state = before;
     const back = this.#impose(this.layering.resolve(before.kept));
-    this.#helm?.log.warn('change_undone', `[change_undone] ${reason.what} ${reason.mend}`, { code: 'change_undone' });
+    this.#helm?.log.warn('change_undone', `[change_undone] ${reason.what} ${reason.remedy}`, { code: 'change_undone' });
     await back;
     await this.#learn();
     this.events.tell([]);

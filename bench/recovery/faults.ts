@@ -167,7 +167,7 @@ export const faults: readonly FaultKind[] = [
     round: away(
       linkDownMs,
       (far) => far.network.cut(),
-      (far) => far.network.mend(),
+      (far) => far.network.restore(),
       stalled,
     ),
   },

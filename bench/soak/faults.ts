@@ -206,7 +206,7 @@ export const kinds: readonly FaultKind[] = [
     'link down',
     8,
     (link, { namespace }) => namespace!.cut(link),
-    (link, { namespace }) => namespace!.mend(link),
+    (link, { namespace }) => namespace!.restore(link),
   ),
   {
     name: 'network 800 kbit/s',

@@ -211,7 +211,7 @@ test('what balena adds of its own does no harm', () => {
 test('a removed variable is a problem that says what to do', () => {
   const table = rows.map((row) => ({
     ...row,
-    ...(row.path === 'log.level' ? { removed: [{ env: 'VERBOSE', mend: 'set LOG_LEVEL' }] } : {}),
+    ...(row.path === 'log.level' ? { removed: [{ env: 'VERBOSE', remedy: 'set LOG_LEVEL' }] } : {}),
   }));
   const { problems } = readEnvironment({ VERBOSE: 'SECRET' }, table);
   assert.deepEqual(

@@ -219,11 +219,11 @@ describe('a name of an earlier release', () => {
     row('outputs.*.url', { renamed: [{ path: 'stream.url', output: 'main' }, { path: 'stream.all' }] }),
     row('log.level', {
       removed: [
-        { path: 'log.verbose', mend: 'set log.level' },
-        { env: 'VERBOSE', mend: 'none' },
+        { path: 'log.verbose', remedy: 'set log.level' },
+        { env: 'VERBOSE', remedy: 'none' },
       ],
     }),
-    row('video.fps', { removed: [{ path: 'codec', mend: 'take it out' }] }),
+    row('video.fps', { removed: [{ path: 'codec', remedy: 'take it out' }] }),
   ];
   const old = (values: unknown, more?: Partial<Layer>): Reading => read(values, more, table);
 

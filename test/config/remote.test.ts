@@ -195,7 +195,7 @@ test('old names count in documents too', () => {
   });
   const table = [
     row('audio.silent', { renamed: [{ path: 'audio.mute' }] }),
-    row('audio.loud', { removed: [{ path: 'audio.boost', mend: 'set audio.gainDb' }] }),
+    row('audio.loud', { removed: [{ path: 'audio.boost', remedy: 'set audio.gainDb' }] }),
   ];
   const read = (kind: Remote['kind']) => readTree(layer({ audio: { mute: true, boost: true } }, { kind }), table);
   assert.deepEqual(

@@ -36,5 +36,5 @@ test('for a look at one moment: each that is so, with its remedy', () => {
     found.map(({ code }) => code),
     ['under_voltage', 'too_hot', 'throttled'],
   );
-  assert.ok(found.every(({ mend }) => mend !== ''));
+  assert.ok(found.every(({ remedy }) => remedy !== ''));
 });

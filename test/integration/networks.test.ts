@@ -24,7 +24,7 @@ async function cutFor(seconds: number, t: TestContext): Promise<void> {
   await namespace.cut();
   await agent.lasts(seconds * 1000, 'the link is down');
   const [sent, from] = [before.tags.items.length, performance.now()];
-  await namespace.mend();
+  await namespace.restore();
   // After a short one TCP may go on where it was; after a long one the connection is another.
   await Promise.race([publishedAgain(server, 1, backMs), before.tags.waitFor(isVideoKey, backMs, sent)]);
   t.diagnostic(`media ${Math.round(performance.now() - from)} ms after the link`);
@@ -94,7 +94,7 @@ describe('outputs come back over a network', { skip, concurrency: 3 }, () => {
     await agent.status(({ outputs }) => outputs['main']?.state === 'stalled', 30_000);
     const before = server.publishes.items.at(-1)!;
     const sent = before.tags.items.length;
-    await namespace.mend();
+    await namespace.restore();
     // By the change of address it is known at once that a new connection is worth a try.
     const first = await Promise.race([
       publishedAgain(server, 1).then(() => 'again'),
@@ -113,7 +113,7 @@ describe('outputs come back over a network', { skip, concurrency: 3 }, () => {
     const cut = agent.log.items.length;
     await agent.waitFor(({ event }) => event === 'output_failed', 60_000);
     await agent.status(({ outputs }) => outputs['main']?.state === 'waiting', 30_000, cut);
-    await namespace.mend();
+    await namespace.restore();
     await publishedAgain(server, 1);
     await agent.stop();
   });
@@ -140,7 +140,7 @@ describe('outputs come back over a network', { skip, concurrency: 3 }, () => {
     const { namespace, server, agent } = two;
     await namespace.cut(0);
     await agent.lasts(500, 'the link blinks');
-    await namespace.mend(0);
+    await namespace.restore(0);
     const { tags } = server.publishes.items[0]!;
     const blinkedAt = tags.items.at(-1)!.timestamp;
     // Longer than the change is remembered for.

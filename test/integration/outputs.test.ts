@@ -15,7 +15,7 @@ const secret = 'geheim-4711';
 interface Failed {
   readonly code: string;
   readonly what: string;
-  readonly mend: string;
+  readonly remedy: string;
 }
 
 /** The fault of output `name`, once there is one; makes sure that it was said once, and that the key was not. */
@@ -78,7 +78,7 @@ describe('why an output fails', () => {
     })) {
       const fault = await faultOf(agent, name);
       assert.equal(fault.code, code, fault.what);
-      assert.ok(fault.mend.length > 10);
+      assert.ok(fault.remedy.length > 10);
     }
     await agent.stop();
     await Promise.all(servers.map((server) => server.stop()));

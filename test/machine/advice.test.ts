@@ -52,7 +52,7 @@ test('256 MB set aside are too much for a Zero 2 W, not for a Pi 4, and 128 for 
   const fault = cmaFault({ soc: 'bcm2837' }, of(358, 256));
   assert.equal(fault?.code, 'cma_large');
   assert.match(fault.what, /Of 358 MB of memory 256 are set aside/);
-  assert.match(fault.mend, /BALENA_HOST_CONFIG_dtoverlay .* without quotes.*config\.txt/);
+  assert.match(fault.remedy, /BALENA_HOST_CONFIG_dtoverlay .* without quotes.*config\.txt/);
   for (const [why, board, found] of [
     ['1 GB', { soc: 'bcm2837' }, of(906, 256)],
     ['8 GB', { soc: 'bcm2711' }, of(7_800, 512)],
@@ -120,6 +120,6 @@ test('the advice names the interface, and where to set it', () => {
   const fault = wifiFault([{ interface: 'wlan0', powerSave: true }, { interface: 'wlan1' }]);
   assert.equal(fault?.code, 'wifi_power_save');
   assert.match(fault.what, /^Wi-Fi saves power \(wlan0\): /);
-  assert.match(fault.mend, /powersave=2/);
+  assert.match(fault.remedy, /powersave=2/);
   assert.match(wifiFault([{ powerSave: true }])!.what, /^Wi-Fi saves power: /);
 });

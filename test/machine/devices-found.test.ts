@@ -128,7 +128,7 @@ test('without v4l2-ctl: one fault that names the package, and none where there i
   const { found, faults } = await cameras(machine.root, nothing);
   assert.deepEqual(found, []);
   assert.deepEqual(
-    faults.map(({ code, mend }) => [code, mend]),
+    faults.map(({ code, remedy }) => [code, remedy]),
     [['plugin_missing', 'apt-get install v4l-utils']],
   );
   assert.deepEqual(await cameras('/nonexistent', nothing), { found: [], faults: [] });

@@ -115,7 +115,7 @@ describe('what is refused', () => {
     assert.deepEqual([named.code, named.what], ['source_not_found', "There is no camera '1-9'; found: /dev/video2."]);
     const lost = first(want(), pc, { cameraLost: true });
     assert.deepEqual(
-      [lost.code, lost.what, lost.mend],
+      [lost.code, lost.what, lost.remedy],
       [
         'source_not_found',
         'The camera is away or gives nothing, and there is no other.',

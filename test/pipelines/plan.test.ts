@@ -38,8 +38,8 @@ import {
   zeroW,
 } from './machines.js';
 
-function said({ code, what, mend }: NonNullable<Plan['missed']>): string {
-  assert.ok(what && mend && !`${what}${mend}`.includes('\n'));
+function said({ code, what, remedy }: NonNullable<Plan['missed']>): string {
+  assert.ok(what && remedy && !`${what}${remedy}`.includes('\n'));
   return code;
 }
 
@@ -120,13 +120,16 @@ test('formats: exact size first, raw where it is fast enough, else MJPEG; nothin
 
 test('whatever is missing is named with its Debian package', () => {
   const without = (element: string): Machine => ({ ...pc, elements: pc.elements.filter((name) => name !== element) });
-  assert.throws(() => plan(want(), without('flvmux')), { code: 'plugin_missing', mend: /gstreamer1\.0-plugins-good/ });
+  assert.throws(() => plan(want(), without('flvmux')), {
+    code: 'plugin_missing',
+    remedy: /gstreamer1\.0-plugins-good/,
+  });
   assert.throws(() => plan(want(), without('h264parse')), {
     code: 'plugin_missing',
-    mend: /gstreamer1\.0-plugins-bad/,
+    remedy: /gstreamer1\.0-plugins-bad/,
   });
   const deaf = { ...pc, elements: pc.elements.filter((name) => !/aac.*enc|avenc_aac/.test(name)) };
-  assert.throws(() => plan(want(), deaf), { code: 'plugin_missing', mend: /voaacenc/ });
+  assert.throws(() => plan(want(), deaf), { code: 'plugin_missing', remedy: /voaacenc/ });
 });
 
 test('files: refused when unreadable or without video; whole playlist passes through or none of it', () => {
@@ -452,7 +455,7 @@ test('an RTMP destination is properties, whatever its key holds', () => {
 
 test('the slate that stands in for files has their format, as near as an encoder makes it', () => {
   const wanted = want({ source: 'file', files: [movie.path] });
-  const filesFault = { code: 'file_unreadable', what: 'It is gone.', mend: 'Put it back.' };
+  const filesFault = { code: 'file_unreadable', what: 'It is gone.', remedy: 'Put it back.' };
   const film = plan(wanted, { ...pc, files: [movie] });
   const surround = {
     video: { ...film.video, width: 1365, height: 767, fps: 0 },
@@ -526,12 +529,12 @@ test('a slate says what it stands in for: not that another slate could not be dr
   assert.deepEqual(missed(want({ encoder: 'passthrough' }), { ...pc, elements, cameras: [c270] }), {
     code: 'passthrough_unfit',
     what: 'The camera /dev/video2 offers no H.264 of its own.',
-    mend: 'Set video.encoder to auto.',
+    remedy: 'Set video.encoder to auto.',
   });
   assert.deepEqual(missed(want({}, { source: 'Nobody' }), { ...pc, elements }, { cameraLost: true }), {
     code: 'source_not_found',
     what: 'The camera is away or gives nothing, and there is no other.',
-    mend: 'Plug it in again; it is tried again by itself.',
+    remedy: 'Plug it in again; it is tried again by itself.',
   });
   const machine = { ...pc, elements, cameras: [c270] };
   assert.throws(() => plan(want({ encoder: 'passthrough' }), machine, { picture: true }), {

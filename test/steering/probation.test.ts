@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { OutputState } from '../../agent/media/delivery/states.js';
-import type { FaultReport } from '../../agent/errors.js';
+import { Fault, type FaultReport } from '../../agent/errors.js';
 import { Probation } from '../../agent/steering/probation.js';
 import type { Status } from '../../agent/control/status.js';
 
-const refused: FaultReport = { code: 'output_refused', what: 'The server refused the key.', mend: 'Set another.' };
-const away: FaultReport = { code: 'source_not_found', what: 'There is no camera.', mend: 'Plug it in.' };
+const refused = new Fault('output_refused', 'The server refused the key.', 'Set another.').report();
+const away = new Fault('source_not_found', 'There is no camera.', 'Plug it in.').report();
 
 /** `live` unless it is said otherwise, with outputs in these states. */
 function status(more: Partial<Status> = {}, outputs: Record<string, OutputState | FaultReport> = {}): Status {
@@ -52,7 +52,7 @@ describe('harm to the stream', () => {
     assert.deepEqual(probation.harm(ailing, 'within 20 s', true), {
       code: 'change_undone',
       what: `${notBack}.`,
-      mend: 'The last good settings are back.',
+      remedy: 'The last good settings are back.',
     });
     const outputs = { good: 'live', bad: refused } as const;
     const byOutput = ' (output_refused: The server refused the key.).';

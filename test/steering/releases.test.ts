@@ -24,7 +24,7 @@ async function laterRelease(folder: string): Promise<AnyDevice> {
     "{ path: 'audio.reverb', env: 'AUDIO_REVERB', form: { type: 'integer', min: 0, max: 9 }, default: 0, cost: 'live', doc: '' },";
   const after = before
     .replace("path: 'audio.gainDb',", "path: 'audio.volumeDb', renamed: [{ path: 'audio.gainDb' }],")
-    .replace("path: 'audio.delayMs',", "path: 'audio.offsetMs', removed: [{ path: 'audio.delayMs', mend: 'none' }],")
+    .replace("path: 'audio.delayMs',", "path: 'audio.offsetMs', removed: [{ path: 'audio.delayMs', remedy: 'none' }],")
     .replace(/\{\s*path: 'audio\.mute',/, (row) => `${reverb} ${row}`);
   for (const word of ['volumeDb', 'offsetMs', 'reverb']) assert.ok(after.includes(word), word);
   await writeFile(file, after);

@@ -195,7 +195,7 @@ describe('a USB camera on the air', () => {
           .find(({ event, message }) => event === 'playing' && /C920/.test(message));
         times.push({ how, lostAt, backAt, played });
         // Judged when the camera is back: what one driver says in one moment is no reason for the next yank to fail.
-        assert.match(`${problem?.what} ${problem?.mend}`, /C920.*\. \S.*\.$/);
+        assert.match(`${problem?.what} ${problem?.remedy}`, /C920.*\. \S.*\.$/);
         assert.equal(server.publishes.items.length, 1);
       } finally {
         if (backAt === undefined) await back(camera);

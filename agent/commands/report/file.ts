@@ -4,7 +4,7 @@ import { open, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { Fault } from '../../errors.js';
 
-const reasons: Readonly<Record<string, readonly [why: string, mend: string]>> = {
+const reasons: Readonly<Record<string, readonly [why: string, remedy: string]>> = {
   EEXIST: ['is there already', 'Remove it, or name another file.'],
   ENOENT: ['cannot be made: there is no such folder', 'Make the folder, or name a file elsewhere.'],
   ENOTDIR: ['cannot be made: what should be its folder is a file', 'Name a file elsewhere.'],
@@ -23,8 +23,8 @@ const reasons: Readonly<Record<string, readonly [why: string, mend: string]>> = 
 
 const unwritable = (name: string, error: unknown): Fault => {
   const { code = 'unknown error' } = error as NodeJS.ErrnoException;
-  const [why, mend] = reasons[code] ?? [`cannot be written (${code})`, 'Name a file elsewhere.'];
-  return new Fault('report_unwritable', `The file ${JSON.stringify(name)} ${why}.`, mend);
+  const [why, remedy] = reasons[code] ?? [`cannot be written (${code})`, 'Name a file elsewhere.'];
+  return new Fault('report_unwritable', `The file ${JSON.stringify(name)} ${why}.`, remedy);
 };
 
 export class ReportFile {

@@ -265,11 +265,11 @@ export class Balena implements Interface {
       if (taken === 'supervisor') return;
       if (taken === 'held') log.debug('update_lock', 'The update lock is held.');
       if (taken === 'held' && lock.isWhole) return;
-      const [what, mend] =
+      const [what, remedy] =
         taken === 'held'
           ? ['Only one of the two update locks is held: the program flock is missing.', 'Install util-linux.']
           : [`Another process holds the update lock ${lock.path}.`, 'End it, if it is not to hold updates back.'];
-      throw new Fault('update_lock_failed', what, mend);
+      throw new Fault('update_lock_failed', what, remedy);
     });
     if (!lock.isHeld && this.#faults.has('lock')) this.#takeAgainAt = clock.now() + againMs;
   }
@@ -306,8 +306,8 @@ export class Balena implements Interface {
   async #commanded(open: boolean, what: (supervisor: Supervisor) => Promise<void>): Promise<void> {
     const supervisor = this.#supervisor;
     if (!supervisor) {
-      const mend = 'Do it as this machine usually does.';
-      throw new Fault('supervisor_unreachable', 'This machine has no Supervisor of balena.', mend);
+      const remedy = 'Do it as this machine usually does.';
+      throw new Fault('supervisor_unreachable', 'This machine has no Supervisor of balena.', remedy);
     }
     if (open) {
       this.#openUntil = this.around.clock.now() + openMs;

@@ -21,11 +21,11 @@ export async function lineNumber(line: number, root = '/'): Promise<number> {
   const chip = chips.find(({ label }) => piChips.includes(label)) ?? (chips.length === 1 ? chips[0] : undefined);
   if (!chip) {
     const seen = chips.map(({ label }) => label).join(', ');
-    const [what, mend] =
+    const [what, remedy] =
       chips.length === 0
         ? ['There are no GPIO lines in /sys/class/gpio.', 'In a container they are there with privileged: true.']
         : [`None of the GPIO chips here is a Raspberry Pi's (${seen}).`, 'Leave out gpio.button and gpio.led.'];
-    throw new Fault('gpio_unavailable', what, mend);
+    throw new Fault('gpio_unavailable', what, remedy);
   }
   if (line < chip.count) return chip.base + line;
   throw new Fault(

@@ -217,8 +217,9 @@ export class Mqtt implements Interface {
       if (!this.#connection?.isConnected || this.#ending) return;
       this.#isDeaf = true;
       const what = `What this device publishes on ${topic} does not come back to it: the broker calls the topic otherwise, or delivers nothing there.`;
-      const mend = 'Use a mqtt.baseTopic without dots (RabbitMQ takes . for /), or let the device read its own state.';
-      this.#lost(new Fault('mqtt_unheard', what, mend));
+      const remedy =
+        'Use a mqtt.baseTopic without dots (RabbitMQ takes . for /), or let the device read its own state.';
+      this.#lost(new Fault('mqtt_unheard', what, remedy));
     }, this.echoMs);
     this.#awaiting.unref();
   }

@@ -42,7 +42,8 @@ const topic = <T, const D extends 'in' | 'out'>(entry: Topic<T, D>): Topic<T, D>
 const fault = object({
   code: text('One of docs/errors.md.'),
   what: text('What happened, where.'),
-  mend: text('What to do.'),
+  remedy: text('What to do.'),
+  mend: text('The same by its name in 0.1, which 0.3 no longer has.'),
 });
 
 const complaint = object({

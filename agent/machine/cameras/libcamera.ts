@@ -128,19 +128,19 @@ const ownPackages = "install Raspberry Pi's own libcamera packages, as on Raspbe
  * What Debian's libcamera lacks for this camera: 0.0.3 (Debian 12) has no tuning for the V3's sensor, which 0.4.0 (Debian 13) has;
  * neither is built with what drives a Pi 5's camera port. `version` undefined: of whichever could be installed.
  */
-function lacking(board: Board, sensor: string, version?: string): { what: string; mend: string } | undefined {
+function lacking(board: Board, sensor: string, version?: string): { what: string; remedy: string } | undefined {
   // Raspberry Pi's own builds call themselves `0.5.2+99-bfd68f78`.
   if (board.soc === 'bcm2712' && !version?.includes('+'))
-    return { what: "Debian's knows no camera of a Pi 5", mend: ownPackages };
+    return { what: "Debian's knows no camera of a Pi 5", remedy: ownPackages };
   if (sensor.startsWith('imx708') && (version ?? '0.0.').startsWith('0.0.'))
-    return { what: "Debian 12's knows no PiCam V3", mend: `take Debian 13, or ${ownPackages}` };
+    return { what: "Debian 12's knows no PiCam V3", remedy: `take Debian 13, or ${ownPackages}` };
   return undefined;
 }
 
 function installation(board: Board, present: readonly string[]): string {
   const usual = 'apt-get install gstreamer1.0-libcamera libcamera-ipa libcamera-tools';
   const [lack] = present.flatMap((sensor) => lacking(board, sensor) ?? []);
-  return lack ? `${usual}; ${lack.what}: ${lack.mend}.` : usual;
+  return lack ? `${usual}; ${lack.what}: ${lack.remedy}.` : usual;
 }
 
 /** A sensor that the kernel shows and libcamera does not list. */
@@ -150,12 +150,12 @@ function unlisted(board: Board, sensor: string, stderr: string): Fault {
   const version = /libcamera v(\d+\.\d+\.\d+\+?)/.exec(log)?.[1];
   const what = `The PiCam's sensor ${sensor} is there, but libcamera${version ? ` ${version.replace('+', '')}` : ''} cannot drive it`;
   const lack = lacking(board, sensor, version);
-  if (lack) return new Fault('camera_unsupported', `${what}.`, `${lack.what}: ${lack.mend}.`);
+  if (lack) return new Fault('camera_unsupported', `${what}.`, `${lack.what}: ${lack.remedy}.`);
   // `[0:10:30.355] [3656] ERROR RPI raspberrypi.cpp:1265 Failed to load a suitable IPA library`
   const reason = /\bERROR \S+ \S+:\d+ (.*)$/m.exec(log)?.[1];
   // Debian only recommends the package with what drives each sensor.
-  const mend = reason?.includes('IPA')
+  const remedy = reason?.includes('IPA')
     ? 'apt-get install libcamera-ipa'
     : "Run `cam -l` to see its log; the user has to be in the group 'video'.";
-  return new Fault('camera_unsupported', `${what}${reason ? `: ${reason}` : ''}.`, mend);
+  return new Fault('camera_unsupported', `${what}${reason ? `: ${reason}` : ''}.`, remedy);
 }

@@ -29,8 +29,8 @@ export async function elements(run: Runner = runProgram, sensor = false): Promis
   ]);
   if (listed.missing) {
     const what = 'GStreamer is not installed (gst-inspect-1.0 is missing).';
-    const mend = 'apt-get install gstreamer1.0-tools gstreamer1.0-plugins-good gstreamer1.0-plugins-bad';
-    return { names: [], version: '', libcamera: [], faults: [new Fault('plugin_missing', what, mend)] };
+    const remedy = 'apt-get install gstreamer1.0-tools gstreamer1.0-plugins-good gstreamer1.0-plugins-bad';
+    return { names: [], version: '', libcamera: [], faults: [new Fault('plugin_missing', what, remedy)] };
   }
   // `coreelements:  tee: Tee`; type finders have one blank behind the plugin's name, device providers no second colon.
   const names = [...listed.stdout.matchAll(/^\S+: {2}([A-Za-z0-9][\w.-]*): /gm)].map(([, name]) => name!);

@@ -78,7 +78,7 @@ const stateAt = (path: string): Promise<string | undefined> =>
 const stateOf = ({ dev, ino, size, mtimeNs }: BigIntStats): string => `${dev} ${ino} ${size} ${mtimeNs}`;
 
 async function opened(path: string, name: string): Promise<FileHandle> {
-  const fail = (why: string, mend: string): Fault => new Fault('file_unreadable', `The file ${name} ${why}.`, mend);
+  const fail = (why: string, remedy: string): Fault => new Fault('file_unreadable', `The file ${name} ${why}.`, remedy);
   let file: FileHandle;
   try {
     // Without O_NONBLOCK a named pipe would wait here for a writer.

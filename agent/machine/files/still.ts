@@ -34,10 +34,10 @@ export class Stills {
 }
 
 function unfitAt(path: string, version: string, why: string): SlateImage {
-  const mend = 'Name a PNG or JPEG in slate.image; until then the slate has its text.';
+  const remedy = 'Name a PNG or JPEG in slate.image; until then the slate has its text.';
   // A path may hold a line break, and a message is one line.
   const what = `The picture ${JSON.stringify(path)} ${why}.`;
-  return { path, version, unfit: new Fault('slate_image', what, mend).report() };
+  return { path, version, unfit: new Fault('slate_image', what, remedy).report() };
 }
 
 async function look(path: string): Promise<SlateImage> {

@@ -43,8 +43,8 @@ export function settingsPath(env: NodeJS.ProcessEnv, folder: string): SettingsPa
 export async function readSettings(where: SettingsPath): Promise<SettingsFile | undefined> {
   const there = namesOf(where).filter((each) => existsSync(each));
   const [name = where.name, second] = there;
-  const fail = (why: string, mend = 'Mend the file.'): Fault =>
-    new Fault('settings_unreadable', `The settings file ${JSON.stringify(name)} ${why}.`, mend);
+  const fail = (why: string, remedy = 'Mend the file.'): Fault =>
+    new Fault('settings_unreadable', `The settings file ${JSON.stringify(name)} ${why}.`, remedy);
   if (second !== undefined)
     throw fail(`is there, and ${path.basename(second)} beside it`, 'Put all settings into one of them.');
   let bytes: Buffer;
@@ -85,15 +85,15 @@ export async function readSettings(where: SettingsPath): Promise<SettingsFile | 
 }
 
 /** The text of UTF-8; where it is none, the fault says where. */
-function textOf(bytes: Buffer, fail: (why: string, mend?: string) => Fault): string {
-  const mend = 'Save it as UTF-8.';
+function textOf(bytes: Buffer, fail: (why: string, remedy?: string) => Fault): string {
+  const remedy = 'Save it as UTF-8.';
   const head = bytes.subarray(0, 2).toString('hex');
-  if (head === 'fffe' || head === 'feff') throw fail('is UTF-16', mend);
+  if (head === 'fffe' || head === 'feff') throw fail('is UTF-16', remedy);
   const decoder = new TextDecoder('utf-8', { fatal: true });
   try {
     return decoder.decode(bytes);
   } catch {
-    if (bytes.includes(0)) throw fail('is UTF-16, or no text', mend);
+    if (bytes.includes(0)) throw fail('is UTF-16, or no text', remedy);
     // Where it stops being UTF-8: as many bytes as still decode.
     const isText = (length: number): boolean => isUtf8Start(bytes.subarray(0, length));
     let [good, bad] = [0, bytes.length];
@@ -104,7 +104,7 @@ function textOf(bytes: Buffer, fail: (why: string, mend?: string) => Fault): str
     }
     const before = new TextDecoder().decode(bytes.subarray(0, good)).replace(/\ufffd$/, '');
     const line = before.split('\n').length;
-    throw fail(`is not UTF-8 at ${line}:${before.length - before.lastIndexOf('\n')}`, mend);
+    throw fail(`is not UTF-8 at ${line}:${before.length - before.lastIndexOf('\n')}`, remedy);
   }
 }
 

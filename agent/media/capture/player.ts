@@ -189,10 +189,10 @@ export class Player {
       for (const part of ['picture', 'sound'] as const) {
         if (inVain[part] <= looksInVain) continue;
         const source = part === 'sound' ? this.plan.audio.source : this.plan.video.source;
-        const mend = this.plan.live
+        const remedy = this.plan.live
           ? `Check its cable and power, or choose another ${part === 'sound' ? 'audio' : 'video'}.source.`
           : checkFiles;
-        return this.#fail(new Fault('source_silent', `${source} gives nothing any more.`, mend), part);
+        return this.#fail(new Fault('source_silent', `${source} gives nothing any more.`, remedy), part);
       }
     }, lookMs);
   }

@@ -31,7 +31,7 @@ export const states: Readonly<Record<OutputState, State>> = {
     next: ['connecting', 'stopping'],
   },
   refused: {
-    doc: 'The server says no to what only you can mend: key, application, user, certificate. Tried again every 20 to 30 s.',
+    doc: 'The server says no to what only you can remedy: key, application, user, certificate. Tried again every 20 to 30 s.',
     next: ['connecting', 'stopping'],
   },
   stopping: {

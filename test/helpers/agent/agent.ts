@@ -37,7 +37,7 @@ export interface LogLine {
 export interface StatusDocument {
   readonly wanted: string;
   readonly actual: string;
-  readonly problems: readonly { readonly code: string; readonly what: string; readonly mend: string }[];
+  readonly problems: readonly { readonly code: string; readonly what: string; readonly remedy: string }[];
   readonly outputs: Readonly<Record<string, { readonly state: string; readonly [field: string]: unknown }>>;
   readonly video?: {
     readonly source: string;

@@ -124,7 +124,7 @@ export class Namespace implements AsyncDisposable {
     await this.#inside('ip', 'link', 'set', this.links[link]!.insideDevice, 'down');
   }
 
-  async mend(link = 0): Promise<void> {
+  async restore(link = 0): Promise<void> {
     await this.#inside('ip', 'link', 'set', this.links[link]!.insideDevice, 'up');
   }
 

@@ -76,6 +76,6 @@ test('links are throttled, swallowed and healed one by one', { skip }, async () 
   assert.equal(sender.child.exitCode, null);
   await namespace.throttle(undefined);
   await namespace.cut(0);
-  await namespace.mend(0);
+  await namespace.restore(0);
   assert.ok(await until(() => ping(near.host), 20_000, 'the mended link'));
 });

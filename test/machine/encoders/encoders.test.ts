@@ -196,7 +196,7 @@ test('without GStreamer there is one fault that says what to install', async () 
     faults.map(({ code }) => code),
     ['plugin_missing'],
   );
-  assert.match(faults[0]!.mend, /^apt-get install gstreamer1\.0-tools /);
+  assert.match(faults[0]!.remedy, /^apt-get install gstreamer1\.0-tools /);
 });
 
 test('missing elements are grouped by their Debian package', () => {
@@ -245,7 +245,7 @@ test('dpkg agrees on the package of each element', { skip: !dpkg && 'no Debian' 
 test('TLS is looked for where GLib does', async (t) => {
   const folder = await mkdtemp(path.join(tmpdir(), 'makercast-tls-'));
   t.after(() => rm(folder, { recursive: true }));
-  assert.equal((await tlsMissing(folder))?.mend, 'apt-get install glib-networking');
+  assert.equal((await tlsMissing(folder))?.remedy, 'apt-get install glib-networking');
   const modules = path.join(folder, 'usr/lib/arm-linux-gnueabihf/gio/modules');
   execFileSync('mkdir', ['-p', modules]);
   writeFileSync(path.join(modules, 'libgiognutls.so'), '');

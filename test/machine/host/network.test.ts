@@ -42,7 +42,7 @@ test('a link that goes, one that comes, and another way out are changes; traffic
   await namespace.cut();
   const cut = await print();
   assert.notEqual(cut, before);
-  await namespace.mend();
+  await namespace.restore();
   await until(async () => (await print()) === before, 10_000, 'the network as it was');
   await inside('ip', 'route', 'add', 'default', 'via', namespace.links[0]!.host);
   const routed = await print();

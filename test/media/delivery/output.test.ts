@@ -15,7 +15,7 @@ describe('states', () => {
   const moves: Readonly<Record<OutputState, readonly OutputState[]>> = {
     // It is begun, or closed before it was.
     idle: ['connecting', 'stopping'],
-    // The server accepts, fails, says no to what the operator must mend; or it is closed meanwhile.
+    // The server accepts, fails, says no to what the operator must remedy; or it is closed meanwhile.
     connecting: ['live', 'waiting', 'refused', 'stopping'],
     // Never refused: what was accepted is tried again soon.
     live: ['stalled', 'waiting', 'stopping'],

@@ -151,8 +151,8 @@ export function recordingFault(error: unknown, folder: string): Fault {
     return new Fault('recording_full', `There is no room left where ${folder} is (${code}).`, 'Make room there.');
   }
   if (/^(EACCES|EPERM|EROFS|EEXIST|ENOTDIR|ENOENT|EISDIR|ELOOP|ENAMETOOLONG)$/.test(code)) {
-    const mend = 'Give this user the right to write there, or name another folder (recording.folder).';
-    return new Fault('recording_unwritable', `The folder ${folder} cannot be written (${code}).`, mend);
+    const remedy = 'Give this user the right to write there, or name another folder (recording.folder).';
+    return new Fault('recording_unwritable', `The folder ${folder} cannot be written (${code}).`, remedy);
   }
   return new Fault('recording_failed', `Writing to ${folder} failed (${code}).`, 'Check the card or disk.');
 }
