@@ -49,11 +49,8 @@ describe('harm to the stream', () => {
   test('is that it is not live again, with the first problem, else with what an output says', () => {
     const probation = begun(live);
     assert.equal(said(probation, live), undefined);
-    assert.deepEqual(probation.harm(ailing, 'within 20 s', true), {
-      code: 'change_undone',
-      what: `${notBack}.`,
-      remedy: 'The last good settings are back.',
-    });
+    const undone = new Fault('change_undone', `${notBack}.`, 'The last good settings are back.');
+    assert.deepEqual(probation.harm(ailing, 'within 20 s', true), undone.report());
     const outputs = { good: 'live', bad: refused } as const;
     const byOutput = ' (output_refused: The server refused the key.).';
     assert.equal(said(probation, status({ actual: 'degraded' }, outputs)), notBack + byOutput);
