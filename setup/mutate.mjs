@@ -30,6 +30,7 @@ const targets = {
   adaptation: ['agent/supervisor/adaptation', ['supervisor/adaptation']],
   backoff: ['agent/supervisor/backoff', ['supervisor/backoff']],
   plan: ['pipelines/plan', ['pipelines/plan']],
+  best: ['pipelines/best', ['pipelines/plan']],
   candidates: ['pipelines/candidates', ['pipelines/candidates']],
 };
 /** Per cent of the mutants that tests have to notice. */

@@ -7,10 +7,9 @@ import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { plan } from '../../pipelines/best.js';
-import { elementsOf } from '../../pipelines/elements.js';
 import type { Camera, Machine, MediaFile } from '../../pipelines/machine.js';
 import { root } from '../helpers/root.js';
-import { decode, ending, installedElements, launch, type Packet, probe, sample } from './gst.js';
+import { decode, elementsOf, ending, installedElements, launch, type Packet, probe, sample } from './gst.js';
 import { c270, highAvcc, lcAsc, piCam, pc, want } from './machines.js';
 
 let folder = '';
