@@ -1,9 +1,9 @@
 /** The branches that every pipeline has: pictures to AVC, sound to AAC. */
-import { aacChain, chooseAac, volumeOf } from './audio/aac.js';
 import { requireElements } from './elements.js';
 import type { EncoderSettings, VideoEncoder } from './encoders/encoder.js';
 import { caps, type Chain, element, type ElementProperty, piece, type Piece } from './graph.js';
 import type { Machine } from './machine.js';
+import { aacChain, chooseAac, volumeOf } from './mix/aac.js';
 import type { Plan } from './plan.js';
 import type { Picture } from './sources/picture.js';
 import type { WantedAudio, WantedVideo } from './wanted.js';

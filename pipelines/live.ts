@@ -1,17 +1,17 @@
 /** Plans that never end: a camera or the test picture, with a microphone or a sound made here. */
-import { type Generated, generatedSound, type Span } from './audio/generated.js';
-import { autoMicrophone, findMicrophone, microphoneSound, noMicrophone } from './audio/microphone.js';
 import { avc, composed, encode, encodedSound, type Encoding, type Sound } from './branch.js';
+import { h264Format, rawFormat, sharedFormat } from './choose/camera.js';
+import { rawFormats, workingEncoder } from './choose/encoders.js';
+import { rawName } from './choose/format.js';
 import type { VideoEncoder } from './encoders/encoder.js';
-import { rawFormats, workingEncoder } from './encoders/encoders.js';
 import { type Chain, element, pad } from './graph.js';
 import type { Camera, Machine, Mode } from './machine.js';
+import { type Generated, generatedSound, type Span } from './mix/generated.js';
+import { autoMicrophone, findMicrophone, microphoneSound, noMicrophone } from './mix/microphone.js';
 import { NoPlan } from './noplan.js';
 import type { OnAir } from './onair.js';
 import type { PlanKind, Plan } from './plan.js';
-import { h264Format, rawFormat, sharedFormat } from './sources/camera.js';
 import { cameraControls } from './sources/controls.js';
-import { rawName } from './sources/format.js';
 import { cameraH264, changesBitrate } from './sources/h264.js';
 import { jpegDoubt } from './sources/jpeg.js';
 import { cameraRaw } from './sources/raw.js';

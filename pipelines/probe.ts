@@ -1,11 +1,11 @@
 /** Texts that find out what this machine, or a media file, can do. They run in `gst-launch-1.0`, not in the capture process. */
-import { rawAac } from './audio/aac.js';
 import { avc } from './branch.js';
-import { encoders } from './encoders/encoders.js';
+import { sharedFourcc } from './choose/camera.js';
+import { encoders } from './choose/encoders.js';
 import { v4l2h264enc } from './encoders/v4l2h264enc.js';
 import { caps, type Chain, element, launchText, pad } from './graph.js';
 import type { Camera } from './machine.js';
-import { sharedFourcc } from './sources/camera.js';
+import { rawAac } from './mix/aac.js';
 import { libcameraSource } from './sources/libcamera.js';
 import type { EncoderName } from './wanted.js';
 

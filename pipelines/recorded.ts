@@ -1,15 +1,15 @@
 /** Plans of media files: untouched where they fit, transcoded where they do not, one piece a file. */
-import { rawAac } from './audio/aac.js';
-import { generatedSound } from './audio/generated.js';
 import { avc, composed, encode, encodedSound, type Sound } from './branch.js';
-import { workingEncoder } from './encoders/encoders.js';
+import { workingEncoder } from './choose/encoders.js';
+import { playlistUnfit } from './choose/fit.js';
 import { type Chain, element, pad } from './graph.js';
 import type { Machine, MediaFile } from './machine.js';
+import { rawAac } from './mix/aac.js';
+import { generatedSound } from './mix/generated.js';
 import { NoPlan } from './noplan.js';
 import type { OnAir } from './onair.js';
 import type { Plan } from './plan.js';
 import { fileH264, type FilePicture, fileRaw, findFiles, secondsOf } from './sources/file.js';
-import { playlistUnfit } from './sources/fit.js';
 import type { EncoderName, Wanted, WantedAudio, WantedVideo, Way } from './wanted.js';
 
 export function filePlan(way: Way, wanted: Wanted, machine: Machine, { filesPlayed }: OnAir): Plan {

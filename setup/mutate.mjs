@@ -30,8 +30,8 @@ const targets = {
   adaptation: ['agent/supervisor/adaptation', ['supervisor/adaptation']],
   backoff: ['agent/supervisor/backoff', ['supervisor/backoff']],
   plan: ['pipelines/plan', ['pipelines/plan']],
-  best: ['pipelines/best', ['pipelines/plan']],
-  candidates: ['pipelines/candidates', ['pipelines/candidates']],
+  best: ['pipelines/choose/best', ['pipelines/plan']],
+  candidates: ['pipelines/choose/candidates', ['pipelines/candidates']],
 };
 /** Per cent of the mutants that tests have to notice. */
 const goal = 85;

@@ -1,9 +1,9 @@
 /** A camera by libcamera: the PiCams on today's stack, whose sensor and image processor it drives. */
+import { type Choice, rawName } from '../choose/format.js';
 import { fraction } from '../fraction.js';
 import { caps, type Chain, element, type ElementProperty } from '../graph.js';
 import type { Camera } from '../machine.js';
 import type { Controls } from './controls.js';
-import { type Choice, rawName } from './format.js';
 
 /**
  * The caps say all that there is to say: an encoder right behind them is asked for exactly that, and what is left open here

@@ -1,11 +1,11 @@
 /** A camera whose pictures are encoded here: raw as they are, MJPEG and H.264 decoded first. */
+import { cameraName, decoderOf } from '../choose/camera.js';
+import { type Choice, rawName, reaches } from '../choose/format.js';
 import { fraction } from '../fraction.js';
 import { caps, type Caps, type Chain, element, type Fields } from '../graph.js';
 import type { Camera, Machine } from '../machine.js';
 import type { WantedVideo } from '../wanted.js';
-import { cameraName, decoderOf } from './camera.js';
 import type { Controls } from './controls.js';
-import { type Choice, rawName, reaches } from './format.js';
 import { jpegDecoder } from './jpeg.js';
 import { libcameraSource } from './libcamera.js';
 import { type Picture, rawCaps, square } from './picture.js';

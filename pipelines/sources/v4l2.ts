@@ -1,8 +1,8 @@
 /** A camera by its V4L2 node: webcams, HDMI dongles, the PiCam on the legacy stack. */
+import { type Choice, rawName } from '../choose/format.js';
 import { fraction } from '../fraction.js';
 import { caps, type Chain, element, type ElementProperty, type Fields } from '../graph.js';
 import type { Camera } from '../machine.js';
-import { type Choice, rawName } from './format.js';
 
 /**
  * What is known of a rate are the three decimals that v4l2-ctl prints: 29.970 may be an interval of 1001/30000 s or one of 100/2997 s. `v4l2src`

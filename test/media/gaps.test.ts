@@ -6,7 +6,7 @@ import { describe, test, type TestContext } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { TagCutter } from '../../agent/flv/tag.js';
 import { Pipeline } from '../../agent/media/gstreamer.js';
-import { plan } from '../../pipelines/best.js';
+import { plan } from '../../pipelines/choose/best.js';
 import { folderFor } from '../helpers/command.js';
 import { flvFile } from '../helpers/flv.js';
 import { analyse } from '../helpers/stream.js';

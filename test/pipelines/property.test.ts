@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { isFaultCode } from '../../agent/errors.js';
-import { plan } from '../../pipelines/best.js';
+import { plan } from '../../pipelines/choose/best.js';
 import { describe } from '../../pipelines/describe.js';
 import type { Machine } from '../../pipelines/machine.js';
 import { NoPlan } from '../../pipelines/noplan.js';

@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { plan } from '../../pipelines/best.js';
+import { plan } from '../../pipelines/choose/best.js';
 import type { Camera, Machine, MediaFile } from '../../pipelines/machine.js';
 import { root } from '../helpers/root.js';
 import { decode, elementsOf, ending, installedElements, launch, type Packet, probe, sample } from './gst.js';

@@ -9,7 +9,7 @@ import { test } from 'node:test';
 import type { Fault } from '../../agent/errors.js';
 import { TagCutter } from '../../agent/flv/tag.js';
 import { Stage } from '../../agent/supervisor/stage.js';
-import { plan } from '../../pipelines/best.js';
+import { plan } from '../../pipelines/choose/best.js';
 import type { Plan } from '../../pipelines/plan.js';
 import { Feed, until } from '../helpers/feed.js';
 import { processTree } from '../helpers/processes.js';

@@ -1,14 +1,14 @@
 /** Every way to the wanted broadcast on this machine, best first: what it is, why it stands where it does, and its plan or what is in its way. */
-import { encoderNames, encoders } from './encoders/encoders.js';
-import { cameraPlan, slatePlan, testPlan } from './live.js';
-import type { Camera, Machine } from './machine.js';
-import { NoPlan } from './noplan.js';
-import type { OnAir } from './onair.js';
-import type { PlanKind, Plan } from './plan.js';
-import { filePlan, inFormatOfFiles, inFormatOnAir } from './recorded.js';
-import { cameraName, findCamera, noCamera, rawKinds } from './sources/camera.js';
-import { asNear, chooseFormat } from './sources/format.js';
-import type { Wanted, WantedVideo, Way } from './wanted.js';
+import { cameraPlan, slatePlan, testPlan } from '../live.js';
+import type { Camera, Machine } from '../machine.js';
+import { NoPlan } from '../noplan.js';
+import type { OnAir } from '../onair.js';
+import type { PlanKind, Plan } from '../plan.js';
+import { filePlan, inFormatOfFiles, inFormatOnAir } from '../recorded.js';
+import type { Wanted, WantedVideo, Way } from '../wanted.js';
+import { cameraName, findCamera, noCamera, rawKinds } from './camera.js';
+import { encoderNames, encoders } from './encoders.js';
+import { asNear, chooseFormat } from './format.js';
 
 export interface Candidate {
   /** `camera HD Pro Webcam C920 (/dev/video0), v4l2h264enc`. */
