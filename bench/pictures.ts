@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import path from 'node:path';
-import { plan } from '../pipelines/best.js';
+import { plan } from '../pipelines/choose/best.js';
 import type { Piece } from '../pipelines/graph.js';
 import { ended, run, temporaryFolder } from '../test/helpers/command.js';
 import { c270, pc, v4l2, want } from '../test/pipelines/machines.js';

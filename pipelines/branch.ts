@@ -1,16 +1,16 @@
 /** The branches that every pipeline has: pictures to AVC, sound to AAC. */
-import { aacText, chooseAac, volumeOf } from './audio/aac.js';
+import { requireElements } from './elements.js';
 import type { EncoderSettings, VideoEncoder } from './encoders/encoder.js';
+import { caps, type Chain, element, type ElementProperty, piece, type Piece } from './graph.js';
 import type { Machine } from './machine.js';
-import type { ElementProperty } from './graph.js';
+import { aacChain, chooseAac, volumeOf } from './mix/aac.js';
 import type { Plan } from './plan.js';
 import type { Picture } from './sources/picture.js';
 import type { WantedAudio, WantedVideo } from './wanted.js';
 
 /** The sound's branch up to AAC, and what the plan says of it. */
 export interface Sound {
-  readonly text: string;
-  readonly properties: readonly ElementProperty[];
+  readonly chain: Chain;
   readonly adjustable: readonly ElementProperty[];
   readonly about: Plan['audio'];
   /** Id of the sound card that it opens. */
@@ -19,17 +19,11 @@ export interface Sound {
   readonly missed?: Plan['missed'];
 }
 
-export function encodedSound(
-  wanted: WantedAudio,
-  machine: Machine,
-  source: string,
-  from: { text: string; properties?: readonly ElementProperty[] },
-): Sound {
+export function encodedSound(wanted: WantedAudio, machine: Machine, source: string, from: Chain): Sound {
   const encoder = chooseAac(new Set(machine.elements));
   const { rate, channels, bitrateKbps } = wanted;
   return {
-    text: `${from.text} ! ${aacText(wanted, encoder)}`,
-    properties: from.properties ?? [],
+    chain: [...from, ...aacChain(wanted, encoder)],
     adjustable: [
       { element: 'gain', property: 'volume', value: volumeOf(wanted.gainDb) },
       { element: 'gain', property: 'mute', value: wanted.mute },
@@ -41,8 +35,8 @@ export function encodedSound(
 /** The picture's branch from its source up to H.264. */
 export interface Encoding {
   readonly picture: Picture;
-  /** Behind the picture's own text: ` ! x264enc …`; empty where nothing is encoded here. */
-  readonly text: string;
+  /** Behind the picture's own: `x264enc`; empty where nothing is encoded here. */
+  readonly chain: Chain;
   readonly about: Plan['video'];
   readonly adjustable: readonly ElementProperty[];
   readonly keyframe?: ElementProperty;
@@ -66,7 +60,7 @@ export function encode<P extends Picture>(
   const doubt = encoder.doubt?.(settings, machine);
   return {
     picture,
-    text: ` ! ${encoder.text(settings)}`,
+    chain: encoder.chain(settings),
     about: {
       source: picture.source,
       encoder: encoder.element,
@@ -81,4 +75,10 @@ export function encode<P extends Picture>(
 }
 
 /** FLV keeps SPS and PPS in its sequence header: they are not repeated in the stream (`config-interval` stays 0). */
-export const avc = 'h264parse ! video/x-h264,stream-format=avc,alignment=au';
+export const avc: Chain = [element('h264parse'), caps('video/x-h264', { 'stream-format': 'avc', alignment: 'au' })];
+
+/** What GStreamer is given. Throws NoPlan where an element is not installed. */
+export function composed(chains: readonly Chain[], { elements }: Machine): Piece {
+  requireElements(chains, new Set(elements));
+  return piece(chains);
+}

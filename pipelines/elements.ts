@@ -1,4 +1,5 @@
-/** GStreamer elements: which ones a text uses, and the Debian package that each comes in. */
+/** GStreamer elements: the Debian package that each comes in, and whether all that a pipeline needs are installed. */
+import { type Chain, elementsOf } from './graph.js';
 import { NoPlan } from './noplan.js';
 
 /** Packages of Debian 12 and 13; whatever is not named here is in GStreamer's core or in `gstreamer1.0-plugins-base`. */
@@ -39,18 +40,10 @@ export function packageOf(element: string): string {
   return found ? found[0] : 'gstreamer1.0-plugins-base';
 }
 
-/**
- * Names of the elements in a pipeline text of ours: the first word after `!`, after a line break and at the start. Caps hold
- * a `/`, pad references a `.`; neither is an element.
- */
-export function elementsOf(text: string): string[] {
-  const words = text.split(/\n| ! /).map((step) => step.trim().split(' ')[0]!);
-  return [...new Set(words.filter((word) => /^[a-z][a-z0-9_]*$/.test(word)))];
-}
-
-/** Throws where `text` needs an element that is not installed. */
-export function requireElements(text: string, installed: ReadonlySet<string>): void {
-  const missing = elementsOf(text).filter((element) => !installed.has(element));
+/** Throws where an element is needed that is not installed. */
+export function requireElements(chains: readonly Chain[], installed: ReadonlySet<string>): void {
+  const needed = new Set(elementsOf(chains).map(({ element }) => element));
+  const missing = [...needed].filter((element) => !installed.has(element));
   if (missing.length === 0) return;
   const debian = [...new Set(missing.map(packageOf))].sort().join(' ');
   throw new NoPlan('plugin_missing', `GStreamer lacks ${missing.join(', ')}.`, `Install the Debian package ${debian}.`);

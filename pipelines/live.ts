@@ -1,17 +1,17 @@
 /** Plans that never end: a camera or the test picture, with a microphone or a sound made here. */
-import { type Generated, generatedSound, type Span } from './audio/generated.js';
-import { autoMicrophone, findMicrophone, microphoneSound, noMicrophone } from './audio/microphone.js';
-import { avc, encode, encodedSound, type Encoding, type Sound } from './branch.js';
+import { avc, composed, encode, encodedSound, type Encoding, type Sound } from './branch.js';
+import { h264Format, rawFormat, sharedFormat } from './choose/camera.js';
+import { rawFormats, workingEncoder } from './choose/encoders.js';
+import { rawName } from './choose/format.js';
 import type { VideoEncoder } from './encoders/encoder.js';
-import { rawFormats, workingEncoder } from './encoders/encoders.js';
+import { type Chain, element, pad } from './graph.js';
 import type { Camera, Machine, Mode } from './machine.js';
-import type { Piece } from './graph.js';
+import { type Generated, generatedSound, type Span } from './mix/generated.js';
+import { autoMicrophone, findMicrophone, microphoneSound, noMicrophone } from './mix/microphone.js';
 import { NoPlan } from './noplan.js';
 import type { OnAir } from './onair.js';
 import type { PlanKind, Plan } from './plan.js';
-import { h264Format, rawFormat, sharedFormat } from './sources/camera.js';
 import { cameraControls } from './sources/controls.js';
-import { rawName } from './sources/format.js';
 import { cameraH264, changesBitrate } from './sources/h264.js';
 import { jpegDoubt } from './sources/jpeg.js';
 import { cameraRaw } from './sources/raw.js';
@@ -35,6 +35,7 @@ export function cameraPlan(camera: Camera, way: Way, wanted: Wanted, machine: Ma
     };
     const doubt = jpegDoubt(format, video, machine);
     return livePlan(
+      machine,
       'camera',
       encode(picture, encoder, video, machine),
       sound,
@@ -48,7 +49,7 @@ export function cameraPlan(camera: Camera, way: Way, wanted: Wanted, machine: Ma
   const picture = cameraH264(camera, format, video, controls);
   const encoding: Encoding = {
     picture,
-    text: '',
+    chain: [],
     about: {
       source: picture.source,
       encoder: 'passthrough',
@@ -62,7 +63,7 @@ export function cameraPlan(camera: Camera, way: Way, wanted: Wanted, machine: Ma
     ...(picture.keyframe ? { keyframe: picture.keyframe } : {}),
     notes: [],
   };
-  return livePlan('camera', encoding, sound, notes, camera, format);
+  return livePlan(machine, 'camera', encoding, sound, notes, camera, format);
 }
 
 export function testPlan(way: Way, wanted: Wanted, machine: Machine): Plan {
@@ -75,7 +76,7 @@ export function testPlan(way: Way, wanted: Wanted, machine: Machine): Plan {
   const tone = sync ? 'beep' : 'tone';
   const microphone = sync ? undefined : autoMicrophone(machine)?.id;
   const sound = liveSound(audio, machine, microphone, tone, tone, sync ? 'clocked' : 'live');
-  return livePlan('test', encode(picture, encoder, video, machine), sound, []);
+  return livePlan(machine, 'test', encode(picture, encoder, video, machine), sound, []);
 }
 
 /** The card, with the microphone that there still is. */
@@ -88,7 +89,7 @@ export function slatePlan(way: Way, wanted: Wanted, machine: Machine, { heard }:
   // Of several, none that was never on: nobody expects to be heard by it.
   const microphone = heard ? findMicrophone(heard.microphone ?? '', machine) : autoMicrophone(machine);
   const sound = liveSound(audio, machine, microphone?.id, 'silence', 'tone', 'live');
-  const made = livePlan('slate', encode(picture, encoder, video, machine), sound, []);
+  const made = livePlan(machine, 'slate', encode(picture, encoder, video, machine), sound, []);
   return slate.image === '' ? made : { ...made, devices: { ...made.devices, slateImage: slate.image } };
 }
 
@@ -109,11 +110,11 @@ function liveSound(
   const id = wanted.source === 'auto' ? found : wanted.source;
   if (id === undefined || wanted.source === 'none' || wanted.source === 'test') {
     const kind = wanted.source === 'none' ? 'silence' : wanted.source === 'test' ? tone : fallback;
-    return encodedSound(wanted, machine, kind, { text: generatedSound(kind, wanted, span) });
+    return encodedSound(wanted, machine, kind, generatedSound(kind, wanted, span));
   }
   const microphone = findMicrophone(id, machine);
   if (!microphone) {
-    const sound = encodedSound(wanted, machine, 'silence', { text: generatedSound('silence', wanted, span) });
+    const sound = encodedSound(wanted, machine, 'silence', generatedSound('silence', wanted, span));
     const { code, what, remedy } = noMicrophone(id, machine);
     return { ...sound, missed: { code, what, remedy } };
   }
@@ -122,6 +123,7 @@ function liveSound(
 }
 
 function livePlan(
+  machine: Machine,
   kind: PlanKind,
   video: Encoding,
   sound: Sound,
@@ -131,7 +133,7 @@ function livePlan(
 ): Plan {
   return {
     kind,
-    pieces: [livePiece(video, sound, !camera && sound.microphone === undefined)],
+    pieces: [composed(liveChains(video, sound, !camera && sound.microphone === undefined), machine)],
     live: true,
     loop: false,
     video: video.about,
@@ -157,18 +159,19 @@ function livePlan(
  * still works. Where both are made here (`drawn`) none goes silent alone, and the picture is waited for; which device has gone silent
  * is told by what still comes, so there the wait is shorter than a second.
  */
-const patienceNs = (fps: number, drawn: boolean): string =>
-  `${Math.max(drawn ? 3000 : 500, Math.ceil(8000 / fps))}000000`;
+const patienceMs = (fps: number, drawn: boolean): number => Math.max(drawn ? 3000 : 500, Math.ceil(8000 / fps));
 
 /** What comes later than the muxer waits is dropped: it would otherwise get a wrong time. Queues let source and muxer work at their own pace. */
-function livePiece({ picture, text: encoder, about }: Encoding, sound: Sound, drawn: boolean): Piece {
-  return {
-    text: [
-      `${picture.text}${encoder} ! ${avc} ! queue ! mux.video`,
-      `${sound.text} ! queue ! mux.audio`,
-      `flvmux name=mux streamable=true skip-backwards-streams=true latency=${patienceNs(about.fps, drawn)} ! ` +
-        'appsink name=tags sync=false max-buffers=200 enable-last-sample=false',
-    ].join('\n'),
-    properties: [...picture.properties, ...sound.properties],
-  };
-}
+const liveChains = ({ picture, chain, about }: Encoding, sound: Sound, drawn: boolean): Chain[] => [
+  [...picture.chain, ...chain, ...avc, element('queue'), pad('mux', 'video')],
+  [...sound.chain, element('queue'), pad('mux', 'audio')],
+  [
+    element('flvmux', {
+      name: 'mux',
+      streamable: true,
+      'skip-backwards-streams': true,
+      latency: patienceMs(about.fps, drawn) * 1_000_000,
+    }),
+    element('appsink', { name: 'tags', sync: false, 'max-buffers': 200, 'enable-last-sample': false }),
+  ],
+];

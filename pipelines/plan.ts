@@ -1,6 +1,6 @@
 /** A plan: what goes on the air, by which pipelines, and what of it changes while it plays. */
-import type { Mode } from './machine.js';
 import type { ElementProperty, Piece } from './graph.js';
+import type { Mode } from './machine.js';
 import type { Reason } from './noplan.js';
 import { unitElement, type UnitSetup } from './sources/unit.js';
 

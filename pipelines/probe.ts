@@ -1,8 +1,11 @@
 /** Texts that find out what this machine, or a media file, can do. They run in `gst-launch-1.0`, not in the capture process. */
-import { encoders } from './encoders/encoders.js';
+import { avc } from './branch.js';
+import { sharedFourcc } from './choose/camera.js';
+import { encoders } from './choose/encoders.js';
 import { v4l2h264enc } from './encoders/v4l2h264enc.js';
+import { caps, type Chain, element, launchText, pad } from './graph.js';
 import type { Camera } from './machine.js';
-import { sharedFourcc } from './sources/camera.js';
+import { rawAac } from './mix/aac.js';
 import { libcameraSource } from './sources/libcamera.js';
 import type { EncoderName } from './wanted.js';
 
@@ -15,14 +18,19 @@ const probedFrames = 15;
  */
 export function encoderProbe(name: EncoderName, format?: string): string {
   const encoder = encoders.find(({ element }) => element === name)!;
-  return (
-    `videotestsrc num-buffers=${probedFrames} ! video/x-raw,format=${format ?? encoder.formats[0]!},width=1280,height=720,framerate=30/1 ! ` +
-    `${encoder.text(settings)} ! ${written}`
-  );
+  const pictures = caps('video/x-raw', { format: format ?? encoder.formats[0]!, ...probed });
+  return launchText([element('videotestsrc', few), pictures, ...encoder.chain(settings), ...written]);
 }
 
+const few = { 'num-buffers': probedFrames };
 const settings = { width: 1280, height: 720, fps: 30, bitrateKbps: 2500, keyframeFrames: 60 };
-const written = 'h264parse ! video/x-h264,stream-format=byte-stream,alignment=au ! fdsink fd=4 sync=false';
+const probed = { width: settings.width, height: settings.height, framerate: '30/1' };
+const output = element('fdsink', { fd: 4, sync: false });
+const written = [
+  element('h264parse'),
+  caps('video/x-h264', { 'stream-format': 'byte-stream', alignment: 'au' }),
+  output,
+];
 
 /** Encodes pictures of the camera `path` that libcamera drives, read by the encoder where they lie. H.264 comes out of descriptor 4. */
 export function sharedProbe({ path }: Camera): string {
@@ -33,12 +41,13 @@ export function sharedProbe({ path }: Camera): string {
     height: settings.height,
     fps: settings.fps,
   } as const;
-  const { text, properties } = libcameraSource({ path, controls: [] }, format, { set: [], all: [], notes: [] });
-  const named = properties.map(({ property, value }) => `${property}=${value}`).join(' ');
-  return (
-    `${text.replace('name=video-source', named)} ! identity eos-after=${probedFrames} ! ` +
-    `${v4l2h264enc.text({ ...settings, sharedMemory: true })} ! ${written}`
-  );
+  const { chain } = libcameraSource({ path, controls: [] }, format, { set: [], all: [], notes: [] });
+  return launchText([
+    ...chain.map((step) => ('apart' in step ? element(step.element, step.apart) : step)),
+    element('identity', { 'eos-after': probedFrames }),
+    ...v4l2h264enc.chain({ ...settings, sharedMemory: true }),
+    ...written,
+  ]);
 }
 
 /**
@@ -46,12 +55,19 @@ export function sharedProbe({ path }: Camera): string {
  * JPEG's own range, 235 that of television.
  */
 export const jpegProbe = (): string =>
-  `videotestsrc pattern=white num-buffers=${probedFrames} ! video/x-raw,format=I420,width=1280,height=720,framerate=30/1 ! ` +
-  // Whiter than television's white.
-  'videobalance brightness=0.2 ! jpegenc ! v4l2jpegdec ! video/x-raw,format=(string){I420,YV12,NV12,NV21,YUY2} ! fdsink fd=4 sync=false';
+  launchText([
+    element('videotestsrc', { pattern: 'white', ...few }),
+    caps('video/x-raw', { format: 'I420', ...probed }),
+    // Whiter than television's white.
+    element('videobalance', { brightness: 0.2 }),
+    element('jpegenc'),
+    element('v4l2jpegdec'),
+    caps('video/x-raw', { format: '(string){I420,YV12,NV12,NV21,YUY2}' }),
+    output,
+  ]);
 
 /** The media file that a probe looks into comes as descriptor 3, so that its name is part of no text. */
-const file = 'filesrc location=/dev/fd/3 ! parsebin name=streams';
+const file = [element('filesrc', { location: '/dev/fd/3' }), element('parsebin', { name: 'streams' })];
 
 /** Sinks of {@link fileProbe}: the first four streams of a file. More are never used. */
 export const probedStreams = ['s0', 's1', 's2', 's3'] as const;
@@ -67,18 +83,23 @@ export const fileProbeEnd = 'progress';
  * into any interleaved file to have met the others. The watchdog ends it should nobody be left to do so.
  */
 export function fileProbe(): string {
-  const sinks = probedStreams.map((name) => `fakesink name=${name} sync=false async=false`);
-  const first = `identity eos-after=200 ! watchdog timeout=20000 ! progressreport name=${fileProbeEnd} silent=true`;
-  return `${file} streams. ! ${first} ! ${sinks[0]} ${sinks
-    .slice(1)
-    .map((sink) => `streams. ! ${sink}`)
-    .join(' ')}`;
+  const seen = [
+    element('identity', { 'eos-after': 200 }),
+    element('watchdog', { timeout: 20_000 }),
+    element('progressreport', { name: fileProbeEnd, silent: true }),
+  ];
+  const streams = probedStreams.map((name, index): Chain => [
+    pad('streams'),
+    ...(index === 0 ? seen : []),
+    element('fakesink', { name, sync: false, async: false }),
+  ]);
+  return launchText(file, ...streams);
 }
 
 /** The whole H.264 stream of a file as FLV tags on descriptor 4, as fast as the disk gives it. */
 export const fileVideoScan = (): string =>
-  `${file} ! video/x-h264 ! h264parse ! video/x-h264,stream-format=avc,alignment=au ! flvmux ! fdsink fd=4 sync=false`;
+  launchText([...file, caps('video/x-h264'), ...avc, element('flvmux'), output]);
 
 /** The same for AAC. */
 export const fileAudioScan = (): string =>
-  `${file} ! audio/mpeg,mpegversion=4 ! aacparse ! audio/mpeg,mpegversion=4,stream-format=raw ! flvmux ! fdsink fd=4 sync=false`;
+  launchText([...file, caps('audio/mpeg', { mpegversion: 4 }), element('aacparse'), rawAac, element('flvmux'), output]);

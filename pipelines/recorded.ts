@@ -1,15 +1,15 @@
 /** Plans of media files: untouched where they fit, transcoded where they do not, one piece a file. */
-import { generatedSound } from './audio/generated.js';
-import { avc, encode, encodedSound, type Sound } from './branch.js';
-import { workingEncoder } from './encoders/encoders.js';
+import { avc, composed, encode, encodedSound, type Sound } from './branch.js';
+import { workingEncoder } from './choose/encoders.js';
+import { playlistUnfit } from './choose/fit.js';
+import { type Chain, element, pad } from './graph.js';
 import type { Machine, MediaFile } from './machine.js';
-import type { Piece } from './graph.js';
+import { rawAac } from './mix/aac.js';
+import { generatedSound } from './mix/generated.js';
 import { NoPlan } from './noplan.js';
 import type { OnAir } from './onair.js';
 import type { Plan } from './plan.js';
-import { fileH264, fileRaw, findFiles, secondsOf } from './sources/file.js';
-import { playlistUnfit } from './sources/fit.js';
-import type { Picture } from './sources/picture.js';
+import { fileH264, type FilePicture, fileRaw, findFiles, secondsOf } from './sources/file.js';
 import type { EncoderName, Wanted, WantedAudio, WantedVideo, Way } from './wanted.js';
 
 export function filePlan(way: Way, wanted: Wanted, machine: Machine, { filesPlayed }: OnAir): Plan {
@@ -69,7 +69,7 @@ const keepsAudio = (file: MediaFile, audio: WantedAudio): boolean =>
 
 function madeSound(file: MediaFile, { audio }: Wanted, machine: Machine): Sound {
   const kind = audio.source === 'test' ? 'tone' : 'silence';
-  return encodedSound(audio, machine, kind, { text: generatedSound(kind, audio, secondsOf(file)) });
+  return encodedSound(audio, machine, kind, generatedSound(kind, audio, secondsOf(file)));
 }
 
 function untouchedPlan(files: readonly MediaFile[], wanted: Wanted, machine: Machine): Plan {
@@ -79,7 +79,7 @@ function untouchedPlan(files: readonly MediaFile[], wanted: Wanted, machine: Mac
   const own = files[0]!.audio;
   return {
     kind: 'file',
-    pieces: pictures.map((picture, index) => filePiece(picture, '', sounds[index])),
+    pieces: pictures.map((picture, index) => composed(fileChains(picture, [], sounds[index]), machine)),
     live: false,
     loop: wanted.video.loop,
     video: { source: pictures[0]!.source, encoder: 'passthrough', width, height, fps },
@@ -96,7 +96,7 @@ function transcodedPlan(files: readonly MediaFile[], way: EncoderName, wanted: W
   const parts = files.map((file) => {
     const picture = fileRaw(file, files.length, video, encoder.formats[0]!, keepsAudio(file, audio));
     const sound = picture.audio
-      ? encodedSound(audio, machine, 'file', { text: picture.audio })
+      ? encodedSound(audio, machine, 'file', picture.audio)
       : madeSound(file, wanted, machine);
     return { ...encode(picture, encoder, video, machine), sound };
   });
@@ -104,7 +104,7 @@ function transcodedPlan(files: readonly MediaFile[], way: EncoderName, wanted: W
   const sounding = parts.find(({ picture }) => picture.audio) ?? first!;
   return {
     kind: 'file',
-    pieces: parts.map(({ picture, text, sound }) => filePiece(picture, text, sound)),
+    pieces: parts.map(({ picture, chain, sound }) => composed(fileChains(picture, chain, sound), machine)),
     live: false,
     loop: video.loop,
     video: first!.about,
@@ -117,19 +117,22 @@ function transcodedPlan(files: readonly MediaFile[], way: EncoderName, wanted: W
 }
 
 /** What an encoder makes ahead of its time obeys neither a bitrate nor a request for a keyframe that comes later: not the usual second. */
-const encodedAhead = 'queue max-size-time=300000000';
+const encodedAhead = element('queue', { 'max-size-time': 300_000_000 });
 
 /**
  * A file is paced by its sink: without `sync` five seconds of it would be gone in 14 ms. Matroska tells no decode times, without
  * which `flvmux` ruins the order of B-frames: `h264timestamper` makes them.
  */
-function filePiece(picture: Picture & { audio?: string }, encoder: string, sound: Sound | undefined): Piece {
-  return {
-    text: [
-      `${picture.text}${encoder} ! ${avc} ! ${encoder ? encodedAhead : 'h264timestamper ! queue'} ! mux.video`,
-      `${sound?.text ?? `${picture.audio} ! audio/mpeg,mpegversion=4,stream-format=raw`} ! queue ! mux.audio`,
-      'flvmux name=mux streamable=true ! appsink name=tags sync=true max-buffers=20 enable-last-sample=false',
-    ].join('\n'),
-    properties: [...picture.properties, ...(sound?.properties ?? [])],
-  };
-}
+const fileChains = (picture: FilePicture, encoder: Chain, sound: Sound | undefined): Chain[] => [
+  ...(picture.before ?? []),
+  [
+    ...[...picture.chain, ...encoder, ...avc],
+    ...(encoder.length > 0 ? [encodedAhead] : [element('h264timestamper'), element('queue')]),
+    pad('mux', 'video'),
+  ],
+  [...(sound?.chain ?? [...(picture.audio ?? []), rawAac]), element('queue'), pad('mux', 'audio')],
+  [
+    element('flvmux', { name: 'mux', streamable: true }),
+    element('appsink', { name: 'tags', sync: true, 'max-buffers': 20, 'enable-last-sample': false }),
+  ],
+];

@@ -80,7 +80,7 @@ export interface Format {
   readonly fps: number;
 }
 
-/** As the operator says it: `auto` is settled by what the machine is (`settle` in defaults.ts). */
+/** As the operator says it: `auto` is settled by what the machine is (`settle` in choose/defaults.ts). */
 export interface Wish {
   readonly video: Omit<WantedVideo, keyof Format | 'bitrateKbps'> & {
     readonly [each in keyof Format | 'bitrateKbps']: number | 'auto';

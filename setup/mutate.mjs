@@ -32,8 +32,9 @@ const targets = {
   probation: ['agent/steering/probation', ['steering/probation']],
   adaptation: ['agent/broadcast/bitrate/adaptation', ['bitrate/adaptation']],
   backoff: ['agent/broadcast/backoff', ['broadcast/backoff']],
-  plan: ['pipelines/plan', ['pipelines/plan']],
-  candidates: ['pipelines/candidates', ['pipelines/candidates']],
+  plan: ['pipelines/choose/best', ['pipelines/plan']],
+  best: ['pipelines/choose/best', ['pipelines/plan']],
+  candidates: ['pipelines/choose/candidates', ['pipelines/candidates']],
 };
 /** Per cent of the mutants that tests have to notice. */
 const goal = 85;

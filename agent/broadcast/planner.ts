@@ -1,7 +1,7 @@
 /** From settings and a machine to a plan, with what stands in the way as a fault. */
-import { plan as compose } from '../../pipelines/best.js';
-import { candidates, type Candidate } from '../../pipelines/candidates.js';
-import { defaultFormat, settle } from '../../pipelines/defaults.js';
+import { plan as compose } from '../../pipelines/choose/best.js';
+import { candidates, type Candidate } from '../../pipelines/choose/candidates.js';
+import { defaultFormat, settle } from '../../pipelines/choose/defaults.js';
 import type { Machine } from '../../pipelines/machine.js';
 import { NoPlan, type Reason } from '../../pipelines/noplan.js';
 import type { OnAir } from '../../pipelines/onair.js';

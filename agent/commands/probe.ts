@@ -1,5 +1,5 @@
 /** `makercast probe`: what was found on this machine, as a table for people or as JSON. */
-import { encoderNames } from '../../pipelines/encoders/encoders.js';
+import { encoderNames } from '../../pipelines/choose/encoders.js';
 import type { Machine } from '../../pipelines/machine.js';
 import type { Fault } from '../errors.js';
 import { missing, tlsMissing } from '../machine/encoders/elements.js';

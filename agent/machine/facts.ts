@@ -1,5 +1,5 @@
 /** This machine in the words of the plan: everything that the other files here find out, gathered at once. */
-import { encoderNames } from '../../pipelines/encoders/encoders.js';
+import { encoderNames } from '../../pipelines/choose/encoders.js';
 import type { Board, Camera, Encoder, Machine } from '../../pipelines/machine.js';
 import { gpuEncodes } from '../../pipelines/sources/h264.js';
 import type { EncoderName, Wish } from '../../pipelines/wanted.js';

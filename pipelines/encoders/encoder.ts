@@ -1,4 +1,5 @@
 /** What every H.264 encoder file says of its element. */
+import type { Chain } from '../graph.js';
 import type { Machine } from '../machine.js';
 import type { EncoderName, Format } from '../wanted.js';
 
@@ -17,8 +18,8 @@ export interface VideoEncoder {
   /** Raw 4:2:0 formats that it takes, best first. Others would cost a conversion, or give a profile that players refuse. */
   readonly formats: readonly string[];
   /** From the element, named `venc`, to H.264 in whatever stream format it gives. */
-  text(settings: EncoderSettings): string;
-  /** The H.264 level in that text, where it has to be told one. */
+  chain(settings: EncoderSettings): Chain;
+  /** The H.264 level in that chain, where it has to be told one. */
   level?(settings: EncoderSettings): string;
   /** How its bitrate is changed while it runs. */
   bitrate(kbps: number): { readonly property: string; readonly value: string | number };

@@ -1,4 +1,5 @@
 /** OpenH264: H.264 in software where x264 is not to be had. */
+import { element } from '../graph.js';
 import type { VideoEncoder } from './encoder.js';
 import { softwareDoubt } from './software.js';
 
@@ -9,7 +10,14 @@ export const openh264enc: VideoEncoder = {
   formats: ['I420'],
   bitrate: (kbps) => ({ property: 'bitrate', value: kbps * 1000 }),
   doubt: (settings, machine) => softwareDoubt('openh264enc', settings, machine),
-  text: ({ bitrateKbps, keyframeFrames }) =>
-    `openh264enc name=venc rate-control=bitrate bitrate=${bitrateKbps * 1000} gop-size=${keyframeFrames} complexity=low ` +
-    'scene-change-detection=false',
+  chain: ({ bitrateKbps, keyframeFrames }) => [
+    element('openh264enc', {
+      name: 'venc',
+      'rate-control': 'bitrate',
+      bitrate: bitrateKbps * 1000,
+      'gop-size': keyframeFrames,
+      complexity: 'low',
+      'scene-change-detection': false,
+    }),
+  ],
 };

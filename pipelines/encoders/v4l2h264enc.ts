@@ -1,4 +1,5 @@
 /** The Pi's hardware encoder by V4L2 (driver bcm2835-codec, Pi Zero to 4), and whatever else the kernel offers as one. */
+import { caps, element } from '../graph.js';
 import type { VideoEncoder } from './encoder.js';
 import { levelOf } from './level.js';
 
@@ -46,7 +47,7 @@ export const v4l2h264enc: VideoEncoder = {
       '640, 1280 and 1920 are safe.'
     );
   },
-  text: (settings) => {
+  chain: (settings) => {
     const level = levelOf(settings);
     const controls = [
       'controls',
@@ -56,11 +57,14 @@ export const v4l2h264enc: VideoEncoder = {
       `h264_profile=${high}`,
       `h264_level=${level.v4l2}`,
     ];
-    // The other way, which copies, is the element's own choice.
-    const memory = settings.sharedMemory ? ' output-io-mode=dmabuf-import' : '';
-    return (
-      `v4l2h264enc name=venc${memory} extra-controls="${controls.join(',')}" ! ` +
-      `video/x-h264,profile=(string)high,level=(string)${level.name}`
-    );
+    return [
+      element('v4l2h264enc', {
+        name: 'venc',
+        // The other way, which copies, is the element's own choice.
+        ...(settings.sharedMemory ? { 'output-io-mode': 'dmabuf-import' } : {}),
+        'extra-controls': controls.join(','),
+      }),
+      caps('video/x-h264', { profile: '(string)high', level: `(string)${level.name}` }),
+    ];
   },
 };

@@ -1,4 +1,5 @@
 /** x264: H.264 in software, everywhere. */
+import { element } from '../graph.js';
 import type { VideoEncoder } from './encoder.js';
 import { softwareDoubt } from './software.js';
 
@@ -13,7 +14,15 @@ export const x264enc: VideoEncoder = {
   formats: ['I420', 'NV12'],
   bitrate: (kbps) => ({ property: 'bitrate', value: kbps }),
   doubt: (settings, machine) => softwareDoubt('x264enc', settings, machine),
-  text: ({ bitrateKbps, keyframeFrames }) =>
-    `x264enc name=venc tune=zerolatency speed-preset=ultrafast bitrate=${bitrateKbps} vbv-buf-capacity=1000 ` +
-    `key-int-max=${keyframeFrames} aud=false`,
+  chain: ({ bitrateKbps, keyframeFrames }) => [
+    element('x264enc', {
+      name: 'venc',
+      tune: 'zerolatency',
+      'speed-preset': 'ultrafast',
+      bitrate: bitrateKbps,
+      'vbv-buf-capacity': 1000,
+      'key-int-max': keyframeFrames,
+      aud: false,
+    }),
+  ],
 };

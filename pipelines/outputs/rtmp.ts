@@ -1,5 +1,5 @@
 /** One RTMP or RTMPS destination: FLV tags in at `appsrc name=tags`, `rtmp2sink name=sink` out. */
-import type { ElementProperty } from '../graph.js';
+import { caps, element, type ElementProperty, piece } from '../graph.js';
 
 export interface RtmpDestination {
   readonly scheme: 'rtmp' | 'rtmps';
@@ -23,14 +23,20 @@ export const sessionOf = (destination: RtmpDestination): string => JSON.stringif
  * of 4096 bytes (128 by default) are what OBS sends and so what every server knows. Some servers want to see the name of
  * Adobe's encoder before they let anybody publish. The last sample is not kept: it may be a whole keyframe.
  */
-export function rtmpOutput(): { text: string } {
-  return {
-    text:
-      'appsrc name=tags is-live=true format=time caps=video/x-flv ! ' +
-      'rtmp2sink name=sink sync=false async-connect=true chunk-size=4096 enable-last-sample=false ' +
-      'flash-version="FMLE/3.0 (compatible; makercast)"',
-  };
-}
+export const rtmpOutput = (): { readonly text: string } =>
+  piece([
+    [
+      element('appsrc', { name: 'tags', 'is-live': true, format: 'time', caps: caps('video/x-flv') }),
+      element('rtmp2sink', {
+        name: 'sink',
+        sync: false,
+        'async-connect': true,
+        'chunk-size': 4096,
+        'enable-last-sample': false,
+        'flash-version': 'FMLE/3.0 (compatible; makercast)',
+      }),
+    ],
+  ]);
 
 /**
  * What `rtmp2sink` is told after parsing. `location` is left alone: it splits a key that holds a slash. `peakKbps`: what its socket

@@ -1,4 +1,5 @@
 /** A media file: its H.264 and AAC as they are, or decoded for an encoder. */
+import { caps, type Caps, type Chain, type Element, element, pad } from '../graph.js';
 import type { Machine, MediaFile } from '../machine.js';
 import { NoPlan } from '../noplan.js';
 import type { WantedVideo } from '../wanted.js';
@@ -33,22 +34,30 @@ export function secondsOf(file: MediaFile): number {
   );
 }
 
-const open = (file: MediaFile) => [{ element: 'file', property: 'location', value: file.path }];
+const open = ({ path }: MediaFile): Element => element('filesrc', { name: 'file' }, { location: path });
 const sourceOf = (files: number) => (files === 1 ? 'file' : `playlist of ${files} files`);
+
+export interface FilePicture extends Picture {
+  /** The file's own sound, open at its end; absent where it is not wanted. */
+  readonly audio?: Chain;
+}
 
 /**
  * Demultiplexed, not decoded. A `multiqueue` grows where one track lies ahead of the other in the file, where two queues
  * would block each other for ever. Tracks that nothing asks for (subtitles, further languages) stay unlinked.
  */
-export function fileH264(file: MediaFile, files: number, ownAudio: boolean): Picture & { audio?: string } {
+export function fileH264(file: MediaFile, files: number, ownAudio: boolean): FilePicture {
+  const track = (media: Caps, index: number): Chain => [
+    pad('demux'),
+    media,
+    pad('tracks', `sink_${index}`),
+    pad('tracks', `src_${index}`),
+  ];
   return {
-    text:
-      'multiqueue name=tracks\n' +
-      'filesrc name=file ! parsebin name=demux\n' +
-      'demux. ! video/x-h264 ! tracks.sink_0 tracks.src_0',
-    properties: open(file),
+    before: [[element('multiqueue', { name: 'tracks' })], [open(file), element('parsebin', { name: 'demux' })]],
+    chain: track(caps('video/x-h264'), 0),
     source: sourceOf(files),
-    ...(ownAudio ? { audio: 'demux. ! audio/mpeg,mpegversion=4 ! tracks.sink_1 tracks.src_1 ! aacparse' } : {}),
+    ...(ownAudio ? { audio: [...track(caps('audio/mpeg', { mpegversion: 4 }), 1), element('aacparse')] } : {}),
   };
 }
 
@@ -63,16 +72,22 @@ export function fileRaw(
   video: WantedVideo,
   format: string,
   ownAudio: boolean,
-): Picture & { audio?: string } {
+): FilePicture {
   const full = file.video?.fullRange;
   return {
-    text:
-      'filesrc name=file ! decodebin name=decode\n' +
-      'decode. ! video/x-raw(ANY) ! deinterlace fields=top ! videorate skip-to-first=true ! videoconvert ! ' +
-      `${full === undefined ? '' : `${narrowed(full)} ! videoconvert ! `}videoflip video-direction=auto ! ` +
-      `videoscale add-borders=true ! ${rawCaps(video, format)},colorimetry=bt709`,
-    properties: open(file),
+    before: [[open(file), element('decodebin', { name: 'decode' })]],
+    chain: [
+      pad('decode'),
+      caps('video/x-raw(ANY)'),
+      element('deinterlace', { fields: 'top' }),
+      element('videorate', { 'skip-to-first': true }),
+      element('videoconvert'),
+      ...(full === undefined ? [] : [...narrowed(full), element('videoconvert')]),
+      element('videoflip', { 'video-direction': 'auto' }),
+      element('videoscale', { 'add-borders': true }),
+      rawCaps(video, format, { colorimetry: 'bt709' }),
+    ],
     source: sourceOf(files),
-    ...(ownAudio ? { audio: 'decode. ! audio/x-raw(ANY)' } : {}),
+    ...(ownAudio ? { audio: [pad('decode'), caps('audio/x-raw(ANY)')] } : {}),
   };
 }

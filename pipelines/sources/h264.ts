@@ -1,11 +1,11 @@
 /** A camera that encodes: its H.264 goes on the air as it comes. */
-import { forceKeyframe, high, steppedBitrate } from '../encoders/v4l2h264enc.js';
+import { cameraName } from '../choose/camera.js';
+import type { Choice } from '../choose/format.js';
 import { levelOf } from '../encoders/level.js';
+import { forceKeyframe, high, steppedBitrate } from '../encoders/v4l2h264enc.js';
 import type { Camera } from '../machine.js';
 import type { WantedVideo } from '../wanted.js';
 import type { Controls } from './controls.js';
-import { cameraName } from './camera.js';
-import type { Choice } from './format.js';
 import type { Picture } from './picture.js';
 import { unitElement, type UnitSetup } from './unit.js';
 import { adjustableControls, v4l2Source } from './v4l2.js';
@@ -34,7 +34,7 @@ export function cameraH264(camera: Camera, format: Choice, video: WantedVideo, c
   const unit = own ? undefined : camera.encoderUnit;
   const byUnit = unit?.changesBitrate ? [{ element: unitElement, property: 'bitrateKbps', value: bitrateKbps }] : [];
   return {
-    ...v4l2Source(camera, format, [...(own ? encoder : []), ...controls.set]),
+    chain: v4l2Source(camera, format, [...(own ? encoder : []), ...controls.set]),
     source: cameraName(camera),
     adjustable: [...byUnit, ...adjustableControls([...(own ? [bitrate] : []), ...controls.all])],
     ...(camera.givesKeyframes ? { keyframe: { element: 'video-source', ...forceKeyframe } } : {}),

@@ -1,7 +1,7 @@
 /** How a webcam's JPEGs are decoded, and how many of them a board can decode in software. */
+import type { Choice } from '../choose/format.js';
 import type { Board, Machine } from '../machine.js';
 import type { Format } from '../wanted.js';
-import type { Choice } from './format.js';
 
 /**
  * Pixels a second that `jpegdec` (libjpeg-turbo) decodes on one core. An ARM1176 has nothing to help it, and makes 5 to 9 pictures of 720p

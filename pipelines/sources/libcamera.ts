@@ -1,9 +1,9 @@
 /** A camera by libcamera: the PiCams on today's stack, whose sensor and image processor it drives. */
-import type { Camera } from '../machine.js';
+import { type Choice, rawName } from '../choose/format.js';
 import { fraction } from '../fraction.js';
-import type { ElementProperty } from '../graph.js';
+import { caps, type Chain, element, type ElementProperty } from '../graph.js';
+import type { Camera } from '../machine.js';
 import type { Controls } from './controls.js';
-import { type Choice, rawName } from './format.js';
 
 /**
  * The caps say all that there is to say: an encoder right behind them is asked for exactly that, and what is left open here
@@ -13,15 +13,22 @@ export function libcameraSource(
   camera: Pick<Camera, 'path' | 'controls'>,
   format: Choice,
   controls: Controls,
-): { text: string; properties: readonly ElementProperty[]; adjustable: readonly ElementProperty[] } {
-  const set = controls.set.map(property);
+): { chain: Chain; adjustable: readonly ElementProperty[] } {
   const all = new Map(controls.all.map(property).map((one) => [one.property, one]));
+  const set = Object.fromEntries(controls.set.map(property).map((one) => [one.property, one.value]));
+  const { width, height } = format;
   return {
-    text:
-      'libcamerasrc name=video-source ! ' +
-      `video/x-raw,format=${rawName(format.fourcc)},width=${format.width},height=${format.height},` +
-      `framerate=${fraction(format.fps)},interlace-mode=progressive,colorimetry=bt709`,
-    properties: [{ element: 'video-source', property: 'camera-name', value: camera.path }, ...set],
+    chain: [
+      element('libcamerasrc', { name: 'video-source' }, { 'camera-name': camera.path, ...set }),
+      caps('video/x-raw', {
+        format: rawName(format.fourcc)!,
+        width,
+        height,
+        framerate: fraction(format.fps),
+        'interlace-mode': 'progressive',
+        colorimetry: 'bt709',
+      }),
+    ],
     // Always the same ones, so that each wish can follow another: what an automatic has in hand ignores its value.
     adjustable: camera.controls.map(({ name, default: start }) => all.get(name) ?? property(`${name}=${start}`)),
   };

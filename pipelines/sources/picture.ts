@@ -1,12 +1,14 @@
 /** What every source of pictures hands to the composition, and the way of raw pictures to an encoder. */
 import { fraction } from '../fraction.js';
-import type { ElementProperty } from '../graph.js';
+import { caps, type Caps, type Chain, type ElementProperty, type Fields } from '../graph.js';
 import type { Plan } from '../plan.js';
-import type { WantedVideo } from '../wanted.js';
+import type { Format } from '../wanted.js';
 
 export interface Picture {
-  readonly text: string;
-  readonly properties: readonly ElementProperty[];
+  /** From the source on, open at its end. */
+  readonly chain: Chain;
+  /** Chains that stand before it, whole ones. */
+  readonly before?: readonly Chain[];
   /** For people: `camera HD Pro Webcam C920 (/dev/video0)`. */
   readonly source: string;
   /** What of the source changes while it runs, with the value that it has now; absent where nothing does. */
@@ -23,10 +25,9 @@ export interface Picture {
   readonly level?: string;
 }
 
-/** Raw pictures of exactly the broadcast's size and rate, in the first of `formats`. */
-export function rawCaps(video: WantedVideo, format: string): string {
-  return (
-    `video/x-raw,format=${format},width=${video.width},height=${video.height},framerate=${fraction(video.fps)},` +
-    'pixel-aspect-ratio=1/1'
-  );
-}
+/** Pixels that are as wide as they are high. */
+export const square: Fields = { 'pixel-aspect-ratio': '1/1' };
+
+/** Raw pictures of exactly the broadcast's size and rate. */
+export const rawCaps = ({ width, height, fps }: Format, format: string, more: Fields = {}): Caps =>
+  caps('video/x-raw', { format, width, height, framerate: fraction(fps), ...square, ...more });

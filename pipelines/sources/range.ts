@@ -1,4 +1,5 @@
 /** The range of brightness: JPEG and some films have black at 0 and white at 255, and what goes on the air has them at 16 and 235. */
+import { caps, type Chain, element } from '../graph.js';
 import type { Matrix } from '../machine.js';
 import { coloursOf } from './sps.js';
 
@@ -7,8 +8,10 @@ import { coloursOf } from './sps.js';
  * same, and every black would be crushed, every white clipped. 219/255 of luma, 224/255 of chroma, 16 at the bottom:
  * `videobalance` has `16 + (y - 16) * contrast + brightness * 255`.
  */
-export const narrowed = (matrix: Matrix): string =>
-  `videobalance contrast=0.85882 brightness=0.053887 saturation=0.87843 ! capssetter caps=video/x-raw,colorimetry=${matrix}`;
+export const narrowed = (matrix: Matrix): Chain => [
+  element('videobalance', { contrast: 0.85882, brightness: 0.053887, saturation: 0.87843 }),
+  element('capssetter', { caps: caps('video/x-raw', { colorimetry: matrix }) }),
+];
 
 /** ITU-T H.273, table 4. */
 const bt601: readonly number[] = [5, 6];

@@ -1,8 +1,8 @@
 /** The slate: a card that stands in for a picture that is away. One picture is drawn, and the same one sent for as long as it lasts. */
 import { fraction } from '../fraction.js';
-import type { ElementProperty } from '../graph.js';
+import { caps, type Caps, type Chain, element } from '../graph.js';
 import type { WantedSlate, WantedVideo } from '../wanted.js';
-import { type Picture, rawCaps } from './picture.js';
+import { type Picture, square } from './picture.js';
 import { narrowed } from './range.js';
 
 /** Dark blue, ARGB: no flash in a dark room, and not the black of a broken stream. */
@@ -22,33 +22,33 @@ export function slatePicture(
   format: string,
   installed: ReadonlySet<string>,
 ): Picture {
-  const still = rawCaps(video, format).replace(/,framerate=[^,]*/, '');
-  const begin = slate.image === '' ? written(slate, still, installed) : painted(slate.image, isJpeg, still);
+  const { width, height, fps } = video;
+  const still = caps('video/x-raw', { format, width, height, ...square });
   return {
-    text: `${begin.text} ! imagefreeze name=video-source is-live=true ! video/x-raw,framerate=${fraction(video.fps)}`,
-    properties: begin.properties,
+    chain: [
+      ...(slate.image === '' ? written(slate, still, installed) : painted(slate.image, isJpeg, still)),
+      element('imagefreeze', { name: 'video-source', 'is-live': true }),
+      caps('video/x-raw', { framerate: fraction(fps) }),
+    ],
     source: 'slate',
   };
 }
 
-interface Begin {
-  readonly text: string;
-  readonly properties: readonly ElementProperty[];
-}
-
 /** Without the package of `textoverlay` it is the ground alone. */
-function written({ text }: WantedSlate, caps: string, installed: ReadonlySet<string>): Begin {
-  const plain = `videotestsrc num-buffers=1 pattern=solid-color foreground-color=${ground} ! ${caps}`;
-  if (text === '' || !installed.has('textoverlay')) return { text: plain, properties: [] };
-  return {
-    text: `${plain} ! textoverlay name=card font-desc="Sans Bold 28" valignment=center halignment=center`,
-    properties: [{ element: 'card', property: 'text', value: escaped(text) }],
-  };
+function written({ text }: WantedSlate, still: Caps, installed: ReadonlySet<string>): Chain {
+  const card = { name: 'card', 'font-desc': 'Sans Bold 28', valignment: 'center', halignment: 'center' };
+  return [
+    element('videotestsrc', { 'num-buffers': 1, pattern: 'solid-color', 'foreground-color': ground }),
+    still,
+    ...(text === '' || !installed.has('textoverlay') ? [] : [element('textoverlay', card, { text: escaped(text) })]),
+  ];
 }
 
-function painted(image: string, isJpeg: boolean, caps: string): Begin {
-  return {
-    text: `filesrc name=card ! decodebin ! videoconvert ! ${isJpeg ? `${narrowed('bt601')} ! videoconvert ! ` : ''}videoscale add-borders=true ! ${caps}`,
-    properties: [{ element: 'card', property: 'location', value: image }],
-  };
-}
+const painted = (location: string, isJpeg: boolean, still: Caps): Chain => [
+  element('filesrc', { name: 'card' }, { location }),
+  element('decodebin'),
+  element('videoconvert'),
+  ...(isJpeg ? [...narrowed('bt601'), element('videoconvert')] : []),
+  element('videoscale', { 'add-borders': true }),
+  still,
+];

@@ -1,4 +1,5 @@
 /** The test picture: bars with a running clock, a ball, or a flash that coincides with a beep. */
+import { caps, type Chain, element } from '../graph.js';
 import type { WantedVideo } from '../wanted.js';
 import { type Picture, rawCaps } from './picture.js';
 
@@ -13,17 +14,38 @@ import { type Picture, rawCaps } from './picture.js';
  * `is-live`: a live source adds its own start-up time to its timestamps, and sound and picture start up differently.
  */
 export function testPicture(video: WantedVideo, format: string, installed: ReadonlySet<string>): Picture {
-  const caps = rawCaps(video, format);
-  const clock =
-    'clockoverlay time-format="%Y-%m-%d  %H:%M:%S" halignment=center valignment=center shaded-background=true';
-  const texts: Readonly<Record<WantedVideo['testPattern'], string>> = {
-    bars:
-      `videotestsrc name=video-source is-live=true pattern=smpte ! ${caps}` +
-      (installed.has('clockoverlay') ? ` ! ${clock}` : ''),
-    ball: `videotestsrc name=video-source is-live=true pattern=ball animation-mode=wall-time motion=sweep ! ${caps}`,
-    sync:
-      'videotestsrc name=video-source pattern=ball animation-mode=frames flip=true ! ' +
-      `video/x-raw,format=${format},width=${video.width},height=${video.height},framerate=50/1 ! videorate ! ${caps} ! clocksync`,
+  const pictures = rawCaps(video, format);
+  const { width, height } = video;
+  const name = 'video-source';
+  const clock = element('clockoverlay', {
+    'time-format': '%Y-%m-%d  %H:%M:%S',
+    halignment: 'center',
+    valignment: 'center',
+    'shaded-background': true,
+  });
+  const chains: Readonly<Record<WantedVideo['testPattern'], Chain>> = {
+    bars: [
+      element('videotestsrc', { name, 'is-live': true, pattern: 'smpte' }),
+      pictures,
+      ...(installed.has('clockoverlay') ? [clock] : []),
+    ],
+    ball: [
+      element('videotestsrc', {
+        name,
+        'is-live': true,
+        pattern: 'ball',
+        'animation-mode': 'wall-time',
+        motion: 'sweep',
+      }),
+      pictures,
+    ],
+    sync: [
+      element('videotestsrc', { name, pattern: 'ball', 'animation-mode': 'frames', flip: true }),
+      caps('video/x-raw', { format, width, height, framerate: '50/1' }),
+      element('videorate'),
+      pictures,
+      element('clocksync'),
+    ],
   };
-  return { text: texts[video.testPattern], properties: [], source: `test picture (${video.testPattern})` };
+  return { chain: chains[video.testPattern], source: `test picture (${video.testPattern})` };
 }

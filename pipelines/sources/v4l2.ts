@@ -1,8 +1,8 @@
 /** A camera by its V4L2 node: webcams, HDMI dongles, the PiCam on the legacy stack. */
-import type { Camera } from '../machine.js';
+import { type Choice, rawName } from '../choose/format.js';
 import { fraction } from '../fraction.js';
-import type { ElementProperty } from '../graph.js';
-import { type Choice, rawName } from './format.js';
+import { caps, type Chain, element, type ElementProperty, type Fields } from '../graph.js';
+import type { Camera } from '../machine.js';
 
 /**
  * What is known of a rate are the three decimals that v4l2-ctl prints: 29.970 may be an interval of 1001/30000 s or one of 100/2997 s. `v4l2src`
@@ -14,23 +14,28 @@ const listed = (fps: number): string => {
 };
 
 /** `controls`: `name=value` of what is set before the first picture. */
-export function v4l2Source(
-  camera: Camera,
-  format: Choice,
-  controls: readonly string[],
-): { text: string; properties: readonly ElementProperty[] } {
-  const extra = controls.length > 0 ? ` extra-controls="${['controls', ...controls].join(',')}"` : '';
-  const type = { raw: `video/x-raw,format=${rawName(format.fourcc)}`, jpeg: 'image/jpeg', h264: 'video/x-h264' };
-  const picture = `${type[format.kind]},width=${format.width},height=${format.height}`;
-  const caps = [fraction(format.fps), listed(format.fps)].map((rate) => `${picture},framerate=${rate}`);
-  return {
-    text: `v4l2src name=video-source${extra} ! capsfilter caps="${caps.join(';')}"`,
-    properties: [{ element: 'video-source', property: 'device', value: camera.path }],
-  };
+export function v4l2Source({ path }: Camera, format: Choice, controls: readonly string[]): Chain {
+  const { width, height } = format;
+  const [media, fields] = pictures(format);
+  const extra = controls.length > 0 ? { 'extra-controls': extraControls(controls) } : {};
+  const alternatives = [fraction(format.fps), listed(format.fps)].map((framerate) =>
+    caps(media, { ...fields, width, height, framerate }),
+  );
+  return [
+    element('v4l2src', { name: 'video-source', ...extra }, { device: path }),
+    element('capsfilter', { caps: alternatives }),
+  ];
 }
+
+function pictures({ kind, fourcc }: Choice): [media: string, fields: Fields] {
+  if (kind === 'raw') return ['video/x-raw', { format: rawName(fourcc)! }];
+  return [kind === 'jpeg' ? 'image/jpeg' : 'video/x-h264', {}];
+}
+
+const extraControls = (controls: readonly string[]): string => ['controls', ...controls].join(',');
 
 /** What of them changes while the camera runs, as `extra-controls` takes it. */
 export const adjustableControls = (controls: readonly string[]): ElementProperty[] =>
   controls.length === 0
     ? []
-    : [{ element: 'video-source', property: 'extra-controls', value: ['controls', ...controls].join(',') }];
+    : [{ element: 'video-source', property: 'extra-controls', value: extraControls(controls) }];

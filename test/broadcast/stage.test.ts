@@ -9,7 +9,7 @@ import { test } from 'node:test';
 import type { Fault } from '../../agent/errors.js';
 import { TagCutter } from '../../agent/formats/flv/tag.js';
 import { Stage } from '../../agent/broadcast/stage.js';
-import { plan } from '../../pipelines/best.js';
+import { plan } from '../../pipelines/choose/best.js';
 import type { Plan } from '../../pipelines/plan.js';
 import { Feed, until } from '../helpers/feed.js';
 import { processTree } from '../helpers/agent/processes.js';

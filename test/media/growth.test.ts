@@ -9,7 +9,7 @@ import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { Pipeline } from '../../agent/media/gstreamer.js';
 import { Stage } from '../../agent/broadcast/stage.js';
-import { plan } from '../../pipelines/best.js';
+import { plan } from '../../pipelines/choose/best.js';
 import { rtmpOutput, rtmpProperties } from '../../pipelines/outputs/rtmp.js';
 import { Feed } from '../helpers/feed.js';
 import { daily } from '../helpers/long.js';

@@ -1,7 +1,7 @@
 /** Every way to a broadcast on a machine: in which order, under which names, and why one is none. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { candidates } from '../../pipelines/candidates.js';
+import { candidates } from '../../pipelines/choose/candidates.js';
 import type { Machine } from '../../pipelines/machine.js';
 import { NoPlan } from '../../pipelines/noplan.js';
 import type { OnAir } from '../../pipelines/onair.js';

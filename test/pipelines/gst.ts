@@ -30,6 +30,15 @@ export function propertiesOf(element: string): string[] {
   return [...text.matchAll(/^ {2}([a-z][\w-]*) *: /gm)].map(([, name]) => name!);
 }
 
+/**
+ * Names of the elements in a pipeline text of ours: the first word after `!`, after a line break and at the start. Caps hold
+ * a `/`, pad references a `.`; neither is an element.
+ */
+export function elementsOf(text: string): string[] {
+  const words = text.split(/\n| ! /).map((step) => step.trim().split(' ')[0]!);
+  return [...new Set(words.filter((word) => /^[a-z][a-z0-9_]*$/.test(word)))];
+}
+
 /** The text as gst-launch takes it: properties in quotes, and a file for the appsink. */
 function launchText(piece: Piece, output: string, paced: boolean): string {
   let { text } = piece;

@@ -1,9 +1,9 @@
 /** What is chosen, and what is refused: sources, encoders, sound, files. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { nearestRate } from '../../pipelines/audio/microphone.js';
-import { plan } from '../../pipelines/best.js';
-import { settle } from '../../pipelines/defaults.js';
+import { nearestRate } from '../../pipelines/mix/microphone.js';
+import { plan } from '../../pipelines/choose/best.js';
+import { settle } from '../../pipelines/choose/defaults.js';
 import { levelOf } from '../../pipelines/encoders/level.js';
 import type { Camera, CameraFormat, Machine } from '../../pipelines/machine.js';
 import { fraction } from '../../pipelines/fraction.js';
@@ -11,7 +11,7 @@ import { NoPlan } from '../../pipelines/noplan.js';
 import { rtmpProperties } from '../../pipelines/outputs/rtmp.js';
 import type { OnAir } from '../../pipelines/onair.js';
 import { liveChanges, type Plan, withoutUnit } from '../../pipelines/plan.js';
-import { ascFits, avcFits, unfit } from '../../pipelines/sources/fit.js';
+import { ascFits, avcFits, unfit } from '../../pipelines/choose/fit.js';
 import type { Format, Wanted, WantedCamera, WantedVideo, Wish } from '../../pipelines/wanted.js';
 import {
   c270,

@@ -3,15 +3,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { isFaultCode } from '../../agent/errors.js';
-import { plan } from '../../pipelines/best.js';
+import { plan } from '../../pipelines/choose/best.js';
 import { describe } from '../../pipelines/describe.js';
-import { elementsOf } from '../../pipelines/elements.js';
 import type { Machine } from '../../pipelines/machine.js';
 import { NoPlan } from '../../pipelines/noplan.js';
 import { rtmpOutput } from '../../pipelines/outputs/rtmp.js';
 import type { Plan } from '../../pipelines/plan.js';
 import type { Wanted, WantedCamera } from '../../pipelines/wanted.js';
-import { propertiesOf } from './gst.js';
+import { elementsOf, propertiesOf } from './gst.js';
 import { c920, imx708, piCam, debian, highAvcc, lcAsc } from './machines.js';
 
 /** Elements that cannot be inspected here for want of the hardware or the package, with the properties that are used of them. */

@@ -7,7 +7,7 @@ import { test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import { MediaFiles } from '../../agent/machine/files/files.js';
 import { Stills } from '../../agent/machine/files/still.js';
-import { plan } from '../../pipelines/best.js';
+import { plan } from '../../pipelines/choose/best.js';
 import type { Machine } from '../../pipelines/machine.js';
 import type { Plan } from '../../pipelines/plan.js';
 import { folderFor } from '../helpers/command.js';

@@ -6,12 +6,11 @@ import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { plan } from '../../pipelines/best.js';
-import { elementsOf } from '../../pipelines/elements.js';
+import { plan } from '../../pipelines/choose/best.js';
 import type { Camera, Machine, MediaFile } from '../../pipelines/machine.js';
 import { atLeast } from '../helpers/interval.js';
 import { root } from '../helpers/root.js';
-import { decode, ending, installedElements, launch, type Packet, probe, sample } from './gst.js';
+import { decode, elementsOf, ending, installedElements, launch, type Packet, probe, sample } from './gst.js';
 import { c270, highAvcc, lcAsc, piCam, pc, want } from './machines.js';
 
 let folder = '';

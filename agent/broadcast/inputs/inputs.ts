@@ -2,8 +2,8 @@
 import type { Camera, Machine, Mode, SlateImage } from '../../../pipelines/machine.js';
 import type { OnAir } from '../../../pipelines/onair.js';
 import type { Plan } from '../../../pipelines/plan.js';
-import { rawKinds } from '../../../pipelines/sources/camera.js';
-import { chooseFormat } from '../../../pipelines/sources/format.js';
+import { rawKinds } from '../../../pipelines/choose/camera.js';
+import { chooseFormat } from '../../../pipelines/choose/format.js';
 import type { Clock } from '../../clock.js';
 import { Fault, type FaultReport } from '../../errors.js';
 import type { EncoderRequest, InputPart } from '../../media/messages.js';

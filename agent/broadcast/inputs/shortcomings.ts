@@ -1,6 +1,6 @@
 /** What cameras that are plugged in were seen not to do: formats in which they give no picture, requests that their encoders refuse. */
 import { type Camera, type Mode, modeName } from '../../../pipelines/machine.js';
-import { kindOf } from '../../../pipelines/sources/format.js';
+import { kindOf } from '../../../pipelines/choose/format.js';
 import type { Fault } from '../../errors.js';
 import type { EncoderRequest } from '../../media/messages.js';
 

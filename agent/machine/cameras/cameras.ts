@@ -2,7 +2,7 @@
 import { access, constants } from 'node:fs/promises';
 import path from 'node:path';
 import type { Camera } from '../../../pipelines/machine.js';
-import { kindOf } from '../../../pipelines/sources/format.js';
+import { kindOf } from '../../../pipelines/choose/format.js';
 import { Fault } from '../../errors.js';
 import { findUnit } from '../../formats/uvc/descriptors.js';
 import { h264UnitGuid, selectors } from '../../formats/uvc/h264.js';

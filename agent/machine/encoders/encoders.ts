@@ -1,6 +1,6 @@
 /** Which H.264 encoders of this machine really encode: each is run with the settings of a real broadcast. */
 import { packageOf } from '../../../pipelines/elements.js';
-import { encoderNames } from '../../../pipelines/encoders/encoders.js';
+import { encoderNames } from '../../../pipelines/choose/encoders.js';
 import type { Board, Encoder } from '../../../pipelines/machine.js';
 import { encoderProbe } from '../../../pipelines/probe.js';
 import type { EncoderName } from '../../../pipelines/wanted.js';

@@ -2,8 +2,8 @@
 import { maybeTaken, v4l2h264enc } from '../../../pipelines/encoders/v4l2h264enc.js';
 import type { Camera, Machine } from '../../../pipelines/machine.js';
 import { encoderProbe, jpegProbe, sharedProbe } from '../../../pipelines/probe.js';
-import { sharedFourcc } from '../../../pipelines/sources/camera.js';
-import { kindOf, rawName } from '../../../pipelines/sources/format.js';
+import { sharedFourcc } from '../../../pipelines/choose/camera.js';
+import { kindOf, rawName } from '../../../pipelines/choose/format.js';
 import { isTooMuch } from '../../../pipelines/sources/jpeg.js';
 import type { Answers } from '../answers.js';
 import type { Elements } from './elements.js';

@@ -1,10 +1,10 @@
 /** Cameras and microphones that fail, come back and flap: when they are left out, and when they are tried again. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { plan } from '../../../pipelines/best.js';
+import { plan } from '../../../pipelines/choose/best.js';
 import { type Machine, modeName } from '../../../pipelines/machine.js';
 import type { Plan } from '../../../pipelines/plan.js';
-import { cameraName } from '../../../pipelines/sources/camera.js';
+import { cameraName } from '../../../pipelines/choose/camera.js';
 import type { Wanted } from '../../../pipelines/wanted.js';
 import { Fault } from '../../../agent/errors.js';
 import { type Audition, Inputs } from '../../../agent/broadcast/inputs/inputs.js';

@@ -1,7 +1,7 @@
 /** What is left out when a device goes or a plan fails again and again, and what of it is said. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { plan } from '../../../pipelines/best.js';
+import { plan } from '../../../pipelines/choose/best.js';
 import type { Machine } from '../../../pipelines/machine.js';
 import type { Plan } from '../../../pipelines/plan.js';
 import type { Wanted } from '../../../pipelines/wanted.js';

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { TagCutter } from '../../../agent/formats/flv/tag.js';
 import { Pipeline } from '../../../agent/media/gstreamer.js';
-import { plan } from '../../../pipelines/best.js';
+import { plan } from '../../../pipelines/choose/best.js';
 import { folderFor } from '../../helpers/command.js';
 import { flvFile } from '../../helpers/content/flv.js';
 import { lasts } from '../../helpers/interval.js';

@@ -13,7 +13,7 @@ import { Player } from '../../../agent/media/capture/player.js';
 import { Pipeline } from '../../../agent/media/gstreamer.js';
 import { Uplink } from '../../../agent/media/capture/uplink.js';
 import type { InputPart } from '../../../agent/media/messages.js';
-import { plan } from '../../../pipelines/best.js';
+import { plan } from '../../../pipelines/choose/best.js';
 import type { Plan } from '../../../pipelines/plan.js';
 import { Feed } from '../../helpers/feed.js';
 import { lasts } from '../../helpers/interval.js';

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { promisify } from 'node:util';
 import { Pipeline, type BusMessage } from '../../../agent/media/gstreamer.js';
-import { plan } from '../../../pipelines/best.js';
+import { plan } from '../../../pipelines/choose/best.js';
 import { folderFor } from '../../helpers/command.js';
 import { Feed } from '../../helpers/feed.js';
 import { c270, pc, want } from '../../pipelines/machines.js';

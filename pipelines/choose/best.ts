@@ -1,10 +1,10 @@
 /** The choice: the best plan that this machine has for what is wanted. */
+import type { Machine } from '../machine.js';
+import type { OnAir } from '../onair.js';
+import type { Plan } from '../plan.js';
+import type { Wanted } from '../wanted.js';
 import { candidates } from './candidates.js';
-import { noEncoder } from './encoders/encoders.js';
-import type { Machine } from './machine.js';
-import type { OnAir } from './onair.js';
-import type { Plan } from './plan.js';
-import type { Wanted } from './wanted.js';
+import { noEncoder } from './encoders.js';
 
 /**
  * The best plan that this machine has for what is wanted; what kept a better source out is among its notes. Throws

@@ -1,11 +1,11 @@
 /** What `auto` means for size, rate and bitrate: by board, camera and encoder. */
-import { leastChipFps, strideBytes } from './encoders/v4l2h264enc.js';
-import type { Board, Camera, Machine } from './machine.js';
-import { findCamera, rawKinds } from './sources/camera.js';
-import { type Choice, choices, chooseFormat, compare, type Kind, moves, reaches } from './sources/format.js';
-import { gpuEncodes } from './sources/h264.js';
-import { jpegDecoder } from './sources/jpeg.js';
-import type { Format, Wanted, Wish } from './wanted.js';
+import { leastChipFps, strideBytes } from '../encoders/v4l2h264enc.js';
+import type { Board, Camera, Machine } from '../machine.js';
+import { gpuEncodes } from '../sources/h264.js';
+import { jpegDecoder } from '../sources/jpeg.js';
+import type { Format, Wanted, Wish } from '../wanted.js';
+import { findCamera, rawKinds } from './camera.js';
+import { type Choice, choices, chooseFormat, compare, type Kind, moves, reaches } from './format.js';
 
 /** What a rule looks at. */
 interface Case {

@@ -1,12 +1,12 @@
 /** All H.264 encoders, and the choice among them. */
+import type { VideoEncoder } from '../encoders/encoder.js';
+import { omxh264enc } from '../encoders/omxh264enc.js';
+import { openh264enc } from '../encoders/openh264enc.js';
+import { v4l2h264enc } from '../encoders/v4l2h264enc.js';
+import { x264enc } from '../encoders/x264enc.js';
 import type { Machine } from '../machine.js';
 import { NoPlan } from '../noplan.js';
 import type { EncoderName } from '../wanted.js';
-import type { VideoEncoder } from './encoder.js';
-import { omxh264enc } from './omxh264enc.js';
-import { openh264enc } from './openh264enc.js';
-import { v4l2h264enc } from './v4l2h264enc.js';
-import { x264enc } from './x264enc.js';
 
 /** In order of preference: hardware leaves the processor free; x264 makes better pictures of a bit than OpenH264. */
 export const encoders: readonly VideoEncoder[] = [v4l2h264enc, omxh264enc, x264enc, openh264enc];

@@ -1,15 +1,14 @@
 /** Every way to the wanted broadcast on this machine, best first: what it is, why it stands where it does, and its plan or what is in its way. */
-import { requireElements } from './elements.js';
-import { encoderNames, encoders } from './encoders/encoders.js';
-import type { Camera, Machine } from './machine.js';
-import { cameraPlan, slatePlan, testPlan } from './live.js';
-import { NoPlan } from './noplan.js';
-import type { OnAir } from './onair.js';
-import type { PlanKind, Plan } from './plan.js';
-import { filePlan, inFormatOfFiles, inFormatOnAir } from './recorded.js';
-import { cameraName, findCamera, noCamera, rawKinds } from './sources/camera.js';
-import { asNear, chooseFormat } from './sources/format.js';
-import type { Wanted, WantedVideo, Way } from './wanted.js';
+import { cameraPlan, slatePlan, testPlan } from '../live.js';
+import type { Camera, Machine } from '../machine.js';
+import { NoPlan } from '../noplan.js';
+import type { OnAir } from '../onair.js';
+import type { PlanKind, Plan } from '../plan.js';
+import { filePlan, inFormatOfFiles, inFormatOnAir } from '../recorded.js';
+import type { Wanted, WantedVideo, Way } from '../wanted.js';
+import { cameraName, findCamera, noCamera, rawKinds } from './camera.js';
+import { encoderNames, encoders } from './encoders.js';
+import { asNear, chooseFormat } from './format.js';
 
 export interface Candidate {
   /** `camera HD Pro Webcam C920 (/dev/video0), v4l2h264enc`. */
@@ -33,15 +32,12 @@ interface Source {
 
 /** Never empty. */
 export function candidates(wanted: Wanted, machine: Machine, onAir: OnAir = {}): Candidate[] {
-  const installed = new Set(machine.elements);
   return sources(wanted, machine, onAir).flatMap(({ kind, name, ways, plan }) =>
     ways.map((way) => {
       const what = `${name}, ${way === 'passthrough' ? 'H.264 as it comes' : way}`;
       const about = { kind, what, why: merit(way) };
       try {
-        const made = plan(way);
-        for (const piece of made.pieces) requireElements(piece.text, installed);
-        return { ...about, plan: made };
+        return { ...about, plan: plan(way) };
       } catch (error) {
         if (error instanceof NoPlan) return { ...about, refused: error };
         throw error;

@@ -1,7 +1,7 @@
 /** A sound card by ALSA: which one, and at which of the rates and channel counts that it really has. */
+import { caps, type Chain, element } from '../graph.js';
 import type { Camera, Machine, Microphone } from '../machine.js';
 import { NoPlan } from '../noplan.js';
-import type { ElementProperty } from '../graph.js';
 import type { WantedAudio } from '../wanted.js';
 
 /** The card that `source` names. */
@@ -39,18 +39,17 @@ function nearestChannels(channels: readonly number[], wanted: number): number {
  * holds within 40 ms; a card that is wrong by 50 ppm needs that once in 400 s). `skew` alone would catch only a card that is slow, and
  * only after a whole ring buffer. 20 ms segments halve the wake-ups of ALSA's default.
  */
-export function microphoneSound(
-  microphone: Microphone,
-  wanted: WantedAudio,
-): { text: string; properties: ElementProperty[] } {
-  const rate = nearestRate(microphone.rates, wanted.rate);
-  const channels = nearestChannels(microphone.channels, wanted.channels);
-  return {
-    text:
-      'alsasrc name=audio-source provide-clock=false slave-method=skew latency-time=20000 ! ' +
-      `audio/x-raw,rate=${rate},channels=${channels} ! audiorate skip-to-first=true tolerance=20000000`,
-    properties: [
-      { element: 'audio-source', property: 'device', value: `hw:CARD=${microphone.id},DEV=${microphone.device}` },
-    ],
-  };
+export function microphoneSound({ id, device, rates, channels }: Microphone, wanted: WantedAudio): Chain {
+  return [
+    element(
+      'alsasrc',
+      { name: 'audio-source', 'provide-clock': false, 'slave-method': 'skew', 'latency-time': 20_000 },
+      { device: `hw:CARD=${id},DEV=${device}` },
+    ),
+    caps('audio/x-raw', {
+      rate: nearestRate(rates, wanted.rate),
+      channels: nearestChannels(channels, wanted.channels),
+    }),
+    element('audiorate', { 'skip-to-first': true, tolerance: 20_000_000 }),
+  ];
 }

@@ -1,5 +1,6 @@
 /** AAC-LC encoders, and the way of the sound from its source to the muxer. */
 import { packageOf } from '../elements.js';
+import { caps, type Chain, element } from '../graph.js';
 import { NoPlan } from '../noplan.js';
 import type { WantedAudio } from '../wanted.js';
 
@@ -33,12 +34,15 @@ export function volumeOf(gainDb: number): number {
 }
 
 /** From raw sound in any form to AAC-LC at the muxer. All three encoders count bit/s. */
-export function aacText(wanted: WantedAudio, encoder: AacEncoder): string {
-  return (
-    `audioconvert ! audioresample ! ` +
-    `audio/x-raw,format=${encoder.format},layout=interleaved,rate=${wanted.rate},channels=${wanted.channels} ! ` +
-    `volume name=gain volume=${volumeOf(wanted.gainDb)} mute=${wanted.mute} ! ` +
-    `${encoder.element} name=aenc bitrate=${wanted.bitrateKbps * 1000} ! aacparse ! ` +
-    'audio/mpeg,mpegversion=4,stream-format=raw'
-  );
-}
+export const aacChain = ({ rate, channels, gainDb, mute, bitrateKbps }: WantedAudio, encoder: AacEncoder): Chain => [
+  element('audioconvert'),
+  element('audioresample'),
+  caps('audio/x-raw', { format: encoder.format, layout: 'interleaved', rate, channels }),
+  element('volume', { name: 'gain', volume: volumeOf(gainDb), mute }),
+  element(encoder.element, { name: 'aenc', bitrate: bitrateKbps * 1000 }),
+  element('aacparse'),
+  rawAac,
+];
+
+/** AAC without headers of its own, as FLV has it. */
+export const rawAac = caps('audio/mpeg', { mpegversion: 4, 'stream-format': 'raw' });
