@@ -34,7 +34,7 @@ const targets = {
   backoff: ['agent/broadcast/backoff', ['broadcast/backoff']],
   plan: ['pipelines/choose/best', ['pipelines/plan']],
   best: ['pipelines/choose/best', ['pipelines/plan']],
-  candidates: ['pipelines/choose/candidates', ['pipelines/candidates']],
+  candidates: ['pipelines/choose/candidates', ['choose/candidates']],
 };
 /** Per cent of the mutants that tests have to notice. */
 const goal = 85;

@@ -1,12 +1,12 @@
 /** Every way to a broadcast on a machine: in which order, under which names, and why one is none. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { candidates } from '../../pipelines/choose/candidates.js';
-import type { Machine } from '../../pipelines/machine.js';
-import { NoPlan } from '../../pipelines/noplan.js';
-import type { OnAir } from '../../pipelines/onair.js';
-import type { Wanted } from '../../pipelines/wanted.js';
-import { c270, c920, movie, pc, pi3, piCam, usbAudio, v4l2, want, webm } from './machines.js';
+import { candidates } from '../../../pipelines/choose/candidates.js';
+import type { Machine } from '../../../pipelines/machine.js';
+import { NoPlan } from '../../../pipelines/noplan.js';
+import type { OnAir } from '../../../pipelines/onair.js';
+import type { Wanted } from '../../../pipelines/wanted.js';
+import { c270, c920, movie, pc, pi3, piCam, usbAudio, v4l2, want, webm } from '../machines.js';
 
 const ways = ['v4l2h264enc', 'omxh264enc', 'x264enc', 'openh264enc'];
 const asItComes = 'H.264 as it comes';

@@ -1,8 +1,8 @@
 /** What H.264 says of its colours: decoder configuration records that x264 has made, and broken ones. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { coloursOf } from '../../pipelines/sources/sps.js';
-import { fullRangeOf } from '../../pipelines/sources/range.js';
+import { coloursOf } from '../../../pipelines/sources/sps.js';
+import { fullRangeOf } from '../../../pipelines/sources/range.js';
 
 const records: readonly [string, string, ReturnType<typeof coloursOf>][] = [
   ['nothing said', '0142c00bffe100176742c00bda05067e7c0440000003004000000503c50aa801000468ce0fc8', undefined],
