@@ -3,6 +3,7 @@ import type { ElementProperty, Piece } from './graph.js';
 import type { Mode } from './machine.js';
 import type { Reason } from './noplan.js';
 import { unitElement, type UnitSetup } from './sources/unit.js';
+import type { Way } from './wanted.js';
 
 /** Where the picture comes from; the slate is the card that stands in for one that is away. */
 export type PlanKind = 'camera' | 'file' | 'test' | 'slate';
@@ -18,8 +19,7 @@ export interface Plan {
   /** What goes on the air, for people and for the status document. */
   readonly video: {
     readonly source: string;
-    /** GStreamer element, or `passthrough`. */
-    readonly encoder: string;
+    readonly encoder: Way;
     readonly width: number;
     readonly height: number;
     readonly fps: number;

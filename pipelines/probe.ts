@@ -26,7 +26,7 @@ const few = { 'num-buffers': probedFrames };
 const settings = { width: 1280, height: 720, fps: 30, bitrateKbps: 2500, keyframeFrames: 60 };
 const probed = { width: settings.width, height: settings.height, framerate: '30/1' };
 const output = element('fdsink', { fd: 4, sync: false });
-const written = [
+const written: Chain = [
   element('h264parse'),
   caps('video/x-h264', { 'stream-format': 'byte-stream', alignment: 'au' }),
   output,
@@ -67,7 +67,7 @@ export const jpegProbe = (): string =>
   ]);
 
 /** The media file that a probe looks into comes as descriptor 3, so that its name is part of no text. */
-const file = [element('filesrc', { location: '/dev/fd/3' }), element('parsebin', { name: 'streams' })];
+const file: Chain = [element('filesrc', { location: '/dev/fd/3' }), element('parsebin', { name: 'streams' })];
 
 /** Sinks of {@link fileProbe}: the first four streams of a file. More are never used. */
 export const probedStreams = ['s0', 's1', 's2', 's3'] as const;

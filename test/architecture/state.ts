@@ -3,7 +3,7 @@ import ts from 'typescript';
 
 /** Of what is made by `new`, what never changes once it is there. */
 const unchanging = new Set(['NoPlan', 'RegExp', 'URL']);
-const readOnlyType = /^(Readonly|readonly |\(readonly )/;
+const readOnlyType = /^(Readonly|readonly |\(readonly |Chain$)/;
 
 /** Variables outside of every function that are assigned anew, or hold what can be filled: state that nobody has passed. */
 export function stateOf(file: string, text: string): string[] {
