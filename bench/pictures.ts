@@ -8,7 +8,7 @@ import path from 'node:path';
 import { plan } from '../pipelines/choose/best.js';
 import type { Piece } from '../pipelines/graph.js';
 import { ended, run, temporaryFolder } from '../test/helpers/command.js';
-import { c270, pc, v4l2, want } from '../test/pipelines/machines.js';
+import { c270, pc, pi3, v4l2, want } from '../test/pipelines/machines.js';
 import { costs } from './processes.js';
 import { median, table, type Row, writeResults } from './report.js';
 
@@ -24,16 +24,17 @@ const [few, many] = [100, 700];
 
 /** From makercast's own plan for a C270: what is done to a picture between the camera's caps and the encoder. */
 function steps(width: number, height: number, takes?: readonly string[]): readonly string[] {
-  const encoders = takes ? [{ ...v4l2, takes }] : pc.encoders;
-  const [{ text }] = plan(want({ width, height }), { ...pc, encoders, cameras: [c270] }).pieces as [Piece];
+  const machine = takes ? { ...pi3, encoders: [{ ...v4l2, takes }] } : pc;
+  const [{ text }] = plan(want({ width, height }), { ...machine, cameras: [c270] }).pieces as [Piece];
   const between = /capsfilter caps="[^"]*" ! (.*?) ! queue /.exec(text)?.[1];
   if (between === undefined) throw new Error(`the plan has no steps before its encoder: ${text}`);
   return between.split(' ! ');
 }
 
+/** Where caps would stand beside caps, which GStreamer's text does not know, `identity` costs nothing. */
 const without = (all: readonly string[], ...names: readonly string[]): string[] => {
-  const left = all.filter((step) => !names.some((name) => step.startsWith(name)));
-  if (left.length === all.length) throw new Error(`none of ${names.join(', ')} is in the plan: ${all.join(' ! ')}`);
+  const left = all.map((step) => (names.some((name) => step.startsWith(name)) ? 'identity' : step));
+  if (!left.includes('identity')) throw new Error(`none of ${names.join(', ')} is in the plan: ${all.join(' ! ')}`);
   return left;
 };
 
