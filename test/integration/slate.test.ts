@@ -32,10 +32,11 @@ test('a camera that is not there: the slate is on, with its text, and status say
   const destination = { STREAM_URL: nginx.url(), STREAM_KEY: 'k7' };
   const text = 'Zurück & gleich <da>';
   await using agent = await startAgent({ ...small, ...destination, VIDEO_SOURCE: '/dev/video99', SLATE_TEXT: text });
+  // A busy machine may lose a capture process on the way, and has no picture for a moment then.
   const status = await agent.status(
-    ({ actual, outputs }) => actual === 'degraded' && outputs['main']?.state === 'live',
+    ({ actual, outputs, video }) =>
+      actual === 'degraded' && outputs['main']?.state === 'live' && video?.source === 'slate',
   );
-  assert.equal(status.video?.source, 'slate');
   assert.match(JSON.stringify(status.problems), /source_not_found.*There is no camera '\/dev\/video99'/);
   await using viewer = await subscribe(`${nginx.url()}/k7`);
   await viewer.keyframe();
