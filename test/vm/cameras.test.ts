@@ -93,16 +93,15 @@ for (const { name, frame, fps, interval } of rates) {
     await onAir(agent);
     assert.deepEqual([...new Set(starts(camera))], [`start ${frame.format} ${frame.size} ${interval}`]);
     const file = await recording(agent, nginx, 2 * fps);
-    const [{ video, decodeErrors }, pictures] = await Promise.all([analyse(file), seen(file, size)]);
+    const [{ video, decodeErrors }, pictures] = await Promise.all([analyse(file), seen(file, size, true)]);
     assert.ok(video!.monotonic);
     // An emulated processor loses many of so many: this is no test of how fast it is.
     t.diagnostic(`${video!.fps.toFixed(1)} frames a second, ${decodeErrors.length} losses`);
+    assert.ok(pictures.length > 0);
     for (const { left, right } of pictures) {
       assertColour(left, red);
       assertColour(right, blue);
     }
-    const changes = pictures.filter(({ bar }, index) => bar !== pictures[index - 1]?.bar).length;
-    t.diagnostic(`${changes} of ${pictures.length} pictures are the camera's own, the others repeat the one before`);
   });
 }
 

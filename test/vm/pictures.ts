@@ -26,13 +26,15 @@ export type Colour = readonly [luma: number, cb: number, cr: number];
 
 /**
  * What a viewer has on the screen of the left and of the right half of each picture, the bar that moves left out, and where from 0 (top) to
- * 1 that bar is. `size`: of the stream.
+ * 1 that bar is. `size`: of the stream. `keyOnly`: of keyframes, which show what was sent whatever was lost before them.
  */
 export async function seen(
   file: string,
   { width, height }: { readonly width: number; readonly height: number },
+  keyOnly = false,
 ): Promise<readonly { readonly left: Colour; readonly right: Colour; readonly bar: number }[]> {
-  const args = ['-nostdin', '-v', 'error', '-i', file, '-an', '-fps_mode', 'passthrough'];
+  const skipped = keyOnly ? ['-skip_frame', 'nokey'] : [];
+  const args = ['-nostdin', '-v', 'error', ...skipped, '-i', file, '-an', '-fps_mode', 'passthrough'];
   const { stdout } = await run('ffmpeg', [...args, '-pix_fmt', 'yuv420p', '-f', 'rawvideo', '-']);
   const length = (width * height * 3) / 2;
   return Array.from({ length: stdout.length / length }, (_, index) => {
