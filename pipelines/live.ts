@@ -133,7 +133,7 @@ function livePlan(
 ): Plan {
   return {
     kind,
-    pieces: [composed(liveChains(video, sound, !camera && sound.microphone === undefined), machine)],
+    pipelines: [composed(liveChains(video, sound, !camera && sound.microphone === undefined), machine)],
     live: true,
     loop: false,
     video: video.about,

@@ -1,5 +1,5 @@
 /** A plan: what goes on the air, by which pipelines, and what of it changes while it plays. */
-import type { ElementProperty, Piece } from './graph.js';
+import type { ElementProperty, PipelineText } from './graph.js';
 import type { Mode } from './machine.js';
 import type { Reason } from './noplan.js';
 import { unitElement, type UnitSetup } from './sources/unit.js';
@@ -11,10 +11,10 @@ export type PlanKind = 'camera' | 'file' | 'test' | 'slate';
 export interface Plan {
   readonly kind: PlanKind;
   /** Pipelines in playing order: one, or one for each file of a playlist. */
-  readonly pieces: readonly Piece[];
+  readonly pipelines: readonly PipelineText[];
   /** A live source never ends by itself: if it does, its device is lost. */
   readonly live: boolean;
-  /** After the last piece ends: start again at the first, or end. */
+  /** After the last pipeline ends: start again at the first, or end. */
   readonly loop: boolean;
   /** What goes on the air, for people and for the status document. */
   readonly video: {

@@ -1,4 +1,4 @@
-/** Plans of media files: untouched where they fit, transcoded where they do not, one piece a file. */
+/** Plans of media files: untouched where they fit, transcoded where they do not, one pipeline a file. */
 import { avc, composed, encode, encodedSound, type Sound } from './branch.js';
 import { workingEncoder } from './choose/encoders.js';
 import { playlistUnfit } from './choose/fit.js';
@@ -79,7 +79,7 @@ function untouchedPlan(files: readonly MediaFile[], wanted: Wanted, machine: Mac
   const own = files[0]!.audio;
   return {
     kind: 'file',
-    pieces: pictures.map((picture, index) => composed(fileChains(picture, [], sounds[index]), machine)),
+    pipelines: pictures.map((picture, index) => composed(fileChains(picture, [], sounds[index]), machine)),
     live: false,
     loop: wanted.video.loop,
     video: { source: pictures[0]!.source, encoder: 'passthrough', width, height, fps },
@@ -104,7 +104,7 @@ function transcodedPlan(files: readonly MediaFile[], way: EncoderName, wanted: W
   const sounding = parts.find(({ picture }) => picture.audio) ?? first!;
   return {
     kind: 'file',
-    pieces: parts.map(({ picture, chain, sound }) => composed(fileChains(picture, chain, sound), machine)),
+    pipelines: parts.map(({ picture, chain, sound }) => composed(fileChains(picture, chain, sound), machine)),
     live: false,
     loop: video.loop,
     video: first!.about,

@@ -73,14 +73,14 @@ export interface Wanted {
   readonly slate: WantedSlate;
 }
 
-/** What of the broadcast's format may be left to the machine; settled once, when the broadcast starts. */
+/** What of the broadcast's format may be left to the machine; resolved once, when the broadcast starts. */
 export interface Format {
   readonly width: number;
   readonly height: number;
   readonly fps: number;
 }
 
-/** As the operator says it: `auto` is settled by what the machine is (`settle` in choose/defaults.ts). */
+/** As the operator says it: `auto` is resolved by what the machine is (`resolveAuto` in choose/defaults.ts). */
 export interface Wish {
   readonly video: Omit<WantedVideo, keyof Format | 'bitrateKbps'> & {
     readonly [each in keyof Format | 'bitrateKbps']: number | 'auto';

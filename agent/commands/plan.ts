@@ -57,7 +57,7 @@ export function written(plan: Plan): string[] {
     `# ${describe(plan)}`,
     ...(plan.encoderUnit ? [`# the camera is told by its H.264 ${unitText(plan.encoderUnit)}`] : []),
     ...plan.notes.map((note) => `# ${note}`),
-    ...plan.pieces.flatMap(({ text, properties }) => [
+    ...plan.pipelines.flatMap(({ text, properties }) => [
       text,
       ...properties.map(({ element, property, value }) => `#   ${element}.${property} = ${JSON.stringify(value)}`),
     ]),

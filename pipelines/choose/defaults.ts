@@ -66,8 +66,8 @@ function defaultKbps({ width, height, fps }: Format): number {
   return Math.min(20_000, Math.max(100, Math.round((hdKbps * share ** 0.75) / 100) * 100));
 }
 
-/** The wish with every `auto` settled. `kept`: the format of the broadcast that runs, which stays until it ends. */
-export function settle(wish: Wish, machine: Machine, kept?: Format): Wanted {
+/** The wish with every `auto` resolved. `kept`: the format of the broadcast that runs, which stays until it ends. */
+export function resolveAuto(wish: Wish, machine: Machine, kept?: Format): Wanted {
   const { width, height, fps } = wish.video;
   const start = kept ?? defaultFormat(wish, machine).format;
   const format = { ...sized(width, height, start), fps: fps === 'auto' ? start.fps : fps };

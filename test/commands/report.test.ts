@@ -78,7 +78,7 @@ test('what was counted does not go on counting, a gap is seen, and no picture is
 /** A webcam that was there when the plan was made. */
 const gone: Plan = {
   kind: 'camera',
-  pieces: [
+  pipelines: [
     {
       text: 'v4l2src name=video-source device=/dev/video-none ! videoconvert ! x264enc name=venc ! flvmux name=mux ! appsink name=tags',
       properties: [],

@@ -15,7 +15,7 @@ import { EncoderUnit } from './unit.js';
 /** A camera that has given nothing by then, and no error either, will not. */
 const openingMs = 5000;
 /** So often it is seen whether pictures and sound still come; so many looks in vain make a second, after which they are away. */
-const lookMs = 250;
+const flowCheckMs = 250;
 const looksInVain = 4;
 /** Platforms take 4 s from one keyframe to the next, and a little is added for the way. */
 const keyframeLimit = 4;
@@ -47,7 +47,7 @@ export class Player {
   #pipeline: Pipeline | undefined;
   #unit: EncoderUnit | undefined;
   readonly #refused = new Set<EncoderRequest>();
-  #piece = 0;
+  #index = 0;
   #over = false;
   /** When the next batch may go: on average one each `batchMs`, and one that went late may be followed by one that goes early. */
   #due = 0;
@@ -85,7 +85,7 @@ export class Player {
     this.listener.refused('setup', why);
   }
 
-  /** Makes the plan that plays another one by setting `properties`; the pieces that follow are played as `plan` has them. */
+  /** Makes the plan that plays another one by setting `properties`; the pipelines that follow are played as `plan` has them. */
   adjust(plan: Plan, properties: readonly ElementProperty[]): void {
     this.plan = plan;
     for (const each of properties) this.#set(each);
@@ -120,8 +120,8 @@ export class Player {
   }
 
   #open(): void {
-    const piece = this.plan.pieces[this.#piece]!;
-    const pipeline = new Pipeline(piece, (message) => this.#heard(pipeline, message));
+    const text = this.plan.pipelines[this.#index]!;
+    const pipeline = new Pipeline(text, (message) => this.#heard(pipeline, message));
     this.#pipeline = pipeline;
     pipeline.play();
     this.#opening = setTimeout(
@@ -194,7 +194,7 @@ export class Player {
           : checkFiles;
         return this.#fail(new Fault('source_silent', `${source} gives nothing any more.`, remedy), part);
       }
-    }, lookMs);
+    }, flowCheckMs);
   }
 
   /** A camera that encodes and is not told how, or may not do so; those of files were looked at before. */
@@ -210,13 +210,13 @@ export class Player {
   /** Looks without a keyframe that are too many. A distance that somebody wants is none too long. */
   get #looksForKey(): number {
     const limit = Math.max(keyframeLimit, this.plan.encoderUnit?.keyframeSeconds ?? 0);
-    return ((limit + keyframeSlack) * 1000) / lookMs;
+    return ((limit + keyframeSlack) * 1000) / flowCheckMs;
   }
 
   #judge(): void {
     if (!this.#isJudged || this.#isSparse || ++this.#withoutKey <= this.#looksForKey) return;
     this.#isSparse = true;
-    this.listener.sparse(Math.round((this.#withoutKey * lookMs) / 1000));
+    this.listener.sparse(Math.round((this.#withoutKey * flowCheckMs) / 1000));
   }
 
   /** Whether the source has given a picture since the last look: on the air the one before would be repeated. */
@@ -228,7 +228,7 @@ export class Player {
     this.#pulse = now;
   }
 
-  /** The next piece, or the end. Its pipeline is a new one: what a file is decoded with differs from file to file. */
+  /** The next pipeline, or the end. No pipeline plays two files: what a file is decoded with differs from file to file. */
   #next(): void {
     clearTimeout(this.#opening);
     if (this.plan.live) {
@@ -248,13 +248,13 @@ export class Player {
     clearInterval(this.#looking);
     this.#pipeline?.destroy();
     this.#pipeline = undefined;
-    this.#piece += 1;
-    if (this.#piece >= this.plan.pieces.length) {
+    this.#index += 1;
+    if (this.#index >= this.plan.pipelines.length) {
       if (!this.plan.loop) {
         this.#over = true;
         return this.listener.ended();
       }
-      this.#piece = 0;
+      this.#index = 0;
       this.listener.round();
     }
     try {

@@ -355,7 +355,7 @@ test('what a camera does not take it is not told again, until it is plugged in a
   inputs.refused(told, 'setup', 'ENOENT', machine);
   const left = made();
   assert.deepEqual([left.encoderUnit, left.keyframe, left.video.bitrateKbps], [undefined, undefined, undefined]);
-  assert.deepEqual([left.video.encoder, left.pieces], [told.video.encoder, told.pieces], 'it plays as before');
+  assert.deepEqual([left.video.encoder, left.pipelines], [told.video.encoder, told.pipelines], 'it plays as before');
   assert.match(
     left.notes.join(),
     /The camera \/dev\/video0 does not let its H\.264 encoder be set up, .* \(ENOENT\)\./,
