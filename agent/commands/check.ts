@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Resolved } from '../config/resolve.js';
 import { get, rows, type Settings } from '../config/settings.js';
-import { excessIn } from '../media/delivery/recording/shelf.js';
+import { excessIn } from '../media/delivery/recording/store.js';
 import { wantedRecording } from '../broadcast/wants.js';
 
 /** Exit code for settings that are not valid. */

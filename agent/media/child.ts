@@ -8,7 +8,7 @@ import { Fault } from '../errors.js';
 import { openFiles } from './descriptors.js';
 import { heldBytes, type MemoryLimits } from './memory.js';
 import type { Sync, Synced } from './messages.js';
-import { lookMs, Silence, type ProcessReading } from './silence.js';
+import { beatCheckMs, Silence, type ProcessReading } from './silence.js';
 import { readProcess } from './threads.js';
 import { Watchdog, type Pace } from './watchdog.js';
 
@@ -188,10 +188,10 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
     this.#watchdog.started();
     this.#watching = setInterval(() => {
       this.#looks += 1;
-      if ((this.#looks * lookMs) % (this.limits.everyMs ?? memoryMs) === 0) void this.#weigh();
+      if ((this.#looks * beatCheckMs) % (this.limits.everyMs ?? memoryMs) === 0) void this.#weigh();
       const silent = this.#watchdog.look(this.#read);
       if (silent !== undefined) this.#replace('child_hung', `The ${this.name} process did not answer for ${silent}.`);
-    }, lookMs);
+    }, beatCheckMs);
   }
 
   /** Better a moment's gap now, which is known and said, than the kernel's choice of whom to kill later. */
@@ -236,7 +236,7 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
       if (!silence.isPast(ms)) return;
       clearInterval(timer);
       late();
-    }, lookMs);
+    }, beatCheckMs);
     return timer;
   }
 

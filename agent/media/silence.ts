@@ -22,7 +22,7 @@ export interface ProcessReading {
 }
 
 /** It is looked at so often. */
-export const lookMs = 250;
+export const beatCheckMs = 250;
 /** For what is misread: nobody is waited for longer, unless that is their patience anyway. */
 const mostMs = 30_000;
 
@@ -68,9 +68,9 @@ export class Silence {
     this.#readings.length = 0;
   }
 
-  /** One look in vain, {@link lookMs} after the one before. `read`: the process that nothing came of, or undefined where nobody knows. */
+  /** One look in vain, {@link beatCheckMs} after the one before. `read`: the process that nothing came of, or undefined where nobody knows. */
   look(read: () => ProcessReading | undefined): void {
-    this.#ms += lookMs;
+    this.#ms += beatCheckMs;
     if (this.#ms <= this.usualMs) return;
     const reading = read();
     if (reading) this.#readings.push(reading);
@@ -90,6 +90,6 @@ export class Silence {
   toString(): string {
     const seconds = (ms: number): string => `${Number((ms / 1000).toFixed(1))} s`;
     const waitedMs = this.#ms - this.ownMs;
-    return `${seconds(this.#ms)}${waitedMs < lookMs ? '' : `, ${seconds(waitedMs)} of it for want of a processor`}`;
+    return `${seconds(this.#ms)}${waitedMs < beatCheckMs ? '' : `, ${seconds(waitedMs)} of it for want of a processor`}`;
   }
 }

@@ -7,7 +7,7 @@ import { isKeyframe, stamp } from '../../formats/flv/tag.js';
 import { Pipeline, type BusMessage } from '../gstreamer.js';
 import type { OutputStatus, WantedOutput } from '../messages.js';
 import type { Hub, Subscriber } from './hub.js';
-import { Liveness, lookMs, type Progress } from './liveness.js';
+import { Liveness, progressCheckMs, type Progress } from './liveness.js';
 import { Rate } from './rate.js';
 import { isForOperator, outputFault, silentFault, slowFault } from './reasons.js';
 import { Retry } from './retry.js';
@@ -168,7 +168,7 @@ export class Output implements Subscriber {
 
   status(): OutputStatus {
     // What was acknowledged since the last look waits no more.
-    if (this.#isConnected) this.#settle();
+    if (this.#isConnected) this.#noteProgress();
     return {
       state: this.#state,
       deliveredKbps: this.#deliveredKbps,
@@ -251,7 +251,7 @@ export class Output implements Subscriber {
   #look(): void {
     this.#timer = setTimeout(() => {
       const now = this.clock.now();
-      const progress = this.#settle();
+      const progress = this.#noteProgress();
       this.#deliveredKbps = Math.round((this.#rate.perSecond(progress.acked) * 8) / 1000);
       const due = !this.#queue.isAcknowledged || (!this.#withholding && !this.#queue.isEmpty);
       const pulse = this.#liveness.look(progress, due);
@@ -265,14 +265,14 @@ export class Output implements Subscriber {
       if (state === 'stalled' && now < this.#suspectUntil) return this.retry();
       this.#feed();
       this.#look();
-    }, lookMs);
+    }, progressCheckMs);
   }
 
   /** Takes note of what the server has acknowledged. */
-  #settle(): Progress {
+  #noteProgress(): Progress {
     const socket = this.sockets.find(this.wanted.destination.port, this.#peakKbps);
     const inSource = Number(this.#pipeline.element('tags')['current-level-buffers']);
-    this.#queue.settle(inSource, socket ? socket.written - socket.acked : 0);
+    this.#queue.acknowledge(inSource, socket ? socket.written - socket.acked : 0);
     // A kernel that does not tell leaves what was handed to it.
     return socket ?? { acked: this.#sentBytes() };
   }
@@ -283,12 +283,12 @@ export class Output implements Subscriber {
     const mayWaitMs = this.#isFollowed ? Math.min(adaptiveQueueMs, maxQueueMs) : maxQueueMs;
     const now = this.clock.now();
     if (!this.#withholding && this.#queue.behindMs(now) > mayWaitMs) {
-      this.#settle();
+      this.#noteProgress();
       this.#withholding = this.#queue.behindMs(now) > mayWaitMs;
     }
     if (this.#withholding && !this.#mayResume()) return;
     for (;;) {
-      if (this.#isAhead) this.#settle();
+      if (this.#isAhead) this.#noteProgress();
       if (this.#isAhead) return;
       const next = this.#queue.take();
       if (!next) return;
@@ -314,7 +314,7 @@ export class Output implements Subscriber {
   /** Gives up whole groups of pictures for as long as the server lags; true once it does no more, and there is a keyframe to go on with. */
   #mayResume(): boolean {
     this.#droppedFrames += this.#queue.shed((atMs) => this.hub.headers(atMs));
-    this.#settle();
+    this.#noteProgress();
     if (this.#queue.aheadMs > resumeAheadMs) return false;
     const now = this.clock.now();
     if (this.#queue.waitingMs > freshMs) {

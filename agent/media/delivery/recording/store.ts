@@ -62,7 +62,7 @@ export async function excessIn(folder: string, limits: Limits): Promise<{ files:
   }
 }
 
-export class Shelf {
+export class RecordingStore {
   /** Oldest first, without the one that is being written. */
   #recordings: Recording[] = [];
   #current: RecordingFile | undefined;
