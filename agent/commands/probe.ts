@@ -3,7 +3,7 @@ import { encoderNames } from '../../pipelines/choose/encoders.js';
 import type { Machine } from '../../pipelines/machine.js';
 import type { Fault } from '../errors.js';
 import { missing, tlsMissing } from '../machine/encoders/elements.js';
-import { gather } from '../machine/facts.js';
+import { gather } from '../machine/machine.js';
 import { temperature } from '../machine/host/health.js';
 import { cmaFault, memory } from '../machine/host/meminfo.js';
 import { networkFault } from '../machine/host/network.js';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { findings } from '../../agent/commands/findings.js';
-import { gather } from '../../agent/machine/facts.js';
+import { gather } from '../../agent/machine/machine.js';
 import { tree } from './tree.js';
 
 async function printed(name: string): Promise<string[]> {

@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import type { EncoderName } from '../../pipelines/wanted.js';
-import { gather } from '../../agent/machine/facts.js';
+import { gather } from '../../agent/machine/machine.js';
 import type { Runner } from '../../agent/machine/host/run.js';
 import { tree, type Tree } from './tree.js';
 

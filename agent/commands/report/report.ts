@@ -8,9 +8,9 @@ import { Redactor } from '../../config/redactor.js';
 import { Fault } from '../../errors.js';
 import { leave } from '../../leave.js';
 import { holderOf } from '../../machine/host/busy.js';
-import { factsFor } from '../../machine/facts.js';
+import { machineFor } from '../../machine/machine.js';
 import { kernelLog } from '../../machine/host/kernel-log.js';
-import { within } from '../../machine/files/looks.js';
+import { withDeadline } from '../../machine/files/reads.js';
 import { busiest, processes, type ProcessShare, type Processes } from '../../machine/host/processes.js';
 import { childEnvironment, run } from '../../machine/host/run.js';
 import { dataFolder, Storage } from '../../machine/storage/storage.js';
@@ -123,7 +123,7 @@ class Report {
     };
     this.say(`  ${title}`);
     const work = make().catch(failed);
-    const lines = await (ms === undefined ? work : within(work, ms, () => failed(tooLate(ms))));
+    const lines = await (ms === undefined ? work : withDeadline(work, ms, () => failed(tooLate(ms))));
     return ['', `## ${title}`, '', ...lines];
   }
 
@@ -174,8 +174,8 @@ class Report {
     if (!this.#state) throw new Fault('command_failed', 'The settings could not be read.');
     const { settings } = this.#state.resolved;
     const warn = (fault: Fault): void => void this.#warnings.push(fault.message);
-    let machine: ReturnType<typeof factsFor> | undefined;
-    const planner = new Planner((wish) => (machine ??= factsFor(wish, this.#storage, warn)), this.folder);
+    let machine: ReturnType<typeof machineFor> | undefined;
+    const planner = new Planner((wish) => (machine ??= machineFor(wish, this.#storage, warn)), this.folder);
     const considered = explained(await planner.consider(settings));
     // Its reason is the fault of this section, and what was considered is the better part of it.
     const made = await planner.make(settings).catch((error: unknown) => Fault.from(error));

@@ -6,7 +6,7 @@ import { kindOf } from '../../../pipelines/choose/format.js';
 import { Fault } from '../../errors.js';
 import { findUnit } from '../../formats/uvc/descriptors.js';
 import { h264UnitGuid, selectors } from '../../formats/uvc/h264.js';
-import type { Answers } from '../answers.js';
+import type { ProbeCache } from '../probecache.js';
 import { hasButton, parseControls } from './controls.js';
 import { run as runProgram, type Runner } from '../host/run.js';
 import { bytesOf, linkOf, namesIn, usbInterfaceOf, usbPathOf } from '../host/sysfs.js';
@@ -32,10 +32,10 @@ interface Asked {
 }
 
 /**
- * Every camera, by node number. Asks each node through `v4l2-ctl` (Debian package v4l-utils), all at once; opens no stream. `answers`:
+ * Every camera, by node number. Asks each node through `v4l2-ctl` (Debian package v4l-utils), all at once; opens no stream. `cache`:
  * nodes that it knows, and that may be opened, are not asked again.
  */
-export async function cameras(root = '/', run: Runner = runProgram, answers?: Answers): Promise<Found<Camera>> {
+export async function cameras(root = '/', run: Runner = runProgram, cache?: ProbeCache): Promise<Found<Camera>> {
   const folder = path.join(root, 'sys/class/video4linux');
   const nodes = (await namesIn(folder)).filter((name) => /^video\d+$/.test(name));
   nodes.sort((a, b) => Number(a.slice(5)) - Number(b.slice(5)));
@@ -49,8 +49,8 @@ export async function cameras(root = '/', run: Runner = runProgram, answers?: An
         const encoderUnit = await encoderUnitOf(is, path.join(folder, node));
         return { is: { ...is, ...(encoderUnit && { encoderUnit }) }, lasting };
       };
-      const known = answers && (await mayOpen(path.join(root, 'dev', node)));
-      const answer = known ? await answers.ofNode(root, node, ask, ({ lasting }) => lasting) : await ask();
+      const known = cache && (await mayOpen(path.join(root, 'dev', node)));
+      const answer = known ? await cache.ofNode(root, node, ask, ({ lasting }) => lasting) : await ask();
       const { is } = answer;
       if (is === undefined || is instanceof Fault) return is;
       const now = ids.get(node);

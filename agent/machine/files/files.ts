@@ -6,7 +6,7 @@ import { fileAudioScan, fileProbe, fileProbeEnd, fileVideoScan, probedStreams } 
 import { fullRangeOf } from '../../../pipelines/sources/range.js';
 import { Fault, sentence } from '../../errors.js';
 import { parseCaps, type Caps } from '../encoders/caps.js';
-import { Looks } from './looks.js';
+import { SharedReads } from './reads.js';
 import { run as runProgram, type Runner } from '../host/run.js';
 import { Scan } from './scan.js';
 
@@ -26,8 +26,8 @@ const mostKept = 1000;
 export class MediaFiles {
   /** The last answer for each path, by what tells one state of a file from another; what was asked for longest ago comes first. */
   readonly #answers = new Map<string, { readonly state: string; readonly answer: ProbedFile }>();
-  readonly #looks = new Looks<ProbedFile>();
-  readonly #present = new Looks<string | undefined>();
+  readonly #reads = new SharedReads<ProbedFile>();
+  readonly #present = new SharedReads<string | undefined>();
 
   /** `most`: of so many files the answers are kept. */
   constructor(private readonly most = mostKept) {}
@@ -38,7 +38,7 @@ export class MediaFiles {
    * will. Throws `file_unreadable`, `file_broken`, `file_no_video` or `plugin_missing`.
    */
   at(path: string, run: Runner = runProgram): Promise<ProbedFile> {
-    return this.#looks.at(path, () => this.#look(path, run));
+    return this.#reads.at(path, () => this.#look(path, run));
   }
 
   /** Whether any of the files is not what {@link at} found there last. One that cannot be looked at has not changed. */

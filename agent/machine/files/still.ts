@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import type { SlateImage } from '../../../pipelines/machine.js';
 import { Fault } from '../../errors.js';
-import { Looks, usualPatienceMs, within } from './looks.js';
+import { SharedReads, defaultPatienceMs, withDeadline } from './reads.js';
 
 /** A decoded PNG takes 4 bytes a pixel, several times over while it is scaled: this much a Zero W still has. */
 const maxPixels = 16e6;
@@ -16,17 +16,17 @@ interface Size {
 }
 
 export class Stills {
-  readonly #looks = new Looks<SlateImage>();
+  readonly #reads = new SharedReads<SlateImage>();
 
   /**
    * Looks at the picture at `path` (absolute), for so many milliseconds at the most. What is wrong with it is part of the answer: the
    * slate then does without.
    */
-  at(path: string, patienceMs = usualPatienceMs): Promise<SlateImage> {
+  at(path: string, patienceMs = defaultPatienceMs): Promise<SlateImage> {
     const late = (): SlateImage =>
       unfitAt(path, '', `cannot be read: its disk has not answered for ${patienceMs / 1000} s`);
-    return within(
-      this.#looks.at(path, () => look(path)),
+    return withDeadline(
+      this.#reads.at(path, () => look(path)),
       patienceMs,
       late,
     );

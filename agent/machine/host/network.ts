@@ -22,7 +22,7 @@ export function networkFault(
 const reaches = ({ internal, address }: NetworkInterfaceInfo): boolean => !internal && !/^fe[89ab]/i.test(address);
 
 /** A cable that is plugged in shows within a second. There is no event for it without netlink, which Node.js does not speak. */
-const lookMs = 1000;
+const pollMs = 1000;
 
 /** Calls `changed` after every change of an address or a route of this machine, until `signal` aborts. */
 export function watchNetwork(changed: () => void, signal: AbortSignal, look: () => string = networkPrint): void {
@@ -32,7 +32,7 @@ export function watchNetwork(changed: () => void, signal: AbortSignal, look: () 
     if (now === known) return;
     known = now;
     changed();
-  }, lookMs);
+  }, pollMs);
   signal.addEventListener('abort', () => clearInterval(timer), { once: true });
 }
 

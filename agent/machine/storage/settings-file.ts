@@ -119,7 +119,7 @@ function isUtf8Start(bytes: Buffer): boolean {
 }
 
 /** Editors write in several steps; this long after the last one the file counts as whole. */
-const settleMs = 200;
+const debounceMs = 200;
 /** For folders that are not there yet, network drives, and links into other folders, where no event comes. */
 const pollMs = 5000;
 
@@ -136,7 +136,7 @@ export function watchSettings(
   const names = namesOf(where);
   if (signal.aborted) return;
   let last = seen;
-  let settling: NodeJS.Timeout | undefined;
+  let debounce: NodeJS.Timeout | undefined;
   let watcher: FSWatcher | undefined;
   const look = (): void => {
     const now = fingerprint(where);
@@ -148,8 +148,8 @@ export function watchSettings(
     try {
       const opened = watch(path.dirname(where.name), { persistent: false }, (_, changed) => {
         if (changed !== null && !names.some((name) => path.basename(name) === changed)) return;
-        clearTimeout(settling);
-        settling = setTimeout(look, settleMs);
+        clearTimeout(debounce);
+        debounce = setTimeout(look, debounceMs);
       });
       watcher = opened;
       opened.on('error', () => {
@@ -166,10 +166,10 @@ export function watchSettings(
   }, pollMs);
   timer.unref();
   open();
-  settling = setTimeout(look, settleMs).unref();
+  debounce = setTimeout(look, debounceMs).unref();
   signal.addEventListener('abort', () => {
     clearInterval(timer);
-    clearTimeout(settling);
+    clearTimeout(debounce);
     watcher?.close();
   });
 }

@@ -11,7 +11,7 @@ import { bytesOf, linkOf, textOf } from './host/sysfs.js';
 /** More devices than anyone plugs in and out of one machine; what was asked longest ago goes first. */
 const maxKept = 64;
 
-export class Answers {
+export class ProbeCache {
   /** A film is read to its end once. A disk that hangs is asked by one look at a time, whoever else asks. */
   readonly files = new MediaFiles();
   readonly stills = new Stills();
