@@ -64,8 +64,8 @@ export function loadGStreamer(): Binding {
     const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
     throw new Fault(
       'binding_missing',
-      `The GStreamer binding does not load: ${reason}.`,
-      'Run npm start: it builds it.',
+      `The GStreamer binding cannot be loaded: ${reason}.`,
+      'Run npm start, which builds it.',
     );
   }
 }
@@ -167,7 +167,7 @@ function parseFault(message: string): Fault {
     ? new Fault(
         'plugin_missing',
         `GStreamer has no element ${missing}.`,
-        'Run npm start, or makercast probe to see which package it is in.',
+        'Run npm start, or makercast probe to see which package contains it.',
       )
-    : new Fault('pipeline_invalid', `GStreamer does not accept the pipeline: ${sentence(message)}`);
+    : new Fault('pipeline_invalid', `GStreamer rejected the pipeline: ${sentence(message)}`);
 }

@@ -86,10 +86,10 @@ export class Silence {
     return this.#ms >= patienceMs && (this.ownMs >= patienceMs || this.#ms >= mostMs);
   }
 
-  /** Such as "1.5 s", or "6.3 s, 4.6 s of it for want of a processor". */
+  /** Such as "1.5 s", or "6.3 s, 4.6 s of it waiting for a processor". */
   toString(): string {
     const seconds = (ms: number): string => `${Number((ms / 1000).toFixed(1))} s`;
     const waitedMs = this.#ms - this.ownMs;
-    return `${seconds(this.#ms)}${waitedMs < beatCheckMs ? '' : `, ${seconds(waitedMs)} of it for want of a processor`}`;
+    return `${seconds(this.#ms)}${waitedMs < beatCheckMs ? '' : `, ${seconds(waitedMs)} of it waiting for a processor`}`;
   }
 }

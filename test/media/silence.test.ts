@@ -72,8 +72,8 @@ test('how long a silence may last', () => {
   const table: [string, ProcessReading[], number, string][] = [
     ['it sleeps, or is stopped', readings(200, sleeps), 1500, '1.5 s'],
     ['it spins', readings(200, spins), 1500, '1.5 s'],
-    ['it spins, on a busy machine', readings(200, spinsByHalves), 3000, '3 s, 1.5 s of it for want of a processor'],
-    ['it starves', readings(200, starves), 30_000, '30 s, 30 s of it for want of a processor'],
+    ['it spins, on a busy machine', readings(200, spinsByHalves), 3000, '3 s, 1.5 s of it waiting for a processor'],
+    ['it starves', readings(200, starves), 30_000, '30 s, 30 s of it waiting for a processor'],
     ['the kernel does not tell', [], 1500, '1.5 s'],
     ['a little waiting is not worth a word', readings(200, [10, 10, 'S']), 1750, '1.8 s'],
   ];

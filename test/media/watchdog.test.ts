@@ -61,7 +61,7 @@ test('one that waits for a processor is waited for, and it is said how long that
   const watchdog = up(1);
   const read = starving();
   for (let ms = beatCheckMs; ms < 30_000; ms += beatCheckMs) assert.equal(watchdog.look(read), undefined);
-  assert.equal(watchdog.look(read), '30 s, 30 s of it for want of a processor');
+  assert.equal(watchdog.look(read), '30 s, 30 s of it waiting for a processor');
 });
 
 test('another start is judged anew', () => {

@@ -51,7 +51,7 @@ export class Capture implements Work<ToCapture, FromCapture> {
 
   #play({ id, plan, batchMs, overlap }: Play): void {
     const { peer } = this;
-    if (!this.#uplink) throw new Fault('internal', 'A plan came before the hub was named.');
+    if (!this.#uplink) throw new Fault('internal', 'A plan arrived before the address of the hub.');
     peer.send({ type: 'busy' });
     const asked = this.clock.now();
     this.#next?.stop();

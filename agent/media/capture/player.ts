@@ -129,7 +129,7 @@ export class Player {
         this.#fail(
           new Fault(
             'source_silent',
-            `${this.plan.video.source} gives no pictures.`,
+            `${this.plan.video.source} delivers no pictures.`,
             this.plan.live ? 'Unplug it and plug it in again, or choose another video.source.' : checkFiles,
           ),
           'picture',
@@ -192,7 +192,7 @@ export class Player {
         const remedy = this.plan.live
           ? `Check its cable and power, or choose another ${part === 'sound' ? 'audio' : 'video'}.source.`
           : checkFiles;
-        return this.#fail(new Fault('source_silent', `${source} gives nothing any more.`, remedy), part);
+        return this.#fail(new Fault('source_silent', `${source} stopped delivering data.`, remedy), part);
       }
     }, flowCheckMs);
   }

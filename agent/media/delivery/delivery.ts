@@ -74,7 +74,7 @@ export class Delivery implements Work<ToDelivery, FromDelivery> {
     await Promise.all([this.#recorder, ...this.#outputs.values()].map((output) => output?.close()));
   }
 
-  /** Opens what is new, closes what is gone, opens anew what has changed, and leaves the rest alone. */
+  /** Opens what is new, closes what is gone, reopens what has changed, and leaves the rest alone. */
   async #setOutputs(wanted: readonly WantedOutput[]): Promise<void> {
     this.peer.send({ type: 'busy' });
     const keep = new Map(wanted.map((each) => [each.name, each]));

@@ -56,5 +56,5 @@ export class Door {
 function makePrivate(folder: string): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   if (lstatSync(folder).uid === process.getuid?.()) return;
-  throw new Fault('internal', `The folder ${folder} belongs to somebody else.`, 'Restart makercast.');
+  throw new Fault('internal', `The folder ${folder} belongs to another user.`, 'Restart makercast.');
 }

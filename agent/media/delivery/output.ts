@@ -36,7 +36,7 @@ const hopelessMs = 4000;
 const connectPollMs = 25;
 /** rtmp2sink gives up a server that does not shake hands after 5 s, but waits for ever for an answer to `connect` or `publish`. */
 const connectMs = 7500;
-/** A connection that was begun so long ago, over a network that has changed since, is begun anew. */
+/** A connection that was begun so long ago, over a network that has changed since, is begun again. */
 const freshConnectMs = 1000;
 /** A connection that stalls so soon after the network has changed is one of the network as it was. */
 const suspectMs = 5000;
@@ -125,7 +125,7 @@ export class Output implements Subscriber {
     this.retry();
   }
 
-  /** What has failed, or seems about to, is tried anew at once: the network has changed, or the operator asks for it. */
+  /** What has failed, or seems about to, is tried again at once: the network has changed, or the operator asks for it. */
   retry(): void {
     if (this.#state === 'stalled') this.#fail(silentFault(this.#place));
     const stuck = this.#state === 'connecting' && this.clock.now() - this.#connectingSince >= freshConnectMs;

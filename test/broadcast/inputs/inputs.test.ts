@@ -232,7 +232,7 @@ test('a camera that comes back at another port: what it did at the first is over
 });
 
 test('a camera that opens and gives nothing is listened to again soon, however often, unless another camera is on', () => {
-  const silent = new Fault('source_silent', 'camera gives no pictures.', 'Unplug it.');
+  const silent = new Fault('source_silent', 'camera delivers no pictures.', 'Unplug it.');
   const { inputs, wait, plan: made } = studio();
   const first = made();
   inputs.playing(first, machine);
@@ -280,7 +280,7 @@ test('a camera that opens and gives nothing is listened to again soon, however o
 test('a format that comes to nothing: the next is tried at once, and said; where none is left it is the slate, and all of it again', () => {
   const { inputs, wait, plan: made } = studio();
   inputs.looked(machine);
-  const silent = new Fault('source_silent', 'camera gives no pictures.', 'Unplug it.');
+  const silent = new Fault('source_silent', 'camera delivers no pictures.', 'Unplug it.');
   const tried: string[] = [];
   for (;;) {
     const next = made();

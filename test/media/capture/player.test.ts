@@ -101,7 +101,7 @@ for (const part of ['picture', 'sound'] as const) {
     on.player.adjust(valved(), [{ element: part, property: 'drop', value: true }]);
     const { fault, part: lost } = await on.failed;
     assert.deepEqual([fault.code, lost], ['source_silent', part]);
-    assert.match(fault.what, part === 'sound' ? /^tone gives nothing/ : /^test picture .* gives nothing/);
+    assert.match(fault.what, part === 'sound' ? /^tone stopped delivering/ : /^test picture .* stopped delivering/);
   });
 }
 
@@ -126,7 +126,7 @@ test(
     const before = pictures;
     const { fault, part } = await on.failed;
     assert.deepEqual([fault.code, part], ['source_silent', 'picture']);
-    assert.match(fault.what, /^camera .* gives nothing any more/);
+    assert.match(fault.what, /^camera .* stopped delivering data/);
     assert.ok(pictures - before > fps / 2, `${pictures - before} pictures while it was frozen`);
   },
 );

@@ -113,7 +113,7 @@ export class Recorder implements Subscriber {
       this.#skipUntil = undefined;
     }
     if (this.#waitingBytes + fragment.bytes.length > maxWaitingBytes) {
-      const what = `What ${this.wanted.folder} is on takes less than comes; whole groups of pictures are left out.`;
+      const what = `The disk of ${this.wanted.folder} is too slow for the recording; whole groups of pictures are left out.`;
       this.#enter('waiting', new Fault('recording_slow', what, 'Use a faster card or disk, or a lower bitrate.'));
       this.#skipUntil = this.clock.now();
       return this.#drop(fragment);
@@ -138,7 +138,7 @@ export class Recorder implements Subscriber {
         if (this.#skipUntil === undefined) this.#enter('recording', undefined);
       } catch (error) {
         this.#drop(next);
-        // Somebody has deleted the folder that was just written to: the next file makes it anew.
+        // Somebody has deleted the folder that was just written to: the next file makes it again.
         const isDeleted = this.#file !== undefined && (error as NodeJS.ErrnoException).code === 'ENOENT';
         await this.#file?.close();
         this.#file = undefined;
