@@ -16,10 +16,10 @@ const usage = `Usage: makercast [command]
   (none)            go on the air with makercast.yml and the environment
   check             validate the settings and print every problem
   probe [--json]    print the cameras, microphones and encoders of this machine
-  plan [--explain]  print the GStreamer pipeline that would run, and why no other
-  report [file]     write a file, without secrets, by which others can help (- prints it; --seconds N: so long the picture runs)
-  service <command> run whenever this machine starts, by systemd (sudo npx makercast service install)
-  fleet <command>   look after many devices by balena's cloud (makercast fleet help)
+  plan [--explain]  print the GStreamer pipeline that would run (--explain: and why no other)
+  report [file]     write a file without secrets that lets others help you (-: print it; --seconds N: how long the picture runs)
+  service <command> run whenever this machine starts, under systemd (sudo npx makercast service install)
+  fleet <command>   look after many devices through balena's cloud (makercast fleet help)
   help              print this
 
 Settings: docs/settings.md`;
@@ -85,7 +85,7 @@ async function main(
       return 0;
     case 'service':
       // The set-up does it, before anything is compiled (setup/service/).
-      throw new Fault('usage', 'makercast service works in a clone of the repository only.', 'See docs/debian.md.');
+      throw new Fault('usage', 'makercast service works only in a clone of the repository.', 'See docs/debian.md.');
     default:
       throw misused(command);
   }

@@ -11,7 +11,7 @@ import type { Loaded } from '../steering/source.js';
 import { type Considered, faultOf, Planner } from '../broadcast/planner.js';
 import { check } from './check.js';
 
-/** Nobody is kept without a picture here: a long playlist is looked at to its end. */
+/** Nobody waits for a picture here: a long playlist is examined to its end. */
 const patienceMs = 600_000;
 
 /** Returns the exit code. Throws the fault where there is no plan. No plan holds a secret; what else is said passes `redactor`. */
@@ -55,7 +55,7 @@ export function explained({ wanted: { video }, why, candidates }: Considered): s
 export function written(plan: Plan): string[] {
   return [
     `# ${describe(plan)}`,
-    ...(plan.encoderUnit ? [`# the camera is told by its H.264 ${unitText(plan.encoderUnit)}`] : []),
+    ...(plan.encoderUnit ? [`# the camera's H.264 encoder is set up by ${unitText(plan.encoderUnit)}`] : []),
     ...plan.notes.map((note) => `# ${note}`),
     ...plan.pipelines.flatMap(({ text, properties }) => [
       text,

@@ -18,5 +18,5 @@ export function concerning(lines: readonly string[]): string[] {
     .map((line) => (line.length <= widest ? line : `${line.slice(0, widest)} (and more)`));
   const left = found.length - most.first - most.last;
   if (left <= 0) return found;
-  return [...found.slice(0, most.first), `(${left} lines of these were left out)`, ...found.slice(-most.last)];
+  return [...found.slice(0, most.first), `(${left} lines were left out here)`, ...found.slice(-most.last)];
 }

@@ -7,7 +7,7 @@ const longest = 1500;
 /** Control characters could hide what is there from who reads it in a terminal. */
 const visible = (line: string): string => {
   const clean = line.replace(/[\p{Cc}\p{Cf}\p{Co}\p{Cs}]/gu, '\u00b7');
-  return clean.length <= widest ? clean : `${clean.slice(0, widest)} (and ${clean.length - widest} characters more)`;
+  return clean.length <= widest ? clean : `${clean.slice(0, widest)} (and ${clean.length - widest} more characters)`;
 };
 
 /** A block of lines as they are, whatever stands in them. */
@@ -16,7 +16,7 @@ export function block(lines: readonly string[], language = ''): string[] {
   const left = lines.length - shown.length;
   const runs = shown.flatMap((line) => line.match(/`+/g) ?? []).map((run) => run.length);
   const fence = '`'.repeat(Math.max(3, ...runs.map((run) => run + 1)));
-  return [`${fence}${language}`, ...shown, ...(left > 0 ? [`(${left} lines more were left out)`] : []), fence];
+  return [`${fence}${language}`, ...shown, ...(left > 0 ? [`(${left} more lines were left out)`] : []), fence];
 }
 
 /** Such an object is still taken in at a glance. */

@@ -65,7 +65,7 @@ export async function rehearse(
     sparse: () => undefined,
     beat: () => undefined,
     recycled: () => undefined,
-    refused: (_, what, why) => hear(`The camera was not told its ${what}: ${why}`),
+    refused: (_, what, why) => hear(`The camera's encoder refused the ${what}: ${why}`),
     said: hear,
   });
   const socket = path.join(folder, 'hub');
@@ -76,7 +76,7 @@ export async function rehearse(
     stage.play(plan, batchMs, true);
     const silent = new Fault(
       'source_silent',
-      `${plan.video.source} has given no picture within ${openingMs / 1000} s.`,
+      `${plan.video.source} delivered no picture within ${openingMs / 1000} s.`,
     );
     const first = await Promise.race([begun, ended, late(openingMs, { fault: silent })]);
     if (typeof first !== 'number') return { counted: pictures.counted, seconds: 0, said, ...first };

@@ -55,11 +55,13 @@ export async function report(
   const say = isPrinted ? (line: string): void => void process.stderr.write(`${line}\n`) : print;
   const file = isPrinted ? undefined : await ReportFile.make(path.resolve(folder, name ?? usualName(new Date())));
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => leave(1));
-  say('Looking at this machine, which takes from half a minute on a PC to some minutes on a Zero W.');
+  say('Examining this machine: half a minute on a PC, some minutes on a Zero W.');
   const text = await new Report(env, folder, seconds, say).text();
   if (file) {
     await file.write(text);
-    say(`Written to ${file.name}. It holds no keys, passwords or Wi-Fi names. Look through it, and send it: ${issues}`);
+    say(
+      `Written to ${file.name}. It contains no keys, passwords or Wi-Fi names. Read it through, then send it: ${issues}`,
+    );
   } else {
     print(text.trimEnd());
   }
@@ -102,7 +104,7 @@ class Report {
       ...(await this.#section('Processes', deadlineMs.other, () => this.#processes())),
       ...(await this.#section('Memory, heat and power', deadlineMs.other, () => this.#vitals())),
       ...(await this.#section("The kernel's log", deadlineMs.other, () => this.#kernel())),
-      ...(this.#warnings.length > 0 ? ['', '## On the way', '', ...this.#block(this.#warnings)] : []),
+      ...(this.#warnings.length > 0 ? ['', '## Warnings', '', ...this.#block(this.#warnings)] : []),
     ];
     return `${anonymous(this.#redactor.redact(lines.join('\n')))}\n`;
   }
@@ -119,7 +121,7 @@ class Report {
   async #section(title: string, ms: number | undefined, make: () => Promise<string[]>): Promise<string[]> {
     const failed = (error: unknown): string[] => {
       const { code, message } = Fault.from(error);
-      return [`This could not be found out: [${code}] ${this.#cell(message)}`];
+      return [`This could not be determined: [${code}] ${this.#cell(message)}`];
     };
     this.say(`  ${title}`);
     const work = make().catch(failed);
@@ -220,7 +222,7 @@ class Report {
 
   async #judged(plan: Plan, rehearsal: Rehearsal): Promise<string[]> {
     return [
-      `${cell(plan.video.source)} by \`${plan.video.encoder}\`, with the sound of ${cell(plan.audio.source)}, without any output.`,
+      `${cell(plan.video.source)} by \`${plan.video.encoder}\`, with sound from ${cell(plan.audio.source)}, sent to no output.`,
       '',
       ...outcome(rehearsal),
       ...(await this.#heldBy(plan, rehearsal.fault)),
@@ -236,8 +238,8 @@ class Report {
     if (!holder?.startsWith('makercast')) return;
     throw new Fault(
       'source_busy',
-      `${camera} is in use by ${holder}: makercast is running, and it was not disturbed.`,
-      'For this part stop it first (sudo systemctl stop makercast; on balena the command stop over MQTT, the button, or the variable VIDEO_SOURCE with test), and make another report.',
+      `${camera} is in use by ${holder}: makercast is running, and was left undisturbed.`,
+      'To have this part too, stop it first (sudo systemctl stop makercast; on balena the command stop over MQTT, the button, or the variable VIDEO_SOURCE with test) and make another report.',
     );
   }
 
@@ -254,12 +256,12 @@ class Report {
         `| ${cell(name)} | ${percent.toFixed(1)} | ${rssMb.toFixed(1)} | ${pssMb === undefined ? '' : pssMb.toFixed(1)} |`,
     );
     const when = this.#shares ? 'while the picture ran' : 'while no picture ran';
-    return [`Over ${seconds.toFixed(0)} s, ${when}; in a container those of the container only.`, '', ...head, ...rows];
+    return [`Over ${seconds.toFixed(0)} s, ${when}; in a container, only its own processes.`, '', ...head, ...rows];
   }
 
   async #kernel(): Promise<string[]> {
     const lines = concerning(await kernelLog());
-    return lines.length > 0 ? this.#block(lines) : ['Nothing of cameras, codec, USB, memory or power.'];
+    return lines.length > 0 ? this.#block(lines) : ['Nothing about cameras, the codec, USB, memory or power.'];
   }
 
   async #vitals(): Promise<string[]> {
