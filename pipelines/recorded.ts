@@ -15,7 +15,11 @@ import type { EncoderName, Wanted, WantedAudio, WantedVideo, Way } from './wante
 export function filePlan(way: Way, wanted: Wanted, machine: Machine, { filesPlayed }: OnAir): Plan {
   const { video, audio } = wanted;
   if (filesPlayed)
-    throw new NoPlan('source_ended', 'The last file was played to its end.', 'Name others in video.files to go on.');
+    throw new NoPlan(
+      'source_ended',
+      'The last file has been played to its end.',
+      'Name others in video.files to continue.',
+    );
   const { filesFault } = machine;
   if (filesFault) throw new NoPlan(filesFault.code, filesFault.what, filesFault.remedy);
   const files = findFiles(video, machine);
@@ -29,7 +33,7 @@ export function filePlan(way: Way, wanted: Wanted, machine: Machine, { filesPlay
   if (way !== 'passthrough') return transcodedPlan(files, way, wanted, machine);
   const why = playlistUnfit(files);
   if (why === undefined) return untouchedPlan(files, wanted, machine);
-  throw new NoPlan('passthrough_unfit', `Not fit to be passed through: ${why}.`, 'Set video.encoder to auto.');
+  throw new NoPlan('passthrough_unfit', `The files cannot be passed through: ${why}.`, 'Set video.encoder to auto.');
 }
 
 /** What is wanted of a slate: the format that is on the air, which is the source's own where that passed through. */

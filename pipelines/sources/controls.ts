@@ -119,7 +119,7 @@ class Knobs implements Controls {
     const value = choices ? wish : min + Math.round((wish - min) / step) * step;
     if (choices ? choices[value] !== undefined : value >= min && value <= max) return value;
     const range = choices ? Object.values(choices).join(', ') : `${min} to ${max}`;
-    this.notes.push(`${setting}: the camera ${this.camera.name} does not go so far (${name}: ${range}).`);
+    this.notes.push(`${setting}: the camera ${this.camera.name} does not support this value (${name}: ${range}).`);
     return undefined;
   }
 

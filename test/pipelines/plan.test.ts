@@ -112,7 +112,7 @@ test('formats: exact size first, raw where it is fast enough, else MJPEG; nothin
   assert.equal(refused(want({ source: grey.path }), { ...pc, cameras: [grey] }), 'source_format');
   const instead = plan(want(), { ...pc, cameras: [grey, c270] });
   assert.match(instead.video.source, /C270/, 'auto takes what works');
-  assert.match(instead.notes.join(), /offers no format that can be used \(it offers GREY\)/, 'and says what did not');
+  assert.match(instead.notes.join(), /offers no usable format \(it offers GREY\)/, 'and says what did not');
   const jpeg = { ...c270, formats: c270.formats.filter(({ fourcc }) => fourcc === 'MJPG') };
   const bare = { ...pc, elements: pc.elements.filter((element) => element !== 'jpegdec') };
   assert.equal(refused(want({ source: jpeg.path }), { ...bare, cameras: [jpeg] }), 'plugin_missing');
@@ -508,7 +508,7 @@ test('an encoder that is there for the slate only does not raise the default siz
 test('what kept a better source out is noted once, before what the source itself cannot do', () => {
   const grey = { ...c920, formats: [{ fourcc: 'GREY', width: 640, height: 480, fps: [30] }] };
   const first =
-    'The camera /dev/video0 offers no format that can be used (it offers GREY). Choose another camera in video.source.';
+    'The camera /dev/video0 offers no usable format (it offers GREY). Choose another camera in video.source.';
   const made = plan(want({}, {}, { focus: 10 }), { ...pc, cameras: [grey, c270] });
   assert.deepEqual([made.notes.length, made.notes[0], made.missed], [2, first, undefined]);
   assert.match(made.notes[1]!, /camera\.focus/);
@@ -528,13 +528,13 @@ test('a slate says what it stands in for: not that another slate could not be dr
   };
   assert.deepEqual(missed(want({ encoder: 'passthrough' }), { ...pc, elements, cameras: [c270] }), {
     code: 'passthrough_unfit',
-    what: 'The camera /dev/video2 offers no H.264 of its own.',
+    what: 'The camera /dev/video2 does not encode H.264 itself.',
     remedy: 'Set video.encoder to auto.',
   });
   assert.deepEqual(missed(want({}, { source: 'Nobody' }), { ...pc, elements }, { cameraLost: true }), {
     code: 'source_not_found',
-    what: 'The camera is away or gives nothing, and there is no other.',
-    remedy: 'Plug it in again; it is tried again by itself.',
+    what: 'The camera is missing or delivers nothing, and there is no other.',
+    remedy: 'Plug it in again; it is retried automatically.',
   });
   const machine = { ...pc, elements, cameras: [c270] };
   assert.throws(() => plan(want({ encoder: 'passthrough' }), machine, { picture: true }), {
