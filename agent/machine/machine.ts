@@ -174,8 +174,8 @@ async function mediaFiles(
 const slow = (path: string, ms: number): Fault =>
   new Fault(
     'file_slow',
-    `The file ${JSON.stringify(path)} is still being looked at after ${ms / 1000} s.`,
-    'Wait, if there is much to read; else check its disk or network drive.',
+    `The file ${JSON.stringify(path)} is still being read after ${ms / 1000} s.`,
+    'If it is large, wait; otherwise check its disk or network drive.',
   );
 
 /**

@@ -1,6 +1,6 @@
 /**
  * What this machine has answered, for as long as it cannot be another answer: each program that asks costs a Zero W a second or
- * more, and a camera that comes back waits for them. In memory only: every start asks anew.
+ * more, and a camera that comes back waits for them. In memory only: every start asks again.
  */
 import { lstat } from 'node:fs/promises';
 import path from 'node:path';

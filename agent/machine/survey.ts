@@ -21,7 +21,7 @@ export class Survey {
     this.#cache = cache;
   }
 
-  /** Looks anew; `failed` are nodes of cameras that could not be used since the last look. Throws a Fault where that cannot be done. */
+  /** Looks again; `failed` are nodes of cameras that could not be used since the last look. Throws a Fault where that cannot be done. */
   async gather(wish: Wish, failed: Iterable<string>): Promise<Machine> {
     const faults: Fault[] = [];
     for (const node of failed) this.#cache.doubt(node);

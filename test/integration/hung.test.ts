@@ -34,7 +34,7 @@ test(
     await tags.waitFor(isVideoKey, 15_000);
     const { problems } = await agent.status((status) => isSlate(status) && status.problems.length > 0);
     assert.deepEqual(problems.map(({ code }) => code).sort(), ['file_slow', 'slate_image']);
-    assert.match(problems[0]!.what, /^The file ".*a\.mp4" is still being looked at after 5 s\.$/);
+    assert.match(problems[0]!.what, /^The file ".*a\.mp4" is still being read after 5 s\.$/);
     await agent.lasts(15_000, 'each look asks again, and none takes another of the four threads for files and names');
     assert.equal(server.publishes.items.length, 1);
     // Node itself waits for the disk, so that there is no code: it kills itself once all is in order.

@@ -231,7 +231,7 @@ test('a node that may not be opened now is asked, and says so', async (t) => {
   machine.say = (_, ran) => ({ ...ran, stdout: '', stderr: 'Cannot open device /dev/video1: Permission denied\n' });
   const { asked, faults } = await machine.look();
   assert.deepEqual(asked, ['/dev/video1']);
-  assert.match(faults[0]!.message, /may not be opened/);
+  assert.match(faults[0]!.message, /No permission to open/);
 });
 
 /** How often GStreamer was asked for its elements in a whole look. */

@@ -87,13 +87,13 @@ async function look(node: string, run: Runner): Promise<Asked> {
     lasting: false,
   });
   if (said.missing) {
-    return failed('plugin_missing', 'Cameras cannot be looked at: v4l2-ctl is missing.', 'apt-get install v4l-utils');
+    return failed('plugin_missing', 'Cameras cannot be examined: v4l2-ctl is missing.', 'apt-get install v4l-utils');
   }
   if (said.late) {
-    return failed('source_failed', `${node}: its driver does not answer.`, 'Unplug it and plug it in again.');
+    return failed('source_failed', `The driver of ${node} does not respond.`, 'Unplug it and plug it in again.');
   }
   if (/Permission denied/.test(said.stderr)) {
-    return failed('source_failed', `${node} may not be opened.`, 'Add the user to the group "video".');
+    return failed('source_failed', `No permission to open ${node}.`, 'Add the user to the group "video".');
   }
   // The exit code says nothing of a camera: one question that a driver does not know makes it 1, the other answers stand.
   const info = parseNode(said.stdout);

@@ -44,7 +44,7 @@ export class Led {
       const triggers = await textOf(file);
       if (triggers !== undefined) return [file, triggers];
     }
-    throw new Fault('command_failed', 'This machine has no LED of its own that could blink.');
+    throw new Fault('command_failed', 'This machine has no activity LED that could blink.');
   }
 
   async #show(file: string, trigger: string): Promise<void> {
@@ -55,7 +55,7 @@ export class Led {
       throw new Fault(
         'command_failed',
         `The LED cannot be switched (${code}).`,
-        'It takes root; in a container /sys must be writable.',
+        'This needs root; in a container /sys must be writable.',
       );
     }
   }

@@ -13,7 +13,7 @@ export function networkFault(
   if (reachable) return undefined;
   return new Fault(
     'network_none',
-    'This machine has no network but its own loopback.',
+    'This machine has no network other than its loopback.',
     'Plug in a cable, or set up the Wi-Fi.',
   );
 }

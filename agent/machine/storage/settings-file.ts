@@ -17,7 +17,7 @@ const maxBytes = 1024 * 1024;
 
 const unreadable: Readonly<Record<string, string>> = {
   EISDIR: 'is a folder',
-  ENOTREG: 'is no file but a pipe, a socket or a device',
+  ENOTREG: 'is not a file but a pipe, a socket or a device',
   EFBIG: 'is longer than 1 MB',
 };
 
@@ -43,10 +43,10 @@ export function settingsPath(env: NodeJS.ProcessEnv, folder: string): SettingsPa
 export async function readSettings(where: SettingsPath): Promise<SettingsFile | undefined> {
   const there = namesOf(where).filter((each) => existsSync(each));
   const [name = where.name, second] = there;
-  const fail = (why: string, remedy = 'Mend the file.'): Fault =>
+  const fail = (why: string, remedy = 'Correct the file.'): Fault =>
     new Fault('settings_unreadable', `The settings file ${JSON.stringify(name)} ${why}.`, remedy);
   if (second !== undefined)
-    throw fail(`is there, and ${path.basename(second)} beside it`, 'Put all settings into one of them.');
+    throw fail(`exists, and so does ${path.basename(second)} beside it`, 'Put all settings into one of them.');
   let bytes: Buffer;
   try {
     bytes = await readRegular(name, maxBytes);
@@ -69,14 +69,14 @@ export async function readSettings(where: SettingsPath): Promise<SettingsFile | 
   const wrong = document.errors[0] ?? document.warnings.find(({ code }) => code === 'TAG_RESOLVE_FAILED');
   if (wrong) {
     const { line, col } = lines.linePos(wrong.pos[0]);
-    throw fail(`is not YAML at ${line}:${col} (${wrong.code.toLowerCase().replaceAll('_', ' ')})`);
+    throw fail(`is not valid YAML at ${line}:${col} (${wrong.code.toLowerCase().replaceAll('_', ' ')})`);
   }
   let values: unknown;
   try {
     // Past 100 copies of one anchor yaml takes it for the attack that fills the memory from ten short lines.
     values = document.toJS({ maxAliasCount: 100 });
   } catch {
-    throw fail('repeats its anchors without end');
+    throw fail('repeats its anchors too often');
   }
   if (values === null || values === undefined)
     return { name, values: {}, ...(text.trim() === '' && { isBlank: true }) };
@@ -93,7 +93,7 @@ function textOf(bytes: Buffer, fail: (why: string, remedy?: string) => Fault): s
   try {
     return decoder.decode(bytes);
   } catch {
-    if (bytes.includes(0)) throw fail('is UTF-16, or no text', remedy);
+    if (bytes.includes(0)) throw fail('is UTF-16, or not text', remedy);
     // Where it stops being UTF-8: as many bytes as still decode.
     const isText = (length: number): boolean => isUtf8Start(bytes.subarray(0, length));
     let [good, bad] = [0, bytes.length];
