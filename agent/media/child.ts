@@ -20,7 +20,7 @@ const killMs = 3000;
  */
 const clingMs = 1000;
 
-/** What it holds of memory and files is looked at so often. */
+/** How often its memory and open files are checked. */
 const memoryMs = 30_000;
 
 /**
@@ -51,7 +51,7 @@ export interface ChildEvents<Out> {
   message(message: Out): void;
   /** What the child said on stderr, a line at a time, not yet redacted. */
   said(line: string): void;
-  /** It ended though nobody had told it to. */
+  /** It ended without having been told to. */
   died(fault: Fault): void;
 }
 

@@ -1,6 +1,6 @@
 /**
- * How long nothing came, without what the machine is to blame for: a process that waits for a processor does not hang, and one that were
- * started in its place would wait as long. Pure.
+ * How long a process has been silent, less what the machine is to blame for: a process that waits for a processor does not hang, and one
+ * that took its place would wait as long. Pure.
  */
 
 /** What the kernel knows of a thread at one moment, in milliseconds since it began. */
@@ -21,9 +21,9 @@ export interface ProcessReading {
   readonly others: ReadonlyMap<number, ThreadReading>;
 }
 
-/** It is looked at so often. */
+/** How often a child is checked. */
 export const beatCheckMs = 250;
-/** For what is misread: nobody is waited for longer, unless that is their patience anyway. */
+/** In case something is misread: nobody is waited for longer than this, unless their patience is longer anyway. */
 const mostMs = 30_000;
 
 /**

@@ -1,4 +1,4 @@
-/** What the capture process does of what it is told: a plan plays, another takes its place, and their tags go to the hub. */
+/** Carries out what the capture process is told: a plan plays, another takes its place, and their tags go to the hub. */
 import type { Clock } from '../../clock.js';
 import { Fault } from '../../errors.js';
 import { beatMs, type FromCapture, type ToCapture } from '../messages.js';

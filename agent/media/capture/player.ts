@@ -14,7 +14,7 @@ import { EncoderUnit } from './unit.js';
 
 /** A camera that has given nothing by then, and no error either, will not. */
 const openingMs = 5000;
-/** So often it is seen whether pictures and sound still come; so many looks in vain make a second, after which they are away. */
+/** How often it is checked that pictures and sound still arrive; after a second of checks without any, they are lost. */
 const flowCheckMs = 250;
 const looksInVain = 4;
 /** Platforms take 4 s from one keyframe to the next, and a little is added for the way. */
@@ -28,7 +28,7 @@ const lastWordMs = 500;
 /** How much longer than a batch sound may wait for a picture to go with: two pictures at 25 a second. */
 const patienceMs = 80;
 
-/** What a plan tells of itself while it plays. */
+/** What a plan reports while it plays. */
 export interface Listener {
   playing(): void;
   ended(): void;
@@ -197,7 +197,7 @@ export class Player {
     }, flowCheckMs);
   }
 
-  /** A camera that encodes and is not told how, or may not do so; those of files were looked at before. */
+  /** A camera whose encoder cannot be told how, or may not comply; the keyframes of files were checked before. */
   get #isJudged(): boolean {
     const { kind, video, encoderUnit } = this.plan;
     return (
@@ -207,7 +207,7 @@ export class Player {
     );
   }
 
-  /** Looks without a keyframe that are too many. A distance that somebody wants is none too long. */
+  /** How many checks without a keyframe are too many. An interval that was asked for is never too long. */
   get #looksForKey(): number {
     const limit = Math.max(keyframeLimit, this.plan.encoderUnit?.keyframeSeconds ?? 0);
     return ((limit + keyframeSlack) * 1000) / flowCheckMs;
@@ -272,7 +272,7 @@ export class Player {
   #fail(fault: Fault, part: InputPart): void {
     if (this.#over) return;
     this.#end();
-    // Told before the devices are let go of, in which a driver may hang for good: nobody would ever hear why.
+    // Reported before the devices are closed, in which a driver may hang for good: nobody would ever hear why.
     this.listener.failed(fault, part);
     this.stop();
   }

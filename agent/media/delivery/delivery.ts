@@ -1,4 +1,4 @@
-/** What the delivery process does of what it is told: tags from capture go through the hub to every output, and into the recording. */
+/** Carries out what the delivery process is told: tags from capture go through the hub to every output, and into the recording. */
 import type { Clock } from '../../clock.js';
 import {
   beatMs,

@@ -1,4 +1,4 @@
-/** One RTMP destination: a pipeline of its own, with its own queue, state and retry. What happens to it touches no other. */
+/** One RTMP destination, with its own pipeline, queue, state and retry. What happens to it affects no other. */
 import { isIP } from 'node:net';
 import type { Clock } from '../../clock.js';
 import { rtmpOutput, rtmpProperties, sessionOf } from '../../../pipelines/outputs/rtmp.js';
@@ -46,7 +46,7 @@ const refusedMs = 20_000;
 const joinWaitMs = 400;
 /** The server's last word may never come. */
 const closeMs = 1000;
-/** A server that has lost us may take us for our own rival so long: nginx-rtmp pings once a minute and waits for half of one. */
+/** How long a server that has lost us may take us for another publisher: nginx-rtmp pings once a minute and waits for half of one. */
 const ghostMs = 180_000;
 /** Looks back over one group of pictures of the usual length. */
 const rateMs = 2000;
@@ -227,7 +227,7 @@ export class Output implements Subscriber {
     }, connectPollMs);
   }
 
-  /** Why nothing has come of a connection by now. Where none was even begun, it is the name that nobody tells. */
+  /** Why a connection has come to nothing by now. Where none was even begun, the name has not been resolved. */
   #lateFault(): Fault {
     const { host, port } = this.wanted.destination;
     const begun = isIP(host) !== 0 || this.sockets.find(port, this.#peakKbps) || this.sockets.isReaching(port);

@@ -25,7 +25,7 @@ function recordingName(sequence: number, wallMs: number): string {
   return `makercast-${String(sequence).padStart(6, '0')}-${time.replace(/[-:]/g, '')}.mp4`;
 }
 
-/** A limit that has become narrower takes no more than one recording in so long: whoever has mistyped it can still raise it. */
+/** A limit that was lowered deletes at most one recording in this time: a typo can still be corrected. */
 const paceMs = 1000;
 
 /** The recordings in a folder, oldest first; none where it is not there. */
