@@ -5,7 +5,7 @@ import type { Memory } from '../machine/host/meminfo.js';
 import type { Strain } from '../machine/host/power.js';
 import type { Wifi } from '../machine/host/wifi.js';
 
-/** What is told of the machine besides what a plan is made of. */
+/** What is shown of the machine besides the facts that a plan is made from. */
 export interface Host {
   /** Such as `Raspberry Pi 3 Model B Rev 1.2`, or a PC's maker and model. */
   readonly board?: string;

@@ -34,7 +34,7 @@ export class ReportFile {
     readonly name: string,
     private readonly handle: FileHandle,
   ) {
-    // In whatever way the program ends: by a signal too, which whoever starts this turns into an end.
+    // However the program ends: report() turns a signal into an exit too.
     process.once('exit', () => {
       if (!this.#written) rmSync(name, { force: true });
     });

@@ -1,4 +1,4 @@
-/** Text from anywhere, made fit for a Markdown file that strangers read: bounded, without control characters, and without what names a person's things. */
+/** Text from anywhere, made safe for a Markdown file that strangers read: bounded, without control characters, and without what identifies a person. */
 
 /** Characters of a line (a pipeline's text is one), and lines of a block: what is beyond is counted. */
 const widest = 4000;
@@ -19,7 +19,7 @@ export function block(lines: readonly string[], language = ''): string[] {
   return [`${fence}${language}`, ...shown, ...(left > 0 ? [`(${left} more lines were left out)`] : []), fence];
 }
 
-/** Such an object is still taken in at a glance. */
+/** An object of this length can be read at a glance. */
 const glance = 160;
 
 /** JSON for people: each list of numbers or words on one line, each small object too. */

@@ -40,7 +40,7 @@ const mostProcesses = 12;
 /** Over which processes are measured where no picture runs. */
 const idleSeconds = 3;
 
-/** What is asked of a program, a disk or a driver that hangs, is waited for so long; pictures have deadlines of their own. */
+/** How long each section waits for a program, a disk or a driver that hangs; the picture has its own deadlines. */
 const deadlineMs = { settings: 20_000, probe: 240_000, plan: 120_000, other: 30_000 } as const;
 
 /** Writes the report, and says so; returns the exit code. Throws `usage` and `report_unwritable`. */
@@ -109,7 +109,7 @@ class Report {
     return `${anonymous(this.#redactor.redact(lines.join('\n')))}\n`;
   }
 
-  /** What others have said: before it is cut and cleaned, after which a secret might not be known again. */
+  /** Text of other programs: redacted before it is cut and cleaned, after which a secret might no longer be recognized. */
   #block(lines: readonly string[]): string[] {
     return block(lines.map((line) => this.#redactor.redact(line)));
   }
