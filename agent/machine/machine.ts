@@ -1,4 +1,4 @@
-/** This machine in the words of the plan: everything that the other files here find out, gathered at once. */
+/** This machine in the terms of the planner: everything that the other files here find out, gathered at once. */
 import { encoderNames } from '../../pipelines/choose/encoders.js';
 import type { Board, Camera, Encoder, Machine } from '../../pipelines/machine.js';
 import { gpuEncodes } from '../../pipelines/sources/h264.js';
@@ -28,11 +28,11 @@ import type { Storage } from './storage/storage.js';
 import { codecNodes } from './encoders/trials.js';
 
 export interface Question {
-  /** Whether the picture is to come from a camera: only then is libcamera asked, and is it worth a fault that there is none. */
+  /** Whether the picture is to come from a camera: only then is libcamera asked, and is a missing camera a fault. */
   readonly camera: boolean;
   /** Media files that are wanted; leave empty unless `video.source` is `file`. */
   readonly files: readonly string[];
-  /** After so many milliseconds it is a fault that they are not known. The look at them goes on, and helps the next one. */
+  /** Files that are not known after this many milliseconds are a fault. Reading them goes on, and helps the next time. */
   readonly patienceMs?: number;
   /** Encoders to try; leave out those that the plan will not need, each costs a run (0.2 s on a PC, seconds on a Zero W). */
   readonly encoders: readonly EncoderName[];
@@ -42,7 +42,7 @@ export interface Question {
   readonly spare?: readonly EncoderName[];
 }
 
-/** What a look at the machine has found. */
+/** What probing the machine has found. */
 export interface ProbeResult {
   readonly facts: Machine;
   /** GStreamer's version, such as `1.22.0`; empty where it is missing. */
@@ -149,7 +149,7 @@ async function encodersFor(
   for (const name of spare) {
     if (found.some(({ works }) => works)) break;
     const ask = (): Promise<readonly Encoder[]> => tried([name]);
-    // One that fails may take its 20 s to do so: nobody waits for that at every look, for a slate.
+    // One that fails may take its 20 s to do so, too long to wait each time for a slate.
     const fails = ([encoder]: readonly Encoder[]): boolean => encoder?.works === false;
     found.push(...(await (cache ? cache.of(`spare ${name}`, ask, fails) : ask())));
   }

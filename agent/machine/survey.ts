@@ -1,4 +1,4 @@
-/** The looks at the machine of one run: what the last one has found out helps the next, and what could not be found out is said once. */
+/** Probes the machine throughout one run: what one probe has found helps the next, and what could not be found out is reported once. */
 import type { Machine } from '../../pipelines/machine.js';
 import type { Wish } from '../../pipelines/wanted.js';
 import type { Fault } from '../errors.js';

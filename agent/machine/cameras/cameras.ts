@@ -20,7 +20,7 @@ export interface Found<T> {
   readonly faults: readonly Fault[];
 }
 
-/** What a node says of itself, and what a look at it came to. */
+/** What a node says about itself, and what came of asking it. */
 interface Asked {
   /** A camera, nothing, or what stands in the way. */
   readonly is:

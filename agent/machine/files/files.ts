@@ -15,11 +15,11 @@ const deadlineMs = 20_000;
 
 /** A {@link MediaFile}, and what the plan does not ask for. */
 export interface ProbedFile extends MediaFile {
-  /** Set where the file was so long that only its beginning was looked at: `keyframeSeconds` is true of this many seconds. */
+  /** Set where the file was so long that only its beginning was read: `keyframeSeconds` is true of this many seconds. */
   readonly scannedSeconds?: number;
 }
 
-/** As many as a playlist may have: were there fewer, a long one would be looked at to its end again and again. */
+/** As many as a playlist may have: with fewer, a long one would be read to its end again and again. */
 const mostKept = 1000;
 
 /** What is known of media files, for as long as each is the same. */
@@ -29,7 +29,7 @@ export class MediaFiles {
   readonly #reads = new SharedReads<ProbedFile>();
   readonly #present = new SharedReads<string | undefined>();
 
-  /** `most`: of so many files the answers are kept. */
+  /** `most`: for how many files the answers are kept. */
   constructor(private readonly most = mostKept) {}
 
   /**
@@ -41,7 +41,7 @@ export class MediaFiles {
     return this.#reads.at(path, () => this.#look(path, run));
   }
 
-  /** Whether any of the files is not what {@link at} found there last. One that cannot be looked at has not changed. */
+  /** Whether any of the files is not what {@link at} found there last. One that cannot be examined has not changed. */
   async haveChanged(paths: readonly string[]): Promise<boolean> {
     const states = await Promise.all(paths.map((path) => this.#present.at(path, () => stateAt(path))));
     return states.some((state, index) => state !== undefined && state !== this.#answers.get(paths[index]!)?.state);

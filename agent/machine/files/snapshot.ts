@@ -1,4 +1,4 @@
-/** A keyframe as a JPEG: decoded on demand by a program of its own, so that nothing on the air waits for it or falls with it. */
+/** A keyframe as a JPEG: decoded on demand by a separate program, so that nothing on the air waits for it or fails with it. */
 import { randomUUID } from 'node:crypto';
 import { open, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';

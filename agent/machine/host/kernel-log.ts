@@ -1,4 +1,4 @@
-/** What the kernel has said, by `dmesg`: where it may be read at all. */
+/** The kernel's log, by `dmesg`, where it may be read at all. */
 import { Fault } from '../../errors.js';
 import { run as runProgram, type Runner } from './run.js';
 

@@ -14,7 +14,7 @@ export class Led {
 
   constructor(private readonly root = '/') {}
 
-  /** Blinks for so long, and then shows again what it showed. Resolves once it has begun. Throws a Fault where there is no LED to be had. */
+  /** Blinks for `ms`, then shows again what it showed before. Resolves once it has begun. Throws a Fault where there is no usable LED. */
   async blink(ms: number): Promise<void> {
     const [file, triggers] = await this.#find();
     // The one in force stands in brackets: `none timer [mmc0] heartbeat`.

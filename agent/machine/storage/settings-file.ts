@@ -84,7 +84,7 @@ export async function readSettings(where: SettingsPath): Promise<SettingsFile | 
   return { name, values: values as Record<string, unknown> };
 }
 
-/** The text of UTF-8; where it is none, the fault says where. */
+/** The text of UTF-8 bytes; where they are not UTF-8, the fault says where. */
 function textOf(bytes: Buffer, fail: (why: string, remedy?: string) => Fault): string {
   const remedy = 'Save it as UTF-8.';
   const head = bytes.subarray(0, 2).toString('hex');

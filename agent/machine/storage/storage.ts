@@ -11,7 +11,7 @@ export function dataFolder(env: NodeJS.ProcessEnv = process.env): string {
   return path.join(env['XDG_STATE_HOME'] || path.join(homedir(), '.local/state'), 'makercast');
 }
 
-/** So many spoilt files of one name are kept for whoever wants to look into them. */
+/** How many corrupt files of one name are kept for inspection. */
 const keptBad = 5;
 
 export class Storage {
