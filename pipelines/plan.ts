@@ -5,7 +5,7 @@ import type { Reason } from './noplan.js';
 import { unitElement, type UnitSetup } from './sources/unit.js';
 import type { Way } from './wanted.js';
 
-/** Where the picture comes from; the slate is the card that stands in for one that is away. */
+/** Where the picture comes from; the slate is the card that stands in for a missing one. */
 export type PlanKind = 'camera' | 'file' | 'test' | 'slate';
 
 export interface Plan {
@@ -79,7 +79,7 @@ export function liveChanges(running: Plan, next: Plan): readonly ElementProperty
   });
 }
 
-/** The same plan for a camera that does as it likes. */
+/** The same plan for a camera whose encoder cannot be controlled. */
 export function withoutUnit({ encoderUnit, keyframe, ...plan }: Plan): Plan {
   if (!encoderUnit) return { ...plan, ...(keyframe && { keyframe }) };
   const { source, encoder, width, height, fps } = plan.video;

@@ -52,7 +52,7 @@ export function inFormatOfFiles(wanted: Wanted, machine: Machine, onAir: OnAir):
   return inFormat(muted, first.video, keepsAudio(first, audio) ? first.audio! : audio);
 }
 
-/** What a file may have and no encoder makes, is made nearly so: odd sizes, a rate that is not told, more channels than two. */
+/** What a file may have but no encoder makes is approximated: odd sizes, an unknown rate, more than two channels. */
 function inFormat(
   wanted: Wanted,
   { width, height, fps }: Pick<WantedVideo, 'width' | 'height' | 'fps'>,

@@ -58,7 +58,7 @@ export interface WantedAudio {
   readonly mute: boolean;
 }
 
-/** The card that stands in for a picture that is away. */
+/** The card that stands in for a missing picture. */
 export interface WantedSlate {
   /** One line or several; empty for the ground alone. */
   readonly text: string;

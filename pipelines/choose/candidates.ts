@@ -18,7 +18,7 @@ export interface Candidate {
   /** The slate stands in for what is wanted. */
   readonly kind: PlanKind;
   readonly plan?: Plan;
-  /** Why it is none. */
+  /** Why there is no plan. */
   readonly refused?: NoPlan;
 }
 

@@ -7,7 +7,7 @@ import type { Format, Wanted, Wish } from '../wanted.js';
 import { findCamera, rawKinds } from './camera.js';
 import { type Choice, choices, chooseFormat, compare, type Kind, moves, reaches } from './format.js';
 
-/** What a rule looks at. */
+/** What a rule depends on. */
 interface Case {
   readonly soc: Board['soc'];
   /** Who makes H.264: the GPU behind the PiCam's own node, another camera, an encoder chip, or the processor. */

@@ -1,4 +1,4 @@
-/** OpenH264: H.264 in software where x264 is not to be had. */
+/** OpenH264: H.264 in software where x264 is not available. */
 import { element } from '../graph.js';
 import type { VideoEncoder } from './encoder.js';
 import { softwareDoubt } from './software.js';

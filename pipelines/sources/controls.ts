@@ -1,4 +1,4 @@
-/** The camera's own knobs: from settings to V4L2 controls, or to properties of libcamerasrc, as far as this camera has them. */
+/** The camera's own controls: from settings to V4L2 controls, or to properties of libcamerasrc, as far as this camera has them. */
 import type { Camera, CameraControl } from '../machine.js';
 import type { WantedCamera } from '../wanted.js';
 
