@@ -1,4 +1,4 @@
-/** What came of a rehearsal, in words and as JSON. */
+/** The result of a rehearsal, in words and as JSON. */
 import { cell, json, table } from './markdown.js';
 import type { Distance } from './pictures.js';
 import type { Rehearsal } from './rehearsal.js';

@@ -1,4 +1,4 @@
-/** `makercast report`: all that somebody else must know of a machine to help with it, in one file without a secret. */
+/** `makercast report`: everything that somebody else needs to know about a machine to help with it, in one file without secrets. */
 import { readFileSync } from 'node:fs';
 import { uptime } from 'node:os';
 import path from 'node:path';

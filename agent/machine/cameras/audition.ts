@@ -1,4 +1,4 @@
-/** Whether a camera that had fallen silent gives pictures again. */
+/** Whether a camera that had stopped delivers pictures again. */
 import type { Mode } from '../../../pipelines/machine.js';
 import { run as runProgram, type Runner } from '../host/run.js';
 

@@ -1,4 +1,4 @@
-/** PiCams that only libcamera can drive: sensor and image processor are two devices there, and it runs the one by the other. */
+/** PiCams that only libcamera can drive: sensor and image processor are two devices, which it operates together. */
 import type { Board, Camera, CameraControl, CameraFormat } from '../../../pipelines/machine.js';
 import { sensorControls } from '../../../pipelines/sources/controls.js';
 import { Fault } from '../../errors.js';

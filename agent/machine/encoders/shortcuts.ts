@@ -1,4 +1,4 @@
-/** Ways that save a small board work, where its drivers have them. Nobody can tell from a list: each is run once, and remembered. */
+/** Shortcuts that save a small board work, where its drivers support them. No list says so: each is tried once, and the result kept. */
 import { maybeTaken, v4l2h264enc } from '../../../pipelines/encoders/v4l2h264enc.js';
 import type { Camera, Machine } from '../../../pipelines/machine.js';
 import { encoderProbe, jpegProbe, sharedProbe } from '../../../pipelines/probe.js';

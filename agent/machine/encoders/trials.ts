@@ -1,4 +1,4 @@
-/** Encoders and decoders that were run here to see whether they work: how it is done, and what is remembered of it. */
+/** Encoders and decoders that were run here to see whether they work: how that is done, and what is remembered. */
 import { release } from 'node:os';
 import path from 'node:path';
 import type { Elements } from './elements.js';

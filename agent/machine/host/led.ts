@@ -1,4 +1,4 @@
-/** The board's own LED, by which somebody finds one device among many. */
+/** The board's own LED, which blinks so that somebody can find one device among many. */
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Fault } from '../../errors.js';

@@ -1,4 +1,4 @@
-/** Whether this machine has any network but its own loopback, and when its addresses or routes change. */
+/** Whether this machine has any network other than its loopback, and when its addresses or routes change. */
 import { readFileSync } from 'node:fs';
 import { networkInterfaces, type NetworkInterfaceInfo } from 'node:os';
 import { Fault } from '../../errors.js';

@@ -1,4 +1,4 @@
-/** The extension unit of a camera that encodes, as it is opened while the camera is on: set up before it starts, then told what changes. */
+/** The extension unit of a camera that encodes: set up before the camera starts, then told what changes while it runs. */
 import { closeSync, constants, openSync } from 'node:fs';
 import type { ElementProperty } from '../../../pipelines/graph.js';
 import type { UnitSetup } from '../../../pipelines/sources/unit.js';

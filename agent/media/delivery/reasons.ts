@@ -1,4 +1,4 @@
-/** Why an output failed, from what rtmp2sink says. Tried on GStreamer 1.22 with nginx-rtmp, a mute, a closing and a babbling server. */
+/** Why an output failed, from what rtmp2sink says. Tried on GStreamer 1.22 with nginx-rtmp, and servers that say nothing, close or send garbage. */
 import { Fault } from '../../errors.js';
 
 const denied =
