@@ -1,4 +1,4 @@
-/** What the operator wants on the air, in the pipelines' own words: the settings that shape a pipeline, and nothing else. */
+/** What the operator wants on the air, in the planner's own terms: the settings that shape a pipeline, and nothing else. */
 
 /** Names that `video.encoder` takes besides `auto`; `passthrough` insists on the source's own H.264. */
 export type EncoderName = 'x264enc' | 'openh264enc' | 'v4l2h264enc' | 'omxh264enc';
