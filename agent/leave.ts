@@ -1,11 +1,11 @@
 /** The end of the program, whatever hangs. */
 
 /**
- * What is still asked of a disk or a name server is answered within so many looks, or is not. Looks, not time: where the machine itself
- * has no time for an answer, it has none for a look either.
+ * What still waits for a disk or a name server has this many polls to finish. Polls, not time: a machine that is too busy to answer is
+ * too busy to poll as well.
  */
-const looks = 10;
-const lookMs = 100;
+const polls = 10;
+const pollMs = 100;
 
 /**
  * Ends the program. Node waits, for ever, for the threads of its pool: for those that a disk holds that hangs, or the resolver, since
@@ -13,14 +13,14 @@ const lookMs = 100;
  */
 export function leave(code: number): void {
   if (!isWaiting()) process.exit(code);
-  let left = looks;
+  let left = polls;
   setInterval(() => {
     if (!isWaiting()) process.exit(code);
     left -= 1;
     if (left > 0) return;
     process.emit('exit', code);
     process.kill(process.pid, 'SIGKILL');
-  }, lookMs);
+  }, pollMs);
 }
 
 const isWaiting = (): boolean => process.getActiveResourcesInfo().some((name) => /^(FSReq|GetAddrInfo)/.test(name));

@@ -1,4 +1,4 @@
-/** makercast: the command line. Without a word it runs; the others look, say something, and end. */
+/** makercast: the command line. Without a command it runs; the others print something and end. */
 import path from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { systemClock } from './clock.js';
@@ -16,10 +16,10 @@ const usage = `Usage: makercast [command]
   (none)            go on the air with makercast.yml and the environment
   check             validate the settings and print every problem
   probe [--json]    print the cameras, microphones and encoders of this machine
-  plan [--explain]  print the GStreamer pipeline that would run, and why no other
-  report [file]     write a file, without secrets, by which others can help (- prints it; --seconds N: so long the picture runs)
-  service <command> run whenever this machine starts, by systemd (sudo npx makercast service install)
-  fleet <command>   look after many devices by balena's cloud (makercast fleet help)
+  plan [--explain]  print the GStreamer pipeline that would run (--explain: and why no other)
+  report [file]     write a file without secrets that lets others help you (-: print it; --seconds N: how long the picture runs)
+  service <command> run whenever this machine starts, under systemd (sudo npx makercast service install)
+  fleet <command>   look after many devices through balena's cloud (makercast fleet help)
   help              print this
 
 Settings: docs/settings.md`;
@@ -53,7 +53,7 @@ async function main(
   if (strange !== undefined) throw misused(strange);
   switch (command) {
     case undefined: {
-      // V8 lets the space for young objects grow to 16 MB with the pace of what comes and goes, and gives nothing back: the agent
+      // V8 lets the space for young objects grow to 16 MB with the rate of allocation, and gives nothing back: the agent
       // held 66 MB after 200 changes of settings in a row, and holds 38 MB so. It has time for collecting more often.
       setFlagsFromString('--semi-space-growth-factor=1');
       // Loaded only here: the log alone is 10 MB.
@@ -85,7 +85,7 @@ async function main(
       return 0;
     case 'service':
       // The set-up does it, before anything is compiled (setup/service/).
-      throw new Fault('usage', 'makercast service works in a clone of the repository only.', 'See docs/debian.md.');
+      throw new Fault('usage', 'makercast service works only in a clone of the repository.', 'See docs/debian.md.');
     default:
       throw misused(command);
   }
@@ -111,7 +111,7 @@ function begin(): void {
   };
   process.on('uncaughtException', giveUp);
   process.stdout.on('error', () => {
-    // `makercast probe | head`: whoever reads has read enough. A broadcast goes on where nobody reads its log any more.
+    // `makercast probe | head`: the reader has read enough. A broadcast goes on when nobody reads its log any more.
     if (process.argv.length > 2) process.exit(0);
   });
   process.stderr.on('error', () => undefined);

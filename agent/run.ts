@@ -27,7 +27,7 @@ import { strain } from './machine/host/power.js';
 import { childEnvironment } from './machine/host/run.js';
 import { dataFolder, Storage } from './machine/storage/storage.js';
 import { Survey } from './machine/survey.js';
-import { excessIn } from './media/delivery/recording/shelf.js';
+import { excessIn } from './media/delivery/recording/store.js';
 import { Reload } from './reload.js';
 import { heldReports, isSupervised, problemReports, SettingsSource } from './steering/source.js';
 import { Broadcast } from './broadcast/broadcast.js';

@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import path from 'node:path';
 import { plan } from '../pipelines/choose/best.js';
-import type { Piece } from '../pipelines/graph.js';
+import type { PipelineText } from '../pipelines/graph.js';
 import { ended, run, temporaryFolder } from '../test/helpers/command.js';
 import { c270, pc, pi3, v4l2, want } from '../test/pipelines/machines.js';
 import { costs } from './processes.js';
@@ -25,7 +25,7 @@ const [few, many] = [100, 700];
 /** From makercast's own plan for a C270: what is done to a picture between the camera's caps and the encoder. */
 function steps(width: number, height: number, takes?: readonly string[]): readonly string[] {
   const machine = takes ? { ...pi3, encoders: [{ ...v4l2, takes }] } : pc;
-  const [{ text }] = plan(want({ width, height }), { ...machine, cameras: [c270] }).pieces as [Piece];
+  const [{ text }] = plan(want({ width, height }), { ...machine, cameras: [c270] }).pipelines as [PipelineText];
   const between = /capsfilter caps="[^"]*" ! (.*?) ! queue /.exec(text)?.[1];
   if (between === undefined) throw new Error(`the plan has no steps before its encoder: ${text}`);
   return between.split(' ! ');

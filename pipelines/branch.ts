@@ -1,7 +1,7 @@
 /** The branches that every pipeline has: pictures to AVC, sound to AAC. */
 import { requireElements } from './elements.js';
 import type { EncoderSettings, VideoEncoder } from './encoders/encoder.js';
-import { caps, type Chain, element, type ElementProperty, piece, type Piece } from './graph.js';
+import { caps, type Chain, element, type ElementProperty, pipelineText, type PipelineText } from './graph.js';
 import type { Machine } from './machine.js';
 import { aacChain, chooseAac, volumeOf } from './mix/aac.js';
 import type { Plan } from './plan.js';
@@ -78,7 +78,7 @@ export function encode<P extends Picture>(
 export const avc: Chain = [element('h264parse'), caps('video/x-h264', { 'stream-format': 'avc', alignment: 'au' })];
 
 /** What GStreamer is given. Throws NoPlan where an element is not installed. */
-export function composed(chains: readonly Chain[], { elements }: Machine): Piece {
+export function composed(chains: readonly Chain[], { elements }: Machine): PipelineText {
   requireElements(chains, new Set(elements));
-  return piece(chains);
+  return pipelineText(chains);
 }

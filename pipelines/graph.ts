@@ -46,14 +46,14 @@ export interface ElementProperty {
 }
 
 /** One pipeline that ends in `appsink name=tags` and gives FLV. */
-export interface Piece {
+export interface PipelineText {
   /** Text for gst_parse_launch. Names nothing that an operator typed freely. */
   readonly text: string;
   readonly properties: readonly ElementProperty[];
 }
 
 /** What GStreamer is given. */
-export const piece = (chains: readonly Chain[]): Piece => ({
+export const pipelineText = (chains: readonly Chain[]): PipelineText => ({
   text: chains.map(chainText).join('\n'),
   properties: elementsOf(chains).flatMap(({ set, apart }) =>
     Object.entries(apart).map(([property, value]) => ({ element: String(set['name']), property, value })),

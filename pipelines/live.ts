@@ -95,7 +95,11 @@ export function slatePlan(way: Way, wanted: Wanted, machine: Machine, { heard }:
 
 function drawnEncoder(way: Way, machine: Machine): VideoEncoder {
   if (way !== 'passthrough') return workingEncoder(way, machine);
-  throw new NoPlan('passthrough_unfit', 'A drawn picture has no H.264 of its own.', 'Set video.encoder to auto.');
+  throw new NoPlan(
+    'passthrough_unfit',
+    'A test picture or slate does not come as H.264: it has to be encoded.',
+    'Set video.encoder to auto.',
+  );
 }
 
 /** `auto` is the microphone that was found (its card id), else `fallback`; `test` is the `tone`. One that is named and away is silence. */
@@ -133,7 +137,7 @@ function livePlan(
 ): Plan {
   return {
     kind,
-    pieces: [composed(liveChains(video, sound, !camera && sound.microphone === undefined), machine)],
+    pipelines: [composed(liveChains(video, sound, !camera && sound.microphone === undefined), machine)],
     live: true,
     loop: false,
     video: video.about,

@@ -52,7 +52,7 @@ export interface Camera {
   readonly sharesMemory?: boolean;
   /** Its driver encodes H.264, and gives a keyframe when it is asked for one (control `force_key_frame`). */
   readonly givesKeyframes?: boolean;
-  /** Of a USB camera that encodes: the extension unit by which its encoder is told how, before it starts. */
+  /** Of a USB camera that encodes: the extension unit by which its encoder is set up before it starts. */
   readonly encoderUnit?: {
     /** The unit's number in its descriptors. */
     readonly id: number;

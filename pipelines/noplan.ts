@@ -1,6 +1,6 @@
 /** The one way in which composing a plan fails. */
 
-/** What is in the way. `code` is one of `agent/errors.ts`; `what` and `remedy` are plain words. */
+/** What prevents a plan. `code` is one of `agent/errors.ts`; `what` and `remedy` are plain words. */
 export interface Reason {
   readonly code: string;
   readonly what: string;

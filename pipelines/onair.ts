@@ -4,7 +4,7 @@ import type { Format, WantedAudio } from './wanted.js';
 export interface OnAir {
   /** A picture that is no slate is on the air. */
   readonly picture?: boolean;
-  /** There was a camera, and it is away or out of service: the slate stands in for it, where `auto` would else mean the test picture. */
+  /** There was a camera, and it is missing or out of service: the slate stands in for it, where `auto` would else mean the test picture. */
   readonly cameraLost?: boolean;
   /** The microphone that was heard with it last, if any: the slate that stands in for the camera has that one, or silence. */
   readonly heard?: { readonly microphone?: string };

@@ -1,20 +1,20 @@
 /** A plan: what goes on the air, by which pipelines, and what of it changes while it plays. */
-import type { ElementProperty, Piece } from './graph.js';
+import type { ElementProperty, PipelineText } from './graph.js';
 import type { Mode } from './machine.js';
 import type { Reason } from './noplan.js';
 import { unitElement, type UnitSetup } from './sources/unit.js';
 import type { Way } from './wanted.js';
 
-/** Where the picture comes from; the slate is the card that stands in for one that is away. */
+/** Where the picture comes from; the slate is the card that stands in for a missing one. */
 export type PlanKind = 'camera' | 'file' | 'test' | 'slate';
 
 export interface Plan {
   readonly kind: PlanKind;
   /** Pipelines in playing order: one, or one for each file of a playlist. */
-  readonly pieces: readonly Piece[];
+  readonly pipelines: readonly PipelineText[];
   /** A live source never ends by itself: if it does, its device is lost. */
   readonly live: boolean;
-  /** After the last piece ends: start again at the first, or end. */
+  /** After the last pipeline ends: start again at the first, or end. */
   readonly loop: boolean;
   /** What goes on the air, for people and for the status document. */
   readonly video: {
@@ -79,7 +79,7 @@ export function liveChanges(running: Plan, next: Plan): readonly ElementProperty
   });
 }
 
-/** The same plan for a camera that does as it likes. */
+/** The same plan for a camera whose encoder cannot be controlled. */
 export function withoutUnit({ encoderUnit, keyframe, ...plan }: Plan): Plan {
   if (!encoderUnit) return { ...plan, ...(keyframe && { keyframe }) };
   const { source, encoder, width, height, fps } = plan.video;

@@ -1,4 +1,4 @@
-/** Texts that find out what this machine, or a media file, can do. They run in `gst-launch-1.0`, not in the capture process. */
+/** Pipeline texts that find out what this machine, or a media file, can do. They run in `gst-launch-1.0`, not in the capture process. */
 import { avc } from './branch.js';
 import { sharedFourcc } from './choose/camera.js';
 import { encoders } from './choose/encoders.js';

@@ -1,4 +1,4 @@
-/** Plans of media files: untouched where they fit, transcoded where they do not, one piece a file. */
+/** Plans of media files: untouched where they fit, transcoded where they do not, one pipeline a file. */
 import { avc, composed, encode, encodedSound, type Sound } from './branch.js';
 import { workingEncoder } from './choose/encoders.js';
 import { playlistUnfit } from './choose/fit.js';
@@ -15,7 +15,11 @@ import type { EncoderName, Wanted, WantedAudio, WantedVideo, Way } from './wante
 export function filePlan(way: Way, wanted: Wanted, machine: Machine, { filesPlayed }: OnAir): Plan {
   const { video, audio } = wanted;
   if (filesPlayed)
-    throw new NoPlan('source_ended', 'The last file was played to its end.', 'Name others in video.files to go on.');
+    throw new NoPlan(
+      'source_ended',
+      'The last file has been played to its end.',
+      'Name others in video.files to continue.',
+    );
   const { filesFault } = machine;
   if (filesFault) throw new NoPlan(filesFault.code, filesFault.what, filesFault.remedy);
   const files = findFiles(video, machine);
@@ -29,7 +33,7 @@ export function filePlan(way: Way, wanted: Wanted, machine: Machine, { filesPlay
   if (way !== 'passthrough') return transcodedPlan(files, way, wanted, machine);
   const why = playlistUnfit(files);
   if (why === undefined) return untouchedPlan(files, wanted, machine);
-  throw new NoPlan('passthrough_unfit', `Not fit to be passed through: ${why}.`, 'Set video.encoder to auto.');
+  throw new NoPlan('passthrough_unfit', `The files cannot be passed through: ${why}.`, 'Set video.encoder to auto.');
 }
 
 /** What is wanted of a slate: the format that is on the air, which is the source's own where that passed through. */
@@ -48,7 +52,7 @@ export function inFormatOfFiles(wanted: Wanted, machine: Machine, onAir: OnAir):
   return inFormat(muted, first.video, keepsAudio(first, audio) ? first.audio! : audio);
 }
 
-/** What a file may have and no encoder makes, is made nearly so: odd sizes, a rate that is not told, more channels than two. */
+/** What a file may have but no encoder makes is approximated: odd sizes, an unknown rate, more than two channels. */
 function inFormat(
   wanted: Wanted,
   { width, height, fps }: Pick<WantedVideo, 'width' | 'height' | 'fps'>,
@@ -79,7 +83,7 @@ function untouchedPlan(files: readonly MediaFile[], wanted: Wanted, machine: Mac
   const own = files[0]!.audio;
   return {
     kind: 'file',
-    pieces: pictures.map((picture, index) => composed(fileChains(picture, [], sounds[index]), machine)),
+    pipelines: pictures.map((picture, index) => composed(fileChains(picture, [], sounds[index]), machine)),
     live: false,
     loop: wanted.video.loop,
     video: { source: pictures[0]!.source, encoder: 'passthrough', width, height, fps },
@@ -104,7 +108,7 @@ function transcodedPlan(files: readonly MediaFile[], way: EncoderName, wanted: W
   const sounding = parts.find(({ picture }) => picture.audio) ?? first!;
   return {
     kind: 'file',
-    pieces: parts.map(({ picture, chain, sound }) => composed(fileChains(picture, chain, sound), machine)),
+    pipelines: parts.map(({ picture, chain, sound }) => composed(fileChains(picture, chain, sound), machine)),
     live: false,
     loop: video.loop,
     video: first!.about,

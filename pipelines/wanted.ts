@@ -1,4 +1,4 @@
-/** What the operator wants on the air, in the pipelines' own words: the settings that shape a pipeline, and nothing else. */
+/** What the operator wants on the air, in the planner's own terms: the settings that shape a pipeline, and nothing else. */
 
 /** Names that `video.encoder` takes besides `auto`; `passthrough` insists on the source's own H.264. */
 export type EncoderName = 'x264enc' | 'openh264enc' | 'v4l2h264enc' | 'omxh264enc';
@@ -58,7 +58,7 @@ export interface WantedAudio {
   readonly mute: boolean;
 }
 
-/** The card that stands in for a picture that is away. */
+/** The card that stands in for a missing picture. */
 export interface WantedSlate {
   /** One line or several; empty for the ground alone. */
   readonly text: string;
@@ -73,14 +73,14 @@ export interface Wanted {
   readonly slate: WantedSlate;
 }
 
-/** What of the broadcast's format may be left to the machine; settled once, when the broadcast starts. */
+/** What of the broadcast's format may be left to the machine; resolved once, when the broadcast starts. */
 export interface Format {
   readonly width: number;
   readonly height: number;
   readonly fps: number;
 }
 
-/** As the operator says it: `auto` is settled by what the machine is (`settle` in choose/defaults.ts). */
+/** As the operator says it: `auto` is resolved by what the machine is (`resolveAuto` in choose/defaults.ts). */
 export interface Wish {
   readonly video: Omit<WantedVideo, keyof Format | 'bitrateKbps'> & {
     readonly [each in keyof Format | 'bitrateKbps']: number | 'auto';

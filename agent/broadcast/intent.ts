@@ -1,6 +1,6 @@
 /** Whether the broadcast is to be on the air: what was commanded last, kept over restarts of the agent and of the machine. */
 import { Fault } from '../errors.js';
-import { within } from '../machine/files/looks.js';
+import { withDeadline } from '../machine/files/reads.js';
 import type { Storage } from '../machine/storage/storage.js';
 
 export type Wanted = 'on' | 'idle';
@@ -28,7 +28,7 @@ export class Intent {
    * command holds until the end.
    */
   async keep(wanted: Wanted): Promise<void> {
-    await within(this.storage.writeState(name, format, { wanted }), patienceMs, () => this.#late());
+    await withDeadline(this.storage.writeState(name, format, { wanted }), patienceMs, () => this.#late());
   }
 
   #late(): false {

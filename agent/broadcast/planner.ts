@@ -1,7 +1,7 @@
 /** From settings and a machine to a plan, with what stands in the way as a fault. */
 import { plan as compose } from '../../pipelines/choose/best.js';
 import { candidates, type Candidate } from '../../pipelines/choose/candidates.js';
-import { defaultFormat, settle } from '../../pipelines/choose/defaults.js';
+import { defaultFormat, resolveAuto } from '../../pipelines/choose/defaults.js';
 import type { Machine } from '../../pipelines/machine.js';
 import { NoPlan, type Reason } from '../../pipelines/noplan.js';
 import type { OnAir } from '../../pipelines/onair.js';
@@ -58,7 +58,7 @@ export class Planner {
     const formats = this.#formats;
     const machine = await this.gather(wish);
     this.#machine = machine;
-    if (formats === this.#formats) this.#format ??= formatOf(settle(wish, this.given.usable(machine)));
+    if (formats === this.#formats) this.#format ??= formatOf(resolveAuto(wish, this.given.usable(machine)));
     return { plan: this.#composed(settings, machine), machine };
   }
 
@@ -88,13 +88,13 @@ export class Planner {
   async consider(settings: Settings): Promise<Considered> {
     const wish = wantedMedia(settings, this.folder);
     const machine = await this.gather(wish);
-    const wanted = settle(wish, machine);
+    const wanted = resolveAuto(wish, machine);
     return { wanted, why: defaultFormat(wish, machine).why, candidates: candidates(wanted, machine) };
   }
 
   #composed(settings: Settings, machine: Machine): Plan {
     const usable = this.given.usable(machine);
-    const { video, ...rest } = settle(wantedMedia(settings, this.folder), usable, this.#format);
+    const { video, ...rest } = resolveAuto(wantedMedia(settings, this.folder), usable, this.#format);
     this.#fullKbps = video.bitrateKbps;
     const bitrateKbps = Math.min(video.bitrateKbps, this.#limitKbps ?? Infinity);
     try {

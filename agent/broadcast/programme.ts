@@ -365,7 +365,7 @@ export class Programme {
     this.#service.refused(plan, what, why);
     const made = this.#madeAgain();
     if (!made) return;
-    const isSame = JSON.stringify(made.plan.pieces) === JSON.stringify(plan.pieces);
+    const isSame = JSON.stringify(made.plan.pipelines) === JSON.stringify(plan.pipelines);
     if (!isSame) return this.#put(made.plan, made.machine, true);
     this.#adopt(made.plan, made.machine);
     this.#stage.adjust(made.plan, []);

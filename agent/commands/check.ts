@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Resolved } from '../config/resolve.js';
 import { get, rows, type Settings } from '../config/settings.js';
-import { excessIn } from '../media/delivery/recording/shelf.js';
+import { excessIn } from '../media/delivery/recording/store.js';
 import { wantedRecording } from '../broadcast/wants.js';
 
 /** Exit code for settings that are not valid. */
@@ -20,7 +20,7 @@ export function formatProblems({ problems, held, warnings }: Checked): string[] 
   ];
 }
 
-/** What is odd about the files that the settings name; relative paths start from `folder`. One line each. */
+/** What is wrong with the files that the settings name; relative paths start from `folder`. One line each. */
 export async function oddFiles(settings: Settings, folder: string): Promise<string[]> {
   const named = rows.flatMap(({ path: setting, file, form }) =>
     file || form.type === 'paths'
@@ -40,14 +40,14 @@ async function odd(setting: string, name: string, absolute: string): Promise<str
     (error: unknown) => (error as NodeJS.ErrnoException).code ?? 'unknown error',
   );
   if (typeof there !== 'string') {
-    if (isFolder) return there.isDirectory() ? [] : say('is no folder');
+    if (isFolder) return there.isDirectory() ? [] : say('is not a folder');
     if (there.isDirectory()) return say('is a folder, not a file');
-    return there.isFile() ? [] : say('is no file but a pipe, a socket or a device');
+    return there.isFile() ? [] : say('is not a file but a pipe, a socket or a device');
   }
   // It is made when something is first recorded.
   if (there === 'ENOENT' && isFolder) return [];
-  if (name.startsWith('~')) return say('does not exist: ~ stands for no folder here, write the whole path');
-  if (/[*?]/.test(name)) return say('does not exist: patterns are not filled in here, list the files one by one');
+  if (name.startsWith('~')) return say('does not exist: ~ is not expanded here, write the whole path');
+  if (/[*?]/.test(name)) return say('does not exist: patterns are not expanded here, list the files one by one');
   return say(there === 'ENOENT' ? `does not exist (${absolute})` : `cannot be read (${there})`);
 }
 

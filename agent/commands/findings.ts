@@ -5,7 +5,7 @@ import type { Memory } from '../machine/host/meminfo.js';
 import type { Strain } from '../machine/host/power.js';
 import type { Wifi } from '../machine/host/wifi.js';
 
-/** What is told of the machine besides what a plan is made of. */
+/** What is shown of the machine besides the facts that a plan is made from. */
 export interface Host {
   /** Such as `Raspberry Pi 3 Model B Rev 1.2`, or a PC's maker and model. */
   readonly board?: string;
@@ -72,7 +72,7 @@ const memoryText = ({ totalMb, availableMb, cmaTotalMb, cmaFreeMb }: Memory): st
 
 const wifiText = ({ interface: name, powerSave }: Wifi): string => {
   const told =
-    powerSave === undefined ? 'not told whether it saves power' : powerSave ? 'saves power' : 'saves no power';
+    powerSave === undefined ? 'does not say whether it saves power' : powerSave ? 'saves power' : 'does not save power';
   return name === undefined ? told : `${name} ${told}`;
 };
 
@@ -124,12 +124,9 @@ function cameraLines(camera: Camera, microphone: Microphone | undefined): string
 
 /** What its own encoder takes. */
 function encoderText({ id, changesBitrate, givesKeyframes }: NonNullable<Camera['encoderUnit']>): string {
-  const live = [
-    ...(changesBitrate ? ['another bitrate'] : []),
-    ...(givesKeyframes ? ['a request for a keyframe'] : []),
-  ];
+  const live = [...(changesBitrate ? ['a new bitrate'] : []), ...(givesKeyframes ? ['requests for keyframes'] : [])];
   const running = live.length > 0 ? `, and while it runs ${live.join(' and ')}` : '';
-  return `H.264 encoder (unit ${id}) takes the distance of keyframes and a bitrate${running}`;
+  return `H.264 encoder (unit ${id}) accepts a keyframe interval and a bitrate${running}`;
 }
 
 /** Formats that come in the same sizes and rates stand together, and so do sizes of the same rates. */

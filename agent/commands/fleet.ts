@@ -15,7 +15,7 @@ export async function loadFleet(): Promise<Fleet> {
     throw new Fault(
       'fleet_missing',
       'The fleet tool is not installed (device images leave it out).',
-      'In a clone of the repository "npx makercast fleet help" compiles it; a device is no place for it.',
+      'In a clone of the repository "npx makercast fleet help" compiles it; it is not meant to run on a device.',
     );
   const { fleet } = (await import(file.href)) as { fleet: Fleet };
   return fleet;

@@ -4,14 +4,14 @@ import type { Plan } from '../../pipelines/plan.js';
 import { unitText } from '../../pipelines/sources/unit.js';
 import type { Redactor } from '../config/redactor.js';
 import type { Fault } from '../errors.js';
-import { Answers } from '../machine/answers.js';
-import { factsFor } from '../machine/facts.js';
+import { ProbeCache } from '../machine/probecache.js';
+import { machineFor } from '../machine/machine.js';
 import type { Storage } from '../machine/storage/storage.js';
 import type { Loaded } from '../steering/source.js';
 import { type Considered, faultOf, Planner } from '../broadcast/planner.js';
 import { check } from './check.js';
 
-/** Nobody is kept without a picture here: a long playlist is looked at to its end. */
+/** Nobody waits for a picture here: a long playlist is examined to its end. */
 const patienceMs = 600_000;
 
 /** Returns the exit code. Throws the fault where there is no plan. No plan holds a secret; what else is said passes `redactor`. */
@@ -26,8 +26,8 @@ export async function showPlan(
   if (loaded.problems.length > 0) return check(loaded, print);
   const warn = (fault: Fault): void => print(`warning ${redactor.redact(fault.message)}`);
   // What the first look has found need not be looked for by the second.
-  const answers = new Answers();
-  const planner = new Planner((wish) => factsFor(wish, storage, warn, { patienceMs, answers }), folder);
+  const cache = new ProbeCache();
+  const planner = new Planner((wish) => machineFor(wish, storage, warn, { patienceMs, cache }), folder);
   if (explain) for (const line of explained(await planner.consider(loaded.settings))) print(line);
   const { plan } = await planner.make(loaded.settings);
   if (plan.missed) throw faultOf(plan.missed);
@@ -55,9 +55,9 @@ export function explained({ wanted: { video }, why, candidates }: Considered): s
 export function written(plan: Plan): string[] {
   return [
     `# ${describe(plan)}`,
-    ...(plan.encoderUnit ? [`# the camera is told by its H.264 ${unitText(plan.encoderUnit)}`] : []),
+    ...(plan.encoderUnit ? [`# the camera's H.264 encoder is set up by ${unitText(plan.encoderUnit)}`] : []),
     ...plan.notes.map((note) => `# ${note}`),
-    ...plan.pieces.flatMap(({ text, properties }) => [
+    ...plan.pipelines.flatMap(({ text, properties }) => [
       text,
       ...properties.map(({ element, property, value }) => `#   ${element}.${property} = ${JSON.stringify(value)}`),
     ]),

@@ -3,7 +3,7 @@ import { encoderNames } from '../../pipelines/choose/encoders.js';
 import type { Machine } from '../../pipelines/machine.js';
 import type { Fault } from '../errors.js';
 import { missing, tlsMissing } from '../machine/encoders/elements.js';
-import { gather } from '../machine/facts.js';
+import { gather } from '../machine/machine.js';
 import { temperature } from '../machine/host/health.js';
 import { cmaFault, memory } from '../machine/host/meminfo.js';
 import { networkFault } from '../machine/host/network.js';
@@ -13,7 +13,7 @@ import { wifi, wifiFault } from '../machine/host/wifi.js';
 import { strainFaults } from '../control/strained.js';
 import { findings, microphoneOf, type Host } from './findings.js';
 
-/** What some plan or other needs on any machine. Encoders are looked at one by one. */
+/** What some plan or other needs on any machine. Encoders are tried one by one. */
 const usefulElements: readonly string[] = [
   'aacparse',
   'alsasrc',
@@ -36,7 +36,7 @@ const usefulElements: readonly string[] = [
 export interface Found {
   readonly facts: Machine;
   readonly host: Host;
-  /** What stands in the way, or should be looked at. */
+  /** What is wrong, or could be better. */
   readonly faults: readonly Fault[];
 }
 
@@ -48,7 +48,7 @@ export async function probe(json: boolean, print: (line: string) => void): Promi
   return 0;
 }
 
-/** Looks at all there is; each encoder is run. */
+/** Probes everything; each encoder is run. */
 export async function lookAround(): Promise<Found> {
   const [{ facts, gstreamer, faults: found }, own, tls, memoryNow, wifis, strainNow] = await Promise.all([
     gather({ camera: true, files: [], encoders: encoderNames, thorough: true }),

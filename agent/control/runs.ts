@@ -13,7 +13,7 @@ import type { LayerName, Steering } from '../steering/steering.js';
 /** Long enough to walk along a shelf. */
 const identifyMs = 20_000;
 /** Of the pipelines of a playlist: they differ in the file only. */
-const mostPieces = 4;
+const mostPipelines = 4;
 
 /** Whoever can update and restart this machine. Each throws the Fault of one that cannot. */
 export interface Caretaker {
@@ -104,7 +104,7 @@ export function runs({
 }
 
 /** A playlist may be of any length. */
-const brief = (plan: Plan): Plan => ({ ...plan, pieces: plan.pieces.slice(0, mostPieces) });
+const brief = (plan: Plan): Plan => ({ ...plan, pipelines: plan.pipelines.slice(0, mostPipelines) });
 
 function mustBeOn(on: boolean): void {
   if (!on) throw new Fault('command_failed', 'Nothing is on the air.', 'Start the broadcast first.');

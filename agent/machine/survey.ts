@@ -1,13 +1,13 @@
-/** The looks at the machine of one run: what the last one has found out helps the next, and what could not be found out is said once. */
+/** Probes the machine throughout one run: what one probe has found helps the next, and what could not be found out is reported once. */
 import type { Machine } from '../../pipelines/machine.js';
 import type { Wish } from '../../pipelines/wanted.js';
 import type { Fault } from '../errors.js';
-import { Answers } from './answers.js';
-import { factsFor } from './facts.js';
+import { ProbeCache } from './probecache.js';
+import { machineFor } from './machine.js';
 import type { Storage } from './storage/storage.js';
 
 export class Survey {
-  readonly #answers: Answers;
+  readonly #cache: ProbeCache;
   /** What the last look could not find out. */
   #unknown: readonly string[] = [];
 
@@ -15,17 +15,17 @@ export class Survey {
   constructor(
     private readonly storage: Storage,
     private readonly report: (fault: Fault) => void,
-    answers = new Answers(),
-    private readonly look = factsFor,
+    cache = new ProbeCache(),
+    private readonly look = machineFor,
   ) {
-    this.#answers = answers;
+    this.#cache = cache;
   }
 
-  /** Looks anew; `failed` are nodes of cameras that could not be used since the last look. Throws a Fault where that cannot be done. */
+  /** Looks again; `failed` are nodes of cameras that could not be used since the last look. Throws a Fault where that cannot be done. */
   async gather(wish: Wish, failed: Iterable<string>): Promise<Machine> {
     const faults: Fault[] = [];
-    for (const node of failed) this.#answers.doubt(node);
-    const facts = await this.look(wish, this.storage, (fault) => faults.push(fault), { answers: this.#answers });
+    for (const node of failed) this.#cache.doubt(node);
+    const facts = await this.look(wish, this.storage, (fault) => faults.push(fault), { cache: this.#cache });
     for (const fault of faults) if (!this.#unknown.includes(fault.message)) this.report(fault);
     this.#unknown = faults.map(({ message }) => message);
     return facts;
@@ -33,6 +33,6 @@ export class Survey {
 
   /** Whether any of the media files at `paths` is another one than at the last look. */
   filesChanged(paths: readonly string[]): Promise<boolean> {
-    return this.#answers.files.haveChanged(paths);
+    return this.#cache.files.haveChanged(paths);
   }
 }

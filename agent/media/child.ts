@@ -8,7 +8,7 @@ import { Fault } from '../errors.js';
 import { openFiles } from './descriptors.js';
 import { heldBytes, type MemoryLimits } from './memory.js';
 import type { Sync, Synced } from './messages.js';
-import { lookMs, Silence, type ProcessReading } from './silence.js';
+import { beatCheckMs, Silence, type ProcessReading } from './silence.js';
 import { readProcess } from './threads.js';
 import { Watchdog, type Pace } from './watchdog.js';
 
@@ -20,7 +20,7 @@ const killMs = 3000;
  */
 const clingMs = 1000;
 
-/** What it holds of memory and files is looked at so often. */
+/** How often its memory and open files are checked. */
 const memoryMs = 30_000;
 
 /**
@@ -51,7 +51,7 @@ export interface ChildEvents<Out> {
   message(message: Out): void;
   /** What the child said on stderr, a line at a time, not yet redacted. */
   said(line: string): void;
-  /** It ended though nobody had told it to. */
+  /** It ended without having been told to. */
   died(fault: Fault): void;
 }
 
@@ -141,7 +141,11 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
   }
 
   #ended(how: string): Fault {
-    return new Fault('child_died', `The ${this.name} process ended by itself (${how}).`, 'It is started again.');
+    return new Fault(
+      'child_died',
+      `The ${this.name} process ended unexpectedly (${how}).`,
+      'It is restarted automatically.',
+    );
   }
 
   /** Says that it has grown so that it is better replaced when nobody notices; undefined where it has not. */
@@ -149,7 +153,7 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
     return this.#grown;
   }
 
-  /** Lost where the child does not run: whoever starts it again tells it everything anew. */
+  /** Lost where the child does not run: whoever starts it again tells it everything again. */
   send(message: In): void {
     if (this.#process?.connected) this.#process.send(message, () => undefined);
   }
@@ -188,10 +192,10 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
     this.#watchdog.started();
     this.#watching = setInterval(() => {
       this.#looks += 1;
-      if ((this.#looks * lookMs) % (this.limits.everyMs ?? memoryMs) === 0) void this.#weigh();
+      if ((this.#looks * beatCheckMs) % (this.limits.everyMs ?? memoryMs) === 0) void this.#weigh();
       const silent = this.#watchdog.look(this.#read);
       if (silent !== undefined) this.#replace('child_hung', `The ${this.name} process did not answer for ${silent}.`);
-    }, lookMs);
+    }, beatCheckMs);
   }
 
   /** Better a moment's gap now, which is known and said, than the kernel's choice of whom to kill later. */
@@ -203,9 +207,9 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
     const megabytes = (count: number): number => Math.round(count / 1e6);
     const above = (limitBytes: number, limitFiles: number | undefined): string | undefined => {
       if (bytes > limitBytes)
-        return `The ${this.name} process has grown to ${megabytes(bytes)} MB, above ${megabytes(limitBytes)} MB.`;
+        return `The ${this.name} process uses ${megabytes(bytes)} MB of memory, more than ${megabytes(limitBytes)} MB.`;
       if (files && limitFiles !== undefined && files.held > limitFiles)
-        return `The ${this.name} process holds ${files.held} files open, more than ${limitFiles}.`;
+        return `The ${this.name} process has ${files.held} files open, more than ${limitFiles}.`;
       return undefined;
     };
     this.#grown = above(this.limits.quietBytes, files?.quiet);
@@ -214,7 +218,7 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
   }
 
   #replace(code: 'child_hung' | 'child_grown', what: string): void {
-    this.#why ??= new Fault(code, what, 'It is killed and started again.');
+    this.#why ??= new Fault(code, what, 'It is killed and restarted.');
     // It has nothing to put in order, and would perhaps not hear of it.
     this.#kill();
   }
@@ -224,7 +228,7 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
     child?.kill('SIGKILL');
     this.#clinging ??= this.#patiently(clingMs, () => {
       child?.unref();
-      this.#end('it cannot be ended');
+      this.#end('it cannot be killed');
     });
   }
 
@@ -236,7 +240,7 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
       if (!silence.isPast(ms)) return;
       clearInterval(timer);
       late();
-    }, lookMs);
+    }, beatCheckMs);
     return timer;
   }
 

@@ -1,7 +1,7 @@
 /** How many files a process holds open, sockets included, and how many it may. */
 import { readdir, readFile } from 'node:fs/promises';
 
-/** Eight outputs, a recording, two pipelines and what Node.js needs are fewer than 150: what holds more has a leak that nobody knows of. */
+/** Eight outputs, a recording, two pipelines and what Node.js needs are fewer than 150: what holds more has an unknown leak. */
 const quietFiles = 400;
 /** Of what the kernel allows: what comes after that fails. */
 const mostShare = 0.8;

@@ -1,7 +1,7 @@
 /** The one place that touches gstreamer-superficial (patched: see patches/), typed, with its errors as faults. Children only. */
 import { createRequire } from 'node:module';
 import { getSystemErrorName } from 'node:util';
-import type { ElementProperty, Piece } from '../../pipelines/graph.js';
+import type { ElementProperty, PipelineText } from '../../pipelines/graph.js';
 import { Fault, sentence } from '../errors.js';
 
 /** A message of the pipeline's bus. `message` and `debug` are there for errors, and may quote what was set as a property. */
@@ -64,8 +64,8 @@ export function loadGStreamer(): Binding {
     const reason = error instanceof Error ? error.message.split('\n')[0] : String(error);
     throw new Fault(
       'binding_missing',
-      `The GStreamer binding does not load: ${reason}.`,
-      'Run npm start: it builds it.',
+      `The GStreamer binding cannot be loaded: ${reason}.`,
+      'Run npm start, which builds it.',
     );
   }
 }
@@ -95,14 +95,17 @@ export class Pipeline {
   readonly #elements = new Map<string, Element>();
 
   /** `onMessage` gets every bus message until {@link destroy}. Throws `plugin_missing` or `pipeline_invalid`. */
-  constructor(piece: Pick<Piece, 'text' | 'properties'>, onMessage: (message: BusMessage) => void) {
+  constructor(
+    { text, properties }: Pick<PipelineText, 'text' | 'properties'>,
+    onMessage: (message: BusMessage) => void,
+  ) {
     const { Pipeline: Native } = loadGStreamer();
     try {
-      this.#native = new Native(piece.text);
+      this.#native = new Native(text);
     } catch (error) {
       throw parseFault(error instanceof Error ? error.message : String(error));
     }
-    for (const each of piece.properties) this.set(each);
+    for (const each of properties) this.set(each);
     this.#native.pollBus(onMessage);
   }
 
@@ -164,7 +167,7 @@ function parseFault(message: string): Fault {
     ? new Fault(
         'plugin_missing',
         `GStreamer has no element ${missing}.`,
-        'Run npm start, or makercast probe to see which package it is in.',
+        'Run npm start, or makercast probe to see which package contains it.',
       )
-    : new Fault('pipeline_invalid', `GStreamer does not accept the pipeline: ${sentence(message)}`);
+    : new Fault('pipeline_invalid', `GStreamer rejected the pipeline: ${sentence(message)}`);
 }

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { totalmem } from 'node:os';
 
-/** Less than this says nothing, and more than this no child of ours needs on any machine. */
+/** Less than this means nothing, and no child of ours needs more than this on any machine. */
 const leastBytes = 150e6;
 const mostBytes = 800e6;
 
@@ -12,7 +12,7 @@ export interface MemoryLimits {
   readonly quietBytes: number;
   /** At once. */
   readonly maxBytes: number;
-  /** It is looked at so often, in milliseconds; every 30 s where this is left out. */
+  /** How often it is checked, in milliseconds; every 30 s where this is left out. */
   readonly everyMs?: number;
 }
 

@@ -1,6 +1,6 @@
 /**
- * How long nothing came, without what the machine is to blame for: a process that waits for a processor does not hang, and one that were
- * started in its place would wait as long. Pure.
+ * How long a process has been silent, less what the machine is to blame for: a process that waits for a processor does not hang, and one
+ * that took its place would wait as long. Pure.
  */
 
 /** What the kernel knows of a thread at one moment, in milliseconds since it began. */
@@ -21,9 +21,9 @@ export interface ProcessReading {
   readonly others: ReadonlyMap<number, ThreadReading>;
 }
 
-/** It is looked at so often. */
-export const lookMs = 250;
-/** For what is misread: nobody is waited for longer, unless that is their patience anyway. */
+/** How often a child is checked. */
+export const beatCheckMs = 250;
+/** In case something is misread: nobody is waited for longer than this, unless their patience is longer anyway. */
 const mostMs = 30_000;
 
 /**
@@ -68,9 +68,9 @@ export class Silence {
     this.#readings.length = 0;
   }
 
-  /** One look in vain, {@link lookMs} after the one before. `read`: the process that nothing came of, or undefined where nobody knows. */
+  /** One look in vain, {@link beatCheckMs} after the one before. `read`: the process that nothing came of, or undefined where nobody knows. */
   look(read: () => ProcessReading | undefined): void {
-    this.#ms += lookMs;
+    this.#ms += beatCheckMs;
     if (this.#ms <= this.usualMs) return;
     const reading = read();
     if (reading) this.#readings.push(reading);
@@ -86,10 +86,10 @@ export class Silence {
     return this.#ms >= patienceMs && (this.ownMs >= patienceMs || this.#ms >= mostMs);
   }
 
-  /** Such as "1.5 s", or "6.3 s, 4.6 s of it for want of a processor". */
+  /** Such as "1.5 s", or "6.3 s, 4.6 s of it waiting for a processor". */
   toString(): string {
     const seconds = (ms: number): string => `${Number((ms / 1000).toFixed(1))} s`;
     const waitedMs = this.#ms - this.ownMs;
-    return `${seconds(this.#ms)}${waitedMs < lookMs ? '' : `, ${seconds(waitedMs)} of it for want of a processor`}`;
+    return `${seconds(this.#ms)}${waitedMs < beatCheckMs ? '' : `, ${seconds(waitedMs)} of it waiting for a processor`}`;
   }
 }

@@ -43,7 +43,7 @@ export class Watchdog {
     this.#silence.end();
   }
 
-  /** One look, every {@link lookMs}: how long it has been silent, in words, where that is too long. */
+  /** One look, every {@link beatCheckMs}: how long it has been silent, in words, where that is too long. */
   look(read: () => ProcessReading | undefined): string | undefined {
     this.#silence.look(read);
     return this.#silence.isPast(this.#patienceMs) ? `${this.#silence}` : undefined;

@@ -16,7 +16,7 @@ export function plan(wanted: Wanted, machine: Machine, onAir: OnAir = {}): Plan 
   const best = all.findIndex((candidate) => candidate.plan);
   const before = (best < 0 ? all : all.slice(0, best)).filter(({ kind }) => kind !== 'slate');
   const refusals = before.flatMap(({ refused }) => refused ?? []);
-  // That an encoder is none is nothing to act on while another one works.
+  // That one encoder does not work needs no action while another one does.
   const serious = refusals.filter(({ code }) => code !== 'encoder_missing' && code !== 'passthrough_unfit');
   const foremost = serious[0] ?? (wanted.video.encoder === 'auto' ? noEncoder(machine) : refusals[0]!);
   const made = all[best]?.plan;

@@ -51,7 +51,7 @@ export function h264Format(camera: Camera, format: Format): Choice {
   if (h264) return h264;
   throw new NoPlan(
     'passthrough_unfit',
-    `The camera ${camera.path} offers no H.264 of its own.`,
+    `The camera ${camera.path} does not encode H.264 itself.`,
     'Set video.encoder to auto.',
   );
 }
@@ -73,7 +73,7 @@ export function rawFormat(camera: Camera, format: Format, machine: Machine): Cho
   const offered = [...new Set(camera.formats.map(({ fourcc }) => fourcc))].join(', ') || 'nothing';
   throw new NoPlan(
     'source_format',
-    `The camera ${camera.path} offers no format that can be used (it offers ${offered}).`,
+    `The camera ${camera.path} offers no usable format (it offers ${offered}).`,
     'Choose another camera in video.source.',
   );
 }

@@ -1,4 +1,4 @@
-/** Every way to the wanted broadcast on this machine, best first: what it is, why it stands where it does, and its plan or what is in its way. */
+/** Every way to the wanted broadcast on this machine, best first: what it is, why it stands where it does, and its plan or what prevents it. */
 import { cameraPlan, slatePlan, testPlan } from '../live.js';
 import type { Camera, Machine } from '../machine.js';
 import { NoPlan } from '../noplan.js';
@@ -18,7 +18,7 @@ export interface Candidate {
   /** The slate stands in for what is wanted. */
   readonly kind: PlanKind;
   readonly plan?: Plan;
-  /** Why it is none. */
+  /** Why there is no plan. */
   readonly refused?: NoPlan;
 }
 
@@ -47,7 +47,7 @@ export function candidates(wanted: Wanted, machine: Machine, onAir: OnAir = {}):
 }
 
 const merit = (way: Way): string =>
-  encoders.find(({ element }) => element === way)?.merit ?? 'encoded by the source itself: nothing is left to do here';
+  encoders.find(({ element }) => element === way)?.merit ?? 'encoded by the source itself: nothing to do here';
 
 function sources(wanted: Wanted, machine: Machine, onAir: OnAir): Source[] {
   const { source, encoder } = wanted.video;
@@ -98,8 +98,8 @@ const away = (name: string, reason: NoPlan): Source => ({
 
 const cameraGone = new NoPlan(
   'source_not_found',
-  'The camera is away or gives nothing, and there is no other.',
-  'Plug it in again; it is tried again by itself.',
+  'The camera is missing or delivers nothing, and there is no other.',
+  'Plug it in again; it is retried automatically.',
 );
 
 /** The camera's own H.264 comes first where nothing else that the camera gives is nearer to the wanted size and rate. */

@@ -7,7 +7,7 @@ import type { Format, Wanted, Wish } from '../wanted.js';
 import { findCamera, rawKinds } from './camera.js';
 import { type Choice, choices, chooseFormat, compare, type Kind, moves, reaches } from './format.js';
 
-/** What a rule looks at. */
+/** What a rule depends on. */
 interface Case {
   readonly soc: Board['soc'];
   /** Who makes H.264: the GPU behind the PiCam's own node, another camera, an encoder chip, or the processor. */
@@ -35,12 +35,12 @@ const rules: readonly Rule[] = [
   {
     applies: ({ soc, encodes, decodes }) => soc === 'bcm2835' && encodes !== 'camera' && decodes,
     format: { ...vga, fps: 15 },
-    why: 'the camera gives JPEGs, and the one slow core of this board decodes about 15 of 640x480 a second',
+    why: 'the camera delivers JPEGs, and the one slow core of this board decodes about 15 a second at 640x480',
   },
   {
     applies: ({ soc, encodes }) => soc === 'bcm2835' && encodes !== 'camera',
     format: vga,
-    why: 'every picture passes the one slow core of this board: 640x480 is what it can carry',
+    why: 'every picture passes through the one slow core of this board, which manages 640x480',
   },
   {
     applies: ({ soc, encodes }) => (soc === 'bcm2836' || soc === 'bcm2837') && encodes === 'processor',
@@ -50,7 +50,7 @@ const rules: readonly Rule[] = [
   {
     applies: () => true,
     format: hd,
-    why: '720p30 is what every platform takes and most uplinks carry',
+    why: '720p30 is what every platform accepts and most uplinks carry',
   },
 ];
 
@@ -66,8 +66,8 @@ function defaultKbps({ width, height, fps }: Format): number {
   return Math.min(20_000, Math.max(100, Math.round((hdKbps * share ** 0.75) / 100) * 100));
 }
 
-/** The wish with every `auto` settled. `kept`: the format of the broadcast that runs, which stays until it ends. */
-export function settle(wish: Wish, machine: Machine, kept?: Format): Wanted {
+/** The wish with every `auto` resolved. `kept`: the format of the broadcast that runs, which stays until it ends. */
+export function resolveAuto(wish: Wish, machine: Machine, kept?: Format): Wanted {
   const { width, height, fps } = wish.video;
   const start = kept ?? defaultFormat(wish, machine).format;
   const format = { ...sized(width, height, start), fps: fps === 'auto' ? start.fps : fps };
@@ -126,7 +126,7 @@ function fitted(
   const fps = reaches(best.fps, format.fps) ? format.fps : Math.max(leastFps, Math.floor(best.fps));
   const limits = [
     ...(width === format.width && height === format.height ? [] : [`has ${width}x${height} at most`]),
-    ...(fps === format.fps ? [] : [`gives ${Math.floor(best.fps)} fps at most`]),
+    ...(fps === format.fps ? [] : [`delivers ${Math.floor(best.fps)} fps at most`]),
   ];
   return {
     format: { width, height, fps },

@@ -26,7 +26,7 @@ function chromaFormat(avcc: readonly number[]): number | undefined {
   return chroma === undefined ? undefined : chroma & 3;
 }
 
-/** Monochrome (4:0:0) is no fit: hardware decoders in phones and television sets refuse it. */
+/** Monochrome (4:0:0) does not fit: hardware decoders in phones and television sets refuse it. */
 export function avcFits(hex: string): boolean {
   const avcc = bytesOf(hex);
   const profile = avcc[1];
@@ -55,12 +55,12 @@ export function ascFits(hex: string): boolean {
 export function unfit(file: MediaFile): string | undefined {
   const { video, audio, orientation } = file;
   // FLV cannot say that a picture lies on its side, nor AVI when its B-frames are to be shown.
-  if (orientation !== undefined) return 'it lies on its side';
-  if (/\.avi$/i.test(file.path)) return 'AVI does not tell the times of its pictures';
+  if (orientation !== undefined) return 'it is rotated';
+  if (/\.avi$/i.test(file.path)) return 'AVI holds no timestamps of its pictures';
   if (video?.codec !== 'h264' || video.avcc === undefined)
     return `its video is ${video?.codec ?? 'missing'}, not H.264`;
   if (!avcFits(video.avcc)) return 'its H.264 is not Baseline, Main or High 4:2:0 with 8 bits';
-  if (video.keyframeSeconds === undefined) return 'the distance of its keyframes is not known';
+  if (video.keyframeSeconds === undefined) return 'its keyframe interval is not known';
   if (video.keyframeSeconds > keyframeLimit) return `its keyframes are up to ${video.keyframeSeconds} s apart`;
   if (audio && (audio.codec !== 'aac' || audio.asc === undefined)) return `its audio is ${audio.codec}, not AAC`;
   if (audio?.asc !== undefined && !ascFits(audio.asc)) return 'its AAC is not plain AAC-LC';
@@ -74,7 +74,7 @@ export function playlistUnfit(files: readonly MediaFile[]): string | undefined {
     if (why) return `file ${index + 1} of ${files.length}: ${why}`;
     const first = files[0]!;
     if (file.video?.avcc !== first.video?.avcc || file.audio?.asc !== first.audio?.asc)
-      return `file ${index + 1} of ${files.length} has another format than the first`;
+      return `file ${index + 1} of ${files.length} has a different format from the first`;
   }
   return undefined;
 }

@@ -1,4 +1,4 @@
-/** What every H.264 encoder file says of its element. */
+/** What every H.264 encoder file says about its element. */
 import type { Chain } from '../graph.js';
 import type { Machine } from '../machine.js';
 import type { EncoderName, Format } from '../wanted.js';
@@ -25,6 +25,6 @@ export interface VideoEncoder {
   bitrate(kbps: number): { readonly property: string; readonly value: string | number };
   /** What asks it for a keyframe; absent where GStreamer's event does. */
   readonly keyframe?: { readonly property: string; readonly value: string };
-  /** What it is feared to make of such pictures, in one sentence; undefined where all is well. */
+  /** What may go wrong with such pictures, in one sentence; undefined where nothing is expected to. */
   doubt?(settings: EncoderSettings, machine: Machine): string | undefined;
 }

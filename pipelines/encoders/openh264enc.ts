@@ -1,4 +1,4 @@
-/** OpenH264: H.264 in software where x264 is not to be had. */
+/** OpenH264: H.264 in software where x264 is not available. */
 import { element } from '../graph.js';
 import type { VideoEncoder } from './encoder.js';
 import { softwareDoubt } from './software.js';
@@ -6,7 +6,7 @@ import { softwareDoubt } from './software.js';
 /** Scene change detection would put keyframes in between; `rate-control=bitrate` is needed for the bitrate to count at all. */
 export const openh264enc: VideoEncoder = {
   element: 'openh264enc',
-  merit: 'encoded in software, with poorer pictures of a bit than x264',
+  merit: 'encoded in software, with less quality per bit than x264',
   formats: ['I420'],
   bitrate: (kbps) => ({ property: 'bitrate', value: kbps * 1000 }),
   doubt: (settings, machine) => softwareDoubt('openh264enc', settings, machine),

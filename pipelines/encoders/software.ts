@@ -23,7 +23,7 @@ export function softwareDoubt(
   const budget = board.soc && budgets[board.soc];
   if (!budget || width * height * fps <= budget.pixelRate) return undefined;
   return (
-    `${element} encodes in software, and this board manages about ${budget.words}: expect pictures to be missing. ` +
-    'Use the hardware encoder (`makercast probe` says what it lacks), a camera with H.264 of its own, or a smaller video.width and video.height.'
+    `${element} encodes in software, and this board manages about ${budget.words}: expect dropped pictures. ` +
+    'Use the hardware encoder (`makercast probe` says what it lacks), a camera that encodes H.264 itself, or a smaller video.width and video.height.'
   );
 }

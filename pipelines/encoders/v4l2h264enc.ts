@@ -20,7 +20,7 @@ export const forceKeyframe = { property: 'extra-controls', value: 'controls,forc
 /** bcm2835-codec has been seen to hang at less than 9 fps of 1080p (raspberrypi/linux#4739); pictures are repeated instead. */
 export const leastChipFps = 10;
 
-/** bcm2835-codec lays its lines out in steps of 64 bytes; where a width is none, drivers and GStreamer have disagreed on where a line ends. */
+/** bcm2835-codec lays its lines out in steps of 64 bytes; where a width is not a multiple, drivers and GStreamer have disagreed on where a line ends. */
 export const strideBytes = 64;
 
 /** Raw formats of webcams of which bcm2835-codec makes 4:2:0 itself; what else the kernel offers may not: they are tried. */

@@ -10,7 +10,7 @@ import { softwareDoubt } from './software.js';
  */
 export const x264enc: VideoEncoder = {
   element: 'x264enc',
-  merit: 'encoded in software: works everywhere, and costs most of a processor',
+  merit: 'encoded in software: works everywhere, but takes most of a processor',
   formats: ['I420', 'NV12'],
   bitrate: (kbps) => ({ property: 'bitrate', value: kbps }),
   doubt: (settings, machine) => softwareDoubt('x264enc', settings, machine),

@@ -1,4 +1,4 @@
-/** A sound card by ALSA: which one, and at which of the rates and channel counts that it really has. */
+/** A sound card by ALSA: which one, and at which of its actual rates and channel counts. */
 import { caps, type Chain, element } from '../graph.js';
 import type { Camera, Machine, Microphone } from '../machine.js';
 import { NoPlan } from '../noplan.js';

@@ -1,5 +1,5 @@
 /** One RTMP or RTMPS destination: FLV tags in at `appsrc name=tags`, `rtmp2sink name=sink` out. */
-import { caps, element, type ElementProperty, piece } from '../graph.js';
+import { caps, element, type ElementProperty, pipelineText } from '../graph.js';
 
 export interface RtmpDestination {
   readonly scheme: 'rtmp' | 'rtmps';
@@ -24,7 +24,7 @@ export const sessionOf = (destination: RtmpDestination): string => JSON.stringif
  * Adobe's encoder before they let anybody publish. The last sample is not kept: it may be a whole keyframe.
  */
 export const rtmpOutput = (): { readonly text: string } =>
-  piece([
+  pipelineText([
     [
       element('appsrc', { name: 'tags', 'is-live': true, format: 'time', caps: caps('video/x-flv') }),
       element('rtmp2sink', {

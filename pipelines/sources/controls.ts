@@ -1,4 +1,4 @@
-/** The camera's own knobs: from settings to V4L2 controls, or to properties of libcamerasrc, as far as this camera has them. */
+/** The camera's own controls: from settings to V4L2 controls, or to properties of libcamerasrc, as far as this camera has them. */
 import type { Camera, CameraControl } from '../machine.js';
 import type { WantedCamera } from '../wanted.js';
 
@@ -119,7 +119,7 @@ class Knobs implements Controls {
     const value = choices ? wish : min + Math.round((wish - min) / step) * step;
     if (choices ? choices[value] !== undefined : value >= min && value <= max) return value;
     const range = choices ? Object.values(choices).join(', ') : `${min} to ${max}`;
-    this.notes.push(`${setting}: the camera ${this.camera.name} does not go so far (${name}: ${range}).`);
+    this.notes.push(`${setting}: the camera ${this.camera.name} does not support this value (${name}: ${range}).`);
     return undefined;
   }
 

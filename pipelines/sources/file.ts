@@ -16,7 +16,7 @@ export function findFiles(video: WantedVideo, machine: Machine): MediaFile[] {
       throw new NoPlan('file_unreadable', `The file ${path} cannot be read.`, 'Check video.files and the permissions.');
     }
     if (!file.video)
-      throw new NoPlan('file_no_video', `The file ${path} holds no video.`, 'Name another in video.files.');
+      throw new NoPlan('file_no_video', `The file ${path} contains no video.`, 'Name another in video.files.');
     return file;
   });
 }
@@ -29,7 +29,7 @@ export function secondsOf(file: MediaFile): number {
   if (file.seconds !== undefined) return file.seconds;
   throw new NoPlan(
     'file_broken',
-    `The file ${file.path} does not tell its length, which is needed to give it another sound.`,
+    `The file ${file.path} does not state its length, which is needed to replace its sound.`,
     'Copy it into another container: ffmpeg -i FILE -c copy NEW.mp4',
   );
 }

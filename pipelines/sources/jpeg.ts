@@ -49,7 +49,7 @@ export function jpegDoubt(format: Choice, wanted: Rate, machine: Machine): strin
   if (format.kind !== 'jpeg' || !budget || !isTooMuch(decoded(format, wanted), machine.board)) return undefined;
   if (jpegDecoder(format, wanted, machine).element !== 'jpegdec') return undefined;
   return (
-    `The camera gives ${format.width}x${format.height} as JPEG, and this board decodes about ${budget.width}x${budget.height} at ${budget.fps} fps of ` +
-    'that: expect pictures to be missing. Set a smaller video.width and video.height, or a lower video.fps.'
+    `The camera delivers ${format.width}x${format.height} as JPEG, and this board decodes about ${budget.width}x${budget.height} at ${budget.fps} fps: ` +
+    'expect dropped pictures. Set a smaller video.width and video.height, or a lower video.fps.'
   );
 }

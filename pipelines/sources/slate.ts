@@ -1,4 +1,4 @@
-/** The slate: a card that stands in for a picture that is away. One picture is drawn, and the same one sent for as long as it lasts. */
+/** The slate: a card that stands in for a missing picture. One picture is drawn, and the same one sent for as long as it lasts. */
 import { fraction } from '../fraction.js';
 import { caps, type Caps, type Chain, element } from '../graph.js';
 import type { WantedSlate, WantedVideo } from '../wanted.js';

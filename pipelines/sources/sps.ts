@@ -1,4 +1,4 @@
-/** What H.264 says of its colours, in the sequence parameter set of an AVC decoder configuration record. Pure. */
+/** What H.264 says about its colours, in the sequence parameter set of an AVC decoder configuration record. Pure. */
 
 export interface Colours {
   /** Black is 0 and white 255, not 16 and 235. */

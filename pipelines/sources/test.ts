@@ -4,7 +4,7 @@ import type { WantedVideo } from '../wanted.js';
 import { type Picture, rawCaps } from './picture.js';
 
 /**
- * The bars' snow and the clock move; the clock ticks in whole seconds, since a finer one (`timeoverlay`) draws its text anew for
+ * The bars' snow and the clock move; the clock ticks in whole seconds, since a finer one (`timeoverlay`) draws its text again for
  * each frame, which is as much work as encoding it. Without the clock's package the bars go without.
  *
  * The ball goes round once a second by the clock of the machine, so that a viewer can read off how late the picture is.

@@ -1,4 +1,4 @@
-/** The extension unit by which a USB camera's own encoder is told how (USB Video Class, H.264 payload): what a plan has to say to it. */
+/** The extension unit by which a USB camera's own encoder is set up (USB Video Class, H.264 payload): what a plan tells it. */
 
 /** Stands for the unit where a plan names an element; its properties are `bitrateKbps`, and `keyframe`, which asks for one. */
 export const unitElement = 'encoder-unit';

@@ -91,7 +91,7 @@ test('what is drawn goes on in another process', { timeout: 60_000 }, async (t) 
   assert.ok(before);
   await recycle(on, false);
   await on.played.waitFor((made) => made === ball, 20_000, 1);
-  assert.match(on.recycled.items[0]!, /^The capture process has grown to \d+ MB, above 0 MB\.$/);
+  assert.match(on.recycled.items[0]!, /^The capture process uses \d+ MB of memory, more than 0 MB\.$/);
   const after = await until(() => captures().length === 1 && captures(), 10_000, 'the end of the one before');
   assert.notEqual(after[0], before);
   assert.ok(on.stage.onAir);

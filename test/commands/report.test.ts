@@ -78,7 +78,7 @@ test('what was counted does not go on counting, a gap is seen, and no picture is
 /** A webcam that was there when the plan was made. */
 const gone: Plan = {
   kind: 'camera',
-  pieces: [
+  pipelines: [
     {
       text: 'v4l2src name=video-source device=/dev/video-none ! videoconvert ! x264enc name=venc ! flvmux name=mux ! appsink name=tags',
       properties: [],
@@ -98,7 +98,7 @@ test('a plan that fails says which part of it and why, and is not waited for', a
   assert.deepEqual(outcome(came).length, 1);
   assert.match(
     outcome(came)[0]!,
-    /^It ended by itself \(picture\): \[source_not_found\] Webcam is not there\. Plug it in/,
+    /^It ended early \(picture\): \[source_not_found\] Webcam was not found\. Plug it in/,
   );
 });
 
@@ -149,8 +149,8 @@ test('a log that may not be read says why, and that root may', async () => {
   for (const [more, why] of [
     [{ stderr: 'dmesg: read kernel buffer failed: Operation not permitted\n' }, /Operation not permitted\. .*sudo/],
     [{ missing: true }, /dmesg is missing/],
-    [{ late: true }, /not ended within 5 s/],
-    [{}, /gives no reason/],
+    [{ late: true }, /did not finish within 5 s/],
+    [{}, /gave no reason/],
   ] as const)
     await assert.rejects(kernelLog(says(more)), why);
   assert.deepEqual(await kernelLog(says({ code: 0, stdout: 'a\n\nb\n' })), ['a', 'b']);

@@ -52,11 +52,11 @@ test('what is odd about the files that the settings name', async (t) => {
   assert.deepEqual(await oddFiles(settings, folder), [
     `video.files: "gone.mp4" does not exist (${folder}/gone.mp4).`,
     'video.files: "films" is a folder, not a file.',
-    'video.files: "~/b.mp4" does not exist: ~ stands for no folder here, write the whole path.',
-    'video.files: "films/*.mp4" does not exist: patterns are not filled in here, list the files one by one.',
-    'video.files: "/dev/zero" is no file but a pipe, a socket or a device.',
+    'video.files: "~/b.mp4" does not exist: ~ is not expanded here, write the whole path.',
+    'video.files: "films/*.mp4" does not exist: patterns are not expanded here, list the files one by one.',
+    'video.files: "/dev/zero" is not a file but a pipe, a socket or a device.',
     'slate.image: "a.mp4/x.png" cannot be read (ENOTDIR).',
-    'recording.folder: "a.mp4" is no folder.',
+    'recording.folder: "a.mp4" is not a folder.',
   ]);
   assert.deepEqual(await oddFiles(resolve({ env: { RECORDING_FOLDER: 'new' } }).settings, folder), []);
 });

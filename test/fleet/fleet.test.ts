@@ -522,7 +522,7 @@ test('where it is not installed, as on a device, or balena-sdk is not: what to d
   assert.equal(onDevice.code, 2);
   assert.match(
     onDevice.stderr,
-    /^\[fleet_missing\] The fleet tool is not installed .* a device is no place for it\.\n$/,
+    /^\[fleet_missing\] The fleet tool is not installed .* it is not meant to run on a device\.\n$/,
   );
   assert.match((await run(process.execPath, [main, 'help'], { env })).stdout.toString(), /^Usage: makercast/);
   await copy('fleet');

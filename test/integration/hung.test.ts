@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import { test } from 'node:test';
 import { resolve } from '../../agent/config/resolve.js';
-import { Answers } from '../../agent/machine/answers.js';
-import { factsFor } from '../../agent/machine/facts.js';
+import { ProbeCache } from '../../agent/machine/probecache.js';
+import { machineFor } from '../../agent/machine/machine.js';
 import { Storage } from '../../agent/machine/storage/storage.js';
 import { startAgent, type StatusDocument } from '../helpers/agent/agent.js';
 import { broadcastIn, live } from '../helpers/agent/broadcast.js';
@@ -34,7 +34,7 @@ test(
     await tags.waitFor(isVideoKey, 15_000);
     const { problems } = await agent.status((status) => isSlate(status) && status.problems.length > 0);
     assert.deepEqual(problems.map(({ code }) => code).sort(), ['file_slow', 'slate_image']);
-    assert.match(problems[0]!.what, /^The file ".*a\.mp4" is still being looked at after 5 s\.$/);
+    assert.match(problems[0]!.what, /^The file ".*a\.mp4" is still being read after 5 s\.$/);
     await agent.lasts(15_000, 'each look asks again, and none takes another of the four threads for files and names');
     assert.equal(server.publishes.items.length, 1);
     // Node itself waits for the disk, so that there is no code: it kills itself once all is in order.
@@ -54,10 +54,10 @@ test('a film that takes long to be looked at follows the slate, in the same sess
     STREAM_URL: server.url(),
     STREAM_KEY: 'k',
   };
-  const answers = new Answers();
+  const cache = new ProbeCache();
   let patienceMs = 1;
   const { broadcast } = broadcastIn(t, folder, resolve({ env }).settings, {
-    gather: (wish) => factsFor(wish, storage, () => undefined, { patienceMs, answers }),
+    gather: (wish) => machineFor(wish, storage, () => undefined, { patienceMs, cache }),
   });
   await broadcast.start();
   assert.equal(broadcast.status().video?.source, 'slate');

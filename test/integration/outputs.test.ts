@@ -107,7 +107,7 @@ describe('why an output fails', () => {
     assert.equal((await faultOf(agent, 'taken')).code, 'output_already_published');
     const nowhere = await faultOf(agent, 'nowhere');
     assert.equal(nowhere.code, 'output_closed_connecting');
-    assert.match(nowhere.what, /closed during connect: check application and key/);
+    assert.match(nowhere.what, /closed the connection before it accepted the stream/);
     assert.equal((await faultOf(agent, 'denied')).code, 'output_closed_connecting');
     await agent.stop();
     await first.stop();

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import type { Camera } from '../../pipelines/machine.js';
 import { resolve } from '../../agent/config/resolve.js';
-import { factsFor } from '../../agent/machine/facts.js';
+import { machineFor } from '../../agent/machine/machine.js';
 import { Storage } from '../../agent/machine/storage/storage.js';
 import { small, startAgent } from '../helpers/agent/agent.js';
 import { broadcastIn } from '../helpers/agent/broadcast.js';
@@ -32,7 +32,7 @@ for (const [what, cameras] of [
     const env = { ...small, VIDEO_SOURCE: '/dev/null', VIDEO_ENCODER: 'passthrough' };
     const { settings } = resolve({ env: { ...env, STREAM_URL: server.url(), STREAM_KEY: 'k' } });
     const { broadcast } = broadcastIn(t, folder, settings, {
-      gather: async (wish) => ({ ...(await factsFor(wish, storage, () => undefined)), cameras }),
+      gather: async (wish) => ({ ...(await machineFor(wish, storage, () => undefined)), cameras }),
     });
     await broadcast.start();
     const { tags } = await server.published('k');

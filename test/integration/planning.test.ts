@@ -7,7 +7,7 @@ import type { Camera, Machine } from '../../pipelines/machine.js';
 import type { Wish } from '../../pipelines/wanted.js';
 import { resolve } from '../../agent/config/resolve.js';
 import type { Settings } from '../../agent/config/settings.js';
-import { factsFor } from '../../agent/machine/facts.js';
+import { machineFor } from '../../agent/machine/machine.js';
 import { Storage } from '../../agent/machine/storage/storage.js';
 import { decodeAmf } from '../helpers/rtmp/amf.js';
 import { small, startAgent } from '../helpers/agent/agent.js';
@@ -36,7 +36,7 @@ class Looks {
   async gather(wish: Wish): Promise<Machine> {
     const end = this.#end;
     this.begun.push(wish);
-    const machine = await factsFor(wish, this.storage, () => undefined);
+    const machine = await machineFor(wish, this.storage, () => undefined);
     await end;
     return machine;
   }
@@ -159,7 +159,7 @@ test('a camera that fails is named to the next look, and to that one only', asyn
   const { broadcast } = broadcastIn(t, folder, resolve({ env }).settings, {
     gather: async (wish, failed) => {
       looks.push([...failed]);
-      return (machine ??= { ...(await factsFor(wish, storage, () => undefined)), cameras: [camera] });
+      return (machine ??= { ...(await machineFor(wish, storage, () => undefined)), cameras: [camera] });
     },
   });
   await broadcast.start();

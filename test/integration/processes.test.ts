@@ -108,7 +108,7 @@ describe('killed alone', () => {
     const crash = crashes(agent);
     for (let kill = 0; kill < 3; kill++) await crash();
     const { message } = await agent.event('next_best');
-    assert.match(message, /^the encoder x264enc is left out, since this has happened 3 times: .*ended by itself/);
+    assert.match(message, /^the encoder x264enc is left out, since this has happened 3 times: .*ended unexpectedly/);
     // An encoder that is left out stays a problem, until the broadcast is begun anew.
     const { tags } = server.publishes.items[0]!;
     const isOn = (status: StatusDocument): boolean =>
@@ -123,7 +123,7 @@ describe('killed alone', () => {
     const next = await agent.event('next_best', 30_000, from);
     assert.match(
       next.message,
-      /^test picture \(bars\) is left out, since this has happened 3 times: .*ended by itself/,
+      /^test picture \(bars\) is left out, since this has happened 3 times: .*ended unexpectedly/,
     );
     const slate = await agent.waitFor(isPlaying('slate'), 30_000, from);
     const sent = tags.items.length;

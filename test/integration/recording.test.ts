@@ -205,7 +205,7 @@ test('a folder that cannot be written disturbs no server, and is in the status d
   assert.equal(recordingOf(status)!.fault!.code, 'recording_unwritable');
   assert.equal(status.actual, 'degraded');
   const line = await agent.event('recording_failed');
-  assert.match(line.message, /cannot be written .* Give this user the right/);
+  assert.match(line.message, /cannot be written to .* Give this user permission/);
   const frames = Number(status.outputs['main']!['frames']);
   await agent.status((each) => Number(each.outputs['main']?.['frames']) > frames + 60);
   await agent.stop();

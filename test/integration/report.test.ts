@@ -85,7 +85,7 @@ test('a report of a machine full of secrets: every section, and none of them', a
     mustLack(text + stdout + stderr, secrets);
 
     assert.deepEqual(
-      [...text.matchAll(/^## (.*)$/gm)].map(([, title]) => title).filter((title) => title !== 'On the way'),
+      [...text.matchAll(/^## (.*)$/gm)].map(([, title]) => title).filter((title) => title !== 'Warnings'),
       sections,
     );
     assert.match(
@@ -175,8 +175,8 @@ describe('what is in the way', () => {
     await writeFile(path.join(folder, 'there.md'), 'mine');
     await mkdir(path.join(folder, 'folder.md'));
     for (const [name, why] of [
-      ['there.md', /there\.md" is there already\. Remove it/],
-      ['folder.md', /folder\.md" is there already/],
+      ['there.md', /there\.md" already exists\. Remove it/],
+      ['folder.md', /folder\.md" already exists/],
       ['none/report.md', /there is no such folder/],
       ['there.md/report.md', /what should be its folder is a file/],
       ['/proc/report.md', /\/proc\/report\.md" (?:cannot|may not) be /],
@@ -203,9 +203,9 @@ describe('what is in the way', () => {
     assert.equal(code, 0, stderr);
     assert.match(section(stdout, 'Versions'), /\| GStreamer \| not installed \|/);
     assert.match(section(stdout, 'What was found'), /^- \[plugin_missing\] .*gstreamer1\.0-tools/m);
-    assert.match(section(stdout, 'Plan'), /^This could not be found out: \[plugin_missing\] /m);
-    assert.match(section(stdout, 'Picture'), /^This could not be found out: \[command_failed\] There is no plan/m);
-    assert.match(section(stdout, "The kernel's log"), /^This could not be found out: .*the program dmesg is missing/m);
+    assert.match(section(stdout, 'Plan'), /^This could not be determined: \[plugin_missing\] /m);
+    assert.match(section(stdout, 'Picture'), /^This could not be determined: \[command_failed\] There is no plan/m);
+    assert.match(section(stdout, "The kernel's log"), /^This could not be determined: .*the program dmesg is missing/m);
     assert.match(section(stdout, 'Settings'), /^video\.width: 320 {2}\(environment\)$/m);
     assert.match(section(stdout, 'Processes'), /while no picture ran[^]*^\| makercast \| /m);
     assert.match(section(stdout, 'Memory, heat and power'), /^\| Memory \| \d+ MB/m);

@@ -95,7 +95,7 @@ const settingsCases: readonly Case[] = [
     name: 'a file that is not YAML',
     file: `outputs:\n  main: {url: [rtmp://x/live, key: ${secret}\n`,
     code: 'settings_unreadable',
-    says: /makercast\.yml" is not YAML at \d+:\d+/,
+    says: /makercast\.yml" is not valid YAML at \d+:\d+/,
   },
   { name: 'a file that is a list', file: `- ${secret}`, code: 'settings_unreadable', says: /not a map/ },
   {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { findings } from '../../agent/commands/findings.js';
-import { gather } from '../../agent/machine/facts.js';
+import { gather } from '../../agent/machine/machine.js';
 import { tree } from './tree.js';
 
 async function printed(name: string): Promise<string[]> {
@@ -37,7 +37,7 @@ test('two cameras: how each is driven, formats that are alike together, controls
   assert.match(text, /^ {4}H264 MJPG\n {6}.*1280x720.*\n? +at 30, 24, 20, 15, 10, 7\.5, 5 fps$/m);
   assert.match(
     text,
-    /^ {4}H\.264 encoder \(unit 12\) takes the distance of keyframes and a bitrate, and while it runs another\n {4}bitrate and a request for a keyframe$/m,
+    /^ {4}H\.264 encoder \(unit 12\) accepts a keyframe interval and a bitrate, and while it runs a new\n {4}bitrate and requests for keyframes$/m,
   );
   assert.match(text, /^ {6}power_line_frequency +0 = Disabled, 1 = 50 Hz, 2 = 60 Hz; default 2$/m);
   assert.match(text, /^ {6}focus_absolute +0 to 250 in steps of 5; default 0$/m);
@@ -55,13 +55,13 @@ test('memory, what of it is set aside, and Wi-Fi, where they are known', async (
   const wifi = [{ interface: 'wlan0', powerSave: true }, { interface: 'wlan1' }];
   const text = findings(facts, { gstreamer: '1.22.0', memory, wifi }, []).join('\n');
   assert.match(text, /^Memory +358 MB, 116 of them available; 256 set aside for devices \(CMA\), 64 of them free$/m);
-  assert.match(text, /^Wi-Fi +wlan0 saves power; wlan1 not told whether it saves power$/m);
+  assert.match(text, /^Wi-Fi +wlan0 saves power; wlan1 does not say whether it saves power$/m);
   const bare = findings(
     facts,
     { gstreamer: '', memory: { totalMb: 427, availableMb: 300 }, wifi: [{ powerSave: false }] },
     [],
   );
-  assert.match(bare.join('\n'), /^Memory +427 MB, 300 of them available\nWi-Fi +saves no power$/m);
+  assert.match(bare.join('\n'), /^Memory +427 MB, 300 of them available\nWi-Fi +does not save power$/m);
 });
 
 test('libcamera by its name, and advice as a list', async () => {

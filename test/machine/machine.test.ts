@@ -8,7 +8,7 @@ import { probe } from '../../agent/commands/probe.js';
 import { givesPicture } from '../../agent/machine/cameras/audition.js';
 import { holderOf } from '../../agent/machine/host/busy.js';
 import { watchDevices } from '../../agent/machine/host/devices.js';
-import { gather } from '../../agent/machine/facts.js';
+import { gather } from '../../agent/machine/machine.js';
 import { model, temperature } from '../../agent/machine/host/health.js';
 import { strain } from '../../agent/machine/host/power.js';
 import { networkFault } from '../../agent/machine/host/network.js';

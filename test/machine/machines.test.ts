@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import type { EncoderName } from '../../pipelines/wanted.js';
-import { gather } from '../../agent/machine/facts.js';
+import { gather } from '../../agent/machine/machine.js';
 import type { Runner } from '../../agent/machine/host/run.js';
 import { tree, type Tree } from './tree.js';
 
@@ -202,7 +202,7 @@ test('libcamera that is not installed, or not whole, or hangs: what to install',
   assert.deepEqual((await seen(machine, elements)).faults, [
     [
       'plugin_missing',
-      "The PiCam (imx219) needs libcamera, and GStreamer's libcamerasrc is missing: apt-get install gstreamer1.0-libcamera libcamera-ipa libcamera-tools",
+      "The PiCam (imx219) needs libcamera, and GStreamer's libcamerasrc is missing. apt-get install gstreamer1.0-libcamera libcamera-ipa libcamera-tools",
     ],
   ]);
   const cam = but(machine, (command) => (command === 'cam -l' ? { missing: true } : undefined));
@@ -225,13 +225,13 @@ test('a PiCam V3 or a Pi 5 with the libcamera of Debian: what it lacks, and whic
   assert.deepEqual((await seen(pi5, debian(pi5))).faults, [
     [
       'camera_unsupported',
-      "The PiCam's sensor imx708_wide is there, but libcamera 0.0.3 cannot drive it. " +
-        "Debian's knows no camera of a Pi 5: install Raspberry Pi's own libcamera packages, as on Raspberry Pi OS.",
+      "The PiCam's sensor imx708_wide is present, but libcamera 0.0.3 cannot drive it. " +
+        "Debian's libcamera does not support the cameras of a Pi 5: install Raspberry Pi's own libcamera packages, as on Raspberry Pi OS.",
     ],
   ]);
   assert.match(
     (await seen(pi5, debian(pi5, '0.4.0'))).faults[0]![1],
-    /libcamera 0\.4\.0 .* Debian's knows no camera of a Pi 5/,
+    /libcamera 0\.4\.0 .* Debian's libcamera does not support the cameras of a Pi 5/,
   );
   assert.match(
     (await seen(pi5, debian(pi5, '0.5.2+99-bfd68f78'))).faults[0]![1],
@@ -242,7 +242,7 @@ test('a PiCam V3 or a Pi 5 with the libcamera of Debian: what it lacks, and whic
   writeFileSync(sensor, 'imx708 10-001a\n');
   assert.match(
     (await seen(pi4, debian(pi4))).faults[0]![1],
-    /sensor imx708 .* Debian 12's knows no PiCam V3: take Debian 13, or install Raspberry Pi's/,
+    /sensor imx708 .* Debian 12's libcamera does not support the PiCam V3: use Debian 13, or install Raspberry Pi's/,
   );
   // Debian 13's has it: whatever fails there is something else.
   assert.match(
@@ -252,7 +252,7 @@ test('a PiCam V3 or a Pi 5 with the libcamera of Debian: what it lacks, and whic
   const none = but(pi4, (command) => (command === 'gst-inspect-1.0' ? { stdout: 'tee:  tee: Tee\n' } : undefined));
   assert.match(
     (await seen(pi4, none)).faults[0]![1],
-    /apt-get install gstreamer1\.0-libcamera libcamera-ipa libcamera-tools; Debian 12's knows no PiCam V3: take Debian 13, or install/,
+    /apt-get install gstreamer1\.0-libcamera libcamera-ipa libcamera-tools; Debian 12's libcamera does not support the PiCam V3: use Debian 13, or install/,
   );
   // One that Debian's does know, and that fails all the same: why is in its log.
   writeFileSync(sensor, 'imx219 10-0010\n');
@@ -267,7 +267,7 @@ test('a PiCam V3 or a Pi 5 with the libcamera of Debian: what it lacks, and whic
   );
   assert.match(
     (await seen(pi4, failing)).faults[0]![1],
-    /imx219 is there.*: Failed to load a suitable IPA library\. apt-get install libcamera-ipa$/,
+    /imx219 is present.*: Failed to load a suitable IPA library\. apt-get install libcamera-ipa$/,
   );
 });
 
@@ -280,11 +280,11 @@ test('gpu_mem=16: no encoder and no camera, why, and what to set, also on balena
   assert.deepEqual(faults, [
     [
       'firmware_setting',
-      `The Pi's H.264 encoder cannot be seen: gpu_mem is 16, and the firmware leaves its codec out. S${set}`,
+      `The Pi's H.264 encoder is not available: gpu_mem is 16, so the firmware leaves out its codec. S${set}`,
     ],
     [
       'firmware_setting',
-      `No camera was found. gpu_mem is 16: the firmware leaves out all that a PiCam needs. If one is plugged in, s${set}`,
+      `No camera was found. gpu_mem is 16, so the firmware leaves out everything that a PiCam needs. If one is plugged in, s${set}`,
     ],
   ]);
   // Whoever streams a file through x264enc needs neither.
@@ -312,7 +312,7 @@ test('no encoder for another reason, or for one that cannot be seen: said with a
   rmSync(reg);
   const unsure = (await seen(machine, machine.run, ['v4l2h264enc'])).faults.map(([, message]) => message);
   assert.doesNotMatch(unsure[1]!, /modprobe/);
-  assert.match(unsure[0]!, /there is no node of bcm2835-codec\. If gpu_mem is below 32/);
+  assert.match(unsure[0]!, /there is no bcm2835-codec device node\. If gpu_mem is below 32/);
 });
 
 test('a sensor without the image processor: gpu_mem again', async () => {
@@ -324,7 +324,7 @@ test('a sensor without the image processor: gpu_mem again', async () => {
   assert.deepEqual(facts.cameras, []);
   assert.match(
     faults[0]![1],
-    /^The PiCam \(imx219\) cannot be used: .*bcm2835-isp is not there\. Run modprobe bcm2835-isp/,
+    /^The PiCam \(imx219\) cannot be used: .*bcm2835-isp is missing\. Run modprobe bcm2835-isp/,
   );
 });
 

@@ -2,23 +2,23 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Fault } from '../../agent/errors.js';
-import { Answers } from '../../agent/machine/answers.js';
+import { ProbeCache } from '../../agent/machine/probecache.js';
 import { Storage } from '../../agent/machine/storage/storage.js';
 import { Survey } from '../../agent/machine/survey.js';
-import type { factsFor } from '../../agent/machine/facts.js';
+import type { machineFor } from '../../agent/machine/machine.js';
 
-const wish = {} as Parameters<typeof factsFor>[0];
-const facts = {} as Awaited<ReturnType<typeof factsFor>>;
+const wish = {} as Parameters<typeof machineFor>[0];
+const facts = {} as Awaited<ReturnType<typeof machineFor>>;
 const storage = new Storage('/nonexistent', () => undefined, false);
 
 test('what could not be found out is said once, and again once it had been found out in between', async () => {
   const said: string[] = [];
   let unknown: string[] = [];
-  const look: typeof factsFor = (_, __, warn) => {
+  const look: typeof machineFor = (_, __, warn) => {
     for (const what of unknown) warn(new Fault('source_busy', what));
     return Promise.resolve(facts);
   };
-  const survey = new Survey(storage, ({ what }) => said.push(what), new Answers(), look);
+  const survey = new Survey(storage, ({ what }) => said.push(what), new ProbeCache(), look);
   for (const next of [['a'], ['a', 'b'], ['a', 'b'], ['b'], ['a', 'b']]) {
     unknown = next;
     assert.equal(await survey.gather(wish, []), facts);
@@ -27,19 +27,19 @@ test('what could not be found out is said once, and again once it had been found
 });
 
 test('cameras that failed are asked themselves, and every look has the same answers', async () => {
-  const answers = new Answers();
+  const cache = new ProbeCache();
   const doubted: string[] = [];
-  answers.doubt = (node) => void doubted.push(node);
+  cache.doubt = (node) => void doubted.push(node);
   const seen: unknown[] = [];
-  const look: typeof factsFor = (_, __, ___, options) => {
-    seen.push(options?.answers);
+  const look: typeof machineFor = (_, __, ___, options) => {
+    seen.push(options?.cache);
     return Promise.resolve(facts);
   };
-  const survey = new Survey(storage, () => undefined, answers, look);
+  const survey = new Survey(storage, () => undefined, cache, look);
   await survey.gather(wish, ['/dev/video0', '/dev/video2']);
   await survey.gather(wish, []);
   assert.deepEqual(doubted, ['/dev/video0', '/dev/video2']);
-  assert.deepEqual(seen, [answers, answers]);
+  assert.deepEqual(seen, [cache, cache]);
 });
 
 test('the fault of a machine that cannot be looked at goes to whoever asks', async () => {
@@ -47,7 +47,7 @@ test('the fault of a machine that cannot be looked at goes to whoever asks', asy
   const survey = new Survey(
     storage,
     () => undefined,
-    new Answers(),
+    new ProbeCache(),
     () => Promise.reject(none),
   );
   await assert.rejects(survey.gather(wish, []), none);

@@ -40,7 +40,7 @@ test('a child that has grown past its limit is killed, with a fault that says so
   assert.equal(fault.code, 'child_grown');
   assert.match(
     fault.message,
-    /^The growing process has grown to \d+ MB, above 150 MB\. It is killed and started again\.$/,
+    /^The growing process uses \d+ MB of memory, more than 150 MB\. It is killed and restarted\.$/,
   );
   const seen = beats.items.length;
   child.start();
@@ -51,7 +51,7 @@ test('a child that has grown past its limit is killed, with a fault that says so
 test('one that has grown to where it is better replaced says so, and goes on until somebody does it', async () => {
   const { child, died, beats } = start(400e6);
   await until(() => child.grown !== undefined, 30_000, 'a child that has grown');
-  assert.match(child.grown!, /^The growing process has grown to \d+ MB, above 200 MB\.$/);
+  assert.match(child.grown!, /^The growing process uses \d+ MB of memory, more than 200 MB\.$/);
   assert.deepEqual(died.items, []);
   await child.stop();
   const seen = beats.items.length;
@@ -64,7 +64,7 @@ test('one that has grown to where it is better replaced says so, and goes on unt
 test('one that holds ever more files open says so too', async () => {
   const { child, died } = start(2e9, { GROWS: 'files' });
   await until(() => child.grown !== undefined, 30_000, 'a child with too many files');
-  assert.match(child.grown!, /^The growing process holds \d+ files open, more than 400\.$/);
+  assert.match(child.grown!, /^The growing process has \d+ files open, more than 400\.$/);
   assert.deepEqual(died.items, []);
   await child.stop();
 });
@@ -80,7 +80,7 @@ test('where no more files can be opened, neither a child nor a program can be st
   const crowded = fileURLToPath(new URL('../helpers/children/crowded.js', import.meta.url));
   const { stdout } = await run('prlimit', ['--nofile=64', process.execPath, crowded]);
   const { message, ...rest } = JSON.parse(stdout.toString()) as { message: string };
-  assert.match(message, /^The crowded process ended by itself \(.*EMFILE\)\. It is started again\.$/);
+  assert.match(message, /^The crowded process ended unexpectedly \(.*EMFILE\)\. It is restarted automatically\.$/);
   assert.deepEqual(rest, { ran: false, missing: false });
 });
 
@@ -90,7 +90,7 @@ test('what Node throws, since the kernel will not start it, is a start that fail
   const { child, died } = start(2e9, { TOO_LONG: tooLong });
   assert.match(
     (await died.waitFor(() => true, 5000)).message,
-    /ended by itself \(spawn E2BIG\)\. It is started again\.$/,
+    /ended unexpectedly \(spawn E2BIG\)\. It is restarted automatically\.$/,
   );
   child.start();
   await died.waitFor(() => true, 5000, 1);
@@ -171,7 +171,7 @@ describe('silent', () => {
       assert.equal(code, 'child_hung');
       assert.match(
         message,
-        /^The labouring process did not answer for [\d.]+ s[ ,\w.]*\. It is killed and started again\.$/,
+        /^The labouring process did not answer for [\d.]+ s[ ,\w.]*\. It is killed and restarted\.$/,
       );
     });
 
@@ -183,7 +183,7 @@ describe('silent', () => {
       assert.equal(code, 'child_hung');
       assert.match(
         message,
-        /^The labouring process did not answer for [\d.]+ s(, [\d.]+ s of it for want of a processor)?\. It is killed/,
+        /^The labouring process did not answer for [\d.]+ s(, [\d.]+ s of it waiting for a processor)?\. It is killed/,
       );
     });
   }

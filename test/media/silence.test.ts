@@ -1,14 +1,20 @@
 /** Which silence counts: not that of a process that waits for a processor. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { lookMs, Silence, waitingShare, type ProcessReading, type ThreadReading } from '../../agent/media/silence.js';
+import {
+  beatCheckMs,
+  Silence,
+  waitingShare,
+  type ProcessReading,
+  type ThreadReading,
+} from '../../agent/media/silence.js';
 
 /** What a thread does with each quarter of a second: of it, so many ms on a processor and waiting for one; and whether it can run at its end. */
 type Doing = readonly [ranMs: number, waitedMs: number, end: 'R' | 'S'];
 
 const sleeps: Doing = [0, 0, 'S'];
-const spins: Doing = [lookMs, 0, 'R'];
-const spinsByHalves: Doing = [lookMs / 2, lookMs / 2, 'R'];
+const spins: Doing = [beatCheckMs, 0, 'R'];
+const spinsByHalves: Doing = [beatCheckMs / 2, beatCheckMs / 2, 'R'];
 const starves: Doing = [0, 0, 'R'];
 
 const thread = (index: number, [ran, waited, end]: Doing): ThreadReading => ({
@@ -20,7 +26,7 @@ const thread = (index: number, [ran, waited, end]: Doing): ThreadReading => ({
 /** The readings of a process whose threads do the same all the time. */
 const readings = (count: number, main: Doing, ...others: Doing[]): ProcessReading[] =>
   Array.from({ length: count }, (_, index) => ({
-    atMs: 70_000 + index * lookMs,
+    atMs: 70_000 + index * beatCheckMs,
     main: thread(index, main),
     others: new Map(others.map((other, id) => [id, thread(index, other)])),
   }));
@@ -58,7 +64,7 @@ function until(patienceMs: number, taken: ProcessReading[], usualMs = 400): [ms:
   const silence = new Silence(usualMs);
   for (let look = 1; ; look++) {
     silence.look(() => taken.shift());
-    if (silence.isPast(patienceMs)) return [look * lookMs, `${silence}`];
+    if (silence.isPast(patienceMs)) return [look * beatCheckMs, `${silence}`];
   }
 }
 
@@ -66,8 +72,8 @@ test('how long a silence may last', () => {
   const table: [string, ProcessReading[], number, string][] = [
     ['it sleeps, or is stopped', readings(200, sleeps), 1500, '1.5 s'],
     ['it spins', readings(200, spins), 1500, '1.5 s'],
-    ['it spins, on a busy machine', readings(200, spinsByHalves), 3000, '3 s, 1.5 s of it for want of a processor'],
-    ['it starves', readings(200, starves), 30_000, '30 s, 30 s of it for want of a processor'],
+    ['it spins, on a busy machine', readings(200, spinsByHalves), 3000, '3 s, 1.5 s of it waiting for a processor'],
+    ['it starves', readings(200, starves), 30_000, '30 s, 30 s of it waiting for a processor'],
     ['the kernel does not tell', [], 1500, '1.5 s'],
     ['a little waiting is not worth a word', readings(200, [10, 10, 'S']), 1750, '1.8 s'],
   ];
@@ -81,7 +87,7 @@ test('one that got a processor again and still says nothing is found by what it 
   // From now on it sleeps.
   const asleep = Array.from({ length: 200 }, (_, index) => ({
     ...last,
-    atMs: last.atMs + (index + 1) * lookMs,
+    atMs: last.atMs + (index + 1) * beatCheckMs,
     main: { ...last.main, isRunnable: false },
   }));
   // It is read from the second look on, and starved in 3 of the first intervals: ten looks count for 10 * (1 - 3 / 8), nine for fewer than six.
@@ -94,7 +100,7 @@ test('a usual silence is not looked into, and what comes begins another', () => 
     reads += 1;
     return undefined;
   };
-  const silence = new Silence(2 * lookMs);
+  const silence = new Silence(2 * beatCheckMs);
   for (let i = 0; i < 10; i++) {
     silence.look(read);
     silence.look(read);
@@ -103,7 +109,7 @@ test('a usual silence is not looked into, and what comes begins another', () => 
   assert.equal(reads, 0);
   for (let i = 0; i < 3; i++) silence.look(read);
   assert.equal(reads, 1);
-  assert.equal(silence.isPast(3 * lookMs), true);
+  assert.equal(silence.isPast(3 * beatCheckMs), true);
   silence.end();
-  assert.equal(silence.isPast(lookMs), false);
+  assert.equal(silence.isPast(beatCheckMs), false);
 });

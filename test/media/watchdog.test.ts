@@ -1,7 +1,7 @@
 /** A child may be silent for as long as its start, what it announced, and its pace allow. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { lookMs, type ProcessReading } from '../../agent/media/silence.js';
+import { beatCheckMs, type ProcessReading } from '../../agent/media/silence.js';
 import { Watchdog } from '../../agent/media/watchdog.js';
 
 const pace = { beatMs: 400, hungMs: 1500 };
@@ -10,12 +10,12 @@ const unknown = (): undefined => undefined;
 /** A process whose main thread can run and never does. */
 function starving(): () => ProcessReading {
   let atMs = 0;
-  return () => ({ atMs: (atMs += lookMs), main: { isRunnable: true, ranMs: 0, waitedMs: 0 }, others: new Map() });
+  return () => ({ atMs: (atMs += beatCheckMs), main: { isRunnable: true, ranMs: 0, waitedMs: 0 }, others: new Map() });
 }
 
 /** Milliseconds of silence until it is too long. */
 function patience(watchdog: Watchdog, read: () => ProcessReading | undefined = unknown): number {
-  for (let ms = lookMs; ; ms += lookMs) if (watchdog.look(read) !== undefined) return ms;
+  for (let ms = beatCheckMs; ; ms += beatCheckMs) if (watchdog.look(read) !== undefined) return ms;
 }
 
 /** One that came up after so many looks. */
@@ -60,8 +60,8 @@ test('one that says it is busy may be silent for 8 s, until it says anything els
 test('one that waits for a processor is waited for, and it is said how long that was', () => {
   const watchdog = up(1);
   const read = starving();
-  for (let ms = lookMs; ms < 30_000; ms += lookMs) assert.equal(watchdog.look(read), undefined);
-  assert.equal(watchdog.look(read), '30 s, 30 s of it for want of a processor');
+  for (let ms = beatCheckMs; ms < 30_000; ms += beatCheckMs) assert.equal(watchdog.look(read), undefined);
+  assert.equal(watchdog.look(read), '30 s, 30 s of it waiting for a processor');
 });
 
 test('another start is judged anew', () => {

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { plan } from '../../pipelines/choose/best.js';
 import { candidates } from '../../pipelines/choose/candidates.js';
-import { defaultFormat, settle } from '../../pipelines/choose/defaults.js';
+import { defaultFormat, resolveAuto } from '../../pipelines/choose/defaults.js';
 import { describe } from '../../pipelines/describe.js';
 import type { Camera, Machine } from '../../pipelines/machine.js';
 import type { OnAir } from '../../pipelines/onair.js';
@@ -159,16 +159,16 @@ const cases: Readonly<Record<string, readonly [Wish, Machine, OnAir?]>> = {
 };
 
 function written([wish, machine, onAir]: readonly [Wish, Machine, OnAir?]): string {
-  const made = plan(settle(wish, machine), machine, onAir);
+  const made = plan(resolveAuto(wish, machine), machine, onAir);
   const live = made.adjustable.map(({ element, property, value }) => `# live: ${element}.${property} = ${value}\n`);
   const asked = [made.keyframe ?? []].flat().map((to) => `# keyframe: ${to.element}.${to.property} = ${to.value}\n`);
   const notes = made.notes.map((note) => `# ${note}\n`);
   const told = made.encoderUnit ? [`# told: ${unitText(made.encoderUnit)}\n`] : [];
-  const pieces = made.pieces.map(({ text, properties }) => {
+  const pipelines = made.pipelines.map(({ text, properties }) => {
     const set = properties.map(({ element, property, value }) => `${element}.${property} = ${JSON.stringify(value)}\n`);
     return `\n${text}\n${set.join('')}`;
   });
-  return `# ${describe(made)}\n${notes.join('')}${told.join('')}${live.join('')}${asked.join('')}${pieces.join('')}`;
+  return `# ${describe(made)}\n${notes.join('')}${told.join('')}${live.join('')}${asked.join('')}${pipelines.join('')}`;
 }
 
 function check(name: string, text: string): void {
@@ -182,7 +182,7 @@ test('golden output-rtmp', () => check('output-rtmp', `${rtmpOutput().text}\n`))
 
 /** Every candidate, and what became of it. */
 function chosen([wish, machine]: readonly [Wish, Machine, OnAir?]): string {
-  const wanted = settle(wish, machine);
+  const wanted = resolveAuto(wish, machine);
   const { format, why } = defaultFormat(wish, machine);
   const lines = candidates(wanted, machine).map(({ what, why, plan, refused }) =>
     plan ? `works: ${what}: ${why}` : `no: ${what}: ${refused!.what}`,

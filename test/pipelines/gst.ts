@@ -1,7 +1,7 @@
-/** Runs a piece in gst-launch-1.0 into an FLV file, and says what FFmpeg sees in it; asks gst-inspect-1.0 about elements. */
+/** Runs a pipeline in gst-launch-1.0 into an FLV file, and says what FFmpeg sees in it; asks gst-inspect-1.0 about elements. */
 import { execFile, execFileSync } from 'node:child_process';
 import { promisify } from 'node:util';
-import type { Piece } from '../../pipelines/graph.js';
+import type { PipelineText } from '../../pipelines/graph.js';
 
 const run = promisify(execFile);
 
@@ -40,9 +40,9 @@ export function elementsOf(text: string): string[] {
 }
 
 /** The text as gst-launch takes it: properties in quotes, and a file for the appsink. */
-function launchText(piece: Piece, output: string, paced: boolean): string {
-  let { text } = piece;
-  for (const { element, property, value } of piece.properties) {
+function launchText(pipeline: PipelineText, output: string, paced: boolean): string {
+  let { text } = pipeline;
+  for (const { element, property, value } of pipeline.properties) {
     const quoted = String(value).replace(/[\\"]/g, '\\$&');
     text = text.replace(`name=${element} `, () => `name=${element} ${property}="${quoted}" `);
   }
@@ -55,20 +55,20 @@ function launchText(piece: Piece, output: string, paced: boolean): string {
  * Live sources end after so many buffers, and give them as fast as they are taken: in real time a busy machine would lose some,
  * as it should on the air.
  */
-export function ending(piece: Piece, frames: number, soundBuffers: number): Piece {
-  const text = piece.text
+export function ending(pipeline: PipelineText, frames: number, soundBuffers: number): PipelineText {
+  const text = pipeline.text
     .replace('name=video-source', `name=video-source num-buffers=${frames}`)
     .replace('name=audio-source', `name=audio-source num-buffers=${soundBuffers}`)
     .replaceAll(' is-live=true', '')
     .replaceAll(' leaky=downstream', '')
     .replaceAll(' ! clocksync', '');
-  return { ...piece, text };
+  return { ...pipeline, text };
 }
 
 /** `paced`: in real time, as on the air. Fails where GStreamer does, or hangs. */
-export async function launch(piece: Piece, output: string, paced = false): Promise<void> {
+export async function launch(pipeline: PipelineText, output: string, paced = false): Promise<void> {
   // One argument would have its blanks escaped; words that hold blanks inside quotes must stay together.
-  const words = launchText(piece, output, paced).match(/(?:[^\s"]|"(?:\\.|[^"\\])*")+/g)!;
+  const words = launchText(pipeline, output, paced).match(/(?:[^\s"]|"(?:\\.|[^"\\])*")+/g)!;
   const args = words.map((word) =>
     word.replace(/"((?:\\.|[^"\\])*)"/g, (_, inner: string) => inner.replace(/\\(.)/g, '$1')),
   );

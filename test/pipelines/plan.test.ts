@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { nearestRate } from '../../pipelines/mix/microphone.js';
 import { plan } from '../../pipelines/choose/best.js';
-import { settle } from '../../pipelines/choose/defaults.js';
+import { resolveAuto } from '../../pipelines/choose/defaults.js';
 import { levelOf } from '../../pipelines/encoders/level.js';
 import type { Camera, CameraFormat, Machine } from '../../pipelines/machine.js';
 import { fraction } from '../../pipelines/fraction.js';
@@ -103,7 +103,7 @@ test('pass-through is taken where nothing else comes nearer to what is wanted', 
 
 test('formats: exact size first, raw where it is fast enough, else MJPEG; nothing usable is refused', () => {
   const text = (width: number, height: number, fps: number): string =>
-    plan(want({ width, height, fps }), { ...pc, cameras: [c270] }).pieces[0]!.text;
+    plan(want({ width, height, fps }), { ...pc, cameras: [c270] }).pipelines[0]!.text;
   assert.match(text(640, 480, 30), /format=YUY2,width=640,height=480,framerate=30\/1/);
   assert.match(text(1280, 720, 30), /image\/jpeg,width=1280,height=720,framerate=30\/1/);
   assert.match(text(1280, 720, 5), /format=YUY2,width=1280,height=720,framerate=5\/1/);
@@ -112,7 +112,7 @@ test('formats: exact size first, raw where it is fast enough, else MJPEG; nothin
   assert.equal(refused(want({ source: grey.path }), { ...pc, cameras: [grey] }), 'source_format');
   const instead = plan(want(), { ...pc, cameras: [grey, c270] });
   assert.match(instead.video.source, /C270/, 'auto takes what works');
-  assert.match(instead.notes.join(), /offers no format that can be used \(it offers GREY\)/, 'and says what did not');
+  assert.match(instead.notes.join(), /offers no usable format \(it offers GREY\)/, 'and says what did not');
   const jpeg = { ...c270, formats: c270.formats.filter(({ fourcc }) => fourcc === 'MJPG') };
   const bare = { ...pc, elements: pc.elements.filter((element) => element !== 'jpegdec') };
   assert.equal(refused(want({ source: jpeg.path }), { ...bare, cameras: [jpeg] }), 'plugin_missing');
@@ -139,7 +139,7 @@ test('files: refused when unreadable or without video; whole playlist passes thr
   assert.equal(refused(files('/a.mp3'), { ...pc, files: [{ path: '/a.mp3' }] }), 'file_no_video');
   const machine = { ...pc, files: [movie, webm] };
   assert.equal(plan(files(movie.path), machine).video.encoder, 'passthrough');
-  assert.equal(plan(files(movie.path, movie.path), machine).pieces.length, 2);
+  assert.equal(plan(files(movie.path, movie.path), machine).pipelines.length, 2);
   assert.equal(plan(files(movie.path, webm.path), machine).video.encoder, 'x264enc');
   const other = { ...movie, path: '/other.mp4', video: { ...movie.video!, avcc: highAvcc.replace('1f', '28') } };
   assert.equal(plan(files(movie.path, '/other.mp4'), { ...pc, files: [movie, other] }).video.encoder, 'x264enc');
@@ -275,18 +275,18 @@ test('what a camera cannot do is noted, and left alone', () => {
   assert.match(notes({ horizontalFlip: true }, imx219).join(), /horizontal_flip/);
   assert.deepEqual(notes({ rotation: 90, exposureMs: 'auto', verticalFlip: true }, piCam), []);
   const text = (camera: Partial<WantedCamera>) =>
-    plan(want({}, {}, camera), { ...pi3, cameras: [c920] }).pieces[0]!.text;
+    plan(want({}, {}, camera), { ...pi3, cameras: [c920] }).pipelines[0]!.text;
   assert.doesNotMatch(text({ zoom: 700 }), /extra-controls/);
   assert.match(text({ focus: 33 }), /focus_automatic_continuous=0,focus_absolute=35/, 'in steps of 5');
   const flips = { ...piCam, controls: piCam.controls.filter(({ name }) => name !== 'rotate') };
   const upright = plan(want({}, {}, { rotation: 180, horizontalFlip: true }), { ...pi3, cameras: [flips] });
-  assert.match(upright.pieces[0]!.text, /,vertical_flip=1"/, 'one flip undoes the other');
-  assert.doesNotMatch(upright.pieces[0]!.text, /horizontal_flip/);
+  assert.match(upright.pipelines[0]!.text, /,vertical_flip=1"/, 'one flip undoes the other');
+  assert.doesNotMatch(upright.pipelines[0]!.text, /horizontal_flip/);
 });
 
 test('auto: size, rate and bitrate suit board, camera and encoder', () => {
   const settled = (given: Wish, machine: Machine, onAir?: Format) => {
-    const { width, height, fps, bitrateKbps } = settle(given, machine, onAir).video;
+    const { width, height, fps, bitrateKbps } = resolveAuto(given, machine, onAir).video;
     return `${width}x${height}@${fps} ${bitrateKbps}`;
   };
   const auto = wish();
@@ -344,7 +344,7 @@ const seen: readonly [string, readonly CameraFormat[], string, Machine?][] = [
 ];
 for (const [name, formats, wanted, machine = pc] of seen) {
   test(`a camera whose pictures are ${name}`, () => {
-    const { width, height, fps } = settle(wish(), { ...machine, cameras: [{ ...c270, formats }] }).video;
+    const { width, height, fps } = resolveAuto(wish(), { ...machine, cameras: [{ ...c270, formats }] }).video;
     assert.equal(`${width}x${height}@${fps}`, wanted);
   });
 }
@@ -352,8 +352,8 @@ for (const [name, formats, wanted, machine = pc] of seen) {
 test("a rate is the driver's own fraction, whichever its three decimals stand for; of several that do, the nearest", () => {
   const ratesOf = (...fps: number[]): number[] => {
     const formats = [offers('MJPG', 1280, 720, ...fps)];
-    const [piece] = plan(want(), { ...pc, cameras: [{ ...c270, formats }] }).pieces;
-    const [, low, high] = /framerate=\[(\d+)\/10000,(\d+)\/10000\]"/.exec(piece!.text)!;
+    const [pipeline] = plan(want(), { ...pc, cameras: [{ ...c270, formats }] }).pipelines;
+    const [, low, high] = /framerate=\[(\d+)\/10000,(\d+)\/10000\]"/.exec(pipeline!.text)!;
     return [Number(low) / 10_000, Number(high) / 10_000];
   };
   const covers = (fps: readonly number[], exact: number): boolean => {
@@ -376,8 +376,8 @@ test("a rate is the driver's own fraction, whichever its three decimals stand fo
 
 test('1080 lines are wanted: a film of 720 comes before stills of 1080', () => {
   const formats = [offers('YUYV', 1920, 1080, 5), offers('MJPG', 1280, 720, 30)];
-  const [piece] = plan(want({ width: 1920, height: 1080 }), { ...pc, cameras: [{ ...c270, formats }] }).pieces;
-  assert.match(piece!.text, /image\/jpeg,width=1280,height=720/);
+  const [pipeline] = plan(want({ width: 1920, height: 1080 }), { ...pc, cameras: [{ ...c270, formats }] }).pipelines;
+  assert.match(pipeline!.text, /image\/jpeg,width=1280,height=720/);
 });
 
 test('a Pi that must do too much says so', () => {
@@ -395,15 +395,15 @@ test('JPEGs that a board cannot decode: said, with what it can; left to its chip
   const chip = { ...zeroW, elements: [...zeroW.elements, 'v4l2jpegdec'], jpegDecoder: { fullRange: false } };
   assert.match(made({}, zeroW).notes.join(), /1280x720 as JPEG, and this board decodes about 640x480 at 15 fps/);
   assert.deepEqual(made({}, chip).notes, []);
-  assert.match(made({}, chip).pieces[0]!.text, / ! v4l2jpegdec ! (?!.*videobalance)/);
+  assert.match(made({}, chip).pipelines[0]!.text, / ! v4l2jpegdec ! (?!.*videobalance)/);
   assert.match(
-    made({}, { ...chip, jpegDecoder: { fullRange: true } }).pieces[0]!.text,
+    made({}, { ...chip, jpegDecoder: { fullRange: true } }).pipelines[0]!.text,
     / ! v4l2jpegdec ! .*videobalance/,
   );
   assert.deepEqual(made({}, pi3).notes, [], 'half of them are left out before they are decoded');
-  assert.match(made({}, pi3).pieces[0]!.text, / ! videorate drop-only=true max-rate=30 ! jpegdec ! /);
+  assert.match(made({}, pi3).pipelines[0]!.text, / ! videorate drop-only=true max-rate=30 ! jpegdec ! /);
   assert.match(made({ fps: 60 }, pi3).notes.join(), /this board decodes about 1280x720 at 30 fps/);
-  assert.doesNotMatch(made({ fps: 60 }, pi3).pieces[0]!.text, /max-rate=60 ! jpegdec/);
+  assert.doesNotMatch(made({ fps: 60 }, pi3).pipelines[0]!.text, /max-rate=60 ! jpegdec/);
   assert.deepEqual(made({ fps: 60 }, pi4).notes, []);
 });
 
@@ -500,7 +500,7 @@ test('an encoder that is there for the slate only does not raise the default siz
   const small = { ...pi3, cameras: [c270] };
   const sizeWith = (encoder: Wanted['video']['encoder']) => {
     const automatic = { width: 'auto', height: 'auto', fps: 'auto', bitrateKbps: 'auto' } as const;
-    return settle({ ...want(), video: { ...want().video, ...automatic, encoder } }, small).video.height;
+    return resolveAuto({ ...want(), video: { ...want().video, ...automatic, encoder } }, small).video.height;
   };
   assert.deepEqual([sizeWith('auto'), sizeWith('v4l2h264enc'), sizeWith('x264enc')], [720, 720, 480]);
 });
@@ -508,7 +508,7 @@ test('an encoder that is there for the slate only does not raise the default siz
 test('what kept a better source out is noted once, before what the source itself cannot do', () => {
   const grey = { ...c920, formats: [{ fourcc: 'GREY', width: 640, height: 480, fps: [30] }] };
   const first =
-    'The camera /dev/video0 offers no format that can be used (it offers GREY). Choose another camera in video.source.';
+    'The camera /dev/video0 offers no usable format (it offers GREY). Choose another camera in video.source.';
   const made = plan(want({}, {}, { focus: 10 }), { ...pc, cameras: [grey, c270] });
   assert.deepEqual([made.notes.length, made.notes[0], made.missed], [2, first, undefined]);
   assert.match(made.notes[1]!, /camera\.focus/);
@@ -528,13 +528,13 @@ test('a slate says what it stands in for: not that another slate could not be dr
   };
   assert.deepEqual(missed(want({ encoder: 'passthrough' }), { ...pc, elements, cameras: [c270] }), {
     code: 'passthrough_unfit',
-    what: 'The camera /dev/video2 offers no H.264 of its own.',
+    what: 'The camera /dev/video2 does not encode H.264 itself.',
     remedy: 'Set video.encoder to auto.',
   });
   assert.deepEqual(missed(want({}, { source: 'Nobody' }), { ...pc, elements }, { cameraLost: true }), {
     code: 'source_not_found',
-    what: 'The camera is away or gives nothing, and there is no other.',
-    remedy: 'Plug it in again; it is tried again by itself.',
+    what: 'The camera is missing or delivers nothing, and there is no other.',
+    remedy: 'Plug it in again; it is retried automatically.',
   });
   const machine = { ...pc, elements, cameras: [c270] };
   assert.throws(() => plan(want({ encoder: 'passthrough' }), machine, { picture: true }), {

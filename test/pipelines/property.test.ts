@@ -189,9 +189,9 @@ function assertKnown(text: string): void {
   assert.doesNotMatch(text, /undefined|NaN|null|\[object/);
 }
 
-function assertSound({ video, audio, pieces, ...made }: Plan, { video: want, audio: sound }: Wanted): void {
-  assert.ok(pieces.length >= 1);
-  for (const { text, properties } of pieces) {
+function assertSound({ video, audio, pipelines, ...made }: Plan, { video: want, audio: sound }: Wanted): void {
+  assert.ok(pipelines.length >= 1);
+  for (const { text, properties } of pipelines) {
     assertKnown(text);
     assert.match(text, /! appsink name=tags /);
     for (const { element, property, value } of properties) {
@@ -235,10 +235,10 @@ test('any wish on any machine gives a text that GStreamer knows, or a known refu
       }
       seen.add('plan');
       if (made.adjustable.length > 0) seen.add('something adjustable');
-      if (made.pieces.some(({ properties }) => properties.length > 0)) seen.add('a property set apart');
+      if (made.pipelines.some(({ properties }) => properties.length > 0)) seen.add('a property set apart');
       assertSound(made, wish);
       const installed = new Set(machine.elements);
-      for (const { text } of made.pieces)
+      for (const { text } of made.pipelines)
         assert.deepEqual(
           elementsOf(text).filter((element) => !installed.has(element)),
           [],

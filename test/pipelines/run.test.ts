@@ -39,8 +39,8 @@ for (const encoder of ['x264enc', 'openh264enc'] as const) {
   test(`bars with a clock and a tone, by ${encoder}`, async () => {
     const file = out(`${encoder}.flv`);
     const made = plan(want({ source: 'test', width: 640, height: 360, fps: 25, keyframeSeconds: 1, encoder }), machine);
-    assert.match(made.pieces[0]!.text, /clockoverlay/);
-    await launch(ending(made.pieces[0]!, 75, 141), file);
+    assert.match(made.pipelines[0]!.text, /clockoverlay/);
+    await launch(ending(made.pipelines[0]!, 75, 141), file);
     const video = await probe(file, 'v');
     assert.deepEqual(
       [video.stream.codec_name, video.stream.profile, video.stream.width, video.stream.height, video.stream.pix_fmt],
@@ -69,7 +69,7 @@ for (const encoder of ['x264enc', 'openh264enc'] as const) {
 test('the flash and the beep coincide within a frame, each second', async () => {
   const file = out('sync.flv');
   const made = plan(want({ source: 'test', testPattern: 'sync', width: 320, height: 180 }), machine);
-  await launch(ending(made.pieces[0]!, 200, 188), file);
+  await launch(ending(made.pipelines[0]!, 200, 188), file);
   const { packets } = await probe(file, 'v');
   const { brightness, samples } = await decode(file);
   const flashes = brightness.flatMap((value, index) =>
@@ -94,7 +94,7 @@ test('gain and mute are in the text', async () => {
   const peakOf = async (gainDb: number, mute: boolean): Promise<number> => {
     const file = out(`gain${gainDb}${mute}.flv`);
     const made = plan(want({ source: 'test', width: 320, height: 180 }, { source: 'test', gainDb, mute }), machine);
-    await launch(ending(made.pieces[0]!, 30, 48), file);
+    await launch(ending(made.pipelines[0]!, 30, 48), file);
     return (await decode(file)).samples.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   };
   const louder = await peakOf(6, false);
@@ -114,8 +114,8 @@ const cameras: readonly [string, Camera, number, number, string][] = [
 for (const [name, camera, width, height, encode] of cameras) {
   test(`a camera that gives ${name}, encoded to ${width}x${height}`, async () => {
     const file = out('camera.flv');
-    const [piece] = plan(want({ width, height, encoder: 'x264enc' }), { ...machine, cameras: [camera] }).pieces;
-    await launch(ending({ text: stand(piece!.text, encode), properties: [] }, 45, 75), file);
+    const [pipeline] = plan(want({ width, height, encoder: 'x264enc' }), { ...machine, cameras: [camera] }).pipelines;
+    await launch(ending({ text: stand(pipeline!.text, encode), properties: [] }, 45, 75), file);
     const { stream, packets } = await probe(file, 'v');
     assert.deepEqual([stream.width, stream.height, stream.pix_fmt], [width, height, 'yuv420p']);
     assert.match(stream.profile, /Baseline/);
@@ -126,9 +126,9 @@ for (const [name, camera, width, height, encode] of cameras) {
 
 test('a camera that gives H.264, untouched', async () => {
   const file = out('h264.flv');
-  const [piece] = plan(want({ width: 640, height: 480 }), { ...machine, cameras: [piCam] }).pieces;
+  const [pipeline] = plan(want({ width: 640, height: 480 }), { ...machine, cameras: [piCam] }).pipelines;
   const text = stand(
-    piece!.text.replace(/ extra-controls="[^"]*"/, ''),
+    pipeline!.text.replace(/ extra-controls="[^"]*"/, ''),
     'video/x-raw,format=I420,width=640,height=480,framerate=30/1 ! x264enc tune=zerolatency speed-preset=ultrafast ! ' +
       'h264parse ! ',
   );
@@ -155,7 +155,7 @@ for (const container of ['mp4', 'mkv', 'ts', 'flv', 'mov']) {
     const made = plan(want({ source: 'file', files: [source] }), { ...machine, files: [described(source)] });
     assert.equal(made.video.encoder, 'passthrough');
     const file = out(`${container}.flv`);
-    await launch(made.pieces[0]!, file);
+    await launch(made.pipelines[0]!, file);
     const { packets } = await probe(file, 'v');
     const original = await probe(source, 'v');
     assert.equal(packets.length, 90);
@@ -180,9 +180,9 @@ test('a file is paced in real time', async () => {
   const source = out('paced.mp4');
   await sample(source, bframes);
   const made = plan(want({ source: 'file', files: [source] }), { ...machine, files: [described(source)] });
-  assert.match(made.pieces[0]!.text, /appsink name=tags sync=true/);
+  assert.match(made.pipelines[0]!.text, /appsink name=tags sync=true/);
   const begin = performance.now();
-  await launch(made.pieces[0]!, out('paced.flv'), true);
+  await launch(made.pipelines[0]!, out('paced.flv'), true);
   // Unpaced it takes a tenth of a second.
   atLeast(2500, performance.now() - begin, 'a file of 3 s is played');
 });
@@ -196,13 +196,13 @@ test('subtitles and a second language do not stall a file', async () => {
     ...bframes,
   ]);
   const made = plan(want({ source: 'file', files: [source] }), { ...machine, files: [described(source)] });
-  await launch(made.pieces[0]!, out('multi.flv'));
+  await launch(made.pipelines[0]!, out('multi.flv'));
   assert.equal((await probe(out('multi.flv'), 'v')).packets.length, 90);
   const encoded = plan(want({ source: 'file', files: [source], encoder: 'x264enc' }), {
     ...machine,
     files: [described(source)],
   });
-  await launch(encoded.pieces[0]!, out('multi2.flv'));
+  await launch(encoded.pipelines[0]!, out('multi2.flv'));
   assert.ok((await probe(out('multi2.flv'), 'v')).packets.length >= 88);
 });
 
@@ -212,7 +212,7 @@ test('a file without sound gets silence that ends with it', async () => {
   const mute = { path: source, seconds: 3, video: described(source).video! };
   const made = plan(want({ source: 'file', files: [source] }), { ...machine, files: [mute] });
   assert.equal(made.audio.source, 'silence');
-  await launch(made.pieces[0]!, out('mute.flv'));
+  await launch(made.pipelines[0]!, out('mute.flv'));
   assert.equal((await probe(out('mute.flv'), 'v')).packets.length, 90);
   const { stream, packets } = await probe(out('mute.flv'), 'a');
   assert.deepEqual([stream.sample_rate, stream.channels], ['48000', 2]);
@@ -239,7 +239,7 @@ for (const [container, args] of transcoded) {
     });
     assert.equal(made.video.encoder, 'x264enc');
     const file = out(`${container}2.flv`);
-    await launch(made.pieces[0]!, file);
+    await launch(made.pipelines[0]!, file);
     const video = await probe(file, 'v');
     assert.deepEqual([video.stream.width, video.stream.height, video.stream.pix_fmt], [640, 360, 'yuv420p']);
     assert.ok(Math.abs(video.packets.length - 90) <= 2, `${video.packets.length} of 90 pictures`);

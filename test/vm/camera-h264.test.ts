@@ -60,7 +60,7 @@ test('probe and plan say that the camera can be told, and what it would be told'
   await using camera = await UsbCamera.plug(c920, ['h264'], { unit: { id: unit } });
   const { stdout } = await runAgent(['plan'], { ...small, VIDEO_BITRATE_KBPS: '400' }, { deadlineMs: 120_000 });
   assert.match(stdout, /^# camera .*, 320x240 at 5 fps, H\.264 as it comes 400 kbit\/s;/m);
-  assert.match(stdout, /^# the camera is told by its H\.264 unit 12: a keyframe every 2 s, 400 kbit\/s$/m);
+  assert.match(stdout, /^# the camera's H\.264 encoder is set up by unit 12: a keyframe every 2 s, 400 kbit\/s$/m);
   const probed = await runAgent(['probe', '--json'], {}, { deadlineMs: 120_000 });
   const { cameras } = JSON.parse(probed.stdout) as { cameras: readonly Record<string, unknown>[] };
   assert.deepEqual(

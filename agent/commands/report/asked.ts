@@ -20,8 +20,8 @@ export function asked(words: readonly string[]): Asked {
       if (!Number.isInteger(seconds) || seconds < 1 || seconds > mostSeconds)
         throw new Fault(
           'usage',
-          '--seconds wants a whole number.',
-          `From 1 to ${mostSeconds}: so long the picture runs.`,
+          '--seconds needs a whole number.',
+          `Give 1 to ${mostSeconds}: how long the picture runs.`,
         );
       found = { ...found, seconds };
     } else if (found.file === undefined && (word === '-' || !word.startsWith('-')) && word !== '') {
@@ -30,7 +30,7 @@ export function asked(words: readonly string[]): Asked {
       throw new Fault(
         'usage',
         `makercast report does not know ${JSON.stringify(word)}.`,
-        'makercast report [file] [--seconds N]',
+        'Usage: makercast report [file] [--seconds N]',
       );
     }
   }

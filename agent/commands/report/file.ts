@@ -1,24 +1,24 @@
-/** The file that a report is written to: made before the work begins, and gone again where it is cut off. */
+/** The file that a report is written to: created before the work begins, and removed if that is cut off. */
 import { rmSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { Fault } from '../../errors.js';
 
 const reasons: Readonly<Record<string, readonly [why: string, remedy: string]>> = {
-  EEXIST: ['is there already', 'Remove it, or name another file.'],
-  ENOENT: ['cannot be made: there is no such folder', 'Make the folder, or name a file elsewhere.'],
-  ENOTDIR: ['cannot be made: what should be its folder is a file', 'Name a file elsewhere.'],
+  EEXIST: ['already exists', 'Remove it, or name another file.'],
+  ENOENT: ['cannot be created: its folder does not exist', 'Create the folder, or name a file elsewhere.'],
+  ENOTDIR: ['cannot be created: what should be its folder is a file', 'Name a file elsewhere.'],
   EACCES: [
-    'may not be made by this user',
-    'Name a file in a folder that this user may write in, such as /tmp/report.md.',
+    'cannot be created by this user: permission denied',
+    'Name a file in a folder that this user may write to, such as /tmp/report.md.',
   ],
   EPERM: [
-    'may not be made by this user',
-    'Name a file in a folder that this user may write in, such as /tmp/report.md.',
+    'cannot be created by this user: permission denied',
+    'Name a file in a folder that this user may write to, such as /tmp/report.md.',
   ],
-  EROFS: ['cannot be made: the disk is read-only', 'Name a file elsewhere, such as /tmp/report.md.'],
-  ENAMETOOLONG: ['cannot be made: its name is too long', 'Name another file.'],
-  ENOSPC: ['cannot be written: the disk is full', 'Make room, or name a file elsewhere.'],
+  EROFS: ['cannot be created: the disk is read-only', 'Name a file elsewhere, such as /tmp/report.md.'],
+  ENAMETOOLONG: ['cannot be created: its name is too long', 'Name another file.'],
+  ENOSPC: ['cannot be written: the disk is full', 'Free some space, or name a file elsewhere.'],
 };
 
 const unwritable = (name: string, error: unknown): Fault => {
@@ -34,7 +34,7 @@ export class ReportFile {
     readonly name: string,
     private readonly handle: FileHandle,
   ) {
-    // In whatever way the program ends: by a signal too, which whoever starts this turns into an end.
+    // However the program ends: report() turns a signal into an exit too.
     process.once('exit', () => {
       if (!this.#written) rmSync(name, { force: true });
     });

@@ -1,4 +1,4 @@
-/** Text from anywhere, made fit for a Markdown file that strangers read: bounded, without control characters, and without what names a person's things. */
+/** Text from anywhere, made safe for a Markdown file that strangers read: bounded, without control characters, and without what identifies a person. */
 
 /** Characters of a line (a pipeline's text is one), and lines of a block: what is beyond is counted. */
 const widest = 4000;
@@ -7,7 +7,7 @@ const longest = 1500;
 /** Control characters could hide what is there from who reads it in a terminal. */
 const visible = (line: string): string => {
   const clean = line.replace(/[\p{Cc}\p{Cf}\p{Co}\p{Cs}]/gu, '\u00b7');
-  return clean.length <= widest ? clean : `${clean.slice(0, widest)} (and ${clean.length - widest} characters more)`;
+  return clean.length <= widest ? clean : `${clean.slice(0, widest)} (and ${clean.length - widest} more characters)`;
 };
 
 /** A block of lines as they are, whatever stands in them. */
@@ -16,10 +16,10 @@ export function block(lines: readonly string[], language = ''): string[] {
   const left = lines.length - shown.length;
   const runs = shown.flatMap((line) => line.match(/`+/g) ?? []).map((run) => run.length);
   const fence = '`'.repeat(Math.max(3, ...runs.map((run) => run + 1)));
-  return [`${fence}${language}`, ...shown, ...(left > 0 ? [`(${left} lines more were left out)`] : []), fence];
+  return [`${fence}${language}`, ...shown, ...(left > 0 ? [`(${left} more lines were left out)`] : []), fence];
 }
 
-/** Such an object is still taken in at a glance. */
+/** An object of this length can be read at a glance. */
 const glance = 160;
 
 /** JSON for people: each list of numbers or words on one line, each small object too. */

@@ -1,12 +1,12 @@
-/** What came of a rehearsal, in words and as JSON. */
+/** The result of a rehearsal, in words and as JSON. */
 import { cell, json, table } from './markdown.js';
 import type { Distance } from './pictures.js';
 import type { Rehearsal } from './rehearsal.js';
 
 export function outcome({ counted: found, afterMs, seconds, fault, part }: Rehearsal): string[] {
   const { pictures, keyframes, distances, since, fps, videoKbps, audioKbps, largestBytes, gapSeconds, h264 } = found;
-  const ended = fault && `It ended by itself${part ? ` (${part})` : ''}: [${fault.code}] ${cell(fault.message)}`;
-  if (pictures === 0) return [ended ?? 'No picture came.'];
+  const ended = fault && `It ended early${part ? ` (${part})` : ''}: [${fault.code}] ${cell(fault.message)}`;
+  if (pictures === 0) return [ended ?? 'No picture arrived.'];
   const range = (values: readonly number[], unit: string): string => {
     const [least, greatest] = [Math.min(...values), Math.max(...values)];
     return `${least === greatest ? least : `${least} to ${greatest}`}${unit}`;
@@ -29,7 +29,7 @@ export function outcome({ counted: found, afterMs, seconds, fault, part }: Rehea
       ['First picture', afterMs === undefined ? undefined : `after ${(afterMs / 1000).toFixed(1)} s`],
       [
         'Pictures',
-        `${pictures} in ${seconds.toFixed(1)} s${fps === undefined ? '' : `, ${fps} a second by their own times`}`,
+        `${pictures} in ${seconds.toFixed(1)} s${fps === undefined ? '' : `, ${fps} a second by their own timestamps`}`,
       ],
       ['Longest gap', `${gapSeconds} s from one picture to the next`],
       ['Keyframes', String(keyframes)],

@@ -1,4 +1,4 @@
-/** A plan played for some seconds by a capture process of its own, into nothing: what it would give a broadcast is counted. */
+/** A plan played for some seconds by a separate capture process, with no output: what it would give a broadcast is counted. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -13,9 +13,9 @@ import { Pictures, type Counted } from './pictures.js';
 
 /** A Zero W loads GStreamer in some ten seconds, and a camera that has given nothing 5 s later is said to give nothing. */
 const openingMs = 60_000;
-/** So often a stream is written in a broadcast, too. */
+/** As often as a broadcast writes a stream. */
 const batchMs = 58;
-/** Lines that a capture process has said; the last of them. */
+/** The last lines that a capture process wrote are kept, up to this many. */
 const mostSaid = 20;
 
 export interface Rehearsal {
@@ -31,8 +31,8 @@ export interface Rehearsal {
   readonly said: readonly string[];
 }
 
-/** What is looked at while it plays: when it gives its first picture, and before it is ended. */
-export interface Looks {
+/** Called while it plays: at its first picture, and before it is ended. */
+export interface Moments {
   begun(): Promise<void>;
   ending(): Promise<void>;
 }
@@ -42,7 +42,7 @@ export async function rehearse(
   plan: Plan,
   seconds: number,
   environment: NodeJS.ProcessEnv,
-  looks: Looks,
+  moments: Moments,
 ): Promise<Rehearsal> {
   const folder = await mkdtemp(path.join(tmpdir(), 'makercast-report-'));
   const pictures = new Pictures();
@@ -65,7 +65,7 @@ export async function rehearse(
     sparse: () => undefined,
     beat: () => undefined,
     recycled: () => undefined,
-    refused: (_, what, why) => hear(`The camera was not told its ${what}: ${why}`),
+    refused: (_, what, why) => hear(`The camera's encoder refused the ${what}: ${why}`),
     said: hear,
   });
   const socket = path.join(folder, 'hub');
@@ -76,16 +76,16 @@ export async function rehearse(
     stage.play(plan, batchMs, true);
     const silent = new Fault(
       'source_silent',
-      `${plan.video.source} has given no picture within ${openingMs / 1000} s.`,
+      `${plan.video.source} delivered no picture within ${openingMs / 1000} s.`,
     );
     const first = await Promise.race([begun, ended, late(openingMs, { fault: silent })]);
     if (typeof first !== 'number') return { counted: pictures.counted, seconds: 0, said, ...first };
     const from = systemClock.now();
-    await looks.begun();
+    await moments.begun();
     const how = await Promise.race([ended, late(seconds * 1000, {})]);
     const played = (systemClock.now() - from) / 1000;
     const { counted } = pictures;
-    await looks.ending();
+    await moments.ending();
     return { counted, afterMs: first, seconds: played, said, ...how };
   } finally {
     await stage.stop();

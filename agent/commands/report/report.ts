@@ -1,4 +1,4 @@
-/** `makercast report`: all that somebody else must know of a machine to help with it, in one file without a secret. */
+/** `makercast report`: everything that somebody else needs to know about a machine to help with it, in one file without secrets. */
 import { readFileSync } from 'node:fs';
 import { uptime } from 'node:os';
 import path from 'node:path';
@@ -8,9 +8,9 @@ import { Redactor } from '../../config/redactor.js';
 import { Fault } from '../../errors.js';
 import { leave } from '../../leave.js';
 import { holderOf } from '../../machine/host/busy.js';
-import { factsFor } from '../../machine/facts.js';
+import { machineFor } from '../../machine/machine.js';
 import { kernelLog } from '../../machine/host/kernel-log.js';
-import { within } from '../../machine/files/looks.js';
+import { withDeadline } from '../../machine/files/reads.js';
 import { busiest, processes, type ProcessShare, type Processes } from '../../machine/host/processes.js';
 import { childEnvironment, run } from '../../machine/host/run.js';
 import { dataFolder, Storage } from '../../machine/storage/storage.js';
@@ -40,7 +40,7 @@ const mostProcesses = 12;
 /** Over which processes are measured where no picture runs. */
 const idleSeconds = 3;
 
-/** What is asked of a program, a disk or a driver that hangs, is waited for so long; pictures have deadlines of their own. */
+/** How long each section waits for a program, a disk or a driver that hangs; the picture has its own deadlines. */
 const deadlineMs = { settings: 20_000, probe: 240_000, plan: 120_000, other: 30_000 } as const;
 
 /** Writes the report, and says so; returns the exit code. Throws `usage` and `report_unwritable`. */
@@ -55,11 +55,13 @@ export async function report(
   const say = isPrinted ? (line: string): void => void process.stderr.write(`${line}\n`) : print;
   const file = isPrinted ? undefined : await ReportFile.make(path.resolve(folder, name ?? usualName(new Date())));
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => leave(1));
-  say('Looking at this machine, which takes from half a minute on a PC to some minutes on a Zero W.');
+  say('Examining this machine: half a minute on a PC, some minutes on a Zero W.');
   const text = await new Report(env, folder, seconds, say).text();
   if (file) {
     await file.write(text);
-    say(`Written to ${file.name}. It holds no keys, passwords or Wi-Fi names. Look through it, and send it: ${issues}`);
+    say(
+      `Written to ${file.name}. It contains no keys, passwords or Wi-Fi names. Read it through, then send it: ${issues}`,
+    );
   } else {
     print(text.trimEnd());
   }
@@ -102,12 +104,12 @@ class Report {
       ...(await this.#section('Processes', deadlineMs.other, () => this.#processes())),
       ...(await this.#section('Memory, heat and power', deadlineMs.other, () => this.#vitals())),
       ...(await this.#section("The kernel's log", deadlineMs.other, () => this.#kernel())),
-      ...(this.#warnings.length > 0 ? ['', '## On the way', '', ...this.#block(this.#warnings)] : []),
+      ...(this.#warnings.length > 0 ? ['', '## Warnings', '', ...this.#block(this.#warnings)] : []),
     ];
     return `${anonymous(this.#redactor.redact(lines.join('\n')))}\n`;
   }
 
-  /** What others have said: before it is cut and cleaned, after which a secret might not be known again. */
+  /** Text of other programs: redacted before it is cut and cleaned, after which a secret might no longer be recognized. */
   #block(lines: readonly string[]): string[] {
     return block(lines.map((line) => this.#redactor.redact(line)));
   }
@@ -119,11 +121,11 @@ class Report {
   async #section(title: string, ms: number | undefined, make: () => Promise<string[]>): Promise<string[]> {
     const failed = (error: unknown): string[] => {
       const { code, message } = Fault.from(error);
-      return [`This could not be found out: [${code}] ${this.#cell(message)}`];
+      return [`This could not be determined: [${code}] ${this.#cell(message)}`];
     };
     this.say(`  ${title}`);
     const work = make().catch(failed);
-    const lines = await (ms === undefined ? work : within(work, ms, () => failed(tooLate(ms))));
+    const lines = await (ms === undefined ? work : withDeadline(work, ms, () => failed(tooLate(ms))));
     return ['', `## ${title}`, '', ...lines];
   }
 
@@ -174,8 +176,8 @@ class Report {
     if (!this.#state) throw new Fault('command_failed', 'The settings could not be read.');
     const { settings } = this.#state.resolved;
     const warn = (fault: Fault): void => void this.#warnings.push(fault.message);
-    let machine: ReturnType<typeof factsFor> | undefined;
-    const planner = new Planner((wish) => (machine ??= factsFor(wish, this.#storage, warn)), this.folder);
+    let machine: ReturnType<typeof machineFor> | undefined;
+    const planner = new Planner((wish) => (machine ??= machineFor(wish, this.#storage, warn)), this.folder);
     const considered = explained(await planner.consider(settings));
     // Its reason is the fault of this section, and what was considered is the better part of it.
     const made = await planner.make(settings).catch((error: unknown) => Fault.from(error));
@@ -220,7 +222,7 @@ class Report {
 
   async #judged(plan: Plan, rehearsal: Rehearsal): Promise<string[]> {
     return [
-      `${cell(plan.video.source)} by \`${plan.video.encoder}\`, with the sound of ${cell(plan.audio.source)}, without any output.`,
+      `${cell(plan.video.source)} by \`${plan.video.encoder}\`, with sound from ${cell(plan.audio.source)}, sent to no output.`,
       '',
       ...outcome(rehearsal),
       ...(await this.#heldBy(plan, rehearsal.fault)),
@@ -236,8 +238,8 @@ class Report {
     if (!holder?.startsWith('makercast')) return;
     throw new Fault(
       'source_busy',
-      `${camera} is in use by ${holder}: makercast is running, and it was not disturbed.`,
-      'For this part stop it first (sudo systemctl stop makercast; on balena the command stop over MQTT, the button, or the variable VIDEO_SOURCE with test), and make another report.',
+      `${camera} is in use by ${holder}: makercast is running, and was left undisturbed.`,
+      'To have this part too, stop it first (sudo systemctl stop makercast; on balena the command stop over MQTT, the button, or the variable VIDEO_SOURCE with test) and make another report.',
     );
   }
 
@@ -254,12 +256,12 @@ class Report {
         `| ${cell(name)} | ${percent.toFixed(1)} | ${rssMb.toFixed(1)} | ${pssMb === undefined ? '' : pssMb.toFixed(1)} |`,
     );
     const when = this.#shares ? 'while the picture ran' : 'while no picture ran';
-    return [`Over ${seconds.toFixed(0)} s, ${when}; in a container those of the container only.`, '', ...head, ...rows];
+    return [`Over ${seconds.toFixed(0)} s, ${when}; in a container, only its own processes.`, '', ...head, ...rows];
   }
 
   async #kernel(): Promise<string[]> {
     const lines = concerning(await kernelLog());
-    return lines.length > 0 ? this.#block(lines) : ['Nothing of cameras, codec, USB, memory or power.'];
+    return lines.length > 0 ? this.#block(lines) : ['Nothing about cameras, the codec, USB, memory or power.'];
   }
 
   async #vitals(): Promise<string[]> {

@@ -1,4 +1,4 @@
-/** The settings that are in force here, from afar too, as they may be shown; and every secret that is known. Only reads. */
+/** The settings in force here, remote ones included, as they may be shown; and every secret that is known. Only reads. */
 import type { Problem } from '../../config/problem.js';
 import { MASK, redactUrl } from '../../config/redact.js';
 import type { Redactor } from '../../config/redactor.js';
@@ -48,7 +48,7 @@ export async function stateOf(
 /** Shorter ones are words and numbers. */
 const shortest = 6;
 
-/** What a report must not show of the environment: its secrets, names of Wi-Fi networks, and whoever stands in a URL. */
+/** What a report must not show of the environment: its secrets, names of Wi-Fi networks, and user names in URLs. */
 export function suspects(env: NodeJS.ProcessEnv): string[] {
   const others = Object.entries(env).flatMap(([name, value = '']) => {
     const user = /^[a-z][a-z0-9+.-]*:\/\/([^\s/@:]*):?[^\s/@]*@/i.exec(value)?.[1] ?? '';

@@ -1,12 +1,12 @@
-/** Whether a camera that had fallen silent gives pictures again. */
+/** Whether a camera that had stopped delivers pictures again. */
 import type { Mode } from '../../../pipelines/machine.js';
 import { run as runProgram, type Runner } from '../host/run.js';
 
-/** A webcam's first picture may take so long. */
+/** A webcam's first picture may take this long. */
 const deadlineMs = 3000;
 
 /**
- * Asks the camera itself for one picture, by a program of its own (`v4l2-ctl`): a driver may hang in it, and what is on the air goes
+ * Asks the camera itself for one picture, with a separate program (`v4l2-ctl`): a driver may hang in it, and what is on the air goes
  * on meanwhile, with the microphone that may be part of the camera. `node`: such as `/dev/video0`.
  */
 export async function givesPicture(

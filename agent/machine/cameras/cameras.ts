@@ -6,7 +6,7 @@ import { kindOf } from '../../../pipelines/choose/format.js';
 import { Fault } from '../../errors.js';
 import { findUnit } from '../../formats/uvc/descriptors.js';
 import { h264UnitGuid, selectors } from '../../formats/uvc/h264.js';
-import type { Answers } from '../answers.js';
+import type { ProbeCache } from '../probecache.js';
 import { hasButton, parseControls } from './controls.js';
 import { run as runProgram, type Runner } from '../host/run.js';
 import { bytesOf, linkOf, namesIn, usbInterfaceOf, usbPathOf } from '../host/sysfs.js';
@@ -20,7 +20,7 @@ export interface Found<T> {
   readonly faults: readonly Fault[];
 }
 
-/** What a node says of itself, and what a look at it came to. */
+/** What a node says about itself, and what came of asking it. */
 interface Asked {
   /** A camera, nothing, or what stands in the way. */
   readonly is:
@@ -32,10 +32,10 @@ interface Asked {
 }
 
 /**
- * Every camera, by node number. Asks each node through `v4l2-ctl` (Debian package v4l-utils), all at once; opens no stream. `answers`:
+ * Every camera, by node number. Asks each node through `v4l2-ctl` (Debian package v4l-utils), all at once; opens no stream. `cache`:
  * nodes that it knows, and that may be opened, are not asked again.
  */
-export async function cameras(root = '/', run: Runner = runProgram, answers?: Answers): Promise<Found<Camera>> {
+export async function cameras(root = '/', run: Runner = runProgram, cache?: ProbeCache): Promise<Found<Camera>> {
   const folder = path.join(root, 'sys/class/video4linux');
   const nodes = (await namesIn(folder)).filter((name) => /^video\d+$/.test(name));
   nodes.sort((a, b) => Number(a.slice(5)) - Number(b.slice(5)));
@@ -49,8 +49,8 @@ export async function cameras(root = '/', run: Runner = runProgram, answers?: An
         const encoderUnit = await encoderUnitOf(is, path.join(folder, node));
         return { is: { ...is, ...(encoderUnit && { encoderUnit }) }, lasting };
       };
-      const known = answers && (await mayOpen(path.join(root, 'dev', node)));
-      const answer = known ? await answers.ofNode(root, node, ask, ({ lasting }) => lasting) : await ask();
+      const known = cache && (await mayOpen(path.join(root, 'dev', node)));
+      const answer = known ? await cache.ofNode(root, node, ask, ({ lasting }) => lasting) : await ask();
       const { is } = answer;
       if (is === undefined || is instanceof Fault) return is;
       const now = ids.get(node);
@@ -87,13 +87,13 @@ async function look(node: string, run: Runner): Promise<Asked> {
     lasting: false,
   });
   if (said.missing) {
-    return failed('plugin_missing', 'Cameras cannot be looked at: v4l2-ctl is missing.', 'apt-get install v4l-utils');
+    return failed('plugin_missing', 'Cameras cannot be examined: v4l2-ctl is missing.', 'apt-get install v4l-utils');
   }
   if (said.late) {
-    return failed('source_failed', `${node}: its driver does not answer.`, 'Unplug it and plug it in again.');
+    return failed('source_failed', `The driver of ${node} does not respond.`, 'Unplug it and plug it in again.');
   }
   if (/Permission denied/.test(said.stderr)) {
-    return failed('source_failed', `${node} may not be opened.`, 'Add the user to the group "video".');
+    return failed('source_failed', `No permission to open ${node}.`, 'Add the user to the group "video".');
   }
   // The exit code says nothing of a camera: one question that a driver does not know makes it 1, the other answers stand.
   const info = parseNode(said.stdout);

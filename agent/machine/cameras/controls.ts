@@ -1,4 +1,4 @@
-/** What `v4l2-ctl --list-ctrls-menus` (v4l-utils 1.12 to 1.30) says of a camera's knobs. Pure. */
+/** What `v4l2-ctl --list-ctrls-menus` (v4l-utils 1.12 to 1.30) says about a camera's controls. Pure. */
 import type { CameraControl } from '../../../pipelines/machine.js';
 
 /** `   brightness 0x00980900 (int)    : min=0 max=255 step=1 default=128 value=128 flags=slider`; of old without the number. */

@@ -1,4 +1,4 @@
-/** PiCams that only libcamera can drive: sensor and image processor are two devices there, and it runs the one by the other. */
+/** PiCams that only libcamera can drive: sensor and image processor are two devices, which it operates together. */
 import type { Board, Camera, CameraControl, CameraFormat } from '../../../pipelines/machine.js';
 import { sensorControls } from '../../../pipelines/sources/controls.js';
 import { Fault } from '../../errors.js';
@@ -41,16 +41,16 @@ export async function libcameraCameras(
   const absent = processorFault(board, names, first);
   if (absent) return { found: [], faults: [absent] };
   if (!installed.includes('libcamerasrc')) {
-    const what = `The PiCam (${present.join(', ')}) needs libcamera, and GStreamer's libcamerasrc is missing:`;
+    const what = `The PiCam (${present.join(', ')}) needs libcamera, and GStreamer's libcamerasrc is missing.`;
     return { found: [], faults: [new Fault('plugin_missing', what, installation(board, present))] };
   }
   const said = await run('cam', ['-l'], { deadlineMs });
   if (said.missing) {
-    const what = `The PiCam (${present.join(', ')}) cannot be looked at: libcamera's program cam is missing.`;
+    const what = `The PiCam (${present.join(', ')}) cannot be examined: libcamera's program cam is missing.`;
     return { found: [], faults: [new Fault('plugin_missing', what, 'apt-get install libcamera-tools')] };
   }
   if (said.late) {
-    const what = `libcamera does not answer about the PiCam (${present.join(', ')}).`;
+    const what = `libcamera does not respond when asked for the PiCam (${present.join(', ')}).`;
     return { found: [], faults: [new Fault('source_failed', what, 'Restart the machine.')] };
   }
   const listed = parseList(said.stdout);
@@ -99,7 +99,7 @@ function parseFormats(text: string): CameraFormat[] {
 /**
  * Of the camera's controls those that a setting goes by, under the names of libcamerasrc, as 0.4.0 prints them:
  * `Control: [inout] libcamera::ExposureTime: [75..11766829]` (µs), `…LensPosition: [0.000000..32.000000]` (dioptres), and of one
- * whose values have names those below it, `  - AfModeContinuous (2)`. What it starts with is not told: 0 leaves the exposure to
+ * whose values have names those below it, `  - AfModeContinuous (2)`. What it starts with is not printed: 0 leaves the exposure to
  * libcamera, a lens stands by hand, where the V3's tuning puts it at 1.
  */
 function parseControls(text: string): CameraControl[] {
@@ -131,9 +131,9 @@ const ownPackages = "install Raspberry Pi's own libcamera packages, as on Raspbe
 function lacking(board: Board, sensor: string, version?: string): { what: string; remedy: string } | undefined {
   // Raspberry Pi's own builds call themselves `0.5.2+99-bfd68f78`.
   if (board.soc === 'bcm2712' && !version?.includes('+'))
-    return { what: "Debian's knows no camera of a Pi 5", remedy: ownPackages };
+    return { what: "Debian's libcamera does not support the cameras of a Pi 5", remedy: ownPackages };
   if (sensor.startsWith('imx708') && (version ?? '0.0.').startsWith('0.0.'))
-    return { what: "Debian 12's knows no PiCam V3", remedy: `take Debian 13, or ${ownPackages}` };
+    return { what: "Debian 12's libcamera does not support the PiCam V3", remedy: `use Debian 13, or ${ownPackages}` };
   return undefined;
 }
 
@@ -148,7 +148,7 @@ function unlisted(board: Board, sensor: string, stderr: string): Fault {
   // eslint-disable-next-line no-control-regex -- libcamera colours its log
   const log = stderr.replace(/\x1b\[[\d;]*m/g, '');
   const version = /libcamera v(\d+\.\d+\.\d+\+?)/.exec(log)?.[1];
-  const what = `The PiCam's sensor ${sensor} is there, but libcamera${version ? ` ${version.replace('+', '')}` : ''} cannot drive it`;
+  const what = `The PiCam's sensor ${sensor} is present, but libcamera${version ? ` ${version.replace('+', '')}` : ''} cannot drive it`;
   const lack = lacking(board, sensor, version);
   if (lack) return new Fault('camera_unsupported', `${what}.`, `${lack.what}: ${lack.remedy}.`);
   // `[0:10:30.355] [3656] ERROR RPI raspberrypi.cpp:1265 Failed to load a suitable IPA library`

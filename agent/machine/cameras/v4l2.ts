@@ -1,4 +1,4 @@
-/** What `v4l2-ctl --info --get-input --get-fmt-video --get-parm --list-formats-ext` (v4l-utils 1.22) says of a node. Pure. */
+/** What `v4l2-ctl --info --get-input --get-fmt-video --get-parm --list-formats-ext` (v4l-utils 1.22) says about a node. Pure. */
 import type { CameraFormat } from '../../../pipelines/machine.js';
 
 /** Both ends of a continuous or stepwise range of sizes. */
@@ -51,7 +51,7 @@ const surelyRates: readonly number[] = [30, 25, 24, 20, 15, 10, 5];
 /** Raw sensor data (Bayer, grey of more than 8 bits, depth): needs an image processor, so it is no picture yet. */
 const rawSensor = /^(?:BA81|GBRG|GRBG|RGGB|BYR2|(?:B[AG]|G[BR]|RG)1[0246]|p[BGRg](?:AA|CC|EE)|Y1[0246][ P]|Z16 )$/;
 
-/** Undefined where the text is none of v4l2-ctl's. */
+/** Undefined where the text is not from v4l2-ctl. */
 export function parseNode(text: string): Node | undefined {
   const driver = /^\s*Driver name\s*: (.*)$/m.exec(text)?.[1]?.trim();
   if (driver === undefined) return undefined;

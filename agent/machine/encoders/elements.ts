@@ -36,7 +36,7 @@ export async function elements(run: Runner = runProgram, sensor = false): Promis
   const names = [...listed.stdout.matchAll(/^\S+: {2}([A-Za-z0-9][\w.-]*): /gm)].map(([, name]) => name!);
   const version = /^GStreamer ([\d.]+)/m.exec(told.stdout)?.[1] ?? '';
   const faults = listed.late
-    ? [new Fault('plugin_missing', 'gst-inspect-1.0 does not answer.', 'Reinstall gstreamer1.0-tools.')]
+    ? [new Fault('plugin_missing', 'gst-inspect-1.0 does not respond.', 'Reinstall gstreamer1.0-tools.')]
     : [];
   const inspected =
     sensor && names.includes('libcamerasrc')
@@ -77,7 +77,7 @@ export function missing(needed: Iterable<string>, installed: Iterable<string>): 
   const lacking = [...new Set(needed)].filter((element) => !have.has(element));
   return [...new Set(lacking.map(packageOf))].map((debian) => {
     const names = lacking.filter((element) => packageOf(element) === debian);
-    const what = `GStreamer's ${names.join(', ')} ${names.length > 1 ? 'are' : 'is'} missing:`;
+    const what = `GStreamer's ${names.join(', ')} ${names.length > 1 ? 'are' : 'is'} missing.`;
     return new Fault('plugin_missing', what, `apt-get install ${debian}`);
   });
 }
@@ -86,7 +86,7 @@ export function missing(needed: Iterable<string>, installed: Iterable<string>): 
 export async function tlsMissing(root = '/'): Promise<Fault | undefined> {
   const modules = await Promise.all((await libraries(root)).map((folder) => namesIn(path.join(folder, 'gio/modules'))));
   if (modules.flat().some((name) => /^libgio(gnutls|openssl)\.so$/.test(name))) return undefined;
-  return new Fault('plugin_missing', 'TLS for rtmps:// is missing:', 'apt-get install glib-networking');
+  return new Fault('plugin_missing', 'TLS, which rtmps:// needs, is not installed.', 'apt-get install glib-networking');
 }
 
 /** `/usr/lib` as on Alpine, and `/usr/lib/<machine>-linux-gnu*` as on Debian. */

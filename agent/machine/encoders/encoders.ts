@@ -60,7 +60,7 @@ function notInstalled(element: EncoderName, installed: readonly string[], seen: 
     case 'v4l2h264enc':
       return noNode(installed, seen);
     case 'omxh264enc':
-      return 'not installed (it was retired; only 32-bit systems of old have it)';
+      return 'not installed (it was retired; only old 32-bit systems have it)';
     case 'x264enc':
     case 'openh264enc':
       return `not installed: apt-get install ${packageOf(element)}`;
@@ -73,6 +73,6 @@ function noNode(installed: readonly string[], { board: { soc }, video }: Seen): 
   if (soc === undefined) return 'the kernel offers no H.264 encoder';
   if (!hasCodec(video)) return 'the firmware offers no H.264 encoder (see the advice of `makercast probe`)';
   return installed.includes('v4l2src')
-    ? 'the kernel offers an encoder that may not be opened: add the user to the group "video"'
+    ? 'the kernel offers an encoder, but this user may not open it: add the user to the group "video"'
     : `not installed: apt-get install ${packageOf('v4l2h264enc')}`;
 }

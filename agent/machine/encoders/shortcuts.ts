@@ -1,11 +1,11 @@
-/** Ways that save a small board work, where its drivers have them. Nobody can tell from a list: each is run once, and remembered. */
+/** Shortcuts that save a small board work, where its drivers support them. No list says so: each is tried once, and the result kept. */
 import { maybeTaken, v4l2h264enc } from '../../../pipelines/encoders/v4l2h264enc.js';
 import type { Camera, Machine } from '../../../pipelines/machine.js';
 import { encoderProbe, jpegProbe, sharedProbe } from '../../../pipelines/probe.js';
 import { sharedFourcc } from '../../../pipelines/choose/camera.js';
 import { kindOf, rawName } from '../../../pipelines/choose/format.js';
 import { isTooMuch } from '../../../pipelines/sources/jpeg.js';
-import type { Answers } from '../answers.js';
+import type { ProbeCache } from '../probecache.js';
 import type { Elements } from './elements.js';
 import { run as runProgram, type Runner } from '../host/run.js';
 import type { Storage } from '../storage/storage.js';
@@ -28,7 +28,7 @@ export async function shortcuts(
   storage?: Storage,
   root = '/',
   run: Runner = runProgram,
-  answers?: Answers,
+  cache?: ProbeCache,
 ): Promise<Machine> {
   const chip = facts.encoders.find(({ element, works }) => element === v4l2h264enc.element && works);
   const takes = chip ? wantedFormats(facts.cameras) : [];
@@ -38,8 +38,8 @@ export async function shortcuts(
   const trials = await Trials.load(installed, storage, root);
   // Kept for as long as the program runs, also where nothing can be stored: an encoder that is on the air must not be tried.
   const once = (text: string): Promise<Tried> =>
-    answers
-      ? answers.of(
+    cache
+      ? cache.of(
           text,
           () => tried(text, run),
           () => true,

@@ -1,4 +1,4 @@
-/** Encoders and decoders that were run here to see whether they work: how it is done, and what is remembered of it. */
+/** Encoders and decoders that were run here to see whether they work: how that is done, and what is remembered. */
 import { release } from 'node:os';
 import path from 'node:path';
 import type { Elements } from './elements.js';
@@ -82,11 +82,11 @@ export async function tried(text: string, run: Runner = runProgram): Promise<Tri
       return false;
     },
   });
-  if (said.late) return { why: `it hangs: no end after ${deadlineMs / 1000} s` };
+  if (said.late) return { why: `it hangs: still running after ${deadlineMs / 1000} s` };
   if (said.missing) return { why: 'gst-launch-1.0 is missing: apt-get install gstreamer1.0-tools' };
   const error = /^ERROR: (?:from element \S+: )?(.*)$/m.exec(said.stderr)?.[1] ?? said.stderr.trim().split('\n')[0];
   if (said.code !== 0) return { why: `it fails: ${error || 'no reason given'}` };
-  return first === undefined ? { why: 'it runs, but gives nothing' } : { first };
+  return first === undefined ? { why: 'it runs, but produces no output' } : { first };
 }
 
 /** Names of the video nodes that are part of the machine (a USB camera that comes or goes changes no encoder). */

@@ -6,7 +6,7 @@ import { fileAudioScan, fileProbe, fileProbeEnd, fileVideoScan, probedStreams } 
 import { fullRangeOf } from '../../../pipelines/sources/range.js';
 import { Fault, sentence } from '../../errors.js';
 import { parseCaps, type Caps } from '../encoders/caps.js';
-import { Looks } from './looks.js';
+import { SharedReads } from './reads.js';
 import { run as runProgram, type Runner } from '../host/run.js';
 import { Scan } from './scan.js';
 
@@ -15,21 +15,21 @@ const deadlineMs = 20_000;
 
 /** A {@link MediaFile}, and what the plan does not ask for. */
 export interface ProbedFile extends MediaFile {
-  /** Set where the file was so long that only its beginning was looked at: `keyframeSeconds` is true of this many seconds. */
+  /** Set where the file was so long that only its beginning was read: `keyframeSeconds` is true of this many seconds. */
   readonly scannedSeconds?: number;
 }
 
-/** As many as a playlist may have: were there fewer, a long one would be looked at to its end again and again. */
+/** As many as a playlist may have: with fewer, a long one would be read to its end again and again. */
 const mostKept = 1000;
 
 /** What is known of media files, for as long as each is the same. */
 export class MediaFiles {
   /** The last answer for each path, by what tells one state of a file from another; what was asked for longest ago comes first. */
   readonly #answers = new Map<string, { readonly state: string; readonly answer: ProbedFile }>();
-  readonly #looks = new Looks<ProbedFile>();
-  readonly #present = new Looks<string | undefined>();
+  readonly #reads = new SharedReads<ProbedFile>();
+  readonly #present = new SharedReads<string | undefined>();
 
-  /** `most`: of so many files the answers are kept. */
+  /** `most`: for how many files the answers are kept. */
   constructor(private readonly most = mostKept) {}
 
   /**
@@ -38,10 +38,10 @@ export class MediaFiles {
    * will. Throws `file_unreadable`, `file_broken`, `file_no_video` or `plugin_missing`.
    */
   at(path: string, run: Runner = runProgram): Promise<ProbedFile> {
-    return this.#looks.at(path, () => this.#look(path, run));
+    return this.#reads.at(path, () => this.#look(path, run));
   }
 
-  /** Whether any of the files is not what {@link at} found there last. One that cannot be looked at has not changed. */
+  /** Whether any of the files is not what {@link at} found there last. One that cannot be examined has not changed. */
   async haveChanged(paths: readonly string[]): Promise<boolean> {
     const states = await Promise.all(paths.map((path) => this.#present.at(path, () => stateAt(path))));
     return states.some((state, index) => state !== undefined && state !== this.#answers.get(paths[index]!)?.state);
@@ -86,13 +86,14 @@ async function opened(path: string, name: string): Promise<FileHandle> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') throw fail('does not exist', 'Check its name and folder.');
-    if (code === 'EACCES' || code === 'EPERM') throw fail('may not be read', 'Give this user the right to read it.');
+    if (code === 'EACCES' || code === 'EPERM')
+      throw fail('cannot be read: permission denied', 'Make it readable for this user.');
     throw fail(`cannot be opened (${code ?? 'unknown error'})`, 'Check its disk.');
   }
   const kind = await file.stat();
   if (kind.isFile()) return file;
   await file.close();
-  throw fail(kind.isDirectory() ? 'is a folder' : 'is no regular file', 'Name one media file.');
+  throw fail(kind.isDirectory() ? 'is a folder' : 'is not a regular file', 'Name a media file.');
 }
 
 async function probed(path: string, name: string, file: FileHandle, run: Runner): Promise<ProbedFile> {
@@ -102,7 +103,7 @@ async function probed(path: string, name: string, file: FileHandle, run: Runner)
   if (said.missing) {
     throw new Fault(
       'plugin_missing',
-      'Files cannot be looked into: gst-launch-1.0 is missing.',
+      'Media files cannot be examined: gst-launch-1.0 is missing.',
       'apt-get install gstreamer1.0-tools',
     );
   }
@@ -116,14 +117,14 @@ async function probed(path: string, name: string, file: FileHandle, run: Runner)
     const why = /^ERROR: from element \S+: (.*)$/m.exec(said.stdout + said.stderr)?.[1];
     throw new Fault(
       'file_broken',
-      `The file ${name} cannot be understood: ${sentence(why ?? 'GStreamer gives no answer')}`,
-      'Is it a media file, and whole?',
+      `The file ${name} cannot be read as media: ${sentence(why ?? 'GStreamer gave no reason')}`,
+      'Check that it is a media file, and complete.',
     );
   }
   // Cameras make films of JPEG; a photograph has no frame rate.
   const isFilm = (caps: Caps): boolean => caps.type.startsWith('image/') && (caps.number('framerate') ?? 0) > 0;
   const video = streams.find((caps) => caps.type.startsWith('video/') || isFilm(caps));
-  if (!video) throw new Fault('file_no_video', `The file ${name} holds no video.`, 'Name a file with a picture.');
+  if (!video) throw new Fault('file_no_video', `The file ${name} contains no video.`, 'Name a file with video.');
   const audio = streams.find(({ type }) => type.startsWith('audio/'));
   const seconds = Number(/total=\(gint64\)(\d+), format=\(GstFormat\)time/.exec(end.exec(said.stdout)?.[0] ?? '')?.[1]);
   const orientation = /image-orientation\\=\\\(string\\\)([a-z0-9-]+)/.exec(said.stdout)?.[1];
@@ -134,7 +135,7 @@ async function probed(path: string, name: string, file: FileHandle, run: Runner)
     ascOf(audio, file, run),
   ]);
   if (pictures && pictures.frames === 0)
-    throw new Fault('file_broken', `The file ${name} has no picture that can be read.`, 'Copy it again.');
+    throw new Fault('file_broken', `The file ${name} has no picture that can be decoded.`, 'Copy it again.');
   // The container's word is in whole seconds here; where all pictures were seen they tell it to the frame.
   const length =
     pictures?.whole && pictures.fps ? pictures.seconds + 1 / pictures.fps : seconds > 0 ? seconds : undefined;

@@ -1,4 +1,4 @@
-/** What a file's FLV tags tell of it: codec headers, frame rate, and how far apart its keyframes are. */
+/** What a file's FLV tags say about it: codec headers, frame rate, and how far apart its keyframes are. */
 import {
   compositionOf,
   isAacHeader,

@@ -1,4 +1,4 @@
-/** A keyframe as a JPEG: decoded on demand by a program of its own, so that nothing on the air waits for it or falls with it. */
+/** A keyframe as a JPEG: decoded on demand by a separate program, so that nothing on the air waits for it or fails with it. */
 import { randomUUID } from 'node:crypto';
 import { open, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
@@ -9,7 +9,7 @@ import { run } from '../host/run.js';
 /** A Zero W takes seconds to load the decoder. */
 const deadlineMs = 20_000;
 
-/** `flv`: a file with sequence header and keyframe. `folder`: for a file in between, which goes again. */
+/** `flv`: a file with sequence header and keyframe. `folder`: for a temporary file, which is removed again. */
 export async function jpegOf(flv: Buffer, folder: string): Promise<Buffer> {
   const name = path.join(folder, `snapshot-${randomUUID()}.flv`);
   let file: FileHandle | undefined;
@@ -33,7 +33,7 @@ export async function jpegOf(flv: Buffer, folder: string): Promise<Buffer> {
     throw new Fault(
       'command_failed',
       'The last keyframe could not be decoded.',
-      'Try again; makercast probe tells whether plugins are missing.',
+      'Try again; makercast probe says whether plugins are missing.',
     );
   } finally {
     await file?.close();

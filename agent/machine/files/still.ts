@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import type { SlateImage } from '../../../pipelines/machine.js';
 import { Fault } from '../../errors.js';
-import { Looks, usualPatienceMs, within } from './looks.js';
+import { SharedReads, defaultPatienceMs, withDeadline } from './reads.js';
 
 /** A decoded PNG takes 4 bytes a pixel, several times over while it is scaled: this much a Zero W still has. */
 const maxPixels = 16e6;
@@ -16,17 +16,17 @@ interface Size {
 }
 
 export class Stills {
-  readonly #looks = new Looks<SlateImage>();
+  readonly #reads = new SharedReads<SlateImage>();
 
   /**
    * Looks at the picture at `path` (absolute), for so many milliseconds at the most. What is wrong with it is part of the answer: the
    * slate then does without.
    */
-  at(path: string, patienceMs = usualPatienceMs): Promise<SlateImage> {
+  at(path: string, patienceMs = defaultPatienceMs): Promise<SlateImage> {
     const late = (): SlateImage =>
-      unfitAt(path, '', `cannot be read: its disk has not answered for ${patienceMs / 1000} s`);
-    return within(
-      this.#looks.at(path, () => look(path)),
+      unfitAt(path, '', `cannot be read: its disk has not responded for ${patienceMs / 1000} s`);
+    return withDeadline(
+      this.#reads.at(path, () => look(path)),
       patienceMs,
       late,
     );
@@ -34,7 +34,7 @@ export class Stills {
 }
 
 function unfitAt(path: string, version: string, why: string): SlateImage {
-  const remedy = 'Name a PNG or JPEG in slate.image; until then the slate has its text.';
+  const remedy = 'Name a PNG or JPEG in slate.image; until then the slate shows its text.';
   // A path may hold a line break, and a message is one line.
   const what = `The picture ${JSON.stringify(path)} ${why}.`;
   return { path, version, unfit: new Fault('slate_image', what, remedy).report() };
@@ -55,14 +55,14 @@ async function look(path: string): Promise<SlateImage> {
     const stat = await file.stat({ bigint: true });
     const { dev, ino, size, mtimeNs } = stat;
     const version = `${dev} ${ino} ${size} ${mtimeNs}`;
-    if (!stat.isFile()) return unfit(version, 'is no regular file');
+    if (!stat.isFile()) return unfit(version, 'is not a regular file');
     if (size > maxBytes)
-      return unfit(version, `is too large: ${Number(size / 1_000_000n)} MB, above ${maxBytes / 1e6}`);
+      return unfit(version, `is too large: ${Number(size / 1_000_000n)} MB, more than ${maxBytes / 1e6}`);
     const pixels = await sizeOf(file);
-    if (!pixels) return unfit(version, 'is neither PNG nor JPEG, or not whole');
+    if (!pixels) return unfit(version, 'is neither PNG nor JPEG, or is incomplete');
     const { width, height } = pixels;
     if (width * height > maxPixels)
-      return unfit(version, `is too large: ${width}x${height} pixels, above ${maxPixels / 1e6} million`);
+      return unfit(version, `is too large: ${width}x${height} pixels, more than ${maxPixels / 1e6} million`);
     return { path, version, ...(pixels.isJpeg && { isJpeg: true }) };
   } catch (error) {
     return unfit('', `cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`);

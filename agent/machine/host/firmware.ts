@@ -1,4 +1,4 @@
-/** What a Pi's firmware, kernel and packages keep away from us, and what to set or install about it. Told from what can be seen. */
+/** What a Pi's firmware, kernel and packages withhold, and what to set or install about it; inferred from what can be seen. */
 import path from 'node:path';
 import type { Board } from '../../../pipelines/machine.js';
 import { Fault } from '../../errors.js';
@@ -49,18 +49,18 @@ export const hasCodec = ({ nodes }: VideoNames): boolean => nodes.some((name) =>
 /** Why a board that has an H.264 encoder shows none; undefined where it does, and on boards that have none (Pi 5, PCs). */
 export function encoderFault(board: Board, names: VideoNames): Fault | undefined {
   if (board.soc === undefined || board.soc === 'bcm2712' || hasCodec(names)) return undefined;
-  const none = "The Pi's H.264 encoder cannot be seen";
+  const none = "The Pi's H.264 encoder is not available";
   if (cutDown(board)) {
     return new Fault(
       'firmware_setting',
-      `${none}: gpu_mem is ${board.gpuMemoryMb}, and the firmware leaves its codec out.`,
+      `${none}: gpu_mem is ${board.gpuMemoryMb}, so the firmware leaves out its codec.`,
       `Set ${raised}`,
     );
   }
   if (board.gpuMemoryMb === undefined) {
     return new Fault(
       'firmware_setting',
-      `${none}: there is no node of bcm2835-codec.`,
+      `${none}: there is no bcm2835-codec device node.`,
       `If gpu_mem is below ${wholeFirmwareMb} (balenaOS: 16), set it to 128 (BALENA_HOST_CONFIG_gpu_mem) and restart.`,
     );
   }
@@ -74,9 +74,9 @@ export function encoderFault(board: Board, names: VideoNames): Fault | undefined
 /** The image processor that libcamera needs besides a sensor; undefined where it is there, or part of the Pi 5's camera port. */
 export function processorFault(board: Board, { nodes }: VideoNames, sensor: string): Fault | undefined {
   if (board.soc === 'bcm2712' || nodes.some((name) => name.startsWith('bcm2835-isp'))) return undefined;
-  const what = `The PiCam (${sensor}) cannot be used: the Pi's image processor bcm2835-isp is not there`;
+  const what = `The PiCam (${sensor}) cannot be used: the Pi's image processor bcm2835-isp is missing`;
   return cutDown(board)
-    ? new Fault('firmware_setting', `${what}, since gpu_mem is ${board.gpuMemoryMb}.`, `Set ${raised}`)
+    ? new Fault('firmware_setting', `${what}, because gpu_mem is ${board.gpuMemoryMb}.`, `Set ${raised}`)
     : new Fault('firmware_setting', `${what}.`, `Run modprobe bcm2835-isp. If gpu_mem is 16, set ${raised}`);
 }
 
@@ -101,7 +101,7 @@ export function noCameraFault(board: Board, legacyDriver: boolean): Fault | unde
   if (cutDown(board)) {
     return new Fault(
       'firmware_setting',
-      `${what} gpu_mem is ${board.gpuMemoryMb}: the firmware leaves out all that a PiCam needs.`,
+      `${what} gpu_mem is ${board.gpuMemoryMb}, so the firmware leaves out everything that a PiCam needs.`,
       `If one is plugged in, set ${raised}`,
     );
   }

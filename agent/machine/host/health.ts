@@ -1,4 +1,4 @@
-/** What a device says of itself: its model and how warm it is. Each is one small file, cheap enough to read every few seconds. */
+/** What a device says about itself: its model and temperature. Each is one small file, cheap enough to read every few seconds. */
 import path from 'node:path';
 import { namesIn, textOf } from './sysfs.js';
 

@@ -1,4 +1,4 @@
-/** The name by which this machine is known to others: balena's, else one that goes by the board, so that a cloned card has another. */
+/** The name by which this machine is known to others: balena's, else one derived from the board, so that a cloned card has another. */
 import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import path from 'node:path';

@@ -1,4 +1,4 @@
-/** What the kernel has said, by `dmesg`: where it may be read at all. */
+/** The kernel's log, by `dmesg`, where it may be read at all. */
 import { Fault } from '../../errors.js';
 import { run as runProgram, type Runner } from './run.js';
 
@@ -11,8 +11,8 @@ const deadlineMs = 5000;
 export async function kernelLog(run: Runner = runProgram): Promise<string[]> {
   const said = await run('dmesg', [], { deadlineMs });
   if (said.missing) throw unread('the program dmesg is missing');
-  if (said.late) throw unread(`dmesg has not ended within ${deadlineMs / 1000} s`);
-  if (said.code !== 0) throw unread(said.stderr.trim().split('\n')[0] || 'dmesg gives no reason');
+  if (said.late) throw unread(`dmesg did not finish within ${deadlineMs / 1000} s`);
+  if (said.code !== 0) throw unread(said.stderr.trim().split('\n')[0] || 'dmesg gave no reason');
   return said.stdout.split('\n').filter((line) => line !== '');
 }
 

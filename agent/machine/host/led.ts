@@ -1,4 +1,4 @@
-/** The board's own LED, by which somebody finds one device among many. */
+/** The board's own LED, which blinks so that somebody can find one device among many. */
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Fault } from '../../errors.js';
@@ -14,7 +14,7 @@ export class Led {
 
   constructor(private readonly root = '/') {}
 
-  /** Blinks for so long, and then shows again what it showed. Resolves once it has begun. Throws a Fault where there is no LED to be had. */
+  /** Blinks for `ms`, then shows again what it showed before. Resolves once it has begun. Throws a Fault where there is no usable LED. */
   async blink(ms: number): Promise<void> {
     const [file, triggers] = await this.#find();
     // The one in force stands in brackets: `none timer [mmc0] heartbeat`.
@@ -44,7 +44,7 @@ export class Led {
       const triggers = await textOf(file);
       if (triggers !== undefined) return [file, triggers];
     }
-    throw new Fault('command_failed', 'This machine has no LED of its own that could blink.');
+    throw new Fault('command_failed', 'This machine has no activity LED that could blink.');
   }
 
   async #show(file: string, trigger: string): Promise<void> {
@@ -55,7 +55,7 @@ export class Led {
       throw new Fault(
         'command_failed',
         `The LED cannot be switched (${code}).`,
-        'It takes root; in a container /sys must be writable.',
+        'This needs root; in a container /sys must be writable.',
       );
     }
   }

@@ -46,7 +46,7 @@ export function cmaFault({ soc }: Board, found: Memory | undefined): Fault | und
   if (soc === undefined || totalMb > smallBoardMb || cmaTotalMb <= enoughMb) return undefined;
   return new Fault(
     'cma_large',
-    `Of ${totalMb} MB of memory ${cmaTotalMb} are set aside for devices (CMA), where the kernel and much of what programs hold have no place.`,
+    `Of ${totalMb} MB of memory ${cmaTotalMb} are set aside for devices (CMA), which the kernel and much of what programs hold cannot use.`,
     'Set dtoverlay to vc4-kms-v3d,cma-96 (on balena: BALENA_HOST_CONFIG_dtoverlay of this device, without quotes; else in config.txt) and restart.',
   );
 }

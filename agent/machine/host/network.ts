@@ -1,4 +1,4 @@
-/** Whether this machine has any network but its own loopback, and when its addresses or routes change. */
+/** Whether this machine has any network other than its loopback, and when its addresses or routes change. */
 import { readFileSync } from 'node:fs';
 import { networkInterfaces, type NetworkInterfaceInfo } from 'node:os';
 import { Fault } from '../../errors.js';
@@ -13,7 +13,7 @@ export function networkFault(
   if (reachable) return undefined;
   return new Fault(
     'network_none',
-    'This machine has no network but its own loopback.',
+    'This machine has no network other than its loopback.',
     'Plug in a cable, or set up the Wi-Fi.',
   );
 }
@@ -22,7 +22,7 @@ export function networkFault(
 const reaches = ({ internal, address }: NetworkInterfaceInfo): boolean => !internal && !/^fe[89ab]/i.test(address);
 
 /** A cable that is plugged in shows within a second. There is no event for it without netlink, which Node.js does not speak. */
-const lookMs = 1000;
+const pollMs = 1000;
 
 /** Calls `changed` after every change of an address or a route of this machine, until `signal` aborts. */
 export function watchNetwork(changed: () => void, signal: AbortSignal, look: () => string = networkPrint): void {
@@ -32,7 +32,7 @@ export function watchNetwork(changed: () => void, signal: AbortSignal, look: () 
     if (now === known) return;
     known = now;
     changed();
-  }, lookMs);
+  }, pollMs);
   signal.addEventListener('abort', () => clearInterval(timer), { once: true });
 }
 

@@ -1,4 +1,4 @@
-/** What the firmware of a Raspberry Pi says of its power supply and its heat. Two small files, cheap enough to read every few seconds. */
+/** What the firmware of a Raspberry Pi says about its power supply and temperature. Two small files, cheap enough to read every few seconds. */
 import path from 'node:path';
 import { namesIn, textOf } from './sysfs.js';
 

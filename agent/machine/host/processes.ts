@@ -1,4 +1,4 @@
-/** What the processes take of processor and memory, as `top` shows it: their names only, since arguments may hold a secret. */
+/** How much processor time and memory each process takes, as `top` shows it: their names only, since arguments may hold a secret. */
 import path from 'node:path';
 import { namesIn, textOf } from './sysfs.js';
 

@@ -1,4 +1,4 @@
-/** Small readers for /sys, /proc and /dev that take a missing entry for what it is: an answer, no error. */
+/** Small readers for /sys, /proc and /dev, for which a missing entry is an answer, not an error. */
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import path from 'node:path';
 import type { UsbInterface } from '../../formats/uvc/descriptors.js';

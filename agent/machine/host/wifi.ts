@@ -62,6 +62,6 @@ export function wifiFault(found: readonly Wifi[]): Fault | undefined {
   return new Fault(
     'wifi_power_save',
     `Wi-Fi saves power${names === '' ? '' : ` (${names})`}: each packet may wait 100 ms, which looks like a network that is too slow.`,
-    'Put powersave=2 under [wifi] in the file of the network (docs/flash.md; on Raspberry Pi OS: docs/debian.md), and restart.',
+    'Put powersave=2 under [wifi] in the configuration file of the network (docs/flash.md; on Raspberry Pi OS: docs/debian.md), and restart.',
   );
 }

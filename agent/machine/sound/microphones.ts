@@ -87,7 +87,7 @@ async function askedAbilities(
   const asked = parseParameters(said.stderr) ?? parseParameters(said.stdout);
   if (asked) return asked;
   if (said.missing) {
-    const what = `Sound card ${id} cannot be asked for its rates: arecord is missing.`;
+    const what = `The sample rates of the sound card ${id} cannot be read: arecord is missing.`;
     faults.push(new Fault('plugin_missing', what, 'apt-get install alsa-utils'));
   }
   // Busy: whoever holds it has found a rate that works.

@@ -1,4 +1,4 @@
-/** Reads files that somebody else has named: a pipe would have us wait for ever, and a device never ends. */
+/** Reads files whose names come from outside: a pipe could block for ever, and a device never ends. */
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 

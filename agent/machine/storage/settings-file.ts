@@ -17,7 +17,7 @@ const maxBytes = 1024 * 1024;
 
 const unreadable: Readonly<Record<string, string>> = {
   EISDIR: 'is a folder',
-  ENOTREG: 'is no file but a pipe, a socket or a device',
+  ENOTREG: 'is not a file but a pipe, a socket or a device',
   EFBIG: 'is longer than 1 MB',
 };
 
@@ -43,10 +43,10 @@ export function settingsPath(env: NodeJS.ProcessEnv, folder: string): SettingsPa
 export async function readSettings(where: SettingsPath): Promise<SettingsFile | undefined> {
   const there = namesOf(where).filter((each) => existsSync(each));
   const [name = where.name, second] = there;
-  const fail = (why: string, remedy = 'Mend the file.'): Fault =>
+  const fail = (why: string, remedy = 'Correct the file.'): Fault =>
     new Fault('settings_unreadable', `The settings file ${JSON.stringify(name)} ${why}.`, remedy);
   if (second !== undefined)
-    throw fail(`is there, and ${path.basename(second)} beside it`, 'Put all settings into one of them.');
+    throw fail(`exists, and so does ${path.basename(second)} beside it`, 'Put all settings into one of them.');
   let bytes: Buffer;
   try {
     bytes = await readRegular(name, maxBytes);
@@ -69,14 +69,14 @@ export async function readSettings(where: SettingsPath): Promise<SettingsFile | 
   const wrong = document.errors[0] ?? document.warnings.find(({ code }) => code === 'TAG_RESOLVE_FAILED');
   if (wrong) {
     const { line, col } = lines.linePos(wrong.pos[0]);
-    throw fail(`is not YAML at ${line}:${col} (${wrong.code.toLowerCase().replaceAll('_', ' ')})`);
+    throw fail(`is not valid YAML at ${line}:${col} (${wrong.code.toLowerCase().replaceAll('_', ' ')})`);
   }
   let values: unknown;
   try {
     // Past 100 copies of one anchor yaml takes it for the attack that fills the memory from ten short lines.
     values = document.toJS({ maxAliasCount: 100 });
   } catch {
-    throw fail('repeats its anchors without end');
+    throw fail('repeats its anchors too often');
   }
   if (values === null || values === undefined)
     return { name, values: {}, ...(text.trim() === '' && { isBlank: true }) };
@@ -84,7 +84,7 @@ export async function readSettings(where: SettingsPath): Promise<SettingsFile | 
   return { name, values: values as Record<string, unknown> };
 }
 
-/** The text of UTF-8; where it is none, the fault says where. */
+/** The text of UTF-8 bytes; where they are not UTF-8, the fault says where. */
 function textOf(bytes: Buffer, fail: (why: string, remedy?: string) => Fault): string {
   const remedy = 'Save it as UTF-8.';
   const head = bytes.subarray(0, 2).toString('hex');
@@ -93,7 +93,7 @@ function textOf(bytes: Buffer, fail: (why: string, remedy?: string) => Fault): s
   try {
     return decoder.decode(bytes);
   } catch {
-    if (bytes.includes(0)) throw fail('is UTF-16, or no text', remedy);
+    if (bytes.includes(0)) throw fail('is UTF-16, or not text', remedy);
     // Where it stops being UTF-8: as many bytes as still decode.
     const isText = (length: number): boolean => isUtf8Start(bytes.subarray(0, length));
     let [good, bad] = [0, bytes.length];
@@ -119,7 +119,7 @@ function isUtf8Start(bytes: Buffer): boolean {
 }
 
 /** Editors write in several steps; this long after the last one the file counts as whole. */
-const settleMs = 200;
+const debounceMs = 200;
 /** For folders that are not there yet, network drives, and links into other folders, where no event comes. */
 const pollMs = 5000;
 
@@ -136,7 +136,7 @@ export function watchSettings(
   const names = namesOf(where);
   if (signal.aborted) return;
   let last = seen;
-  let settling: NodeJS.Timeout | undefined;
+  let debounce: NodeJS.Timeout | undefined;
   let watcher: FSWatcher | undefined;
   const look = (): void => {
     const now = fingerprint(where);
@@ -148,8 +148,8 @@ export function watchSettings(
     try {
       const opened = watch(path.dirname(where.name), { persistent: false }, (_, changed) => {
         if (changed !== null && !names.some((name) => path.basename(name) === changed)) return;
-        clearTimeout(settling);
-        settling = setTimeout(look, settleMs);
+        clearTimeout(debounce);
+        debounce = setTimeout(look, debounceMs);
       });
       watcher = opened;
       opened.on('error', () => {
@@ -166,10 +166,10 @@ export function watchSettings(
   }, pollMs);
   timer.unref();
   open();
-  settling = setTimeout(look, settleMs).unref();
+  debounce = setTimeout(look, debounceMs).unref();
   signal.addEventListener('abort', () => {
     clearInterval(timer);
-    clearTimeout(settling);
+    clearTimeout(debounce);
     watcher?.close();
   });
 }

@@ -11,7 +11,7 @@ export function dataFolder(env: NodeJS.ProcessEnv = process.env): string {
   return path.join(env['XDG_STATE_HOME'] || path.join(homedir(), '.local/state'), 'makercast');
 }
 
-/** So many spoilt files of one name are kept for whoever wants to look into them. */
+/** How many corrupt files of one name are kept for inspection. */
 const keptBad = 5;
 
 export class Storage {
@@ -45,7 +45,7 @@ export class Storage {
     }
     const state = parse(text);
     const why = !state
-      ? 'is torn or corrupt'
+      ? 'is truncated or corrupt'
       : state.format !== format
         ? `has format ${state.format}, not ${format}`
         : undefined;
@@ -53,7 +53,7 @@ export class Storage {
       this.#known.set(name, text);
       return state.value;
     }
-    if (this.mayWrite) await this.#setAside(file, why ?? 'does not hold what it should');
+    if (this.mayWrite) await this.#setAside(file, why ?? 'has unexpected content');
     return undefined;
   }
 
@@ -109,7 +109,7 @@ export class Storage {
       }
       await rename(file, bad);
       const what = `${path.basename(file)} ${why} and was set aside as ${path.basename(bad)}.`;
-      this.report(new Fault('state_set_aside', what, 'Nothing has to be done; what it held is forgotten.'));
+      this.report(new Fault('state_set_aside', what, 'Nothing has to be done; its content is lost.'));
     } catch (error) {
       this.#unusable(error, 'renamed');
     }
@@ -117,9 +117,13 @@ export class Storage {
 
   #unusable(error: unknown, done: string): void {
     const { code = 'unknown error' } = error as NodeJS.ErrnoException;
-    const what = `The data folder ${this.folder} cannot be ${done} (${code}).`;
+    const what = `A file in the data folder ${this.folder} cannot be ${done} (${code}).`;
     this.report(
-      new Fault('state_unwritable', what, 'Give it room and rights, or name another folder in MAKERCAST_DATA.'),
+      new Fault(
+        'state_unwritable',
+        what,
+        'Free space there and make it writable for this user, or name another folder in MAKERCAST_DATA.',
+      ),
     );
   }
 }

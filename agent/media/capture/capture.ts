@@ -1,4 +1,4 @@
-/** What the capture process does of what it is told: a plan plays, another takes its place, and their tags go to the hub. */
+/** Carries out what the capture process is told: a plan plays, another takes its place, and their tags go to the hub. */
 import type { Clock } from '../../clock.js';
 import { Fault } from '../../errors.js';
 import { beatMs, type FromCapture, type ToCapture } from '../messages.js';
@@ -51,7 +51,7 @@ export class Capture implements Work<ToCapture, FromCapture> {
 
   #play({ id, plan, batchMs, overlap }: Play): void {
     const { peer } = this;
-    if (!this.#uplink) throw new Fault('internal', 'A plan came before the hub was named.');
+    if (!this.#uplink) throw new Fault('internal', 'A plan arrived before the address of the hub.');
     peer.send({ type: 'busy' });
     const asked = this.clock.now();
     this.#next?.stop();

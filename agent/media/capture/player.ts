@@ -14,8 +14,8 @@ import { EncoderUnit } from './unit.js';
 
 /** A camera that has given nothing by then, and no error either, will not. */
 const openingMs = 5000;
-/** So often it is seen whether pictures and sound still come; so many looks in vain make a second, after which they are away. */
-const lookMs = 250;
+/** How often it is checked that pictures and sound still arrive; after a second of checks without any, they are lost. */
+const flowCheckMs = 250;
 const looksInVain = 4;
 /** Platforms take 4 s from one keyframe to the next, and a little is added for the way. */
 const keyframeLimit = 4;
@@ -28,7 +28,7 @@ const lastWordMs = 500;
 /** How much longer than a batch sound may wait for a picture to go with: two pictures at 25 a second. */
 const patienceMs = 80;
 
-/** What a plan tells of itself while it plays. */
+/** What a plan reports while it plays. */
 export interface Listener {
   playing(): void;
   ended(): void;
@@ -47,7 +47,7 @@ export class Player {
   #pipeline: Pipeline | undefined;
   #unit: EncoderUnit | undefined;
   readonly #refused = new Set<EncoderRequest>();
-  #piece = 0;
+  #index = 0;
   #over = false;
   /** When the next batch may go: on average one each `batchMs`, and one that went late may be followed by one that goes early. */
   #due = 0;
@@ -85,7 +85,7 @@ export class Player {
     this.listener.refused('setup', why);
   }
 
-  /** Makes the plan that plays another one by setting `properties`; the pieces that follow are played as `plan` has them. */
+  /** Makes the plan that plays another one by setting `properties`; the pipelines that follow are played as `plan` has them. */
   adjust(plan: Plan, properties: readonly ElementProperty[]): void {
     this.plan = plan;
     for (const each of properties) this.#set(each);
@@ -120,8 +120,8 @@ export class Player {
   }
 
   #open(): void {
-    const piece = this.plan.pieces[this.#piece]!;
-    const pipeline = new Pipeline(piece, (message) => this.#heard(pipeline, message));
+    const text = this.plan.pipelines[this.#index]!;
+    const pipeline = new Pipeline(text, (message) => this.#heard(pipeline, message));
     this.#pipeline = pipeline;
     pipeline.play();
     this.#opening = setTimeout(
@@ -129,7 +129,7 @@ export class Player {
         this.#fail(
           new Fault(
             'source_silent',
-            `${this.plan.video.source} gives no pictures.`,
+            `${this.plan.video.source} delivers no pictures.`,
             this.plan.live ? 'Unplug it and plug it in again, or choose another video.source.' : checkFiles,
           ),
           'picture',
@@ -192,12 +192,12 @@ export class Player {
         const remedy = this.plan.live
           ? `Check its cable and power, or choose another ${part === 'sound' ? 'audio' : 'video'}.source.`
           : checkFiles;
-        return this.#fail(new Fault('source_silent', `${source} gives nothing any more.`, remedy), part);
+        return this.#fail(new Fault('source_silent', `${source} stopped delivering data.`, remedy), part);
       }
-    }, lookMs);
+    }, flowCheckMs);
   }
 
-  /** A camera that encodes and is not told how, or may not do so; those of files were looked at before. */
+  /** A camera whose encoder cannot be told how, or may not comply; the keyframes of files were checked before. */
   get #isJudged(): boolean {
     const { kind, video, encoderUnit } = this.plan;
     return (
@@ -207,16 +207,16 @@ export class Player {
     );
   }
 
-  /** Looks without a keyframe that are too many. A distance that somebody wants is none too long. */
+  /** How many checks without a keyframe are too many. An interval that was asked for is never too long. */
   get #looksForKey(): number {
     const limit = Math.max(keyframeLimit, this.plan.encoderUnit?.keyframeSeconds ?? 0);
-    return ((limit + keyframeSlack) * 1000) / lookMs;
+    return ((limit + keyframeSlack) * 1000) / flowCheckMs;
   }
 
   #judge(): void {
     if (!this.#isJudged || this.#isSparse || ++this.#withoutKey <= this.#looksForKey) return;
     this.#isSparse = true;
-    this.listener.sparse(Math.round((this.#withoutKey * lookMs) / 1000));
+    this.listener.sparse(Math.round((this.#withoutKey * flowCheckMs) / 1000));
   }
 
   /** Whether the source has given a picture since the last look: on the air the one before would be repeated. */
@@ -228,7 +228,7 @@ export class Player {
     this.#pulse = now;
   }
 
-  /** The next piece, or the end. Its pipeline is a new one: what a file is decoded with differs from file to file. */
+  /** The next pipeline, or the end. No pipeline plays two files: what a file is decoded with differs from file to file. */
   #next(): void {
     clearTimeout(this.#opening);
     if (this.plan.live) {
@@ -248,13 +248,13 @@ export class Player {
     clearInterval(this.#looking);
     this.#pipeline?.destroy();
     this.#pipeline = undefined;
-    this.#piece += 1;
-    if (this.#piece >= this.plan.pieces.length) {
+    this.#index += 1;
+    if (this.#index >= this.plan.pipelines.length) {
       if (!this.plan.loop) {
         this.#over = true;
         return this.listener.ended();
       }
-      this.#piece = 0;
+      this.#index = 0;
       this.listener.round();
     }
     try {
@@ -272,7 +272,7 @@ export class Player {
   #fail(fault: Fault, part: InputPart): void {
     if (this.#over) return;
     this.#end();
-    // Told before the devices are let go of, in which a driver may hang for good: nobody would ever hear why.
+    // Reported before the devices are closed, in which a driver may hang for good: nobody would ever hear why.
     this.listener.failed(fault, part);
     this.stop();
   }

@@ -37,21 +37,21 @@ export function sourceFault(message: BusMessage, plan: Plan): Fault {
   if (!plan.live && has(/No such file|Permission denied|not permitted/i)) {
     return new Fault(
       'file_unreadable',
-      `${source}: a file cannot be opened any more.`,
-      'Put it back, and let it be read.',
+      `${source}: a file can no longer be opened.`,
+      'Put it back, and make it readable for this user.',
     );
   }
   if (has(/No such (file|device)|Cannot identify device|no such device/i)) {
     return new Fault(
       'source_not_found',
-      `${source} is not there.`,
+      `${source} was not found.`,
       `Plug it in, or choose another ${setting}; makercast probe lists what is there.`,
     );
   }
   if (has(/Permission denied|not permitted/i)) {
     return new Fault(
       'source_failed',
-      `${source} may not be opened.`,
+      `No permission to open ${source}.`,
       'Add the user to the groups video and audio, or run as root.',
     );
   }
@@ -65,13 +65,17 @@ export function sourceFault(message: BusMessage, plan: Plan): Fault {
   if (has(/not-negotiated/i)) {
     return new Fault(
       'source_format',
-      `${source} does not give the format that it offered.`,
+      `${source} does not deliver the format that it offered.`,
       'Choose another size or frame rate.',
     );
   }
   const said = sentence(message.message ?? 'no reason given');
   if (partOf(message) === 'encoder') {
-    return new Fault('encoder_failed', `The encoder ${plan.video.encoder} stopped: ${said}`, 'It is started again.');
+    return new Fault(
+      'encoder_failed',
+      `The encoder ${plan.video.encoder} stopped: ${said}`,
+      'It is restarted automatically.',
+    );
   }
   return new Fault(
     'source_failed',

@@ -1,4 +1,4 @@
-/** The extension unit of a camera that encodes, as it is opened while the camera is on: set up before it starts, then told what changes. */
+/** The extension unit of a camera that encodes: set up before the camera starts, then told what changes while it runs. */
 import { closeSync, constants, openSync } from 'node:fs';
 import type { ElementProperty } from '../../../pipelines/graph.js';
 import type { UnitSetup } from '../../../pipelines/sources/unit.js';
@@ -27,7 +27,7 @@ export class EncoderUnit {
 
   /**
    * Tells the encoder what is wanted; to be called before the camera streams. Answers why it does not follow, in a few words;
-   * undefined where it does, as far as it says, and where the camera is away, which whoever streams from it will say. Takes milliseconds, and 5 s
+   * undefined where it does, as far as it says, and where the camera is missing, which the stream will report. Takes milliseconds, and 5 s
    * where the camera hangs (UVC_CTRL_CONTROL_TIMEOUT of Linux).
    */
   configure(): string | undefined {

@@ -1,4 +1,4 @@
-/** What the delivery process does of what it is told: tags from capture go through the hub to every output, and into the recording. */
+/** Carries out what the delivery process is told: tags from capture go through the hub to every output, and into the recording. */
 import type { Clock } from '../../clock.js';
 import {
   beatMs,
@@ -74,7 +74,7 @@ export class Delivery implements Work<ToDelivery, FromDelivery> {
     await Promise.all([this.#recorder, ...this.#outputs.values()].map((output) => output?.close()));
   }
 
-  /** Opens what is new, closes what is gone, opens anew what has changed, and leaves the rest alone. */
+  /** Opens what is new, closes what is gone, reopens what has changed, and leaves the rest alone. */
   async #setOutputs(wanted: readonly WantedOutput[]): Promise<void> {
     this.peer.send({ type: 'busy' });
     const keep = new Map(wanted.map((each) => [each.name, each]));

@@ -1,4 +1,4 @@
-/** Where capture comes in: a Unix socket in a folder that is nobody else's. */
+/** Where capture connects: a Unix socket in a private folder. */
 import { existsSync, lstatSync, mkdirSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import path from 'node:path';
@@ -30,7 +30,7 @@ export class Door {
     this.#open = { server, socket };
   }
 
-  /** Somebody may have swept /tmp: the next capture process would not find us. */
+  /** Somebody may have cleaned up /tmp: the next capture process would not find us. */
   look(): void {
     if (this.#open && !existsSync(this.#open.socket)) void this.open(this.#open.socket).catch(() => undefined);
   }
@@ -47,14 +47,14 @@ export class Door {
     this.#capture = connection;
     const cutter = new TagCutter();
     connection.on('data', (chunk) => this.accept(cutter.push(chunk)));
-    // A capture process that was killed in mid-write: the next one begins a stream of its own.
+    // A capture process that was killed in mid-write: the next one begins a new stream.
     connection.on('error', () => connection.destroy());
   }
 }
 
-/** The folder is there, and nobody else's: had it been swept away, another user could have made one of that name. */
+/** Makes sure that the folder exists and is ours: had it been deleted, another user could have created one of that name. */
 function makePrivate(folder: string): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   if (lstatSync(folder).uid === process.getuid?.()) return;
-  throw new Fault('internal', `The folder ${folder} belongs to somebody else.`, 'Restart makercast.');
+  throw new Fault('internal', `The folder ${folder} belongs to another user.`, 'Restart makercast.');
 }

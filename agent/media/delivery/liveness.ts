@@ -1,7 +1,7 @@
 /** Whether a connection lives: judged by what its peer acknowledges and has room for, against what is due to it. Pure. */
 
-/** How often it is looked at. */
-export const lookMs = 500;
+/** How often its progress is checked. */
+export const progressCheckMs = 500;
 /** 2 s, and 6 s: a server that reads no more and a black hole are given up within 8 s. */
 const stalledLooks = 4;
 const deadLooks = 12;
@@ -40,7 +40,7 @@ export class Liveness {
     return this.#inVain >= stalledLooks ? 'stalled' : 'fine';
   }
 
-  /** A new connection: its counters begin anew. */
+  /** A new connection: its counters begin again. */
   reset(): void {
     this.#acked = 0;
     this.#window = undefined;

@@ -1,4 +1,4 @@
-/** One RTMP destination: a pipeline of its own, with its own queue, state and retry. What happens to it touches no other. */
+/** One RTMP destination, with its own pipeline, queue, state and retry. What happens to it affects no other. */
 import { isIP } from 'node:net';
 import type { Clock } from '../../clock.js';
 import { rtmpOutput, rtmpProperties, sessionOf } from '../../../pipelines/outputs/rtmp.js';
@@ -7,7 +7,7 @@ import { isKeyframe, stamp } from '../../formats/flv/tag.js';
 import { Pipeline, type BusMessage } from '../gstreamer.js';
 import type { OutputStatus, WantedOutput } from '../messages.js';
 import type { Hub, Subscriber } from './hub.js';
-import { Liveness, lookMs, type Progress } from './liveness.js';
+import { Liveness, progressCheckMs, type Progress } from './liveness.js';
 import { Rate } from './rate.js';
 import { isForOperator, outputFault, silentFault, slowFault } from './reasons.js';
 import { Retry } from './retry.js';
@@ -36,7 +36,7 @@ const hopelessMs = 4000;
 const connectPollMs = 25;
 /** rtmp2sink gives up a server that does not shake hands after 5 s, but waits for ever for an answer to `connect` or `publish`. */
 const connectMs = 7500;
-/** A connection that was begun so long ago, over a network that has changed since, is begun anew. */
+/** A connection that was begun so long ago, over a network that has changed since, is begun again. */
 const freshConnectMs = 1000;
 /** A connection that stalls so soon after the network has changed is one of the network as it was. */
 const suspectMs = 5000;
@@ -46,7 +46,7 @@ const refusedMs = 20_000;
 const joinWaitMs = 400;
 /** The server's last word may never come. */
 const closeMs = 1000;
-/** A server that has lost us may take us for our own rival so long: nginx-rtmp pings once a minute and waits for half of one. */
+/** How long a server that has lost us may take us for another publisher: nginx-rtmp pings once a minute and waits for half of one. */
 const ghostMs = 180_000;
 /** Looks back over one group of pictures of the usual length. */
 const rateMs = 2000;
@@ -125,7 +125,7 @@ export class Output implements Subscriber {
     this.retry();
   }
 
-  /** What has failed, or seems about to, is tried anew at once: the network has changed, or the operator asks for it. */
+  /** What has failed, or seems about to, is tried again at once: the network has changed, or the operator asks for it. */
   retry(): void {
     if (this.#state === 'stalled') this.#fail(silentFault(this.#place));
     const stuck = this.#state === 'connecting' && this.clock.now() - this.#connectingSince >= freshConnectMs;
@@ -168,7 +168,7 @@ export class Output implements Subscriber {
 
   status(): OutputStatus {
     // What was acknowledged since the last look waits no more.
-    if (this.#isConnected) this.#settle();
+    if (this.#isConnected) this.#noteProgress();
     return {
       state: this.#state,
       deliveredKbps: this.#deliveredKbps,
@@ -227,7 +227,7 @@ export class Output implements Subscriber {
     }, connectPollMs);
   }
 
-  /** Why nothing has come of a connection by now. Where none was even begun, it is the name that nobody tells. */
+  /** Why a connection has come to nothing by now. Where none was even begun, the name has not been resolved. */
   #lateFault(): Fault {
     const { host, port } = this.wanted.destination;
     const begun = isIP(host) !== 0 || this.sockets.find(port, this.#peakKbps) || this.sockets.isReaching(port);
@@ -251,7 +251,7 @@ export class Output implements Subscriber {
   #look(): void {
     this.#timer = setTimeout(() => {
       const now = this.clock.now();
-      const progress = this.#settle();
+      const progress = this.#noteProgress();
       this.#deliveredKbps = Math.round((this.#rate.perSecond(progress.acked) * 8) / 1000);
       const due = !this.#queue.isAcknowledged || (!this.#withholding && !this.#queue.isEmpty);
       const pulse = this.#liveness.look(progress, due);
@@ -265,14 +265,14 @@ export class Output implements Subscriber {
       if (state === 'stalled' && now < this.#suspectUntil) return this.retry();
       this.#feed();
       this.#look();
-    }, lookMs);
+    }, progressCheckMs);
   }
 
   /** Takes note of what the server has acknowledged. */
-  #settle(): Progress {
+  #noteProgress(): Progress {
     const socket = this.sockets.find(this.wanted.destination.port, this.#peakKbps);
     const inSource = Number(this.#pipeline.element('tags')['current-level-buffers']);
-    this.#queue.settle(inSource, socket ? socket.written - socket.acked : 0);
+    this.#queue.acknowledge(inSource, socket ? socket.written - socket.acked : 0);
     // A kernel that does not tell leaves what was handed to it.
     return socket ?? { acked: this.#sentBytes() };
   }
@@ -283,12 +283,12 @@ export class Output implements Subscriber {
     const mayWaitMs = this.#isFollowed ? Math.min(adaptiveQueueMs, maxQueueMs) : maxQueueMs;
     const now = this.clock.now();
     if (!this.#withholding && this.#queue.behindMs(now) > mayWaitMs) {
-      this.#settle();
+      this.#noteProgress();
       this.#withholding = this.#queue.behindMs(now) > mayWaitMs;
     }
     if (this.#withholding && !this.#mayResume()) return;
     for (;;) {
-      if (this.#isAhead) this.#settle();
+      if (this.#isAhead) this.#noteProgress();
       if (this.#isAhead) return;
       const next = this.#queue.take();
       if (!next) return;
@@ -314,7 +314,7 @@ export class Output implements Subscriber {
   /** Gives up whole groups of pictures for as long as the server lags; true once it does no more, and there is a keyframe to go on with. */
   #mayResume(): boolean {
     this.#droppedFrames += this.#queue.shed((atMs) => this.hub.headers(atMs));
-    this.#settle();
+    this.#noteProgress();
     if (this.#queue.aheadMs > resumeAheadMs) return false;
     const now = this.clock.now();
     if (this.#queue.waitingMs > freshMs) {

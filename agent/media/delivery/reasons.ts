@@ -1,4 +1,4 @@
-/** Why an output failed, from what rtmp2sink says. Tried on GStreamer 1.22 with nginx-rtmp, a mute, a closing and a babbling server. */
+/** Why an output failed, from what rtmp2sink says. Tried on GStreamer 1.22 with nginx-rtmp, and servers that say nothing, close or send garbage. */
 import { Fault } from '../../errors.js';
 
 const denied =
@@ -17,22 +17,22 @@ export function outputFault(said: string, place: string, connected: boolean): Fa
   if (has(/already publish(ing|ed)/i) || (has(/stream already exists/i) && !has(denied))) {
     return new Fault(
       'output_already_published',
-      `${place} says that somebody already publishes under this key.`,
+      `${place} says that someone is already publishing with this key.`,
       'Stop the other publisher, or use another key.',
     );
   }
   if (has(denied)) {
     return new Fault(
       'output_denied',
-      `${place} refuses the application, the key or the user.`,
+      `${place} rejected the application, the stream key or the user.`,
       "Check the output's URL and key.",
     );
   }
   if (has(/Error resolving|Name or service not known|Temporary failure in name resolution|g-resolver-error/i)) {
     return new Fault(
       'output_unresolved',
-      `The name of the server ${place} is not known.`,
-      'Check the URL for a typo, and this machine for a working DNS.',
+      `The name of the server ${place} cannot be resolved.`,
+      'Check the URL for a typo, and that DNS works on this machine.',
     );
   }
   // A server that has spoken TLS may end without a last word of it, or in the middle of one.
@@ -40,49 +40,49 @@ export function outputFault(said: string, place: string, connected: boolean): Fa
     return new Fault(
       'output_tls',
       `No secure connection to ${place}: ${tlsReason(text)}`,
-      'Check the port, and the certificate of the server; a server with a certificate of its own needs tlsVerify: false.',
+      'Check the port and the certificate of the server; a server with a self-signed certificate needs tlsVerify: false.',
     );
   }
   if (has(/Connection refused/i)) {
     return new Fault(
       'output_refused',
-      `${place} refuses the connection.`,
-      'Check host and port, and that the server runs.',
+      `${place} refused the connection.`,
+      'Check host and port, and that the server is running.',
     );
   }
   if (has(/unreachable|No route to host/i)) {
-    return new Fault(
-      'output_unreachable',
-      `There is no way to ${place} through the network.`,
-      "Check this machine's network.",
-    );
+    return new Fault('output_unreachable', `No route to ${place}.`, "Check this machine's network.");
   }
   if (has(/timed out|timeout/i)) {
     if (connected) return silentFault(place);
     return new Fault(
       'output_timeout',
       `${place} does not answer.`,
-      'Check host and port (rtmps to a port without TLS looks like this too), and the network.',
+      'Check the network, and host and port (rtmps to a port without TLS looks the same).',
     );
   }
   if (has(closedAbruptly) || has(/closed remotely|reset by peer|Broken pipe|Short read|Connection error/i)) {
     return connected
-      ? new Fault('output_closed', `${place} closed the connection.`, 'Look into the log of the server.')
-      : new Fault('output_closed_connecting', `The server ${place} closed during connect: check application and key.`);
+      ? new Fault('output_closed', `${place} closed the connection.`, "Check the server's log.")
+      : new Fault(
+          'output_closed_connecting',
+          `${place} closed the connection before it accepted the stream.`,
+          'Check the application and the key.',
+        );
   }
   return new Fault(
     'output_failed',
     `The output to ${place} failed; the server gave no reason.`,
-    'Look into the log of the server.',
+    "Check the server's log.",
   );
 }
 
-/** A connection that is open and takes nothing: a black hole, a server that hangs, a cable that was pulled far away. */
+/** A connection that is open and makes no progress: a black hole, a server that hangs, a cable that was pulled far away. */
 export function silentFault(place: string): Fault {
   return new Fault(
     'output_stalled',
-    `${place} takes nothing any more, without a word.`,
-    'Check the network, and that the server runs.',
+    `${place} stopped accepting data and reported no error.`,
+    'Check the network, and that the server is running.',
   );
 }
 
@@ -90,8 +90,8 @@ export function silentFault(place: string): Fault {
 export function slowFault(place: string): Fault {
   return new Fault(
     'output_slow',
-    `${place} takes much less than is sent to it.`,
-    'Lower video.bitrateKbps, or look for what else uses the network.',
+    `${place} accepts data much more slowly than it is sent.`,
+    'Lower video.bitrateKbps, or find out what else is using the network.',
   );
 }
 
@@ -103,7 +103,6 @@ export function isForOperator({ code }: Fault): boolean {
 function tlsReason(text: string): string {
   if (/support is not available|No TLS|not supported/i.test(text))
     return 'TLS is not installed here (Debian package glib-networking).';
-  if (/Unacceptable TLS certificate|certificate/i.test(text))
-    return 'its certificate is not one that this machine trusts.';
-  return 'the server does not speak TLS there.';
+  if (/Unacceptable TLS certificate|certificate/i.test(text)) return 'this machine does not trust its certificate.';
+  return 'the server does not speak TLS on this port.';
 }

@@ -6,7 +6,7 @@ const firstCeilingMs = 750;
 const lastCeilingMs = 30_000;
 /** The ceiling is this part of the time that the output has been away, so that waiting never makes an outage much longer. */
 const awayShare = 1 / 15;
-/** Media that was acknowledged for so long without a stall was a good connection: the next wait is short again. */
+/** A connection whose media was acknowledged for this long without a stall was a good one: the next wait is short again. */
 const steadyMs = 30_000;
 
 export class Retry {

@@ -43,7 +43,7 @@ export class SendQueue {
   }
 
   /** What is not acknowledged: the `tags` that were given last, and before them those that make up `bytes`. */
-  settle(tags: number, bytes: number): void {
+  acknowledge(tags: number, bytes: number): void {
     let first = Math.max(0, this.#given.length - tags);
     for (let rest = bytes; rest > 0 && first > 0; first -= 1) rest -= this.#given[first - 1]!.bytes;
     for (const { bytes: gone } of this.#given.splice(0, first)) this.#givenBytes -= gone;

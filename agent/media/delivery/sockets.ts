@@ -9,7 +9,7 @@ import type { TcpSocket } from '../gstreamer.js';
 const firstPeakKbps = 8_000_000;
 /** The kernel counts in bytes a second. */
 const bytesPerKbit = 125;
-/** Then they begin anew, long after the first are gone: the socket option is an int of bytes. */
+/** Then they begin again, long after the first are gone: the socket option is an int of bytes. */
 const peaks = 1_000_000;
 
 /** As /proc/net/tcp writes a connection that is not answered yet (include/net/tcp_states.h). */

@@ -11,11 +11,11 @@ export type OutputState = (typeof outputStates)[number];
 
 export const states: Readonly<Record<OutputState, State>> = {
   idle: {
-    doc: 'It is switched on and not begun yet (or not begun anew, after the delivery process was lost), or closed for good: the server may still hold the session before.',
+    doc: 'Switched on and not begun yet (or not begun again after the delivery process was lost), or closed for good: the server may still hold the session before.',
     next: ['connecting', 'stopping'],
   },
   connecting: {
-    doc: 'From the name of the server to its yes to `publish`; given up after 7.5 s.',
+    doc: 'From resolving the name of the server to its acceptance of `publish`; given up after 7.5 s.',
     next: ['live', 'waiting', 'refused', 'stopping'],
   },
   live: {
@@ -23,19 +23,19 @@ export const states: Readonly<Record<OutputState, State>> = {
     next: ['stalled', 'waiting', 'stopping'],
   },
   stalled: {
-    doc: 'For 2 s nothing of what is due was acknowledged, or less than half of what was has been read; after 6 s the connection is given up, and at once if the network of this machine has just changed.',
+    doc: 'For 2 s nothing that is due was acknowledged, or the server read less than half of what was; after 6 s the connection is given up, and at once if the network of this machine has just changed.',
     next: ['live', 'waiting', 'stopping'],
   },
   waiting: {
-    doc: 'It is tried again: after half a second at first, later after a fifteenth of the time that it has been away, at most 30 s.',
+    doc: 'Tried again after half a second at first, later after a fifteenth of the time that it has been down, at most 30 s.',
     next: ['connecting', 'stopping'],
   },
   refused: {
-    doc: 'The server says no to what only you can remedy: key, application, user, certificate. Tried again every 20 to 30 s.',
+    doc: 'The server rejects what only you can correct: key, application, user, certificate. Tried again every 20 to 30 s.',
     next: ['connecting', 'stopping'],
   },
   stopping: {
-    doc: 'The stream is ended in order, in 1 s at most.',
+    doc: 'The stream is being ended in order, within 1 s.',
     next: ['idle'],
   },
 };

@@ -47,7 +47,7 @@ export class Timeline {
   /** A video track that moved to an earlier place must wait for a keyframe: no picture may follow one that it does not know. */
   #videoNeedsKeyframe = false;
 
-  /** A new stream follows: its clock starts anew. */
+  /** A new stream follows: its clock starts again. */
   begin(): void {
     this.#begun = false;
     this.#headers.clear();

@@ -1,4 +1,4 @@
-/** The demonstration server: node-media-server on the loopback, for whoever has no destination yet. A development dependency. */
+/** The demonstration server: node-media-server on the loopback, for users who have no destination yet. A development dependency. */
 import { createServer } from 'node:net';
 import { createRequire } from 'node:module';
 import { beatMs, type FromDemo, type ToDemo } from '../messages.js';

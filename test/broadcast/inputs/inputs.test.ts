@@ -232,7 +232,7 @@ test('a camera that comes back at another port: what it did at the first is over
 });
 
 test('a camera that opens and gives nothing is listened to again soon, however often, unless another camera is on', () => {
-  const silent = new Fault('source_silent', 'camera gives no pictures.', 'Unplug it.');
+  const silent = new Fault('source_silent', 'camera delivers no pictures.', 'Unplug it.');
   const { inputs, wait, plan: made } = studio();
   const first = made();
   inputs.playing(first, machine);
@@ -280,7 +280,7 @@ test('a camera that opens and gives nothing is listened to again soon, however o
 test('a format that comes to nothing: the next is tried at once, and said; where none is left it is the slate, and all of it again', () => {
   const { inputs, wait, plan: made } = studio();
   inputs.looked(machine);
-  const silent = new Fault('source_silent', 'camera gives no pictures.', 'Unplug it.');
+  const silent = new Fault('source_silent', 'camera delivers no pictures.', 'Unplug it.');
   const tried: string[] = [];
   for (;;) {
     const next = made();
@@ -355,7 +355,7 @@ test('what a camera does not take it is not told again, until it is plugged in a
   inputs.refused(told, 'setup', 'ENOENT', machine);
   const left = made();
   assert.deepEqual([left.encoderUnit, left.keyframe, left.video.bitrateKbps], [undefined, undefined, undefined]);
-  assert.deepEqual([left.video.encoder, left.pieces], [told.video.encoder, told.pieces], 'it plays as before');
+  assert.deepEqual([left.video.encoder, left.pipelines], [told.video.encoder, told.pipelines], 'it plays as before');
   assert.match(
     left.notes.join(),
     /The camera \/dev\/video0 does not let its H\.264 encoder be set up, .* \(ENOENT\)\./,

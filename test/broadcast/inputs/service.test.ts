@@ -12,7 +12,11 @@ import { Service } from '../../../agent/broadcast/inputs/service.js';
 import { c270, c920, c920Microphone, pc, usbAudio, want } from '../../pipelines/machines.js';
 
 const machine: Machine = { ...pc, cameras: [c920], microphones: [c920Microphone] };
-const crash = new Fault('child_died', 'The capture process ended by itself (SIGSEGV).', 'It is started again.');
+const crash = new Fault(
+  'child_died',
+  'The capture process ended unexpectedly (SIGSEGV).',
+  'It is restarted automatically.',
+);
 
 function studio(wanted: Wanted = want()) {
   const clock = { now: () => 1000, random: () => 0 };

@@ -4,8 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { Answers } from '../../../agent/machine/answers.js';
-import { gather, type Look } from '../../../agent/machine/facts.js';
+import { ProbeCache } from '../../../agent/machine/probecache.js';
+import { gather, type ProbeResult } from '../../../agent/machine/machine.js';
 import { run, type Runner } from '../../../agent/machine/host/run.js';
 import { Storage } from '../../../agent/machine/storage/storage.js';
 import { tree, type Tree } from '../tree.js';
@@ -35,10 +35,16 @@ async function storageOf(t: TestContext): Promise<Storage> {
   return new Storage(folder, (fault) => assert.fail(fault.message));
 }
 
-const ask = (machine: Tree, runner: Runner, storage?: Storage, thorough = false, answers?: Answers): Promise<Look> =>
-  gather({ camera: true, files: [], encoders: ['v4l2h264enc'], thorough }, storage, machine.root, runner, answers);
+const ask = (
+  machine: Tree,
+  runner: Runner,
+  storage?: Storage,
+  thorough = false,
+  cache?: ProbeCache,
+): Promise<ProbeResult> =>
+  gather({ camera: true, files: [], encoders: ['v4l2h264enc'], thorough }, storage, machine.root, runner, cache);
 
-const takesOf = ({ facts }: Look) => facts.encoders[0]!.takes;
+const takesOf = ({ facts }: ProbeResult) => facts.encoders[0]!.takes;
 
 test('packed pictures of a webcam go to the encoder as they are where it takes them; what failed is not tried again', async (t) => {
   using machine = tree('pi3-c270');
@@ -61,10 +67,10 @@ test('packed pictures of a webcam go to the encoder as they are where it takes t
 
 test('where nothing can be stored, a running program tries once: its encoder may be on the air', async () => {
   using machine = tree('pi3-c270');
-  const answers = new Answers();
+  const cache = new ProbeCache();
   const works = trying(machine, () => 0);
-  await ask(machine, works.run, undefined, false, answers);
-  await ask(machine, works.run, undefined, false, answers);
+  await ask(machine, works.run, undefined, false, cache);
+  await ask(machine, works.run, undefined, false, cache);
   assert.equal(works.tried.filter((text) => text.includes('format=YUY2')).length, 1);
 });
 

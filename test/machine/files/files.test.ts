@@ -143,7 +143,7 @@ test('what is no media, is broken, or has no picture', async () => {
   assert.equal((await fault('gone.mp4')).code, 'file_unreadable');
   assert.equal((await fault('.')).code, 'file_unreadable');
   execFileSync('mkfifo', [at('pipe.mp4')]);
-  assert.match((await fault('pipe.mp4')).message, /no regular file/);
+  assert.match((await fault('pipe.mp4')).message, /not a regular file/);
 });
 
 test('half a Matroska file is played as far as it goes', async () => {

@@ -63,14 +63,17 @@ test('what is no map, a bomb, or a folder is refused', async (t) => {
 test('a pipe and a device in its place are refused at once', async (t) => {
   const name = path.join(folderOf(t), 'makercast.yml');
   await run('mkfifo', [name]);
-  await assert.rejects(readSettings({ name, required: false }), /is no file but a pipe, a socket or a device/);
-  await assert.rejects(readSettings({ name: '/dev/zero', required: true }), /is no file but a pipe/);
+  await assert.rejects(readSettings({ name, required: false }), /is not a file but a pipe, a socket or a device/);
+  await assert.rejects(readSettings({ name: '/dev/zero', required: true }), /is not a file but a pipe/);
   await assert.rejects(readSettings({ name: '/dev/zero/x', required: true }), /cannot be read \(ENOTDIR\)/);
 });
 
 test('a tag that is not known is refused where it stands; anchors and merges are read', async (t) => {
   for (const value of ['!secret stream_key', '!env STREAM_KEY', '!include [a]'])
-    assert.match((await refusal(`a: 1\nkey: ${value}\n`, t)).message, /is not YAML at 2:6 \(tag resolve failed\)/);
+    assert.match(
+      (await refusal(`a: 1\nkey: ${value}\n`, t)).message,
+      /is not valid YAML at 2:6 \(tag resolve failed\)/,
+    );
   const name = path.join(folderOf(t), 'm.yml');
   const server = 'usual: &usual\n  adaptive: false\n';
   writeFileSync(
@@ -108,7 +111,7 @@ test('makercast.yaml is read too; both are one too many', async (t) => {
   writeFileSync(path.join(folder, 'makercast.yml'), 'a: 1\n');
   await assert.rejects(
     readSettings(settingsPath({}, folder)),
-    /makercast\.yml" is there, and makercast\.yaml beside it/,
+    /makercast\.yml" exists, and so does makercast\.yaml beside it/,
   );
 });
 

@@ -21,11 +21,11 @@ async function recorded(t: TestContext, fourcc: string, openMs: number, shutMs: 
   const camera = { ...c270, formats: [{ fourcc, width, height, fps: [fps] }] };
   const machine = { ...pc, elements: installedElements(), cameras: [camera] };
   const wanted = want({ width, height, fps, keyframeSeconds: 2, encoder: 'x264enc' }, { source: 'test' });
-  const [piece] = plan(wanted, machine).pieces;
+  const [made] = plan(wanted, machine).pipelines;
   // Like a driver, in the time that it has lost it makes nothing: what comes next is of that moment.
   const raw = `videotestsrc name=video-source is-live=true pattern=ball ! video/x-raw,framerate=${fps}/1 ! valve name=way`;
   const jpeg = `videotestsrc name=video-source is-live=true pattern=ball ! video/x-raw,width=${width},height=${height},framerate=${fps}/1 ! valve name=way ! jpegenc`;
-  const text = piece!.text.replace('v4l2src name=video-source', fourcc === 'MJPG' ? jpeg : raw);
+  const text = made!.text.replace('v4l2src name=video-source', fourcc === 'MJPG' ? jpeg : raw);
   const pipeline = new Pipeline({ text, properties: [] }, () => undefined);
   t.after(() => pipeline.destroy());
   pipeline.play();

@@ -28,13 +28,13 @@ function valved(): Plan {
     want({ source: 'test', width: 320, height: 180, testPattern: 'ball' }, { source: 'test' }),
     machine,
   );
-  const piece = made.pieces[0]!;
-  const text = piece.text
+  const pipeline = made.pipelines[0]!;
+  const text = pipeline.text
     .replace('latency=3000000000', 'latency=500000000')
     .replace(/(videotestsrc name=video-source [^!]*! [^!]* )!/, '$1! valve name=picture !')
     .replace(/(audiotestsrc name=audio-source [^!]*! [^!]* )!/, '$1! valve name=sound !');
   assert.match(text, /valve name=picture[^]*valve name=sound[^]*latency=500000000/);
-  return { ...made, pieces: [{ ...piece, text }] };
+  return { ...made, pipelines: [{ ...pipeline, text }] };
 }
 
 /** A player whose tags a hub of the test receives. */
@@ -101,7 +101,7 @@ for (const part of ['picture', 'sound'] as const) {
     on.player.adjust(valved(), [{ element: part, property: 'drop', value: true }]);
     const { fault, part: lost } = await on.failed;
     assert.deepEqual([fault.code, lost], ['source_silent', part]);
-    assert.match(fault.what, part === 'sound' ? /^tone gives nothing/ : /^test picture .* gives nothing/);
+    assert.match(fault.what, part === 'sound' ? /^tone stopped delivering/ : /^test picture .* stopped delivering/);
   });
 }
 
@@ -116,8 +116,8 @@ test(
       cameras: [camera],
     });
     const source = `videotestsrc name=video-source is-live=true ! video/x-raw,framerate=${fps}/1 ! valve name=picture`;
-    const text = made.pieces[0]!.text.replace('v4l2src name=video-source', source);
-    const frozen = { ...made, pieces: [{ text, properties: [] }] };
+    const text = made.pipelines[0]!.text.replace('v4l2src name=video-source', source);
+    const frozen = { ...made, pipelines: [{ text, properties: [] }] };
     let pictures = 0;
     await using on = await playing(frozen, undefined, () => (pictures += 1));
     on.player.start();
@@ -126,7 +126,7 @@ test(
     const before = pictures;
     const { fault, part } = await on.failed;
     assert.deepEqual([fault.code, part], ['source_silent', 'picture']);
-    assert.match(fault.what, /^camera .* gives nothing any more/);
+    assert.match(fault.what, /^camera .* stopped delivering data/);
     assert.ok(pictures - before > fps / 2, `${pictures - before} pictures while it was frozen`);
   },
 );
@@ -143,8 +143,8 @@ test(
       const source =
         `videotestsrc name=video-source is-live=true ! video/x-raw,width=${width},height=${height},framerate=${fps}/1 ! ` +
         `x264enc tune=zerolatency speed-preset=ultrafast key-int-max=${distance} ! video/x-h264,profile=constrained-baseline`;
-      const text = made.pieces[0]!.text.replace('v4l2src name=video-source', source);
-      return { ...made, pieces: [{ text, properties: [] }] };
+      const text = made.pipelines[0]!.text.replace('v4l2src name=video-source', source);
+      return { ...made, pipelines: [{ text, properties: [] }] };
     };
     const told = new Feed<number | undefined>('told');
     await using often = await playing(encoded(fps), (seconds) => told.push(seconds));
@@ -171,13 +171,13 @@ test(
     const source =
       `videotestsrc name=video-source is-live=true ! video/x-raw,width=${width},height=${height},framerate=${fps}/1 ! ` +
       `x264enc tune=zerolatency speed-preset=ultrafast key-int-max=9000 ! video/x-h264,profile=constrained-baseline`;
-    const text = made.pieces[0]!.text.replace('v4l2src name=video-source', source);
+    const text = made.pipelines[0]!.text.replace('v4l2src name=video-source', source);
     const refused: string[] = [];
     let sparse: (seconds: number) => void = () => undefined;
     const told = new Promise<number>((resolve) => (sparse = resolve));
     const tell = (seconds?: number): void => sparse(seconds!);
     const heard = (what: string, why: string): unknown => refused.push(`${what} ${why}`);
-    await using on = await playing({ ...made, pieces: [{ text, properties: [] }] }, tell, undefined, heard);
+    await using on = await playing({ ...made, pipelines: [{ text, properties: [] }] }, tell, undefined, heard);
     on.player.start();
     assert.deepEqual(refused, ['setup ENOTTY']);
     await on.keyframe;
@@ -191,10 +191,13 @@ test(
 
 test('a keyframe is asked for by an event, or by the property that the plan names', { timeout: 30_000 }, async () => {
   const made = valved();
-  const [piece] = made.pieces;
+  const [pipeline] = made.pipelines;
   // None comes by itself within the test.
-  const seldom = { ...made, pieces: [{ ...piece!, text: piece!.text.replace(/key-int-max=\d+/, 'key-int-max=9000') }] };
-  assert.notEqual(seldom.pieces[0]!.text, piece!.text);
+  const seldom = {
+    ...made,
+    pipelines: [{ ...pipeline!, text: pipeline!.text.replace(/key-int-max=\d+/, 'key-int-max=9000') }],
+  };
+  assert.notEqual(seldom.pipelines[0]!.text, pipeline!.text);
   {
     await using on = await playing(seldom);
     on.player.start();
@@ -228,10 +231,10 @@ test(
 
 test('sound alone does not begin a programme: a picture that never comes is found', { timeout: 30_000 }, async () => {
   const made = valved();
-  const piece = made.pieces[0]!;
+  const pipeline = made.pipelines[0]!;
   await using on = await playing({
     ...made,
-    pieces: [{ ...piece, text: piece.text.replace('name=picture', 'drop=true') }],
+    pipelines: [{ ...pipeline, text: pipeline.text.replace('name=picture', 'drop=true') }],
   });
   on.player.start();
   const { fault, part } = await on.failed;

@@ -78,7 +78,7 @@ async function arriving(t: TestContext, pictures: readonly Buffer[]): Promise<{ 
   await writeFile(location, avi(pictures, 25));
   const formats = c270.formats.filter(({ fourcc }) => fourcc === 'MJPG');
   const made = plan(want({ encoder: 'x264enc' }), { ...pc, cameras: [{ ...c270, formats }] });
-  const text = /capsfilter caps="[^"]*" ! (.* ! videorate name=arrivals [^!]*) !/.exec(made.pieces[0]!.text)![1]!;
+  const text = /capsfilter caps="[^"]*" ! (.* ! videorate name=arrivals [^!]*) !/.exec(made.pipelines[0]!.text)![1]!;
   const said = new Feed<BusMessage>('bus');
   const pipeline = new Pipeline(
     {

@@ -175,15 +175,15 @@ describe('the queue', () => {
     assert.equal(queue.waitingMs, 960);
     assert.equal(queue.givenBehindMs(10_500), 500);
     queue.add(tags(2000, 4000), 11_000);
-    queue.settle(0, 1);
+    queue.acknowledge(0, 1);
     assert.equal(queue.aheadMs, 0);
     while (queue.take());
     // Two pictures and what belongs to them are in the source, some 10 kB in the socket: ten pictures and their sound.
-    queue.settle(4, 10_000);
+    queue.acknowledge(4, 10_000);
     assert.ok(queue.aheadMs >= 360 && queue.aheadMs <= 480, String(queue.aheadMs));
     assert.ok(queue.aheadBytes >= 10_000 && queue.aheadBytes <= 13_000, String(queue.aheadBytes));
     assert.equal(queue.behindMs(11_700), 700);
-    queue.settle(0, 0);
+    queue.acknowledge(0, 0);
     assert.ok(queue.isEmpty);
     assert.equal(queue.aheadBytes, 0);
     assert.equal(queue.behindMs(99_999), 0);

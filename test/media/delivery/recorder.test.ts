@@ -8,7 +8,7 @@ import { TagCutter, type Tag } from '../../../agent/formats/flv/tag.js';
 import { Hub } from '../../../agent/media/delivery/hub.js';
 import { RecordingFile } from '../../../agent/media/delivery/recording/file.js';
 import { Recorder } from '../../../agent/media/delivery/recording/recorder.js';
-import { excessIn, Shelf } from '../../../agent/media/delivery/recording/shelf.js';
+import { excessIn, RecordingStore } from '../../../agent/media/delivery/recording/store.js';
 import type { RecordingStatus, WantedRecording } from '../../../agent/media/messages.js';
 import { Muxer } from '../../../agent/formats/mp4/muxer.js';
 import { folderFor, run } from '../../helpers/command.js';
@@ -404,8 +404,8 @@ describe('the power goes', () => {
     await truncate(torn, (await stat(torn)).size - 1000);
     const before = await readFile(torn);
     assert.ok(completeBytes(before) > 0);
-    const shelf = new Shelf(folder, generous, () => 0);
-    const next = await shelf.open(0);
+    const store = new RecordingStore(folder, generous, () => 0);
+    const next = await store.open(0);
     assert.match(next.path, /makercast-000002-19700101T000000Z\.mp4$/);
     await next.close();
     assert.deepEqual(await readdir(folder), [name], 'one that nothing was written into does not stay');
@@ -422,8 +422,8 @@ describe('the power goes', () => {
     let now = 0;
     const limits = { quotaBytes: 2_000_000, minFreeBytes: 0 };
     assert.deepEqual(await excessIn(folder, limits), { files: 4, bytes: 4_000_000 });
-    const shelf = new Shelf(folder, limits, () => now);
-    const file = await shelf.open(0);
+    const store = new RecordingStore(folder, limits, () => now);
+    const file = await store.open(0);
     for (const [at, expected] of [
       [0, [2, 3, 4, 5, 6]],
       [500, [2, 3, 4, 5, 6]],
@@ -431,17 +431,17 @@ describe('the power goes', () => {
       [1000, [3, 4, 5, 6]],
     ] as const) {
       now = at;
-      await shelf.makeRoom(1000);
+      await store.makeRoom(1000);
       assert.deepEqual(await left(), expected, `after ${at} ms`);
     }
-    shelf.adjust({ quotaBytes: 10_000_000, minFreeBytes: 0 });
+    store.adjust({ quotaBytes: 10_000_000, minFreeBytes: 0 });
     now = 60_000;
-    await shelf.makeRoom(1000);
+    await store.makeRoom(1000);
     assert.deepEqual(await left(), [3, 4, 5, 6]);
     // What grows over a limit that holds is made room for at once, however fast it grows.
-    shelf.adjust({ quotaBytes: 4_000_000, minFreeBytes: 0 });
-    await shelf.makeRoom(1000);
-    await shelf.makeRoom(1_500_000);
+    store.adjust({ quotaBytes: 4_000_000, minFreeBytes: 0 });
+    await store.makeRoom(1000);
+    await store.makeRoom(1_500_000);
     assert.deepEqual(await left(), [5, 6]);
     assert.deepEqual(await excessIn(folder, { quotaBytes: 1000, minFreeBytes: 1e18 }), { files: 0, bytes: 0 });
     assert.deepEqual(await excessIn(path.join(folder, 'none'), limits), { files: 0, bytes: 0 });

@@ -84,7 +84,7 @@ test('only a slate stands in, and each says why it stands where it does', () => 
     all.map(({ kind }) => kind),
     [...[...ways, 'H.264'].map(() => 'camera'), ...ways.map(() => 'slate')],
   );
-  assert.equal(all[0]!.why, 'encoded by the source itself: nothing is left to do here');
+  assert.equal(all[0]!.why, 'encoded by the source itself: nothing to do here');
   assert.equal(new Set(all.map(({ why }) => why)).size, 5);
   for (const { why } of all) assert.match(why, /^\w.{20,}/);
 });
@@ -118,8 +118,8 @@ describe('what is refused', () => {
       [lost.code, lost.what, lost.remedy],
       [
         'source_not_found',
-        'The camera is away or gives nothing, and there is no other.',
-        'Plug it in again; it is tried again by itself.',
+        'The camera is missing or delivers nothing, and there is no other.',
+        'Plug it in again; it is retried automatically.',
       ],
     );
   });

@@ -81,9 +81,9 @@ async function delivered(
   replace: (text: string) => string = (text) => text,
 ): Promise<string> {
   const out = path.join(await folderFor(t), 'out.flv');
-  const [piece] = made.pieces;
-  const properties = piece!.properties.filter(({ property }) => property !== 'device');
-  await launch(ending({ text: replace(piece!.text), properties }, 30, 50), out);
+  const [pipeline] = made.pipelines;
+  const properties = pipeline!.properties.filter(({ property }) => property !== 'device');
+  await launch(ending({ text: replace(pipeline!.text), properties }, 30, 50), out);
   return out;
 }
 

@@ -6,7 +6,7 @@ import type { RecordingState, RecordingStatus, WantedRecording } from '../../mes
 import type { Hub, Subscriber } from '../hub.js';
 import type { Placed } from '../timeline.js';
 import type { RecordingFile } from './file.js';
-import { recordingFault, Shelf } from './shelf.js';
+import { recordingFault, RecordingStore } from './store.js';
 
 /** Cards pause for seconds at times. What waits longer is dropped: this is a minute at 2 Mbit/s, and bearable with 512 MB. */
 const maxWaitingBytes = 16_000_000;
@@ -23,7 +23,7 @@ const filesInQuota = 4;
 
 export class Recorder implements Subscriber {
   readonly #muxer: Muxer;
-  readonly #shelf: Shelf;
+  readonly #store: RecordingStore;
   #state: RecordingState = 'starting';
   #fault: Fault | undefined;
   #file: RecordingFile | undefined;
@@ -45,7 +45,7 @@ export class Recorder implements Subscriber {
     private readonly tell: { status(): void; keyframe(): void },
   ) {
     this.#muxer = new Muxer(wanted.maxFileMs, clock.wallMs);
-    this.#shelf = new Shelf(wanted.folder, wanted, () => clock.now());
+    this.#store = new RecordingStore(wanted.folder, wanted, () => clock.now());
     this.#heardAt = clock.now();
   }
 
@@ -59,7 +59,7 @@ export class Recorder implements Subscriber {
   /** Other limits from now on; the folder is the same. */
   adjust(wanted: WantedRecording): void {
     this.wanted = wanted;
-    this.#shelf.adjust(wanted);
+    this.#store.adjust(wanted);
     this.#muxer.maxFileMs = wanted.maxFileMs;
   }
 
@@ -113,7 +113,7 @@ export class Recorder implements Subscriber {
       this.#skipUntil = undefined;
     }
     if (this.#waitingBytes + fragment.bytes.length > maxWaitingBytes) {
-      const what = `What ${this.wanted.folder} is on takes less than comes; whole groups of pictures are left out.`;
+      const what = `The disk of ${this.wanted.folder} is too slow for the recording; whole groups of pictures are left out.`;
       this.#enter('waiting', new Fault('recording_slow', what, 'Use a faster card or disk, or a lower bitrate.'));
       this.#skipUntil = this.clock.now();
       return this.#drop(fragment);
@@ -138,7 +138,7 @@ export class Recorder implements Subscriber {
         if (this.#skipUntil === undefined) this.#enter('recording', undefined);
       } catch (error) {
         this.#drop(next);
-        // Somebody has deleted the folder that was just written to: the next file makes it anew.
+        // Somebody has deleted the folder that was just written to: the next file makes it again.
         const isDeleted = this.#file !== undefined && (error as NodeJS.ErrnoException).code === 'ENOENT';
         await this.#file?.close();
         this.#file = undefined;
@@ -152,9 +152,9 @@ export class Recorder implements Subscriber {
     if (fragment.bornMs !== undefined) {
       await this.#file?.close();
       this.#file = undefined;
-      this.#file = await this.#shelf.open(fragment.bornMs);
+      this.#file = await this.#store.open(fragment.bornMs);
     }
-    await this.#shelf.makeRoom(fragment.bytes.length);
+    await this.#store.makeRoom(fragment.bytes.length);
     await this.#file!.append(fragment);
     const limit = Math.min(maxFileBytes, this.wanted.quotaBytes / filesInQuota);
     const isLong = this.#file!.bytes + fragment.bytes.length > limit;

@@ -1,10 +1,10 @@
-/** This machine in the words of the plan: everything that the other files here find out, gathered at once. */
+/** This machine in the terms of the planner: everything that the other files here find out, gathered at once. */
 import { encoderNames } from '../../pipelines/choose/encoders.js';
 import type { Board, Camera, Encoder, Machine } from '../../pipelines/machine.js';
 import { gpuEncodes } from '../../pipelines/sources/h264.js';
 import type { EncoderName, Wish } from '../../pipelines/wanted.js';
 import { Fault } from '../errors.js';
-import { Answers } from './answers.js';
+import { ProbeCache } from './probecache.js';
 import { board as boardOf } from './host/board.js';
 import { cameras, type Found } from './cameras/cameras.js';
 import { elements, registration, type Elements } from './encoders/elements.js';
@@ -20,7 +20,7 @@ import {
   type VideoNames,
 } from './host/firmware.js';
 import { libcameraCameras } from './cameras/libcamera.js';
-import { usualPatienceMs, within } from './files/looks.js';
+import { defaultPatienceMs, withDeadline } from './files/reads.js';
 import { microphones } from './sound/microphones.js';
 import { run as runProgram, type Runner } from './host/run.js';
 import { shortcuts } from './encoders/shortcuts.js';
@@ -28,11 +28,11 @@ import type { Storage } from './storage/storage.js';
 import { codecNodes } from './encoders/trials.js';
 
 export interface Question {
-  /** Whether the picture is to come from a camera: only then is libcamera asked, and is it worth a fault that there is none. */
+  /** Whether the picture is to come from a camera: only then is libcamera asked, and is a missing camera a fault. */
   readonly camera: boolean;
   /** Media files that are wanted; leave empty unless `video.source` is `file`. */
   readonly files: readonly string[];
-  /** After so many milliseconds it is a fault that they are not known. The look at them goes on, and helps the next one. */
+  /** Files that are not known after this many milliseconds are a fault. Reading them goes on, and helps the next time. */
   readonly patienceMs?: number;
   /** Encoders to try; leave out those that the plan will not need, each costs a run (0.2 s on a PC, seconds on a Zero W). */
   readonly encoders: readonly EncoderName[];
@@ -42,8 +42,8 @@ export interface Question {
   readonly spare?: readonly EncoderName[];
 }
 
-/** What a look at the machine has found. */
-export interface Look {
+/** What probing the machine has found. */
+export interface ProbeResult {
   readonly facts: Machine;
   /** GStreamer's version, such as `1.22.0`; empty where it is missing. */
   readonly gstreamer: string;
@@ -54,7 +54,7 @@ export interface Look {
 const noCameras: Found<Camera> = { found: [], faults: [] };
 
 /**
- * Looks at cameras, microphones, elements, encoders and files at the same time. `storage` remembers encoders that work, `answers` what
+ * Looks at cameras, microphones, elements, encoders and files at the same time. `storage` remembers encoders that work, `cache` what
  * else need not be asked again, `arch` is the system's as Node.js calls it.
  */
 export async function gather(
@@ -62,23 +62,23 @@ export async function gather(
   storage?: Storage,
   root = '/',
   run: Runner = runProgram,
-  answers?: Answers,
+  cache?: ProbeCache,
   arch: string = process.arch,
-): Promise<Look> {
+): Promise<ProbeResult> {
   const [board, names, legacy] = await Promise.all([boardOf(root, arch), videoNames(root), hasLegacyDriver(root)]);
-  const installed = elementsOf(root, names, question.camera, run, answers);
+  const installed = elementsOf(root, names, question.camera, run, cache);
   const [video, picams, audio, gstreamer, encoding, files] = await Promise.all([
-    cameras(root, run, answers),
+    cameras(root, run, cache),
     installed.then((known) => (question.camera ? libcameraCameras(board, names, known, run) : noCameras)),
     microphones(root, run),
     installed,
     installed.then((known) =>
-      encodersFor(question, answers, (some) =>
+      encodersFor(question, cache, (some) =>
         encoders(some, known, { board, video: names }, question.thorough ?? false, storage, root, run),
       ),
     ),
     installed.then((known) =>
-      known.names.length > 0 ? mediaFiles(question, (answers ?? new Answers()).files, run) : [],
+      known.names.length > 0 ? mediaFiles(question, (cache ?? new ProbeCache()).files, run) : [],
     ),
   ]);
   const looked: Machine = {
@@ -92,7 +92,7 @@ export async function gather(
   const found = looked.cameras;
   // The encoder was tried before, and has let go of its chip.
   const facts = question.camera
-    ? await shortcuts(looked, gstreamer, question.thorough ?? false, storage, root, run, answers)
+    ? await shortcuts(looked, gstreamer, question.thorough ?? false, storage, root, run, cache)
     : looked;
   const unseen = [
     question.encoders.includes('v4l2h264enc') ? encoderFault(board, names) : undefined,
@@ -129,36 +129,36 @@ async function elementsOf(
   names: VideoNames,
   camera: boolean,
   run: Runner,
-  answers?: Answers,
+  cache?: ProbeCache,
 ): Promise<Elements> {
   const sensor = camera && sensors(names).length > 0;
   const ask = (): Promise<Elements> => elements(run, sensor);
-  if (!answers) return ask();
+  if (!cache) return ask();
   const lasting = ({ names: all, version, faults }: Elements): boolean =>
     all.length > 0 && version !== '' && faults.length === 0 && (all.includes('v4l2h264enc') || !hasCodec(names));
   const key = await registration(root, await codecNodes(root));
-  return answers.of(key && `${key}${sensor ? ' with a sensor' : ''}`, ask, lasting);
+  return cache.of(key && `${key}${sensor ? ' with a sensor' : ''}`, ask, lasting);
 }
 
 async function encodersFor(
   { encoders: wanted, spare = [] }: Question,
-  answers: Answers | undefined,
+  cache: ProbeCache | undefined,
   tried: (names: readonly EncoderName[]) => Promise<readonly Encoder[]>,
 ): Promise<readonly Encoder[]> {
   const found = [...(await tried(wanted))];
   for (const name of spare) {
     if (found.some(({ works }) => works)) break;
     const ask = (): Promise<readonly Encoder[]> => tried([name]);
-    // One that fails may take its 20 s to do so: nobody waits for that at every look, for a slate.
+    // One that fails may take its 20 s to do so, too long to wait each time for a slate.
     const fails = ([encoder]: readonly Encoder[]): boolean => encoder?.works === false;
-    found.push(...(await (answers ? answers.of(`spare ${name}`, ask, fails) : ask())));
+    found.push(...(await (cache ? cache.of(`spare ${name}`, ask, fails) : ask())));
   }
   return found;
 }
 
 /** One after the other: two would only make the disk seek. */
 async function mediaFiles(
-  { files, patienceMs = usualPatienceMs }: Question,
+  { files, patienceMs = defaultPatienceMs }: Question,
   known: MediaFiles,
   run: Runner,
 ): Promise<readonly (ProbedFile | Fault)[]> {
@@ -168,25 +168,25 @@ async function mediaFiles(
     for (const path of paths) answers.push(await known.at(path, run).catch((error: unknown) => Fault.from(error)));
     return answers;
   };
-  return within(all(), patienceMs, () => [...answers, slow(paths[answers.length]!, patienceMs)]);
+  return withDeadline(all(), patienceMs, () => [...answers, slow(paths[answers.length]!, patienceMs)]);
 }
 
 const slow = (path: string, ms: number): Fault =>
   new Fault(
     'file_slow',
-    `The file ${JSON.stringify(path)} is still being looked at after ${ms / 1000} s.`,
-    'Wait, if there is much to read; else check its disk or network drive.',
+    `The file ${JSON.stringify(path)} is still being read after ${ms / 1000} s.`,
+    'If it is large, wait; otherwise check its disk or network drive.',
   );
 
 /**
  * The facts that a wanted broadcast and its slate need, and no more of them: each probe costs time at the start. `warn` hears what could not be
- * found out; `answers` need not be found out again. A media file that cannot be used is part of the facts; throws the fault of a GStreamer that is not installed.
+ * found out; `cache` need not be found out again. A media file that cannot be used is part of the facts; throws the fault of a GStreamer that is not installed.
  */
-export async function factsFor(
+export async function machineFor(
   { video, slate }: Wish,
   storage: Storage,
   warn: (fault: Fault) => void,
-  { patienceMs, answers = new Answers() }: { readonly patienceMs?: number; readonly answers?: Answers } = {},
+  { patienceMs, cache = new ProbeCache() }: { readonly patienceMs?: number; readonly cache?: ProbeCache } = {},
 ): Promise<Machine> {
   const question = {
     camera: video.source !== 'file' && video.source !== 'test',
@@ -197,8 +197,8 @@ export async function factsFor(
     spare: encoderNames.filter((name) => video.encoder !== 'auto' && video.encoder !== name),
   };
   const [{ facts, faults }, slateImage] = await Promise.all([
-    gather(question, storage, '/', runProgram, answers),
-    slate.image === '' ? undefined : answers.stills.at(slate.image, patienceMs),
+    gather(question, storage, '/', runProgram, cache),
+    slate.image === '' ? undefined : cache.stills.at(slate.image, patienceMs),
   ]);
   const none = facts.elements.length === 0 ? faults.find(({ code }) => code === 'plugin_missing') : undefined;
   if (none) throw none;

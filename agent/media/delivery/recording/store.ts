@@ -25,7 +25,7 @@ function recordingName(sequence: number, wallMs: number): string {
   return `makercast-${String(sequence).padStart(6, '0')}-${time.replace(/[-:]/g, '')}.mp4`;
 }
 
-/** A limit that has become narrower takes no more than one recording in so long: whoever has mistyped it can still raise it. */
+/** A limit that was lowered deletes at most one recording in this time: a typo can still be corrected. */
 const paceMs = 1000;
 
 /** The recordings in a folder, oldest first; none where it is not there. */
@@ -62,7 +62,7 @@ export async function excessIn(folder: string, limits: Limits): Promise<{ files:
   }
 }
 
-export class Shelf {
+export class RecordingStore {
   /** Oldest first, without the one that is being written. */
   #recordings: Recording[] = [];
   #current: RecordingFile | undefined;
@@ -132,8 +132,8 @@ export class Shelf {
     return byOthers
       ? new Fault(
           'recording_full',
-          `Less than ${gigabytes(minFreeBytes)} would be free where ${this.folder} is, even if every older recording were deleted.`,
-          'Make room there, name another folder (recording.folder), or lower recording.minFreeGb.',
+          `Less than ${gigabytes(minFreeBytes)} would be free on the disk of ${this.folder}, even if every older recording were deleted.`,
+          'Free some space there, name another folder (recording.folder), or lower recording.minFreeGb.',
         )
       : new Fault(
           'recording_full',
@@ -148,11 +148,15 @@ export function recordingFault(error: unknown, folder: string): Fault {
   if (error instanceof Fault) return error;
   const { code = 'unknown error' } = error as NodeJS.ErrnoException;
   if (code === 'ENOSPC' || code === 'EDQUOT') {
-    return new Fault('recording_full', `There is no room left where ${folder} is (${code}).`, 'Make room there.');
+    return new Fault(
+      'recording_full',
+      `No space is left for recordings in ${folder} (${code}).`,
+      'Free some space there.',
+    );
   }
   if (/^(EACCES|EPERM|EROFS|EEXIST|ENOTDIR|ENOENT|EISDIR|ELOOP|ENAMETOOLONG)$/.test(code)) {
-    const remedy = 'Give this user the right to write there, or name another folder (recording.folder).';
-    return new Fault('recording_unwritable', `The folder ${folder} cannot be written (${code}).`, remedy);
+    const remedy = 'Give this user permission to write there, or name another folder (recording.folder).';
+    return new Fault('recording_unwritable', `The folder ${folder} cannot be written to (${code}).`, remedy);
   }
   return new Fault('recording_failed', `Writing to ${folder} failed (${code}).`, 'Check the card or disk.');
 }

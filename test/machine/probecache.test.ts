@@ -4,9 +4,9 @@ import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, utimesSync, w
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { Camera } from '../../pipelines/machine.js';
-import { Answers } from '../../agent/machine/answers.js';
+import { ProbeCache } from '../../agent/machine/probecache.js';
 import { cameras, type Found } from '../../agent/machine/cameras/cameras.js';
-import { gather } from '../../agent/machine/facts.js';
+import { gather } from '../../agent/machine/machine.js';
 import type { Ran, Runner } from '../../agent/machine/host/run.js';
 import { tree, type Tree } from './tree.js';
 
@@ -16,7 +16,7 @@ const byId = 'usb-046d_HD_Pro_Webcam_C920_5F2C6B2F-video-index0';
 /** A Pi 3 with a PiCam and a C920, which shows what a kernel shows of a USB device. */
 class Machine {
   readonly tree: Tree;
-  readonly answers = new Answers();
+  readonly cache = new ProbeCache();
   /** What programs say in place of what the fixture has. */
   say: (command: string, ran: Ran) => Ran = (_, ran) => ran;
 
@@ -77,7 +77,7 @@ class Machine {
   async look(): Promise<Found<Camera> & { readonly asked: readonly string[]; readonly webcam: Camera | undefined }> {
     const { commands, root } = this.tree;
     const before = commands.length;
-    const found = await cameras(root, this.run, this.answers);
+    const found = await cameras(root, this.run, this.cache);
     const asked = commands.slice(before).map((command) => command.split(' ')[2]!);
     return { ...found, asked, webcam: found.found.find(({ driver }) => driver === 'uvcvideo') };
   }
@@ -158,7 +158,7 @@ test('another driver has it: it is asked', async (t) => {
 test('a camera that failed is asked itself until it has answered, and what it says now counts', async (t) => {
   const machine = new Machine(t);
   await machine.look();
-  machine.answers.doubt('/dev/video1');
+  machine.cache.doubt('/dev/video1');
   machine.say = (_, ran) => ({ ...ran, stdout: '', late: true });
   for (const when of ['at once', 'again']) {
     const { asked, webcam, faults } = await machine.look();
@@ -186,13 +186,13 @@ test('a camera that failed is asked itself until it has answered, and what it sa
 test('one that failed because it was pulled is not doubted when it is back; if it fails again, it is', async (t) => {
   const machine = new Machine(t);
   await machine.look();
-  machine.answers.doubt('/dev/video1');
+  machine.cache.doubt('/dev/video1');
   machine.pull(1);
   machine.pull(2);
   machine.push(1);
   const back = await machine.look();
   assert.deepEqual([back.asked, back.webcam?.path], [[], '/dev/video1']);
-  machine.answers.doubt('/dev/video1');
+  machine.cache.doubt('/dev/video1');
   assert.deepEqual((await machine.look()).asked, ['/dev/video1']);
 });
 
@@ -231,7 +231,7 @@ test('a node that may not be opened now is asked, and says so', async (t) => {
   machine.say = (_, ran) => ({ ...ran, stdout: '', stderr: 'Cannot open device /dev/video1: Permission denied\n' });
   const { asked, faults } = await machine.look();
   assert.deepEqual(asked, ['/dev/video1']);
-  assert.match(faults[0]!.message, /may not be opened/);
+  assert.match(faults[0]!.message, /No permission to open/);
 });
 
 /** How often GStreamer was asked for its elements in a whole look. */
@@ -239,7 +239,7 @@ async function elementsAsked(machine: Machine): Promise<number> {
   const { commands, root } = machine.tree;
   const before = commands.length;
   const question = { camera: true, files: [], encoders: [] };
-  const { facts } = await gather(question, undefined, root, machine.run, machine.answers);
+  const { facts } = await gather(question, undefined, root, machine.run, machine.cache);
   assert.ok(facts.elements.includes('flvmux'));
   return commands.slice(before).filter((command) => command === 'gst-inspect-1.0').length;
 }

@@ -1,6 +1,6 @@
 /**
- * What this machine has answered, for as long as it cannot be another answer: each program that asks costs a Zero W a second or
- * more, and a camera that comes back waits for them. In memory only: every start asks anew.
+ * What this machine has answered, for as long as the answer cannot change: each program that asks costs a Zero W a second or
+ * more, and a camera that comes back waits for them. In memory only: every start asks again.
  */
 import { lstat } from 'node:fs/promises';
 import path from 'node:path';
@@ -11,11 +11,11 @@ import { bytesOf, linkOf, textOf } from './host/sysfs.js';
 /** More devices than anyone plugs in and out of one machine; what was asked longest ago goes first. */
 const maxKept = 64;
 
-export class Answers {
-  /** A film is read to its end once. A disk that hangs is asked by one look at a time, whoever else asks. */
+export class ProbeCache {
+  /** A film is read to its end once. A disk that hangs is read once at a time, however many ask. */
   readonly files = new MediaFiles();
   readonly stills = new Stills();
-  /** By what they are about. */
+  /** Answers, by what they are about. */
   readonly #kept = new Map<string, unknown>();
   /** Which device was behind each node when it was asked about last. */
   readonly #devices = new Map<string, string>();
