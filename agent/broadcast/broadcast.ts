@@ -15,7 +15,7 @@ import type { Intent, Wanted } from './intent.js';
 import { Programme, type Studio } from './programme.js';
 import type { ActualState, BroadcastStatus } from './status.js';
 import { Troubles } from './troubles.js';
-import { Turns } from './turns.js';
+import { SerialQueue } from './serialqueue.js';
 import { isWanted } from './wants.js';
 
 /** A fifth: with sound and what TCP adds, 2500 kbit/s then fit through 800. Three tenths, which users of OBS ask for, do not. */
@@ -64,7 +64,7 @@ export class Broadcast {
   /** Off the air for a moment though it is wanted: an update is about to end this program. */
   #paused = false;
   /** What changes the state goes one after the other: a start in the middle of a stop would be lost in it. */
-  readonly #turns = new Turns();
+  readonly #queue = new SerialQueue();
 
   constructor(
     private settings: Settings,
@@ -98,7 +98,7 @@ export class Broadcast {
     this.#wanted = await this.around.intent.load();
     this.#folder = await runFolder(this.around.data);
     this.#begun = true;
-    await this.#turns.take(() => this.#goOn());
+    await this.#queue.run(() => this.#goOn());
   }
 
   /** The operator wants it on the air, from now on and after every restart. */
@@ -106,7 +106,7 @@ export class Broadcast {
     this.#wanted = 'on';
     this.#paused = false;
     await this.around.intent.keep('on');
-    await this.#turns.take(async () => {
+    await this.#queue.run(async () => {
       if (this.#begun && this.#wanted === 'on' && (this.#state === 'idle' || this.#state === 'ended'))
         await this.#goOn();
     });
@@ -116,7 +116,7 @@ export class Broadcast {
   async stopBroadcast(): Promise<void> {
     this.#wanted = 'idle';
     await this.around.intent.keep('idle');
-    await this.#turns.take(async () => {
+    await this.#queue.run(async () => {
       if (this.#wanted !== 'idle' || this.#state !== 'on') return;
       await this.#goOff();
       this.#sayIdle();
@@ -126,7 +126,7 @@ export class Broadcast {
   /** Off the air in order, but not for good: until `resume`, `startBroadcast` or the next start of this program. */
   async pause(): Promise<void> {
     this.#paused = true;
-    await this.#turns.take(async () => {
+    await this.#queue.run(async () => {
       if (this.#paused && this.#state === 'on') await this.#goOff();
     });
   }
@@ -134,19 +134,19 @@ export class Broadcast {
   /** On the air again after `pause`. */
   async resume(): Promise<void> {
     this.#paused = false;
-    await this.#turns.take(async () => {
+    await this.#queue.run(async () => {
       if (this.#begun && !this.#paused && this.#state === 'idle') await this.#goOn();
     });
   }
 
   /** New settings, already validated. Each change is applied at its own cost; nothing else is disturbed. */
   apply(settings: Settings): Promise<Change[]> {
-    return this.#turns.take(() => this.#apply(settings));
+    return this.#queue.run(() => this.#apply(settings));
   }
 
   /** Resolves once the media processes have done what was applied last; at once where nothing is on. */
   async settled(): Promise<void> {
-    await this.#turns.done();
+    await this.#queue.done();
     await Promise.all([this.#delivery.settled(), this.#programme.settled()]);
   }
 
@@ -320,8 +320,8 @@ export class Broadcast {
     const { isQuiet, hasGrown } = this.#delivery;
     this.#programme.recycle(isQuiet);
     if (isQuiet && hasGrown)
-      void this.#turns.take(() => (this.#state === 'on' ? this.#delivery.recycle() : Promise.resolve()));
-    if (this.#state === 'ended' && this.#isSent(outputs)) void this.#turns.take(() => this.#finish());
+      void this.#queue.run(() => (this.#state === 'on' ? this.#delivery.recycle() : Promise.resolve()));
+    if (this.#state === 'ended' && this.#isSent(outputs)) void this.#queue.run(() => this.#finish());
   }
 
   /** Whether the last picture has come to every server that is there, or has been waited for as long as pictures may wait. */

@@ -26,7 +26,7 @@ import {
 import { layerTitle, Layering } from './layering.js';
 import { keptWith, valueAt, withSecret, withValue } from './remembered.js';
 import { Trial, type Applied, type Excess, type Helm } from './trial.js';
-import { Turns } from '../broadcast/turns.js';
+import { SerialQueue } from '../broadcast/serialqueue.js';
 
 /** A layer that comes from afar; groups by name. */
 export type LayerName = 'device' | 'page' | `group ${string}`;
@@ -81,7 +81,7 @@ export class Steering {
   readonly #trial: Trial;
   #helm: Helm | undefined;
   /** Everything that changes the state goes one after the other. */
-  readonly #turns = new Turns();
+  readonly #queue = new SerialQueue();
   /** Documents of each layer that are not looked at yet. */
   readonly #waiting = new Map<string, Waiting>();
   readonly #refusals = new Map<string, Refusal>();
@@ -98,7 +98,7 @@ export class Steering {
   ) {
     this.#layering = new Layering(read, storage.folder);
     this.#trial = new Trial(storage, this.#layering, redactor, {
-      inTurn: (work) => this.#turns.take(work),
+      inTurn: (work) => this.#queue.run(work),
       tell: (changed) => this.#tell(changed),
     });
   }
@@ -167,7 +167,7 @@ export class Steering {
     if (waiting) return;
     // What was written while the device was off comes before the stream is there.
     if (this.#trial.isStarting) await this.#trial.started();
-    const change = await this.#turns.take(async () => {
+    const change = await this.#queue.run(async () => {
       const { newest, others } = this.#waiting.get(layer)!;
       this.#waiting.delete(layer);
       let made = await this.#tried(layer, newest);
@@ -199,7 +199,7 @@ export class Steering {
 
   /** One setting in the layer of the page; without a value it is taken out of there. Throws a Fault where it is not applied. */
   async adjust(path: string, value: unknown): Promise<void> {
-    const change = await this.#turns.take(async () => {
+    const change = await this.#queue.run(async () => {
       this.#mustGoOn();
       const before = this.#trial.state.kept.documents['page']?.config ?? {};
       const version = (this.#trial.state.decisions['page']?.version ?? 0) + 1;
@@ -219,7 +219,7 @@ export class Steering {
 
   /** The next document of `layer` may have any version. Throws a Fault where none was decided. */
   async resetVersion(layer: LayerName): Promise<void> {
-    await this.#turns.take(async () => {
+    await this.#queue.run(async () => {
       const { decisions } = this.#trial.state;
       const decision = decisions[layer];
       if (!decision)
@@ -241,7 +241,7 @@ export class Steering {
   async setSecret(secret: SecretToSet): Promise<SecretSet> {
     const bound = this.#boundOf(secret);
     await (
-      await this.#turns.take(() => this.#setSecret(secret, bound))
+      await this.#queue.run(() => this.#setSecret(secret, bound))
     ).confirmed;
     const { settings, origin, bound: known } = this.resolved;
     const { path, value } = secret;
@@ -254,7 +254,7 @@ export class Steering {
 
   /** The settings file was edited. Nothing changes where it is not valid; what is wrong is the answer. */
   reload(): Promise<Pick<Resolved, 'problems' | 'warnings'> & { readonly changed: readonly Change[] }> {
-    return this.#turns.take(async () => {
+    return this.#queue.run(async () => {
       const base = await this.#layering.read(this.#trial.state.kept);
       const { problems, warnings, secrets } = base.resolved;
       this.redactor.leaving(secrets);
@@ -270,7 +270,7 @@ export class Steering {
    */
   close(): Promise<void> {
     this.#ending = true;
-    return this.#turns.take(() => this.#trial.close());
+    return this.#queue.run(() => this.#trial.close());
   }
 
   /** `about`: the one setting that is new in it, of a layer that is otherwise as it was. */
