@@ -14,7 +14,7 @@ import { runFolder } from './folder.js';
 import type { Intent, Wanted } from './intent.js';
 import { Programme, type Studio } from './programme.js';
 import type { ActualState, BroadcastStatus } from './status.js';
-import { Troubles } from './troubles.js';
+import { ActiveFaults } from './activefaults.js';
 import { SerialQueue } from './serialqueue.js';
 import { isWanted } from './wants.js';
 
@@ -49,7 +49,7 @@ export class Broadcast {
   readonly #demo: Demo;
   readonly #adaptation: Adaptation;
   #limitKbps: number | undefined;
-  readonly #troubles: Troubles<'demo'>;
+  readonly #faults: ActiveFaults<'demo'>;
   #settingsProblems: readonly FaultReport[] = [];
   #folder = '';
   #demoOutput: WantedOutput | undefined;
@@ -71,7 +71,7 @@ export class Broadcast {
     private readonly around: Surroundings,
   ) {
     const { environment, log, clock } = around;
-    this.#troubles = new Troubles(log);
+    this.#faults = new ActiveFaults(log);
     this.#adaptation = new Adaptation(clock);
     this.#programme = new Programme(settings, around, {
       newFormat: () => this.#delivery.hold(),
@@ -89,7 +89,7 @@ export class Broadcast {
       beat: (outputs) => this.#beat(outputs),
     });
     this.#demo = new Demo(environment, (fault) =>
-      fault ? this.#troubles.add('demo', fault) : this.#troubles.mended('demo'),
+      fault ? this.#faults.add('demo', fault) : this.#faults.remove('demo'),
     );
   }
 
@@ -253,7 +253,7 @@ export class Broadcast {
   }
 
   get #problems(): FaultReport[] {
-    return [...this.#programme.problems, ...this.#delivery.problems, ...this.#troubles.reports];
+    return [...this.#programme.problems, ...this.#delivery.problems, ...this.#faults.reports];
   }
 
   #actual(): ActualState {
@@ -304,7 +304,7 @@ export class Broadcast {
     this.#adaptation.forget();
     this.#limitKbps = undefined;
     await this.#programme.limit(undefined);
-    this.#troubles.clear();
+    this.#faults.clear();
   }
 
   #sayIdle(): void {

@@ -20,7 +20,7 @@ import { Backoff } from './backoff.js';
 import { Outputs } from './outputs.js';
 import { Recording } from './recording.js';
 import type { BroadcastStatus } from './status.js';
-import { Troubles } from './troubles.js';
+import { ActiveFaults } from './activefaults.js';
 import { wantedOutputs, wantedRecording } from './wants.js';
 
 /** Of the memory of this machine: every session is lost with the process, so only when the kernel would else soon kill something. */
@@ -67,7 +67,7 @@ export class Delivery {
   readonly #backoff: Backoff;
   readonly #outputs: Outputs;
   readonly #recording: Recording;
-  readonly #troubles: Troubles<'delivery'>;
+  readonly #faults: ActiveFaults<'delivery'>;
   #on = false;
   #socket = '';
   #demo: WantedOutput | undefined;
@@ -89,7 +89,7 @@ export class Delivery {
     const { environment, log, clock, networkFault, deliveryLimits } = outlet;
     this.#outputs = new Outputs(log, networkFault, clock.now);
     this.#recording = new Recording(log);
-    this.#troubles = new Troubles(log);
+    this.#faults = new ActiveFaults(log);
     this.#backoff = new Backoff(clock);
     const heard = {
       message: (message: FromDelivery) => this.#heard(message),
@@ -136,7 +136,7 @@ export class Delivery {
     this.#hub = undefined;
     this.#outputs.forget();
     this.#recording.forget();
-    this.#troubles.clear();
+    this.#faults.clear();
   }
 
   /** New settings, of which these changed. `formatChanges`: what becomes of the outputs is told by {@link hold} or {@link refresh}. */
@@ -221,7 +221,7 @@ export class Delivery {
   }
 
   get problems(): FaultReport[] {
-    return this.#troubles.reports;
+    return this.#faults.reports;
   }
 
   /** Of all that is wanted. */
@@ -272,7 +272,7 @@ export class Delivery {
     this.#hub = undefined;
     this.#outputs.lost();
     this.#recording.forget();
-    this.#troubles.add('delivery', fault);
+    this.#faults.add('delivery', fault);
     this.#backoff.again(() => this.#begin());
   }
 
@@ -281,7 +281,7 @@ export class Delivery {
       case 'busy':
         return;
       case 'ready':
-        this.#troubles.mended('delivery');
+        this.#faults.remove('delivery');
         if (this.#outputs.haveAnswered) this.#assembled();
         return;
       case 'output':

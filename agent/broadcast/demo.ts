@@ -12,7 +12,7 @@ const againMs = 1000;
 export class Demo {
   #child: Child<ToDemo, FromDemo> | undefined;
 
-  /** `report` hears what goes wrong, and nothing once that is mended. */
+  /** `report` gets each fault, and nothing (`undefined`) once it is over. */
   constructor(
     private readonly environment: NodeJS.ProcessEnv,
     private readonly report: (fault?: Fault) => void,

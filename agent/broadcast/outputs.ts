@@ -5,7 +5,7 @@ import type { Log } from '../log.js';
 import type { OutputState } from '../media/delivery/states.js';
 import type { OutputStatus, WantedOutput } from '../media/messages.js';
 import type { BroadcastStatus } from './status.js';
-import { triedAgain } from './troubles.js';
+import { triedAgain } from './activefaults.js';
 
 /** An output that is wanted, and its URL as it may be shown. */
 export interface Shown {

@@ -13,7 +13,7 @@ import { Backoff } from './backoff.js';
 import { faultOf, Planner, type Made } from './planner.js';
 import { Service } from './inputs/service.js';
 import { Stage } from './stage.js';
-import { Troubles } from './troubles.js';
+import { ActiveFaults } from './activefaults.js';
 import { wantedMedia } from './wants.js';
 
 /** What it needs of the machine and of the program around it. */
@@ -49,7 +49,7 @@ export class Programme {
   /** For the process: a plan that fails while none runs must not take its start away. */
   readonly #restart: Backoff;
   readonly #looks: Backoff;
-  readonly #troubles: Troubles<'plan' | 'capture' | 'slate' | 'keyframes'>;
+  readonly #faults: ActiveFaults<'plan' | 'capture' | 'slate' | 'keyframes'>;
   /** Cameras that failed since the last look at the machine. */
   readonly #failedCameras = new Set<string>();
   #plan: Plan | undefined;
@@ -87,7 +87,7 @@ export class Programme {
   ) {
     const { environment, log, clock } = studio;
     this.#service = new Service(log, clock);
-    this.#troubles = new Troubles(log);
+    this.#faults = new ActiveFaults(log);
     this.#backoff = new Backoff(clock);
     this.#restart = new Backoff(clock);
     this.#looks = new Backoff(clock, lookMs);
@@ -131,7 +131,7 @@ export class Programme {
     this.#filesPlayed = false;
     this.#passedOnAir = undefined;
     this.#formatChanges = false;
-    this.#troubles.clear();
+    this.#faults.clear();
     this.#said = '';
   }
 
@@ -146,7 +146,7 @@ export class Programme {
   }
 
   get problems(): FaultReport[] {
-    return [...this.#troubles.reports, ...this.#service.problems];
+    return [...this.#faults.reports, ...this.#service.problems];
   }
 
   /** New settings that change what `how` says: a new pipeline, a new broadcast with another format, or a running one's knobs. */
@@ -285,11 +285,11 @@ export class Programme {
 
   #put(plan: Plan, machine: Machine, onlyIfOther: boolean): void {
     // What failed on the air has been said, and better.
-    if (plan.missed && this.#service.problems.length === 0) this.#troubles.add('plan', faultOf(plan.missed));
-    else this.#troubles.mended('plan');
+    if (plan.missed && this.#service.problems.length === 0) this.#faults.add('plan', faultOf(plan.missed));
+    else this.#faults.remove('plan');
     const unfit = this.#service.usable(machine).slateImage?.unfit;
-    if (unfit) this.#troubles.add('slate', faultOf(unfit));
-    else this.#troubles.mended('slate');
+    if (unfit) this.#faults.add('slate', faultOf(unfit));
+    else this.#faults.remove('slate');
     const isAway = plan.missed && plan.devices.camera === undefined && plan.missed.code !== 'source_ended';
     if (isAway || unfit) this.#lookAgain();
     else this.#looks.reset();
@@ -314,7 +314,7 @@ export class Programme {
   }
 
   #noPlan(error: unknown): void {
-    this.#troubles.add('plan', Fault.from(error));
+    this.#faults.add('plan', Fault.from(error));
     if (this.#formatChanges) this.events.sameFormat();
     // What is on stays on: it is better than nothing. Else the device may yet be plugged in, or the file appear.
     if (this.isPlaying) this.#lookAgain();
@@ -338,8 +338,8 @@ export class Programme {
   }
 
   #playing(plan: Plan, afterMs: number): void {
-    this.#troubles.mended('capture');
-    this.#troubles.mended('keyframes');
+    this.#faults.remove('capture');
+    this.#faults.remove('keyframes');
     this.#service.playing(plan);
     if (plan.kind !== 'slate') this.#passedOnAir = plan.video.encoder === 'passthrough' ? plan : undefined;
     const text = describe(plan);
@@ -380,7 +380,7 @@ export class Programme {
     );
     const isInsisted = this.settings.video.encoder === 'passthrough';
     if (!isInsisted && this.#service.encodeInstead(plan, fault)) this.#playAnother();
-    else this.#troubles.add('keyframes', fault);
+    else this.#faults.add('keyframes', fault);
   }
 
   async #failed(plan: Plan, part: InputPart, fault: Fault): Promise<void> {
@@ -394,7 +394,7 @@ export class Programme {
       if (!this.#on) return;
     }
     if (this.#service.failed(plan, part, told)) return this.#standIn();
-    this.#troubles.add('capture', told);
+    this.#faults.add('capture', told);
     this.#failedAgain(plan, told, this.#backoff);
     // The slate, which stands in for it, is no reason to stay with that.
     const { kind } = this.#stage.onAir ?? {};
@@ -402,7 +402,7 @@ export class Programme {
   }
 
   #died(fault: Fault): void {
-    this.#troubles.add('capture', fault);
+    this.#faults.add('capture', fault);
     this.#said = '';
     const plan = this.#plan;
     // A process that hangs does so in a driver, or at a disk that hangs; one that ends may have been unlucky.
