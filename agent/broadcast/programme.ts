@@ -11,7 +11,7 @@ import type { Log } from '../log.js';
 import type { EncoderRequest, InputPart } from '../media/messages.js';
 import { Backoff } from './backoff.js';
 import { faultOf, Planner, type Made } from './planner.js';
-import { Service } from './inputs/service.js';
+import { Availability } from './inputs/availability.js';
 import { Stage } from './stage.js';
 import { ActiveFaults } from './activefaults.js';
 import { wantedMedia } from './wants.js';
@@ -43,7 +43,7 @@ const lookMs = 30_000;
 export class Programme {
   readonly #stage: Stage;
   readonly #planner: Planner;
-  readonly #service: Service;
+  readonly #availability: Availability;
   /** For plans that failed. */
   readonly #backoff: Backoff;
   /** For the process: a plan that fails while none runs must not take its start away. */
@@ -86,13 +86,13 @@ export class Programme {
     },
   ) {
     const { environment, log, clock } = studio;
-    this.#service = new Service(log, clock);
+    this.#availability = new Availability(log, clock);
     this.#faults = new ActiveFaults(log);
     this.#backoff = new Backoff(clock);
     this.#restart = new Backoff(clock);
     this.#looks = new Backoff(clock, lookMs);
     this.#planner = new Planner((wish) => this.#gather(wish), studio.folder, {
-      usable: (machine) => this.#service.usable(machine),
+      usable: (machine) => this.#availability.usable(machine),
       onAir: (machine, usable) => this.#onAir(machine, usable),
     });
     this.#stage = new Stage(environment, {
@@ -127,7 +127,7 @@ export class Programme {
     await this.#stage.stop();
     this.#plan = undefined;
     this.#planner.forgetFormat();
-    this.#service.forget();
+    this.#availability.forget();
     this.#filesPlayed = false;
     this.#passedOnAir = undefined;
     this.#formatChanges = false;
@@ -146,7 +146,7 @@ export class Programme {
   }
 
   get problems(): FaultReport[] {
-    return [...this.#faults.reports, ...this.#service.problems];
+    return [...this.#faults.reports, ...this.#availability.problems];
   }
 
   /** New settings that change what `how` says: a new pipeline, a new broadcast with another format, or a running one's knobs. */
@@ -156,7 +156,7 @@ export class Programme {
     const isOther = JSON.stringify(programmeOf(video)) !== JSON.stringify(programmeOf(settings.video));
     if (isOther) this.#filesPlayed = false;
     if (isOther || audio.source !== settings.audio.source)
-      this.#service.forgetInputs(
+      this.#availability.forgetInputs(
         { video: video.source === settings.video.source, sound: audio.source === settings.audio.source },
         this.#stage.onAir,
       );
@@ -171,7 +171,7 @@ export class Programme {
 
   /** The machine has changed: plan anew, and play that if it is another plan. */
   async devicesChanged(): Promise<void> {
-    this.#service.devicesChanged();
+    this.#availability.devicesChanged();
     if (this.#on) await this.replan(true);
     this.#retryLater();
   }
@@ -228,7 +228,7 @@ export class Programme {
       if (!this.#on || isLate()) return;
       // Those that take none change nothing that is known of the machine.
       const { plan, machine } = settings === this.settings ? made : (this.#planner.again(this.settings) ?? made);
-      if (before && this.#service.unplugged(before, machine)) return this.#standIn();
+      if (before && this.#availability.unplugged(before, machine)) return this.#standIn();
       this.#put(plan, machine, onlyIfOther);
     } catch (error) {
       if (this.#on && !isLate()) this.#noPlan(error);
@@ -239,9 +239,9 @@ export class Programme {
   async #gather(wish: Wish): Promise<Machine> {
     const failed = [...this.#failedCameras];
     this.#failedCameras.clear();
-    const asked = this.#service.needsOthers ? { ...wish, video: { ...wish.video, encoder: 'auto' as const } } : wish;
+    const asked = this.#availability.needsOthers ? { ...wish, video: { ...wish.video, encoder: 'auto' as const } } : wish;
     const machine = await this.studio.gather(asked, failed);
-    this.#service.looked(machine);
+    this.#availability.looked(machine);
     const isOn = this.isPlaying && this.#plan?.kind !== 'slate';
     if (machine.filesFault && isOn) throw faultOf(machine.filesFault);
     return machine;
@@ -276,7 +276,7 @@ export class Programme {
     const isOut = devices?.camera !== undefined && !usable.cameras.some(({ path }) => path === devices.camera);
     const picture = kind !== undefined && kind !== 'slate' && !isOut;
     return {
-      ...this.#service.onAir(machine, usable),
+      ...this.#availability.onAir(machine, usable),
       filesPlayed: this.#filesPlayed,
       picture,
       ...(passed ? { passed } : {}),
@@ -285,9 +285,9 @@ export class Programme {
 
   #put(plan: Plan, machine: Machine, onlyIfOther: boolean): void {
     // What failed on the air has been said, and better.
-    if (plan.missed && this.#service.problems.length === 0) this.#faults.add('plan', faultOf(plan.missed));
+    if (plan.missed && this.#availability.problems.length === 0) this.#faults.add('plan', faultOf(plan.missed));
     else this.#faults.remove('plan');
-    const unfit = this.#service.usable(machine).slateImage?.unfit;
+    const unfit = this.#availability.usable(machine).slateImage?.unfit;
     if (unfit) this.#faults.add('slate', faultOf(unfit));
     else this.#faults.remove('slate');
     const isAway = plan.missed && plan.devices.camera === undefined && plan.missed.code !== 'source_ended';
@@ -308,7 +308,7 @@ export class Programme {
   /** The plan from now on; what of the settings it cannot follow is said once. */
   #adopt(plan: Plan, machine: Machine): void {
     const said = new Set(this.#plan?.notes);
-    this.#service.planned(plan, machine, this.#plan);
+    this.#availability.planned(plan, machine, this.#plan);
     this.#plan = plan;
     for (const note of plan.notes) if (!said.has(note)) this.studio.log.warn('setting_not_followed', note);
   }
@@ -340,7 +340,7 @@ export class Programme {
   #playing(plan: Plan, afterMs: number): void {
     this.#faults.remove('capture');
     this.#faults.remove('keyframes');
-    this.#service.playing(plan);
+    this.#availability.playing(plan);
     if (plan.kind !== 'slate') this.#passedOnAir = plan.video.encoder === 'passthrough' ? plan : undefined;
     const text = describe(plan);
     if (text !== this.#said) this.studio.log.info('playing', `Picture and sound: ${text}.`, { afterMs });
@@ -362,7 +362,7 @@ export class Programme {
 
   /** What runs goes on: its plan becomes one that says what is true of it. Where another is the better one now, that is played. */
   #refused(plan: Plan, what: EncoderRequest, why: string): void {
-    this.#service.refused(plan, what, why);
+    this.#availability.refused(plan, what, why);
     const made = this.#madeAgain();
     if (!made) return;
     const isSame = JSON.stringify(made.plan.pieces) === JSON.stringify(plan.pieces);
@@ -379,7 +379,7 @@ export class Programme {
       'Platforms ask for one every 4 s at most: set their distance in the camera, or video.encoder to auto.',
     );
     const isInsisted = this.settings.video.encoder === 'passthrough';
-    if (!isInsisted && this.#service.encodeInstead(plan, fault)) this.#playAnother();
+    if (!isInsisted && this.#availability.encodeInstead(plan, fault)) this.#playAnother();
     else this.#faults.add('keyframes', fault);
   }
 
@@ -393,7 +393,7 @@ export class Programme {
       if (holder) told = new Fault(fault.code, `${fault.what} It is held by ${holder}.`, fault.remedy);
       if (!this.#on) return;
     }
-    if (this.#service.failed(plan, part, told)) return this.#standIn();
+    if (this.#availability.failed(plan, part, told)) return this.#standIn();
     this.#faults.add('capture', told);
     this.#failedAgain(plan, told, this.#backoff);
     // The slate, which stands in for it, is no reason to stay with that.
@@ -410,13 +410,13 @@ export class Programme {
       fault.code === 'child_hung' && plan !== undefined && (plan.devices.camera !== undefined || !plan.live);
     if (hangs) {
       if (plan.devices.camera !== undefined) this.#failedCameras.add(plan.devices.camera);
-      this.#service.failed(plan, 'picture', fault);
+      this.#availability.failed(plan, 'picture', fault);
     }
     this.#failedAgain(hangs ? undefined : plan, fault, this.#restart);
     this.#restart.again(() => {
       this.#stage.start(this.#socket);
       this.#plan = undefined;
-      if (this.#service.needsOthers) void this.replan();
+      if (this.#availability.needsOthers) void this.replan();
       else this.#playAnother();
     });
   }
@@ -424,7 +424,7 @@ export class Programme {
   /** What comes in place of a plan that failed once too often has not failed yet, and is not to wait for what has. */
   #failedAgain(plan: Plan | undefined, fault: Fault, backoff: Backoff): void {
     const insisted = plan?.video.encoder === this.settings.video.encoder;
-    if (this.#service.failedAgain(plan, fault, insisted)) backoff.reset();
+    if (this.#availability.failedAgain(plan, fault, insisted)) backoff.reset();
     this.#retryLater();
   }
 
@@ -435,7 +435,7 @@ export class Programme {
 
   #retryLater(): void {
     clearTimeout(this.#retry);
-    const waitMs = this.#service.nextMs;
+    const waitMs = this.#availability.nextMs;
     if (waitMs === undefined || !this.#on) return;
     this.#retry = setTimeout(() => void this.#tryAgain(), waitMs + 1);
   }
@@ -443,18 +443,18 @@ export class Programme {
   /** What was left out may be used again; a silent camera is asked for a picture first, beside what is on the air. */
   async #tryAgain(): Promise<void> {
     // A camera that is being asked would be busy for whoever asked it meanwhile.
-    const silent = this.#isAsking ? [] : this.#service.auditions;
+    const silent = this.#isAsking ? [] : this.#availability.auditions;
     this.#isAsking ||= silent.length > 0;
     const given = await Promise.all(
       silent.map(async ({ camera, mode }) => {
         const gives = await this.studio.givesPicture(camera.path, mode);
-        this.#service.auditioned(camera, gives);
+        this.#availability.auditioned(camera, gives);
         return gives;
       }),
     );
     if (silent.length > 0) this.#isAsking = false;
     if (!this.#on) return;
-    if (silent.length === 0 || given.includes(true) || this.#service.isDue) await this.replan(true);
+    if (silent.length === 0 || given.includes(true) || this.#availability.isDue) await this.replan(true);
     this.#retryLater();
   }
 
@@ -462,7 +462,7 @@ export class Programme {
     if (!this.isPlaying) return;
     this.#backoff.progress();
     this.#restart.progress();
-    if (this.#backoff.isSteady && this.#restart.isSteady) this.#service.steady();
+    if (this.#backoff.isSteady && this.#restart.isSteady) this.#availability.steady();
   }
 }
 
