@@ -37,7 +37,7 @@ import { Recent } from './control/recent.js';
 import { runs } from './control/runs.js';
 import { StatusLog } from './control/statuslog.js';
 import { Steering } from './steering/steering.js';
-import { Strained } from './control/strained.js';
+import { BoardStrain } from './control/strain.js';
 import type { Excess } from './steering/trial.js';
 import { isWanted, wantedRecording } from './broadcast/wants.js';
 
@@ -87,7 +87,7 @@ export async function run(env: NodeJS.ProcessEnv, folder: string, redactor: Reda
     ended: () => (supervised ? undefined : ending.ask(0)),
   });
   steering.attach({ log, broadcast, excess: (settings) => excessOf(settings, folder, recordings) });
-  const board = new Strained();
+  const board = new BoardStrain();
   const control = new Controls(broadcast, steering, board);
   const status = (): ReturnType<Controls['status']> => control.status();
   const balena = new Balena(control, {

@@ -1,7 +1,7 @@
 /** The page of truth: one document of what is wanted and what is, which the log prints and every interface shows. */
 import type { FaultReport } from '../errors.js';
 import type { BroadcastStatus } from '../broadcast/status.js';
-import type { StrainStatus } from './strained.js';
+import type { StrainStatus } from './strain.js';
 
 /** How we stand with balena's Supervisor, on devices that have one. */
 export interface BalenaStatus {

@@ -4,7 +4,7 @@ import type { Log } from '../log.js';
 import type { Strain } from '../machine/host/power.js';
 import { statusLine, type Status } from './status.js';
 import type { Steering } from '../steering/steering.js';
-import type { Strained } from './strained.js';
+import type { BoardStrain } from './strain.js';
 
 /** What it needs of the program around it. */
 export interface StatusLogParts {
@@ -12,7 +12,7 @@ export interface StatusLogParts {
   readonly steering: Pick<Steering, 'resolved' | 'onChange'>;
   /** The whole document. */
   readonly status: () => Status;
-  readonly board: Pick<Strained, 'look'>;
+  readonly board: Pick<BoardStrain, 'look'>;
   /** What strains the board now; undefined where nothing is told. */
   readonly strain: () => Promise<Strain | undefined>;
   /** °C; undefined where there is no sensor. */

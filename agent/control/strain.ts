@@ -34,7 +34,7 @@ const faults: Readonly<Record<(typeof kinds)[number], () => Fault>> = {
 export const strainFaults = (strain: Strain | undefined): Fault[] =>
   kinds.filter((kind) => strain?.[kind]).map((kind) => faults[kind]());
 
-export class Strained {
+export class BoardStrain {
   #status: StrainStatus = {};
 
   /** What is found now; undefined where nothing is told. Returns what has just begun. */
