@@ -247,7 +247,7 @@ export class Programme {
     return machine;
   }
 
-  /** Something is out of service now. */
+  /** Some input may not be used any more. */
   #standIn(): void {
     this.#retryLater();
     this.#playAnother();
@@ -272,7 +272,7 @@ export class Programme {
   #onAir(machine: Machine, usable: Machine): OnAir {
     const passed = this.#passedOnAir;
     const { kind, devices } = this.#stage.onAir ?? {};
-    // A camera that is out of service may not have gone off yet.
+    // A camera that may not be used any more may still be on the air.
     const isOut = devices?.camera !== undefined && !usable.cameras.some(({ path }) => path === devices.camera);
     const picture = kind !== undefined && kind !== 'slate' && !isOut;
     return {

@@ -1,4 +1,4 @@
-/** Which cameras, microphones, files, drawn pictures and encoders are out of service, why, and when each is tried again. */
+/** Which cameras, microphones, files, drawn pictures and encoders cannot be used now, why, and when each is tried again. */
 import type { Camera, Machine, Mode, SlateImage } from '../../../pipelines/machine.js';
 import type { OnAir } from '../../../pipelines/onair.js';
 import type { Plan } from '../../../pipelines/plan.js';
