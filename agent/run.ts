@@ -31,7 +31,7 @@ import { excessIn } from './media/delivery/recording/shelf.js';
 import { Reload } from './reload.js';
 import { heldReports, isSupervised, problemReports, SettingsSource } from './steering/source.js';
 import { Broadcast } from './broadcast/broadcast.js';
-import { Desk } from './control/commands.js';
+import { Dispatcher } from './control/commands.js';
 import { Intent } from './broadcast/intent.js';
 import { Recent } from './control/recent.js';
 import { runs } from './control/runs.js';
@@ -101,13 +101,13 @@ export async function run(env: NodeJS.ProcessEnv, folder: string, redactor: Reda
   const led = new Led();
   const restart = supervised ? (): void => ending.ask(0) : undefined;
   const able = runs({ broadcast, steering, status, version, led, caretaker: balena, recent, restart });
-  const desk = new Desk(able, storage, { wallMs: Date.now, builtAt });
-  await desk.open();
+  const dispatcher = new Dispatcher(able, storage, { wallMs: Date.now, builtAt });
+  await dispatcher.open();
   const interfaces: readonly Interface[] = [
     balena,
     new Gpio(control, { log, clock: systemClock }),
     new Mqtt({
-      ...{ log, clock: systemClock, wallMs: Date.now, storage, steering, control, desk, version },
+      ...{ log, clock: systemClock, wallMs: Date.now, storage, steering, control, dispatcher, version },
       identity: () => identity(env),
       board: model,
     }),

@@ -1,4 +1,4 @@
-/** What can be asked for besides settings: the commands, and the desk where each runs once, in time, or is refused with a reason. */
+/** What can be asked for besides settings: the table of commands, and the dispatcher, which runs each once and in time, or refuses it with a reason. */
 import { Fault, type FaultReport } from '../errors.js';
 import type { Storage } from '../machine/storage/storage.js';
 import { anything, flag, misfit, object, optional, text, type Of, type Shape } from './shape.js';
@@ -109,7 +109,7 @@ const mostAtOnce = 16;
 const stateName = 'commands';
 const stateFormat = 1;
 
-export class Desk {
+export class Dispatcher {
   /** By id. */
   readonly #answers = new Map<string, { readonly name: string; readonly answer: Promise<Answer> }>();
   /** Ids of answers that hold a result, oldest first. */
