@@ -8,11 +8,11 @@ import { Fault, type FaultReport } from '../errors.js';
 import { jpegOf } from '../machine/files/snapshot.js';
 import type { OutputStatus, WantedOutput } from '../media/messages.js';
 import { Adaptation } from './bitrate/adaptation.js';
-import { Delivery, type Outlet } from './delivery.js';
+import { Delivery, type DeliveryDependencies } from './delivery.js';
 import { Demo } from './demo.js';
 import { runFolder } from './folder.js';
 import type { Intent, Wanted } from './intent.js';
-import { Programme, type Studio } from './programme.js';
+import { Programme, type ProgrammeDependencies } from './programme.js';
 import type { ActualState, BroadcastStatus } from './status.js';
 import { ActiveFaults } from './activefaults.js';
 import { SerialQueue } from './serialqueue.js';
@@ -31,7 +31,7 @@ const emptyBeats = 2;
 const ofBroadcast = /^(video|audio|outputs|recording)\./;
 
 /** What a broadcast needs of the machine and of the program around it. */
-export interface Surroundings extends Studio, Outlet {
+export interface BroadcastDependencies extends ProgrammeDependencies, DeliveryDependencies {
   readonly version: string;
   /** Where states are kept. */
   readonly data: string;
@@ -68,12 +68,12 @@ export class Broadcast {
 
   constructor(
     private settings: Settings,
-    private readonly around: Surroundings,
+    private readonly dependencies: BroadcastDependencies,
   ) {
-    const { environment, log, clock } = around;
+    const { environment, log, clock } = dependencies;
     this.#faults = new ActiveFaults(log);
     this.#adaptation = new Adaptation(clock);
-    this.#programme = new Programme(settings, around, {
+    this.#programme = new Programme(settings, dependencies, {
       newFormat: () => this.#delivery.hold(),
       sameFormat: () => this.#delivery.refresh(),
       playing: () => this.#delivery.release(),
@@ -84,7 +84,7 @@ export class Broadcast {
       },
       audience: () => this.#delivery.audience(),
     });
-    this.#delivery = new Delivery(settings, around, {
+    this.#delivery = new Delivery(settings, dependencies, {
       keyframe: () => this.#programme.keyframe(),
       beat: (outputs) => this.#beat(outputs),
     });
@@ -95,8 +95,8 @@ export class Broadcast {
 
   /** On the air, if that was wanted last and there is anywhere to stream to; else idle, which it says. */
   async start(): Promise<void> {
-    this.#wanted = await this.around.intent.load();
-    this.#folder = await runFolder(this.around.data);
+    this.#wanted = await this.dependencies.intent.load();
+    this.#folder = await runFolder(this.dependencies.data);
     this.#begun = true;
     await this.#queue.run(() => this.#goOn());
   }
@@ -105,7 +105,7 @@ export class Broadcast {
   async startBroadcast(): Promise<void> {
     this.#wanted = 'on';
     this.#paused = false;
-    await this.around.intent.keep('on');
+    await this.dependencies.intent.keep('on');
     await this.#queue.run(async () => {
       if (this.#begun && this.#wanted === 'on' && (this.#state === 'idle' || this.#state === 'ended'))
         await this.#goOn();
@@ -115,7 +115,7 @@ export class Broadcast {
   /** The operator wants it off the air, from now on and after every restart, until `startBroadcast`. */
   async stopBroadcast(): Promise<void> {
     this.#wanted = 'idle';
-    await this.around.intent.keep('idle');
+    await this.dependencies.intent.keep('idle');
     await this.#queue.run(async () => {
       if (this.#wanted !== 'idle' || this.#state !== 'on') return;
       await this.#goOff();
@@ -205,7 +205,7 @@ export class Broadcast {
   async stop(): Promise<void> {
     const wasOn = this.#state === 'on';
     this.#state = 'stopping';
-    if (wasOn) this.around.log.always('info', 'stopping', 'Stopping: every output is closed in order.');
+    if (wasOn) this.dependencies.log.always('info', 'stopping', 'Stopping: every output is closed in order.');
     await this.#end();
     await this.#demo.stop();
     if (this.#folder) await rm(this.#folder, { recursive: true, force: true });
@@ -223,7 +223,7 @@ export class Broadcast {
 
   /** An address or a route of this machine has changed. One that is left without any network has nothing to try. */
   networkChanged(): void {
-    if (!this.around.networkFault()) this.#delivery.networkChanged();
+    if (!this.dependencies.networkFault()) this.#delivery.networkChanged();
   }
 
   /** What is wrong with the settings, for the status document. */
@@ -240,7 +240,7 @@ export class Broadcast {
     const { plan } = this.#programme;
     const { hub, recording } = this.#delivery;
     return {
-      version: this.around.version,
+      version: this.dependencies.version,
       wanted: this.#wanted === 'on' ? 'on air' : 'idle',
       actual: this.#actual(),
       uptimeSeconds: Math.round(process.uptime()),
@@ -276,7 +276,7 @@ export class Broadcast {
     if (this.#paused) return;
     if (this.#wanted === 'idle') return this.#sayIdle();
     if (!isWanted(this.settings)) {
-      if (!this.around.demo) return this.#sayIdle();
+      if (!this.dependencies.demo) return this.#sayIdle();
       this.#demoOutput ??= await this.#demo.start(this.settings.demo.port, this.#folder);
       if (!this.#demoOutput) return this.#sayIdle();
     }
@@ -308,8 +308,9 @@ export class Broadcast {
   }
 
   #sayIdle(): void {
-    if (this.#wanted === 'idle') return this.around.log.info('idle', 'Idle: the broadcast was stopped by a command.');
-    this.around.log.info(
+    if (this.#wanted === 'idle')
+      return this.dependencies.log.info('idle', 'Idle: the broadcast was stopped by a command.');
+    this.dependencies.log.info(
       'idle',
       'Idle: no output is configured, and recording is off. Set STREAM_URL and STREAM_KEY, or outputs in makercast.yml.',
     );
@@ -349,7 +350,7 @@ export class Broadcast {
     const limit = kbps < fullKbps ? kbps : undefined;
     if (limit === this.#limitKbps) return;
     // One line as it begins and one as it ends: what is in between is in the status.
-    const { log } = this.around;
+    const { log } = this.dependencies;
     if (this.#limitKbps === undefined)
       log.warn('bitrate_lowered', `A server takes less than is sent: ${kbps} kbit/s are made in place of ${fullKbps}.`);
     if (limit === undefined)
@@ -362,7 +363,7 @@ export class Broadcast {
     if (this.#state !== 'ended' || this.#finished) return;
     await this.#end();
     this.#finished = true;
-    this.around.log.always('info', 'ended', 'The last file was played to its end; the broadcast is over.');
-    this.around.ended();
+    this.dependencies.log.always('info', 'ended', 'The last file was played to its end; the broadcast is over.');
+    this.dependencies.ended();
   }
 }

@@ -16,8 +16,8 @@ import { Stage } from './stage.js';
 import { ActiveFaults } from './activefaults.js';
 import { wantedMedia } from './wants.js';
 
-/** What it needs of the machine and of the program around it. */
-export interface Studio {
+/** What the programme needs of the machine and of the program around it. */
+export interface ProgrammeDependencies {
   readonly log: Log;
   readonly clock: Clock;
   /** All that a child may see of our environment. */
@@ -76,7 +76,7 @@ export class Programme {
    */
   constructor(
     private settings: Settings,
-    private readonly studio: Studio,
+    private readonly dependencies: ProgrammeDependencies,
     private readonly events: {
       newFormat(): void;
       sameFormat(): void;
@@ -85,13 +85,13 @@ export class Programme {
       audience(): Promise<void>;
     },
   ) {
-    const { environment, log, clock } = studio;
+    const { environment, log, clock } = dependencies;
     this.#availability = new Availability(log, clock);
     this.#faults = new ActiveFaults(log);
     this.#backoff = new Backoff(clock);
     this.#restart = new Backoff(clock);
     this.#looks = new Backoff(clock, lookMs);
-    this.#planner = new Planner((wish) => this.#gather(wish), studio.folder, {
+    this.#planner = new Planner((wish) => this.#gather(wish), dependencies.folder, {
       usable: (machine) => this.#availability.usable(machine),
       onAir: (machine, usable) => this.#onAir(machine, usable),
     });
@@ -239,8 +239,10 @@ export class Programme {
   async #gather(wish: Wish): Promise<Machine> {
     const failed = [...this.#failedCameras];
     this.#failedCameras.clear();
-    const asked = this.#availability.needsOthers ? { ...wish, video: { ...wish.video, encoder: 'auto' as const } } : wish;
-    const machine = await this.studio.gather(asked, failed);
+    const asked = this.#availability.needsOthers
+      ? { ...wish, video: { ...wish.video, encoder: 'auto' as const } }
+      : wish;
+    const machine = await this.dependencies.gather(asked, failed);
     this.#availability.looked(machine);
     const isOn = this.isPlaying && this.#plan?.kind !== 'slate';
     if (machine.filesFault && isOn) throw faultOf(machine.filesFault);
@@ -310,7 +312,7 @@ export class Programme {
     const said = new Set(this.#plan?.notes);
     this.#availability.planned(plan, machine, this.#plan);
     this.#plan = plan;
-    for (const note of plan.notes) if (!said.has(note)) this.studio.log.warn('setting_not_followed', note);
+    for (const note of plan.notes) if (!said.has(note)) this.dependencies.log.warn('setting_not_followed', note);
   }
 
   #noPlan(error: unknown): void {
@@ -334,7 +336,8 @@ export class Programme {
     this.#stage.adjust(made.plan, properties);
     const { video } = made.plan;
     const kept = video.bitrateKbps === undefined && this.settings.video.bitrateKbps !== 'auto';
-    if (kept) this.studio.log.info('bitrate_kept', `${video.source} encodes by itself and keeps its own bitrate.`);
+    if (kept)
+      this.dependencies.log.info('bitrate_kept', `${video.source} encodes by itself and keeps its own bitrate.`);
   }
 
   #playing(plan: Plan, afterMs: number): void {
@@ -343,7 +346,7 @@ export class Programme {
     this.#availability.playing(plan);
     if (plan.kind !== 'slate') this.#passedOnAir = plan.video.encoder === 'passthrough' ? plan : undefined;
     const text = describe(plan);
-    if (text !== this.#said) this.studio.log.info('playing', `Picture and sound: ${text}.`, { afterMs });
+    if (text !== this.#said) this.dependencies.log.info('playing', `Picture and sound: ${text}.`, { afterMs });
     this.#said = text;
     this.events.playing();
   }
@@ -356,8 +359,8 @@ export class Programme {
 
   /** Files may have been replaced while they were played: their format is on the air now, and the plan is of the one before. */
   async #round(): Promise<void> {
-    const { files } = wantedMedia(this.settings, this.studio.folder).video;
-    if ((await this.studio.filesChanged(files)) && this.#on) await this.replan(true);
+    const { files } = wantedMedia(this.settings, this.dependencies.folder).video;
+    if ((await this.dependencies.filesChanged(files)) && this.#on) await this.replan(true);
   }
 
   /** What runs goes on: its plan becomes one that says what is true of it. Where another is the better one now, that is played. */
@@ -389,7 +392,7 @@ export class Programme {
     let told = fault;
     if (fault.code === 'source_busy') {
       const node = part === 'picture' && camera?.startsWith('/dev/') ? camera : undefined;
-      const holder = node === undefined ? undefined : await this.studio.holderOf(node);
+      const holder = node === undefined ? undefined : await this.dependencies.holderOf(node);
       if (holder) told = new Fault(fault.code, `${fault.what} It is held by ${holder}.`, fault.remedy);
       if (!this.#on) return;
     }
@@ -447,7 +450,7 @@ export class Programme {
     this.#isAsking ||= silent.length > 0;
     const given = await Promise.all(
       silent.map(async ({ camera, mode }) => {
-        const gives = await this.studio.givesPicture(camera.path, mode);
+        const gives = await this.dependencies.givesPicture(camera.path, mode);
         this.#availability.auditioned(camera, gives);
         return gives;
       }),

@@ -25,7 +25,7 @@ import {
 } from './decision.js';
 import { layerTitle, Layering } from './layering.js';
 import { keptWith, valueAt, withSecret, withValue } from './remembered.js';
-import { Trial, type Applied, type Excess, type Helm } from './trial.js';
+import { Trial, type Applied, type Excess, type TrialDependencies } from './trial.js';
 import { SerialQueue } from '../broadcast/serialqueue.js';
 
 /** A layer that comes from afar; groups by name. */
@@ -79,7 +79,7 @@ const mostOthers = 8;
 export class Steering {
   readonly #layering: Layering;
   readonly #trial: Trial;
-  #helm: Helm | undefined;
+  #dependencies: TrialDependencies | undefined;
   /** Everything that changes the state goes one after the other. */
   readonly #queue = new SerialQueue();
   /** Documents of each layer that are not looked at yet. */
@@ -118,9 +118,9 @@ export class Steering {
   }
 
   /** From now on changes are applied. */
-  attach(helm: Helm): void {
-    this.#helm = helm;
-    this.#trial.attach(helm);
+  attach(dependencies: TrialDependencies): void {
+    this.#dependencies = dependencies;
+    this.#trial.attach(dependencies);
   }
 
   get resolved(): Resolved {
@@ -309,7 +309,7 @@ export class Steering {
           [layer]: rejected(decision, errors),
         },
       });
-      this.#helm?.log.warn(
+      this.#dependencies?.log.warn(
         'change_rejected',
         `${layerTitle(layer)}: version ${version} is rejected: ${errors[0]!.message}`,
       );

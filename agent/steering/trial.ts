@@ -28,8 +28,8 @@ import {
 import { isOn, type BroadcastStatus } from '../broadcast/status.js';
 import { isWanted } from '../broadcast/wants.js';
 
-/** What the program around it gives. */
-export interface Helm {
+/** What a trial needs of the program around it. */
+export interface TrialDependencies {
   readonly log: Log;
   readonly broadcast: Pick<Broadcast, 'apply' | 'settled' | 'status'>;
   /** What these settings will have deleted of the recordings that are there. */
@@ -74,7 +74,7 @@ export class Trial {
   readonly probation = new Probation();
   #state: Remembered = nothingKept;
   #resolved!: Resolved;
-  #helm: Helm | undefined;
+  #dependencies: TrialDependencies | undefined;
   /** The settings before the first of the changes on probation. */
   #proved: Settings | undefined;
   #excess: Excess | undefined;
@@ -100,8 +100,8 @@ export class Trial {
     await this.remember(undone(this.#state, new Fault('change_undone', what).report()));
   }
 
-  attach(helm: Helm): void {
-    this.#helm = helm;
+  attach(dependencies: TrialDependencies): void {
+    this.#dependencies = dependencies;
     this.#look();
   }
 
@@ -127,7 +127,7 @@ export class Trial {
 
   /** The stream is about to be there, and nothing that is on probation has to do with it. */
   get isStarting(): boolean {
-    return !this.#state.pending && this.#helm?.broadcast.status().actual === 'starting';
+    return !this.#state.pending && this.#dependencies?.broadcast.status().actual === 'starting';
   }
 
   /** Resolves once it is there or is known to ail, at the latest after a probation: only by what was live can a change be judged. */
@@ -165,8 +165,8 @@ export class Trial {
 
   /** Takes a valid change: on the card as pending, then applied, then on probation. */
   async change(layer: string, kept: Kept, decision: Decision, resolved: Resolved): Promise<Applied> {
-    const helm = this.#helm;
-    if (!helm) throw new Fault('internal', 'A change came before the broadcast was there.');
+    const dependencies = this.#dependencies;
+    if (!dependencies) throw new Fault('internal', 'A change came before the broadcast was there.');
     const state = this.#state;
     const { pending } = state;
     // The last good settings are those before the first of several changes that nothing has proved yet.
@@ -178,7 +178,7 @@ export class Trial {
       this.#state = state;
       throw new Fault('state_unwritable', 'The change could not be kept, and was not applied.');
     }
-    this.probation.begin(helm.broadcast.status(), pending !== undefined);
+    this.probation.begin(dependencies.broadcast.status(), pending !== undefined);
     this.#proved = proved;
     this.events.tell([]);
     let changed: Change[];
@@ -192,7 +192,7 @@ export class Trial {
     await this.#foretell(resolved.settings);
     const deadlineMs = resolved.settings.config.probationSeconds * 1000;
     this.probation.endIn(deadlineMs, () => void this.events.inTurn(() => this.#judge()));
-    const settled = this.probation.confirmedBy(helm.broadcast.settled());
+    const settled = this.probation.confirmedBy(dependencies.broadcast.settled());
     const confirmed = settled.then(() => this.events.inTurn(() => this.#confirm(layer, decision, changed)));
     // It is in the report too, and not everyone waits for it.
     confirmed.catch(() => undefined);
@@ -217,7 +217,7 @@ export class Trial {
     if (proves) await this.#settle();
     const list = changed.map(({ path }) => path).join(', ');
     if (changed.length > 0)
-      this.#helm?.log.info('settings_applied', `Settings applied from afar: ${list}.`, { changed });
+      this.#dependencies?.log.info('settings_applied', `Settings applied from afar: ${list}.`, { changed });
     this.events.tell(changed);
   }
 
@@ -240,8 +240,8 @@ export class Trial {
   async close(): Promise<void> {
     clearInterval(this.#looking);
     const { pending, ...rest } = this.#state;
-    if (!pending || !this.#helm) return;
-    const status = this.#helm.broadcast.status();
+    if (!pending || !this.#dependencies) return;
+    const status = this.#dependencies.broadcast.status();
     // Too late to be judged by what is on the air.
     if (status.actual === 'stopping') return;
     const reason = this.#harm(status, 'when the program was told to end');
@@ -252,7 +252,7 @@ export class Trial {
   async #apply(resolved: Resolved): Promise<Change[]> {
     this.redactor.inForce(resolved.secrets);
     this.#resolved = resolved;
-    const changed = (await this.#helm?.broadcast.apply(this.inForce)) ?? [];
+    const changed = (await this.#dependencies?.broadcast.apply(this.inForce)) ?? [];
     if (changed.length > 0) this.events.tell(changed);
     return changed;
   }
@@ -279,12 +279,12 @@ export class Trial {
 
   /** Says what the settings will have deleted, while that can still be taken back. */
   async #foretell(settings: Settings): Promise<void> {
-    const excess = this.#isLax ? await this.#helm?.excess?.(settings) : undefined;
+    const excess = this.#isLax ? await this.#dependencies?.excess?.(settings) : undefined;
     this.#excess = excess && excess.files > 0 ? excess : undefined;
     if (!this.#excess) return;
     const { files, bytes } = this.#excess;
     const what = `${files} recordings (${(bytes / 1e9).toFixed(2)} GB) will be deleted, one a second`;
-    this.#helm?.log.warn('recordings_to_delete', `Once this change of recording limits is proved, ${what}.`, {
+    this.#dependencies?.log.warn('recordings_to_delete', `Once this change of recording limits is proved, ${what}.`, {
       files,
       bytes,
     });
@@ -301,7 +301,7 @@ export class Trial {
       return await this.#apply(resolved);
     } catch (error) {
       const { code, message } = Fault.from(error);
-      this.#helm?.log.error(code, `[${code}] ${message}`, { code });
+      this.#dependencies?.log.error(code, `[${code}] ${message}`, { code });
       return [];
     }
   }
@@ -309,8 +309,8 @@ export class Trial {
   /** The end of the probation, and looks at what may still come after it: `moreMs` after. */
   async #judge(moreMs = 0): Promise<void> {
     const { pending, ...rest } = this.#state;
-    if (!pending || !this.#helm) return;
-    const status = this.#helm.broadcast.status();
+    if (!pending || !this.#dependencies) return;
+    const status = this.#dependencies.broadcast.status();
     const deadlineMs = this.#resolved.settings.config.probationSeconds * 1000;
     const by = `within ${(deadlineMs + moreMs) / 1000} s`;
     const harm = this.#harm(status, by);
@@ -332,7 +332,9 @@ export class Trial {
     await this.storage.writeState(stateName, stateFormat, before);
     this.#state = before;
     const back = this.#impose(this.layering.resolve(before.kept));
-    this.#helm?.log.warn('change_undone', `[change_undone] ${reason.what} ${reason.remedy}`, { code: 'change_undone' });
+    this.#dependencies?.log.warn('change_undone', `[change_undone] ${reason.what} ${reason.remedy}`, {
+      code: 'change_undone',
+    });
     await back;
     await this.#learn();
     this.events.tell([]);
@@ -344,10 +346,11 @@ export class Trial {
       this.#looks += 1;
       if (this.#unkept && this.#looks % keepLooks === 0) void this.events.inTurn(() => this.remember(this.#state));
       const { pending, decisions, kept } = this.#state;
-      const isLive = this.#helm !== undefined && isAsLive(this.#helm.broadcast.status());
+      const isLive = this.#dependencies !== undefined && isAsLive(this.#dependencies.broadcast.status());
       if (isLive && livedThrough(kept) !== kept)
         void this.events.inTurn(() => this.remember({ ...this.#state, kept: livedThrough(this.#state.kept) }));
-      if (pending && this.#helm) this.probation.look(this.#harm(this.#helm.broadcast.status(), '') !== undefined);
+      if (pending && this.#dependencies)
+        this.probation.look(this.#harm(this.#dependencies.broadcast.status(), '') !== undefined);
       const open = Object.values(decisions).some(({ status, proved: done }) => status === 'applied' && !done);
       if (pending || !open || !isLive) return;
       void this.events.inTurn(async () => {

@@ -192,7 +192,13 @@ export class Device implements AsyncDisposable {
     await this.dispatcher.open();
     this.mqtt = new Mqtt(
       {
-        ...{ log: this.log, clock: systemClock, steering: this.steering, dispatcher: this.dispatcher, version: '1.0.0' },
+        ...{
+          log: this.log,
+          clock: systemClock,
+          steering: this.steering,
+          dispatcher: this.dispatcher,
+          version: '1.0.0',
+        },
         storage: this.#storage,
         wallMs: this.options.wallMs ?? Date.now,
         control: this.stand,
