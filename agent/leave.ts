@@ -5,7 +5,7 @@
  * has no time for an answer, it has none for a look either.
  */
 const looks = 10;
-const lookMs = 100;
+const pollMs = 100;
 
 /**
  * Ends the program. Node waits, for ever, for the threads of its pool: for those that a disk holds that hangs, or the resolver, since
@@ -20,7 +20,7 @@ export function leave(code: number): void {
     if (left > 0) return;
     process.emit('exit', code);
     process.kill(process.pid, 'SIGKILL');
-  }, lookMs);
+  }, pollMs);
 }
 
 const isWaiting = (): boolean => process.getActiveResourcesInfo().some((name) => /^(FSReq|GetAddrInfo)/.test(name));

@@ -49,7 +49,7 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 const builtAt = statSync(fileURLToPath(import.meta.url)).mtimeMs;
 
 /** A change that is just being applied may wait for a driver. It is not waited for any longer: the next start undoes it. */
-const settleMs = 1000;
+const closeMs = 1000;
 
 /**
  * Runs until it is told to stop; resolves to the exit code. `redactor` knows the secrets of `env`, and learns those of the settings
@@ -128,7 +128,7 @@ export async function run(env: NodeJS.ProcessEnv, folder: string, redactor: Reda
   // A first start looks at the whole machine, which takes a Zero W longer than it may take to end.
   const code = await Promise.race([ending.code, started.then(() => ending.code)]);
 
-  await Promise.race([steering.close(), new Promise((done) => setTimeout(done, settleMs).unref())]);
+  await Promise.race([steering.close(), new Promise((done) => setTimeout(done, closeMs).unref())]);
   const closed = broadcast.stop();
   // For whoever watches the fleet; on a terminal it has just been said.
   if (supervised) statusLog.say();

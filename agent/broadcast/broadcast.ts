@@ -145,9 +145,9 @@ export class Broadcast {
   }
 
   /** Resolves once the media processes have done what was applied last; at once where nothing is on. */
-  async settled(): Promise<void> {
+  async applied(): Promise<void> {
     await this.#queue.done();
-    await Promise.all([this.#delivery.settled(), this.#programme.settled()]);
+    await Promise.all([this.#delivery.applied(), this.#programme.applied()]);
   }
 
   /** Asks the encoder for a keyframe. False where nothing is on the air. */

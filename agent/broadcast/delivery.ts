@@ -188,8 +188,8 @@ export class Delivery {
   }
 
   /** Resolves once the process has done what it was told. */
-  settled(): Promise<void> {
-    return this.#child.settled();
+  applied(): Promise<void> {
+    return this.#child.synced();
   }
 
   /** Nothing has been sent or recorded for a while. */

@@ -38,7 +38,7 @@ export interface ProgrammeDependencies {
  * What is wanted and was not found is looked for as seldom as that in the end: what is plugged in tells of itself, but a driver that
  * did not answer when it was asked does not. A look takes a Zero W a second of work.
  */
-const lookMs = 30_000;
+const maxSearchMs = 30_000;
 
 export class Programme {
   readonly #stage: Stage;
@@ -48,7 +48,7 @@ export class Programme {
   readonly #backoff: Backoff;
   /** For the process: a plan that fails while none runs must not take its start away. */
   readonly #restart: Backoff;
-  readonly #looks: Backoff;
+  readonly #search: Backoff;
   readonly #faults: ActiveFaults<'plan' | 'capture' | 'slate' | 'keyframes'>;
   /** Cameras that failed since the last look at the machine. */
   readonly #failedCameras = new Set<string>();
@@ -90,7 +90,7 @@ export class Programme {
     this.#faults = new ActiveFaults(log);
     this.#backoff = new Backoff(clock);
     this.#restart = new Backoff(clock);
-    this.#looks = new Backoff(clock, lookMs);
+    this.#search = new Backoff(clock, maxSearchMs);
     this.#planner = new Planner((wish) => this.#gather(wish), dependencies.folder, {
       usable: (machine) => this.#availability.usable(machine),
       onAir: (machine, usable) => this.#onAir(machine, usable),
@@ -122,7 +122,7 @@ export class Programme {
     this.#on = false;
     this.#backoff.cancel();
     this.#restart.cancel();
-    this.#looks.reset();
+    this.#search.reset();
     clearTimeout(this.#retry);
     await this.#stage.stop();
     this.#plan = undefined;
@@ -197,9 +197,9 @@ export class Programme {
   }
 
   /** Resolves once what was asked for last is on the air, or has failed. */
-  async settled(): Promise<void> {
+  async applied(): Promise<void> {
     await this.#planning;
-    await this.#stage.settled();
+    await this.#stage.applied();
   }
 
   /** Looks at the machine, plans, and plays the plan; with `onlyIfOther`, not where the same is on already. */
@@ -293,8 +293,8 @@ export class Programme {
     if (unfit) this.#faults.add('slate', faultOf(unfit));
     else this.#faults.remove('slate');
     const isAway = plan.missed && plan.devices.camera === undefined && plan.missed.code !== 'source_ended';
-    if (isAway || unfit) this.#lookAgain();
-    else this.#looks.reset();
+    if (isAway || unfit) this.#searchAgain();
+    else this.#search.reset();
     const { batchMs } = this.settings.output;
     const same = batchMs === this.#batchMs && JSON.stringify(plan) === JSON.stringify(this.#plan);
     this.#batchMs = batchMs;
@@ -319,7 +319,7 @@ export class Programme {
     this.#faults.add('plan', Fault.from(error));
     if (this.#formatChanges) this.events.sameFormat();
     // What is on stays on: it is better than nothing. Else the device may yet be plugged in, or the file appear.
-    if (this.isPlaying) this.#lookAgain();
+    if (this.isPlaying) this.#searchAgain();
     else this.#backoff.again(() => void this.replan());
   }
 
@@ -432,8 +432,8 @@ export class Programme {
   }
 
   /** For what is wanted and was not found. */
-  #lookAgain(): void {
-    this.#looks.again(() => void this.replan(true));
+  #searchAgain(): void {
+    this.#search.again(() => void this.replan(true));
   }
 
   #retryLater(): void {

@@ -167,8 +167,8 @@ export class Stage {
   }
 
   /** Resolves once the process has done what it was told, and the plan that was asked for last gives pictures or has failed. */
-  async settled(): Promise<void> {
-    await this.#capture.settled();
+  async applied(): Promise<void> {
+    await this.#capture.synced();
     if (this.#coming) await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 

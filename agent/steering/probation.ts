@@ -110,7 +110,7 @@ export class Probation {
   }
 
   /** Nothing is on probation any more. */
-  settle(): void {
+  finish(): void {
     clearTimeout(this.#end);
     this.#mark = undefined;
     this.#touched.clear();

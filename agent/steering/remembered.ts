@@ -199,7 +199,7 @@ export function undone({ decisions, pending, kept }: Remembered, reason: FaultRe
 }
 
 /** What was applied has done no harm; `live`: and is proved by the stream. */
-export function settledBy(state: Remembered, live: boolean): Remembered {
+export function passed(state: Remembered, live: boolean): Remembered {
   const marked = Object.entries(state.decisions).map(([layer, decision]): [string, Decision] => {
     const stands = decision.status === 'applied' || decision.status === 'pending';
     return [layer, stands ? { ...decision, status: 'applied', proved: decision.proved || live } : decision];

@@ -18,7 +18,7 @@ import {
   nothingKept,
   onCard,
   pruned,
-  settledBy,
+  passed,
   stateFormat,
   stateName,
   undone,
@@ -31,7 +31,7 @@ import { isWanted } from '../broadcast/wants.js';
 /** What a trial needs of the program around it. */
 export interface TrialDependencies {
   readonly log: Log;
-  readonly broadcast: Pick<Broadcast, 'apply' | 'settled' | 'status'>;
+  readonly broadcast: Pick<Broadcast, 'apply' | 'applied' | 'status'>;
   /** What these settings will have deleted of the recordings that are there. */
   readonly excess?: (settings: Settings) => Promise<Excess>;
 }
@@ -49,11 +49,11 @@ export interface Applied {
 }
 
 /** How often it is looked whether what was never proved has become live. */
-const lookMs = 1000;
+const pollMs = 1000;
 /** How often, whether what is starting has become live. */
-const startMs = 200;
+const startPollMs = 200;
 /** What could not be kept is tried again at each so many looks: it is said each time that it fails. */
-const keepLooks = 10;
+const keepPolls = 10;
 
 const neverConfirmed = (by: string): FaultReport =>
   new Fault(
@@ -78,8 +78,8 @@ export class Trial {
   /** The settings before the first of the changes on probation. */
   #proved: Settings | undefined;
   #excess: Excess | undefined;
-  #looking: NodeJS.Timeout | undefined;
-  #looks = 0;
+  #polling: NodeJS.Timeout | undefined;
+  #polls = 0;
   /** The card holds another state than this. */
   #unkept = false;
 
@@ -102,7 +102,7 @@ export class Trial {
 
   attach(dependencies: TrialDependencies): void {
     this.#dependencies = dependencies;
-    this.#look();
+    this.#poll();
   }
 
   get state(): Remembered {
@@ -133,8 +133,8 @@ export class Trial {
   /** Resolves once it is there or is known to ail, at the latest after a probation: only by what was live can a change be judged. */
   async started(): Promise<void> {
     const mostMs = this.#resolved.settings.config.probationSeconds * 1000;
-    for (let waitedMs = 0; this.isStarting && waitedMs < mostMs; waitedMs += startMs)
-      await new Promise((done) => setTimeout(done, startMs).unref());
+    for (let waitedMs = 0; this.isStarting && waitedMs < mostMs; waitedMs += startPollMs)
+      await new Promise((done) => setTimeout(done, startPollMs).unref());
   }
 
   /** What is kept, with file and environment as they are now, is in force from here on. */
@@ -192,8 +192,8 @@ export class Trial {
     await this.#foretell(resolved.settings);
     const deadlineMs = resolved.settings.config.probationSeconds * 1000;
     this.probation.endIn(deadlineMs, () => void this.events.inTurn(() => this.#judge()));
-    const settled = this.probation.confirmedBy(dependencies.broadcast.settled());
-    const confirmed = settled.then(() => this.events.inTurn(() => this.#confirm(layer, decision, changed)));
+    const done = this.probation.confirmedBy(dependencies.broadcast.applied());
+    const confirmed = done.then(() => this.events.inTurn(() => this.#confirm(layer, decision, changed)));
     // It is in the report too, and not everyone waits for it.
     confirmed.catch(() => undefined);
     return { confirmed };
@@ -214,7 +214,7 @@ export class Trial {
     const applied: Decision = { ...decision, status: 'applied', proved: proves };
     const state = { kept, decisions: { ...decisions, [layer]: applied } };
     await this.remember(proves || !pending ? this.#pruned(state) : { ...state, pending });
-    if (proves) await this.#settle();
+    if (proves) await this.#commit();
     const list = changed.map(({ path }) => path).join(', ');
     if (changed.length > 0)
       this.#dependencies?.log.info('settings_applied', `Settings applied from afar: ${list}.`, { changed });
@@ -238,15 +238,15 @@ export class Trial {
 
   /** A change that has taken the stream away is undone; any other stays, not yet proved. */
   async close(): Promise<void> {
-    clearInterval(this.#looking);
+    clearInterval(this.#polling);
     const { pending, ...rest } = this.#state;
     if (!pending || !this.#dependencies) return;
     const status = this.#dependencies.broadcast.status();
     // Too late to be judged by what is on the air.
     if (status.actual === 'stopping') return;
     const reason = this.#harm(status, 'when the program was told to end');
-    this.probation.settle();
-    await this.remember(reason ? undone(this.#state, reason) : settledBy(rest, false));
+    this.probation.finish();
+    await this.remember(reason ? undone(this.#state, reason) : passed(rest, false));
   }
 
   async #apply(resolved: Resolved): Promise<Change[]> {
@@ -265,13 +265,13 @@ export class Trial {
 
   /** Nothing is on probation any more. */
   #forget(): void {
-    this.probation.settle();
+    this.probation.finish();
     this.#proved = undefined;
     this.#excess = undefined;
   }
 
   /** What is in force is proved: limits that delete count from here on. */
-  async #settle(): Promise<void> {
+  async #commit(): Promise<void> {
     const isLax = this.#isLax;
     this.#forget();
     if (isLax) await this.#impose(this.#resolved);
@@ -316,12 +316,12 @@ export class Trial {
     const harm = this.#harm(status, by);
     const reason = harm ?? (isOn(status) && !this.probation.isConfirmed ? neverConfirmed(by) : undefined);
     if (reason && moreMs < this.probation.graceMs(deadlineMs, harm !== undefined))
-      return this.probation.endIn(lookMs, () => void this.events.inTurn(() => this.#judge(moreMs + lookMs)));
+      return this.probation.endIn(pollMs, () => void this.events.inTurn(() => this.#judge(moreMs + pollMs)));
     if (reason) return this.#undo(reason);
     const live = isAsLive(status);
-    await this.remember(this.#pruned(settledBy(rest, live)));
-    if (live) await this.#settle();
-    else this.probation.settle();
+    await this.remember(this.#pruned(passed(rest, live)));
+    if (live) await this.#commit();
+    else this.probation.finish();
     this.events.tell([]);
   }
 
@@ -341,10 +341,10 @@ export class Trial {
   }
 
   /** What was applied while nothing was on the air is proved once it is live. */
-  #look(): void {
-    this.#looking = setInterval(() => {
-      this.#looks += 1;
-      if (this.#unkept && this.#looks % keepLooks === 0) void this.events.inTurn(() => this.remember(this.#state));
+  #poll(): void {
+    this.#polling = setInterval(() => {
+      this.#polls += 1;
+      if (this.#unkept && this.#polls % keepPolls === 0) void this.events.inTurn(() => this.remember(this.#state));
       const { pending, decisions, kept } = this.#state;
       const isLive = this.#dependencies !== undefined && isAsLive(this.#dependencies.broadcast.status());
       if (isLive && livedThrough(kept) !== kept)
@@ -355,11 +355,11 @@ export class Trial {
       if (pending || !open || !isLive) return;
       void this.events.inTurn(async () => {
         if (this.#state.pending) return;
-        await this.remember(settledBy(this.#state, true));
-        await this.#settle();
+        await this.remember(passed(this.#state, true));
+        await this.#commit();
         this.events.tell([]);
       });
-    }, lookMs);
-    this.#looking.unref();
+    }, pollMs);
+    this.#polling.unref();
   }
 }

@@ -26,7 +26,7 @@ export class Stand {
   react: (settings: Settings) => ActualState = () => this.actual;
   /** What other interfaces have to add to the status document. */
   more: Partial<Status> = {};
-  readonly applied: Change[][] = [];
+  readonly changes: Change[][] = [];
   readonly asked: string[] = [];
   /** What was logged last. */
   readonly lines: RecentLine[] = [];
@@ -40,12 +40,12 @@ export class Stand {
   apply(settings: Settings): Promise<Change[]> {
     const { changed } = cost(this.#settings ?? settings, settings);
     this.#settings = settings;
-    if (changed.length > 0) this.applied.push(changed);
+    if (changed.length > 0) this.changes.push(changed);
     this.actual = this.react(settings);
     return Promise.resolve(changed);
   }
 
-  settled(): Promise<void> {
+  applied(): Promise<void> {
     return Promise.resolve();
   }
 
