@@ -31,4 +31,4 @@ export class ActiveFaults<Area extends string> {
 
 /** One line about a fault after which makercast keeps trying. */
 export const triedAgain = ({ what, remedy }: FaultReport): string =>
-  [what, remedy, 'It is tried again.'].filter((part) => part !== '').join(' ');
+  [what, remedy, 'makercast keeps trying.'].filter((part) => part !== '').join(' ');

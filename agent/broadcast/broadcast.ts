@@ -162,7 +162,7 @@ export class Broadcast {
     const flv = this.#state === 'on' ? await this.#delivery.picture() : undefined;
     if (flv === undefined) {
       const remedy =
-        this.#state === 'on' ? 'It is on its way there: ask again in a moment.' : 'Start the broadcast first.';
+        this.#state === 'on' ? 'The first one is on its way: ask again in a moment.' : 'Start the broadcast first.';
       throw new Fault('command_failed', 'There is no picture on the air.', remedy);
     }
     return jpegOf(Buffer.from(flv, 'base64'), this.#folder);
@@ -205,7 +205,7 @@ export class Broadcast {
   async stop(): Promise<void> {
     const wasOn = this.#state === 'on';
     this.#state = 'stopping';
-    if (wasOn) this.dependencies.log.always('info', 'stopping', 'Stopping: every output is closed in order.');
+    if (wasOn) this.dependencies.log.always('info', 'stopping', 'Stopping: closing every output in order.');
     await this.#end();
     await this.#demo.stop();
     if (this.#folder) await rm(this.#folder, { recursive: true, force: true });
@@ -352,9 +352,12 @@ export class Broadcast {
     // One line as it begins and one as it ends: what is in between is in the status.
     const { log } = this.dependencies;
     if (this.#limitKbps === undefined)
-      log.warn('bitrate_lowered', `A server takes less than is sent: ${kbps} kbit/s are made in place of ${fullKbps}.`);
+      log.warn(
+        'bitrate_lowered',
+        `A server accepts less than is sent: lowering the bitrate from ${fullKbps} to ${kbps} kbit/s.`,
+      );
     if (limit === undefined)
-      log.info('bitrate_restored', `No server holds the bitrate down any more: ${fullKbps} kbit/s are made.`);
+      log.info('bitrate_restored', `No server limits the bitrate any more: it is back at ${fullKbps} kbit/s.`);
     this.#limitKbps = limit;
     void this.#programme.limit(limit);
   }

@@ -209,7 +209,7 @@ export class Delivery {
     // The agent may have been told to end in the meantime.
     if (!this.#on) return;
     this.#begin();
-    this.dependencies.log.info('recycled', `${what} Another one has taken its place, while nothing was sent.`);
+    this.dependencies.log.info('recycled', `${what} A new one has replaced it, while nothing was being sent.`);
   }
 
   get hub(): HubStatus | undefined {

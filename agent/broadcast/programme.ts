@@ -104,7 +104,7 @@ export class Programme {
       sparse: (plan, seconds) => this.#sparse(plan, seconds),
       beat: () => this.#beat(),
       said: (line) => log.warn('capture_said', `capture: ${line}`),
-      recycled: (what) => log.info('recycled', `${what} Another one has taken its place.`),
+      recycled: (what) => log.info('recycled', `${what} A new one has replaced it.`),
       died: (fault) => this.#died(fault),
     });
   }
@@ -337,7 +337,7 @@ export class Programme {
     const { video } = made.plan;
     const kept = video.bitrateKbps === undefined && this.settings.video.bitrateKbps !== 'auto';
     if (kept)
-      this.dependencies.log.info('bitrate_kept', `${video.source} encodes by itself and keeps its own bitrate.`);
+      this.dependencies.log.info('bitrate_kept', `${video.source} does its own encoding and keeps its bitrate.`);
   }
 
   #playing(plan: Plan, afterMs: number): void {
@@ -378,8 +378,8 @@ export class Programme {
   #sparse(plan: Plan, seconds: number): void {
     const fault = new Fault(
       'keyframes_sparse',
-      `${plan.video.source} has given no keyframe for ${seconds} s, and viewers wait for one.`,
-      'Platforms ask for one every 4 s at most: set their distance in the camera, or video.encoder to auto.',
+      `${plan.video.source} has given no keyframe for ${seconds} s; viewers who join see nothing until the next one.`,
+      'Platforms require one at least every 4 s: set the keyframe interval in the camera, or set video.encoder to auto.',
     );
     const isInsisted = this.settings.video.encoder === 'passthrough';
     if (!isInsisted && this.#availability.encodeInstead(plan, fault)) this.#playAnother();

@@ -159,7 +159,7 @@ export class Availability {
     const what = byEncoder ? `the encoder ${plan.video.encoder}` : kind;
     if (byEncoder) this.#inputs.leaveOut(plan.video.encoder, fault, insisted);
     else if (!this.failed(plan, 'picture', fault)) return false;
-    this.log.warn('next_best', `${what} is left out, since this has happened ${patience} times: ${fault.what}`);
+    this.log.warn('next_best', `${what} is no longer used, because this has happened ${patience} times: ${fault.what}`);
     return true;
   }
 }

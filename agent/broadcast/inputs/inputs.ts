@@ -296,7 +296,7 @@ const imageFault = ({ path }: SlateImage, { what }: Fault): Fault =>
   new Fault(
     'slate_image',
     `The picture ${JSON.stringify(path)} cannot be shown: ${what}`,
-    'Name another PNG or JPEG in slate.image; until then the slate has its text.',
+    'Name another PNG or JPEG in slate.image; until then the slate shows its text.',
   );
 
 const step = (waits: readonly number[], failures: number): number =>

@@ -348,7 +348,7 @@ test('what a camera does not take it is not told again, until it is plugged in a
   assert.equal(told.encoderUnit?.id, 12);
   inputs.refused(told, 'keyframe', 'EPIPE', machine);
   assert.deepEqual([made().keyframe, made().video.bitrateKbps], [undefined, told.video.bitrateKbps]);
-  assert.match(made().notes.join(), /The camera \/dev\/video0 gives no keyframe when it is asked for one \(EPIPE\)\./);
+  assert.match(made().notes.join(), /The camera \/dev\/video0 gives no keyframe when asked for one \(EPIPE\)\./);
   inputs.refused(told, 'bitrate', 'EPIPE', machine);
   assert.deepEqual(made().encoderUnit, told.encoderUnit, 'it starts as it is told');
   assert.equal(made().video.bitrateKbps, undefined);
@@ -358,13 +358,13 @@ test('what a camera does not take it is not told again, until it is plugged in a
   assert.deepEqual([left.video.encoder, left.pieces], [told.video.encoder, told.pieces], 'it plays as before');
   assert.match(
     left.notes.join(),
-    /The camera \/dev\/video0 does not let its H\.264 encoder be set up, .* \(ENOENT\)\./,
+    /The camera \/dev\/video0 does not allow its H\.264 encoder to be configured, .* \(ENOENT\)\./,
   );
   // Its keyframes are too far apart then, and both are said.
   assert.ok(inputs.encodeInstead(left, new Fault('keyframes_sparse', 'None for 5 s.', 'Set it.'), machine));
   const encoded = made();
   assert.deepEqual([encoded.video.encoder, encoded.encoderUnit], ['x264enc', undefined]);
-  assert.match(encoded.notes.join(), /be set up, .* \(ENOENT\).*None for 5 s/);
+  assert.match(encoded.notes.join(), /be configured, .* \(ENOENT\).*None for 5 s/);
   inputs.looked({ ...machine, cameras: [] });
   inputs.looked(machine);
   assert.deepEqual(made(), told);
