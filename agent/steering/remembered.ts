@@ -88,7 +88,11 @@ export function withSecret(kept: Kept, path: string, bound: Bound, value: string
   const size = all.reduce((sum, each) => sum + each.value.length, 0);
   const isMany = after.length > mostPlaces || rest.length >= mostPaths || size > mostCharacters;
   if (value !== undefined && isMany)
-    throw new Fault('command_failed', 'So many secrets are kept already that no other has room.', 'Forget one first.');
+    throw new Fault(
+      'command_failed',
+      'There is no room for another secret: too many are kept already.',
+      'Forget one first (set-secret without a value).',
+    );
   const next = Object.fromEntries(after.length === 0 ? rest : [...rest, [path, after] as const]);
   return { ...kept, bound: { ...kept.bound, given: next, first, outputs } };
 }

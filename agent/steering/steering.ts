@@ -206,7 +206,7 @@ export class Steering {
       const config = withValue(before, path.split('.'), value);
       // What another release has put there can still be taken out.
       const takesOut = value === undefined && hashOf({ version, config: before }) !== hashOf({ version, config });
-      if (!rowOf(path) && !takesOut) throw new Fault('setting_unknown', 'There is no setting of that path.');
+      if (!rowOf(path) && !takesOut) throw new Fault('setting_unknown', 'There is no setting with that path.');
       const document = readDocument({ version, config });
       if ('code' in document) throw new Fault(document.code, document.message);
       const made = await this.#propose('page', document, path);
@@ -225,8 +225,8 @@ export class Steering {
       if (!decision)
         throw new Fault(
           'command_failed',
-          `No document of ${layerTitle(layer)} was decided.`,
-          `There are: ${Object.keys(decisions).join(', ')}.`,
+          `No document of the layer ${layerTitle(layer)} has been decided.`,
+          `Layers with a decision: ${Object.keys(decisions).join(', ')}.`,
         );
       this.#refusals.delete(layer);
       await this.#trial.remember({
@@ -319,8 +319,8 @@ export class Steering {
     if (about !== undefined && isCovered(resolved, layer, config, about))
       throw new Fault(
         'setting_covered',
-        `${about} stands in the document of this device, which is above the page: nothing has changed.`,
-        'Change it there (config/desired), or take it out of there.',
+        `${about} is set in the document of this device, which takes precedence over the page: nothing has changed.`,
+        'Change it there (config/desired), or remove it from there.',
       );
     try {
       return await this.#trial.change(layer, keptWith(kept, resolved), decision, resolved);
@@ -338,7 +338,7 @@ export class Steering {
     const name = outputName(path);
     const isName = !path.startsWith('outputs.') || (OUTPUT_NAME.test(name) && name !== 'constructor');
     if (!row?.secret || !row.boundTo || !isName)
-      throw new Fault('setting_unknown', 'There is no secret setting of that path.');
+      throw new Fault('setting_unknown', 'There is no secret setting with that path.');
     // Whoever forgets one without saying which means all of them.
     if (named === undefined && value === undefined) return {};
     if (named === undefined) {
@@ -349,16 +349,24 @@ export class Steering {
     const origin = readFor(row.boundTo, named);
     if (origin !== undefined) return { for: origin, ...(insecure ? { insecure } : {}) };
     const example = row.boundTo === 'output' ? 'rtmps://*.rtmps.youtube.com/live2' : 'mqtts://broker.example.org';
-    throw new Fault('command_malformed', '"for" is no address that a secret can be for.', `Write it as ${example}.`);
+    throw new Fault(
+      'command_malformed',
+      '"for" is not an address that a secret can be given for.',
+      `Write it as ${example}.`,
+    );
   }
 
   async #setSecret({ path, value }: SecretToSet, bound: Bound): Promise<Applied> {
     this.#mustGoOn();
     const row = rowOf(path)!;
     if (isLocked(path, this.#layering.locked))
-      throw new Fault('setting_locked', `${path} is locked.`, 'Set it in the settings file or the environment.');
+      throw new Fault(
+        'setting_locked',
+        `${path} is locked against remote changes.`,
+        'Set it in the settings file or the environment.',
+      );
     if (value !== undefined && misfit(row.form, value))
-      throw new Fault('setting_range', `That cannot be ${path}.`, `Allowed: ${allowed(row)}.`);
+      throw new Fault('setting_range', `That is not a valid value for ${path}.`, `Allowed: ${allowed(row)}.`);
     this.redactor.addPassing(value === undefined ? [] : [value]);
     const { kept, decisions } = this.#trial.state;
     const next = withSecret(kept, path, bound, value);
@@ -371,7 +379,8 @@ export class Steering {
   }
 
   #mustGoOn(): void {
-    if (this.#ending) throw new Fault('command_failed', 'The program is about to end.', 'Ask again when it is back.');
+    if (this.#ending)
+      throw new Fault('command_failed', 'The program is about to end.', 'Try again once it has restarted.');
   }
 
   /** What is wrong in `resolved` that is not wrong in `before`: now. */

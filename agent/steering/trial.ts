@@ -96,7 +96,7 @@ export class Trial {
     const { kept, pending } = this.#state;
     this.redactor.leaving([kept, pending?.before].flatMap((each) => (each ? handedOver(each) : [])));
     if (!pending) return;
-    const what = 'The program or the machine was cut off while a change was on probation.';
+    const what = 'The program was killed, or the machine lost power, while a change was on probation.';
     await this.remember(undone(this.#state, new Fault('change_undone', what).report()));
   }
 
@@ -166,7 +166,7 @@ export class Trial {
   /** Takes a valid change: on the card as pending, then applied, then on probation. */
   async change(layer: string, kept: Kept, decision: Decision, resolved: Resolved): Promise<Applied> {
     const dependencies = this.#dependencies;
-    if (!dependencies) throw new Fault('internal', 'A change came before the broadcast was there.');
+    if (!dependencies) throw new Fault('internal', 'A change arrived before there was a broadcast to apply it to.');
     const state = this.#state;
     const { pending } = state;
     // The last good settings are those before the first of several changes that nothing has proved yet.
@@ -176,7 +176,11 @@ export class Trial {
     const decisions = { ...state.decisions, [layer]: decision };
     if (!(await this.remember({ kept, decisions, pending: { before, layers } }))) {
       this.#state = state;
-      throw new Fault('state_unwritable', 'The change could not be kept, and was not applied.');
+      throw new Fault(
+        'state_unwritable',
+        'The change could not be saved to the data folder, and was not applied.',
+        'Free some space there, and make it writable.',
+      );
     }
     this.probation.begin(dependencies.broadcast.status(), pending !== undefined);
     this.#proved = proved;
@@ -217,7 +221,7 @@ export class Trial {
     if (proves) await this.#commit();
     const list = changed.map(({ path }) => path).join(', ');
     if (changed.length > 0)
-      this.#dependencies?.log.info('settings_applied', `Settings applied from afar: ${list}.`, { changed });
+      this.#dependencies?.log.info('settings_applied', `Settings applied remotely: ${list}.`, { changed });
     this.events.tell(changed);
   }
 

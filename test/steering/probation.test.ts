@@ -37,7 +37,7 @@ function begun(before: Status): Probation {
 const said = (probation: Probation, now: Status, hasTarget = true): string | undefined =>
   probation.harm(now, 'within 20 s', hasTarget)?.what;
 
-const notBack = 'The stream was live, and was not live again within 20 s';
+const notBack = 'The stream was live before the change, and was not live again within 20 s';
 
 describe('harm to the stream', () => {
   test('is none while nothing is on probation', () => {
@@ -60,7 +60,7 @@ describe('harm to the stream', () => {
 
   test('is that no output is left, unless it was commanded off or is paused', () => {
     const idle = status({ actual: 'idle' });
-    const none = 'The stream was live, and no output is left, nor a recording; `stop` is the way off the air.';
+    const none = 'The stream was live, and the change left no output and no recording; to go off the air, use `stop`.';
     assert.equal(said(begun(live), idle, false), none);
     assert.equal(said(begun(live), idle, true), undefined);
     assert.equal(said(begun(live), status({ actual: 'idle', wanted: 'idle' }), false), undefined);
