@@ -6,8 +6,8 @@ import { heldReports, problemReports, type SettingsSource } from './steering/sou
 import type { Broadcast } from './broadcast/broadcast.js';
 import type { Steering } from './steering/steering.js';
 
-/** What it needs of the program around it. */
-export interface ReloadParts {
+/** What the reload needs of the program around it. */
+export interface ReloadDependencies {
   readonly log: Pick<Log, 'error' | 'warn' | 'info' | 'level'>;
   readonly source: Pick<SettingsSource, 'watch' | 'keep'>;
   readonly steering: Pick<Steering, 'resolved' | 'isOnProbation' | 'reload' | 'onChange'>;
@@ -23,11 +23,11 @@ export class Reload {
   /** Outputs without a stream key, of which the log knows. */
   #held: readonly FaultReport[] = [];
 
-  constructor(private readonly parts: ReloadParts) {}
+  constructor(private readonly dependencies: ReloadDependencies) {}
 
   /** What is wrong with the settings to begin with must have been said. */
   start(signal: AbortSignal): void {
-    const { source, steering } = this.parts;
+    const { source, steering } = this.dependencies;
     this.#held = heldReports(steering.resolved);
     this.#show();
     steering.onChange(() => this.#changed(), signal);
@@ -35,7 +35,7 @@ export class Reload {
   }
 
   async #edited(): Promise<void> {
-    const { log, steering } = this.parts;
+    const { log, steering } = this.dependencies;
     const known = steering.resolved.warnings;
     const { changed, ...found } = await steering.reload();
     for (const line of formatProblems({ ...found, held: [], warnings: [] })) log.error('settings_rejected', line);
@@ -50,7 +50,7 @@ export class Reload {
 
   /** Whoever has changed them: the file, or somebody afar. */
   #changed(): void {
-    const { log, source, steering, keepsGood } = this.parts;
+    const { log, source, steering, keepsGood } = this.dependencies;
     const { settings, problems } = steering.resolved;
     this.#tell();
     log.level = settings.log.level;
@@ -58,7 +58,7 @@ export class Reload {
   }
 
   #tell(): void {
-    const { log, steering } = this.parts;
+    const { log, steering } = this.dependencies;
     const held = heldReports(steering.resolved);
     for (const { code, what } of held)
       if (!this.#held.some((each) => each.what === what)) log.warn(code, `[${code}] ${what}`, { code });
@@ -67,7 +67,7 @@ export class Reload {
   }
 
   #show(): void {
-    const { broadcast, steering } = this.parts;
+    const { broadcast, steering } = this.dependencies;
     broadcast.settingsProblems([...problemReports(steering.resolved), ...this.#held, ...this.#rejected]);
   }
 }

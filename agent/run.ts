@@ -31,13 +31,13 @@ import { excessIn } from './media/delivery/recording/store.js';
 import { Reload } from './reload.js';
 import { heldReports, isSupervised, problemReports, SettingsSource } from './steering/source.js';
 import { Broadcast } from './broadcast/broadcast.js';
-import { Desk } from './control/commands.js';
+import { Dispatcher } from './control/commands.js';
 import { Intent } from './broadcast/intent.js';
 import { Recent } from './control/recent.js';
 import { runs } from './control/runs.js';
 import { StatusLog } from './control/statuslog.js';
 import { Steering } from './steering/steering.js';
-import { Strained } from './control/strained.js';
+import { BoardStrain } from './control/strain.js';
 import type { Excess } from './steering/trial.js';
 import { isWanted, wantedRecording } from './broadcast/wants.js';
 
@@ -49,7 +49,7 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 const builtAt = statSync(fileURLToPath(import.meta.url)).mtimeMs;
 
 /** A change that is just being applied may wait for a driver. It is not waited for any longer: the next start undoes it. */
-const settleMs = 1000;
+const closeMs = 1000;
 
 /**
  * Runs until it is told to stop; resolves to the exit code. `redactor` knows the secrets of `env`, and learns those of the settings
@@ -87,7 +87,7 @@ export async function run(env: NodeJS.ProcessEnv, folder: string, redactor: Reda
     ended: () => (supervised ? undefined : ending.ask(0)),
   });
   steering.attach({ log, broadcast, excess: (settings) => excessOf(settings, folder, recordings) });
-  const board = new Strained();
+  const board = new BoardStrain();
   const control = new Controls(broadcast, steering, board);
   const status = (): ReturnType<Controls['status']> => control.status();
   const balena = new Balena(control, {
@@ -101,13 +101,13 @@ export async function run(env: NodeJS.ProcessEnv, folder: string, redactor: Reda
   const led = new Led();
   const restart = supervised ? (): void => ending.ask(0) : undefined;
   const able = runs({ broadcast, steering, status, version, led, caretaker: balena, recent, restart });
-  const desk = new Desk(able, storage, { wallMs: Date.now, builtAt });
-  await desk.open();
+  const dispatcher = new Dispatcher(able, storage, { wallMs: Date.now, builtAt });
+  await dispatcher.open();
   const interfaces: readonly Interface[] = [
     balena,
     new Gpio(control, { log, clock: systemClock }),
     new Mqtt({
-      ...{ log, clock: systemClock, wallMs: Date.now, storage, steering, control, desk, version },
+      ...{ log, clock: systemClock, wallMs: Date.now, storage, steering, control, dispatcher, version },
       identity: () => identity(env),
       board: model,
     }),
@@ -128,7 +128,7 @@ export async function run(env: NodeJS.ProcessEnv, folder: string, redactor: Reda
   // A first start looks at the whole machine, which takes a Zero W longer than it may take to end.
   const code = await Promise.race([ending.code, started.then(() => ending.code)]);
 
-  await Promise.race([steering.close(), new Promise((done) => setTimeout(done, settleMs).unref())]);
+  await Promise.race([steering.close(), new Promise((done) => setTimeout(done, closeMs).unref())]);
   const closed = broadcast.stop();
   // For whoever watches the fleet; on a terminal it has just been said.
   if (supervised) statusLog.say();

@@ -8,14 +8,14 @@ import { Fault, type FaultReport } from '../errors.js';
 import { jpegOf } from '../machine/files/snapshot.js';
 import type { OutputStatus, WantedOutput } from '../media/messages.js';
 import { Adaptation } from './bitrate/adaptation.js';
-import { Delivery, type Outlet } from './delivery.js';
+import { Delivery, type DeliveryDependencies } from './delivery.js';
 import { Demo } from './demo.js';
 import { runFolder } from './folder.js';
 import type { Intent, Wanted } from './intent.js';
-import { Programme, type Studio } from './programme.js';
+import { Programme, type ProgrammeDependencies } from './programme.js';
 import type { ActualState, BroadcastStatus } from './status.js';
-import { Troubles } from './troubles.js';
-import { Turns } from './turns.js';
+import { ActiveFaults } from './activefaults.js';
+import { SerialQueue } from './serialqueue.js';
 import { isWanted } from './wants.js';
 
 /** A fifth: with sound and what TCP adds, 2500 kbit/s then fit through 800. Three tenths, which users of OBS ask for, do not. */
@@ -31,7 +31,7 @@ const emptyBeats = 2;
 const ofBroadcast = /^(video|audio|outputs|recording)\./;
 
 /** What a broadcast needs of the machine and of the program around it. */
-export interface Surroundings extends Studio, Outlet {
+export interface BroadcastDependencies extends ProgrammeDependencies, DeliveryDependencies {
   readonly version: string;
   /** Where states are kept. */
   readonly data: string;
@@ -49,7 +49,7 @@ export class Broadcast {
   readonly #demo: Demo;
   readonly #adaptation: Adaptation;
   #limitKbps: number | undefined;
-  readonly #troubles: Troubles<'demo'>;
+  readonly #faults: ActiveFaults<'demo'>;
   #settingsProblems: readonly FaultReport[] = [];
   #folder = '';
   #demoOutput: WantedOutput | undefined;
@@ -64,16 +64,16 @@ export class Broadcast {
   /** Off the air for a moment though it is wanted: an update is about to end this program. */
   #paused = false;
   /** What changes the state goes one after the other: a start in the middle of a stop would be lost in it. */
-  readonly #turns = new Turns();
+  readonly #queue = new SerialQueue();
 
   constructor(
     private settings: Settings,
-    private readonly around: Surroundings,
+    private readonly dependencies: BroadcastDependencies,
   ) {
-    const { environment, log, clock } = around;
-    this.#troubles = new Troubles(log);
+    const { environment, log, clock } = dependencies;
+    this.#faults = new ActiveFaults(log);
     this.#adaptation = new Adaptation(clock);
-    this.#programme = new Programme(settings, around, {
+    this.#programme = new Programme(settings, dependencies, {
       newFormat: () => this.#delivery.hold(),
       sameFormat: () => this.#delivery.refresh(),
       playing: () => this.#delivery.release(),
@@ -84,29 +84,29 @@ export class Broadcast {
       },
       audience: () => this.#delivery.audience(),
     });
-    this.#delivery = new Delivery(settings, around, {
+    this.#delivery = new Delivery(settings, dependencies, {
       keyframe: () => this.#programme.keyframe(),
       beat: (outputs) => this.#beat(outputs),
     });
     this.#demo = new Demo(environment, (fault) =>
-      fault ? this.#troubles.add('demo', fault) : this.#troubles.mended('demo'),
+      fault ? this.#faults.add('demo', fault) : this.#faults.remove('demo'),
     );
   }
 
   /** On the air, if that was wanted last and there is anywhere to stream to; else idle, which it says. */
   async start(): Promise<void> {
-    this.#wanted = await this.around.intent.load();
-    this.#folder = await runFolder(this.around.data);
+    this.#wanted = await this.dependencies.intent.load();
+    this.#folder = await runFolder(this.dependencies.data);
     this.#begun = true;
-    await this.#turns.take(() => this.#goOn());
+    await this.#queue.run(() => this.#goOn());
   }
 
   /** The operator wants it on the air, from now on and after every restart. */
   async startBroadcast(): Promise<void> {
     this.#wanted = 'on';
     this.#paused = false;
-    await this.around.intent.keep('on');
-    await this.#turns.take(async () => {
+    await this.dependencies.intent.keep('on');
+    await this.#queue.run(async () => {
       if (this.#begun && this.#wanted === 'on' && (this.#state === 'idle' || this.#state === 'ended'))
         await this.#goOn();
     });
@@ -115,8 +115,8 @@ export class Broadcast {
   /** The operator wants it off the air, from now on and after every restart, until `startBroadcast`. */
   async stopBroadcast(): Promise<void> {
     this.#wanted = 'idle';
-    await this.around.intent.keep('idle');
-    await this.#turns.take(async () => {
+    await this.dependencies.intent.keep('idle');
+    await this.#queue.run(async () => {
       if (this.#wanted !== 'idle' || this.#state !== 'on') return;
       await this.#goOff();
       this.#sayIdle();
@@ -126,7 +126,7 @@ export class Broadcast {
   /** Off the air in order, but not for good: until `resume`, `startBroadcast` or the next start of this program. */
   async pause(): Promise<void> {
     this.#paused = true;
-    await this.#turns.take(async () => {
+    await this.#queue.run(async () => {
       if (this.#paused && this.#state === 'on') await this.#goOff();
     });
   }
@@ -134,20 +134,20 @@ export class Broadcast {
   /** On the air again after `pause`. */
   async resume(): Promise<void> {
     this.#paused = false;
-    await this.#turns.take(async () => {
+    await this.#queue.run(async () => {
       if (this.#begun && !this.#paused && this.#state === 'idle') await this.#goOn();
     });
   }
 
   /** New settings, already validated. Each change is applied at its own cost; nothing else is disturbed. */
   apply(settings: Settings): Promise<Change[]> {
-    return this.#turns.take(() => this.#apply(settings));
+    return this.#queue.run(() => this.#apply(settings));
   }
 
   /** Resolves once the media processes have done what was applied last; at once where nothing is on. */
-  async settled(): Promise<void> {
-    await this.#turns.done();
-    await Promise.all([this.#delivery.settled(), this.#programme.settled()]);
+  async applied(): Promise<void> {
+    await this.#queue.done();
+    await Promise.all([this.#delivery.applied(), this.#programme.applied()]);
   }
 
   /** Asks the encoder for a keyframe. False where nothing is on the air. */
@@ -162,7 +162,7 @@ export class Broadcast {
     const flv = this.#state === 'on' ? await this.#delivery.picture() : undefined;
     if (flv === undefined) {
       const remedy =
-        this.#state === 'on' ? 'It is on its way there: ask again in a moment.' : 'Start the broadcast first.';
+        this.#state === 'on' ? 'The first one is on its way: ask again in a moment.' : 'Start the broadcast first.';
       throw new Fault('command_failed', 'There is no picture on the air.', remedy);
     }
     return jpegOf(Buffer.from(flv, 'base64'), this.#folder);
@@ -205,7 +205,7 @@ export class Broadcast {
   async stop(): Promise<void> {
     const wasOn = this.#state === 'on';
     this.#state = 'stopping';
-    if (wasOn) this.around.log.always('info', 'stopping', 'Stopping: every output is closed in order.');
+    if (wasOn) this.dependencies.log.always('info', 'stopping', 'Stopping: closing every output in order.');
     await this.#end();
     await this.#demo.stop();
     if (this.#folder) await rm(this.#folder, { recursive: true, force: true });
@@ -223,7 +223,7 @@ export class Broadcast {
 
   /** An address or a route of this machine has changed. One that is left without any network has nothing to try. */
   networkChanged(): void {
-    if (!this.around.networkFault()) this.#delivery.networkChanged();
+    if (!this.dependencies.networkFault()) this.#delivery.networkChanged();
   }
 
   /** What is wrong with the settings, for the status document. */
@@ -240,7 +240,7 @@ export class Broadcast {
     const { plan } = this.#programme;
     const { hub, recording } = this.#delivery;
     return {
-      version: this.around.version,
+      version: this.dependencies.version,
       wanted: this.#wanted === 'on' ? 'on air' : 'idle',
       actual: this.#actual(),
       uptimeSeconds: Math.round(process.uptime()),
@@ -253,7 +253,7 @@ export class Broadcast {
   }
 
   get #problems(): FaultReport[] {
-    return [...this.#programme.problems, ...this.#delivery.problems, ...this.#troubles.reports];
+    return [...this.#programme.problems, ...this.#delivery.problems, ...this.#faults.reports];
   }
 
   #actual(): ActualState {
@@ -276,7 +276,7 @@ export class Broadcast {
     if (this.#paused) return;
     if (this.#wanted === 'idle') return this.#sayIdle();
     if (!isWanted(this.settings)) {
-      if (!this.around.demo) return this.#sayIdle();
+      if (!this.dependencies.demo) return this.#sayIdle();
       this.#demoOutput ??= await this.#demo.start(this.settings.demo.port, this.#folder);
       if (!this.#demoOutput) return this.#sayIdle();
     }
@@ -304,12 +304,13 @@ export class Broadcast {
     this.#adaptation.forget();
     this.#limitKbps = undefined;
     await this.#programme.limit(undefined);
-    this.#troubles.clear();
+    this.#faults.clear();
   }
 
   #sayIdle(): void {
-    if (this.#wanted === 'idle') return this.around.log.info('idle', 'Idle: the broadcast was stopped by a command.');
-    this.around.log.info(
+    if (this.#wanted === 'idle')
+      return this.dependencies.log.info('idle', 'Idle: the broadcast was stopped by a command.');
+    this.dependencies.log.info(
       'idle',
       'Idle: no output is configured, and recording is off. Set STREAM_URL and STREAM_KEY, or outputs in makercast.yml.',
     );
@@ -320,8 +321,8 @@ export class Broadcast {
     const { isQuiet, hasGrown } = this.#delivery;
     this.#programme.recycle(isQuiet);
     if (isQuiet && hasGrown)
-      void this.#turns.take(() => (this.#state === 'on' ? this.#delivery.recycle() : Promise.resolve()));
-    if (this.#state === 'ended' && this.#isSent(outputs)) void this.#turns.take(() => this.#finish());
+      void this.#queue.run(() => (this.#state === 'on' ? this.#delivery.recycle() : Promise.resolve()));
+    if (this.#state === 'ended' && this.#isSent(outputs)) void this.#queue.run(() => this.#finish());
   }
 
   /** Whether the last picture has come to every server that is there, or has been waited for as long as pictures may wait. */
@@ -349,11 +350,14 @@ export class Broadcast {
     const limit = kbps < fullKbps ? kbps : undefined;
     if (limit === this.#limitKbps) return;
     // One line as it begins and one as it ends: what is in between is in the status.
-    const { log } = this.around;
+    const { log } = this.dependencies;
     if (this.#limitKbps === undefined)
-      log.warn('bitrate_lowered', `A server takes less than is sent: ${kbps} kbit/s are made in place of ${fullKbps}.`);
+      log.warn(
+        'bitrate_lowered',
+        `A server accepts less than is sent: lowering the bitrate from ${fullKbps} to ${kbps} kbit/s.`,
+      );
     if (limit === undefined)
-      log.info('bitrate_restored', `No server holds the bitrate down any more: ${fullKbps} kbit/s are made.`);
+      log.info('bitrate_restored', `No server limits the bitrate any more: it is back at ${fullKbps} kbit/s.`);
     this.#limitKbps = limit;
     void this.#programme.limit(limit);
   }
@@ -362,7 +366,7 @@ export class Broadcast {
     if (this.#state !== 'ended' || this.#finished) return;
     await this.#end();
     this.#finished = true;
-    this.around.log.always('info', 'ended', 'The last file was played to its end; the broadcast is over.');
-    this.around.ended();
+    this.dependencies.log.always('info', 'ended', 'The last file was played to its end; the broadcast is over.');
+    this.dependencies.ended();
   }
 }

@@ -20,7 +20,7 @@ import { Backoff } from './backoff.js';
 import { Outputs } from './outputs.js';
 import { Recording } from './recording.js';
 import type { BroadcastStatus } from './status.js';
-import { Troubles } from './troubles.js';
+import { ActiveFaults } from './activefaults.js';
 import { wantedOutputs, wantedRecording } from './wants.js';
 
 /** Of the memory of this machine: every session is lost with the process, so only when the kernel would else soon kill something. */
@@ -39,8 +39,8 @@ const pictureMs = 3000;
 /** A server that has not said yes or no by then finds a film begun. */
 export const audienceMs = 5000;
 
-/** What it needs of the machine and of the program around it. */
-export interface Outlet {
+/** What delivery needs of the machine and of the program around it. */
+export interface DeliveryDependencies {
   readonly log: Log;
   readonly clock: Clock;
   /** All that a child may see of our environment. */
@@ -67,7 +67,7 @@ export class Delivery {
   readonly #backoff: Backoff;
   readonly #outputs: Outputs;
   readonly #recording: Recording;
-  readonly #troubles: Troubles<'delivery'>;
+  readonly #faults: ActiveFaults<'delivery'>;
   #on = false;
   #socket = '';
   #demo: WantedOutput | undefined;
@@ -83,13 +83,13 @@ export class Delivery {
 
   constructor(
     private settings: Settings,
-    private readonly outlet: Outlet,
+    private readonly dependencies: DeliveryDependencies,
     private readonly events: DeliveryEvents,
   ) {
-    const { environment, log, clock, networkFault, deliveryLimits } = outlet;
+    const { environment, log, clock, networkFault, deliveryLimits } = dependencies;
     this.#outputs = new Outputs(log, networkFault, clock.now);
     this.#recording = new Recording(log);
-    this.#troubles = new Troubles(log);
+    this.#faults = new ActiveFaults(log);
     this.#backoff = new Backoff(clock);
     const heard = {
       message: (message: FromDelivery) => this.#heard(message),
@@ -106,7 +106,7 @@ export class Delivery {
     this.#socket = socket;
     this.#demo = demo;
     this.#on = true;
-    this.#quietSince = this.outlet.clock.now();
+    this.#quietSince = this.dependencies.clock.now();
     this.#audience = [];
     this.#audienceTimer = setTimeout(() => this.#assembled(), audienceMs);
     this.#begin();
@@ -136,7 +136,7 @@ export class Delivery {
     this.#hub = undefined;
     this.#outputs.forget();
     this.#recording.forget();
-    this.#troubles.clear();
+    this.#faults.clear();
   }
 
   /** New settings, of which these changed. `formatChanges`: what becomes of the outputs is told by {@link hold} or {@link refresh}. */
@@ -188,13 +188,13 @@ export class Delivery {
   }
 
   /** Resolves once the process has done what it was told. */
-  settled(): Promise<void> {
-    return this.#child.settled();
+  applied(): Promise<void> {
+    return this.#child.synced();
   }
 
   /** Nothing has been sent or recorded for a while. */
   get isQuiet(): boolean {
-    return this.outlet.clock.now() - this.#quietSince >= quietMs;
+    return this.dependencies.clock.now() - this.#quietSince >= quietMs;
   }
 
   get hasGrown(): boolean {
@@ -209,7 +209,7 @@ export class Delivery {
     // The agent may have been told to end in the meantime.
     if (!this.#on) return;
     this.#begin();
-    this.outlet.log.info('recycled', `${what} Another one has taken its place, while nothing was sent.`);
+    this.dependencies.log.info('recycled', `${what} A new one has replaced it, while nothing was being sent.`);
   }
 
   get hub(): HubStatus | undefined {
@@ -221,7 +221,7 @@ export class Delivery {
   }
 
   get problems(): FaultReport[] {
-    return this.#troubles.reports;
+    return this.#faults.reports;
   }
 
   /** Of all that is wanted. */
@@ -252,7 +252,7 @@ export class Delivery {
     if (this.#demo) {
       const { host, port, application, stream } = this.#demo.destination;
       const url = `rtmp://${host}:${port}/${application}/${stream}`;
-      this.outlet.log.redactor.allow(url);
+      this.dependencies.log.redactor.allow(url);
       wanted.push({ output: this.#demo, url });
     }
     this.#outputs.want(wanted);
@@ -263,7 +263,7 @@ export class Delivery {
   }
 
   #sendRecording(): void {
-    const recording = wantedRecording(this.settings, this.outlet.folder, this.outlet.recordings);
+    const recording = wantedRecording(this.settings, this.dependencies.folder, this.dependencies.recordings);
     if (!recording) this.#recording.forget();
     this.#child.send({ type: 'recording', ...(recording ? { recording } : {}) });
   }
@@ -272,7 +272,7 @@ export class Delivery {
     this.#hub = undefined;
     this.#outputs.lost();
     this.#recording.forget();
-    this.#troubles.add('delivery', fault);
+    this.#faults.add('delivery', fault);
     this.#backoff.again(() => this.#begin());
   }
 
@@ -281,7 +281,7 @@ export class Delivery {
       case 'busy':
         return;
       case 'ready':
-        this.#troubles.mended('delivery');
+        this.#faults.remove('delivery');
         if (this.#outputs.haveAnswered) this.#assembled();
         return;
       case 'output':
@@ -300,7 +300,7 @@ export class Delivery {
         this.#backoff.progress();
         for (const [name, status] of Object.entries(message.outputs)) this.#outputs.heard(name, status);
         if (message.recording) this.#heardRecording(message.recording);
-        if (this.#isBusy) this.#quietSince = this.outlet.clock.now();
+        if (this.#isBusy) this.#quietSince = this.dependencies.clock.now();
         return this.events.beat(message.outputs);
     }
   }

@@ -12,7 +12,7 @@ const againMs = 1000;
 export class Demo {
   #child: Child<ToDemo, FromDemo> | undefined;
 
-  /** `report` hears what goes wrong, and nothing once that is mended. */
+  /** `report` gets each fault, and nothing (`undefined`) once it is over. */
   constructor(
     private readonly environment: NodeJS.ProcessEnv,
     private readonly report: (fault?: Fault) => void,
@@ -29,8 +29,8 @@ export class Demo {
             this.report(
               new Fault(
                 'demo_missing',
-                'The demonstration server is not installed here.',
-                'Name a destination: STREAM_URL and STREAM_KEY.',
+                'The demonstration server is not installed on this machine.',
+                'Set a destination with STREAM_URL and STREAM_KEY.',
               ),
             );
             resolve(undefined);
@@ -39,10 +39,8 @@ export class Demo {
           at = message.port;
           if (at === port) this.report();
           else {
-            const what = `Port ${port} of 127.0.0.1 is taken; the demonstration server listens on ${at}.`;
-            this.report(
-              new Fault('port_in_use', what, 'Stop the program that holds it, or set demo.port (DEMO_PORT).'),
-            );
+            const what = `Port ${port} of 127.0.0.1 is already in use; the demonstration server listens on ${at}.`;
+            this.report(new Fault('port_in_use', what, 'Stop the program that uses it, or set demo.port (DEMO_PORT).'));
           }
           resolve({
             name: 'demo',

@@ -15,8 +15,8 @@ export async function runFolder(data: string): Promise<string> {
     const made = await mkdtemp(path.join(place, `makercast-run-${process.pid}-`)).catch(() => undefined);
     if (made !== undefined) return made;
   }
-  const what = `No folder can be made in any of ${places.join(', ')}.`;
-  throw new Fault('state_unwritable', what, 'Make room, or mount one of them so that it can be written.');
+  const what = `No folder can be created in any of ${places.join(', ')}.`;
+  throw new Fault('state_unwritable', what, 'Free some space, or make one of them writable.');
 }
 
 async function sweep(place: string): Promise<void> {

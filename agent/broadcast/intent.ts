@@ -32,8 +32,8 @@ export class Intent {
   }
 
   #late(): false {
-    const what = `The data folder ${this.storage.folder} takes more than 1 s to be written.`;
-    const remedy = 'Check the card: a start or stop that was commanded may be forgotten if the power goes.';
+    const what = `Writing to the data folder ${this.storage.folder} takes more than 1 s.`;
+    const remedy = 'Check the card: if the power fails now, the last start or stop command may be forgotten.';
     this.storage.report(new Fault('state_unwritable', what, remedy));
     return false;
   }

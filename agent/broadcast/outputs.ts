@@ -5,7 +5,7 @@ import type { Log } from '../log.js';
 import type { OutputState } from '../media/delivery/states.js';
 import type { OutputStatus, WantedOutput } from '../media/messages.js';
 import type { BroadcastStatus } from './status.js';
-import { triedAgain } from './troubles.js';
+import { triedAgain } from './activefaults.js';
 
 /** An output that is wanted, and its URL as it may be shown. */
 export interface Shown {
@@ -51,7 +51,7 @@ export class Outputs {
     }
     const late = status.joinedLateMs;
     if (late !== undefined && (before?.connects !== status.connects || before.joinedLateMs === undefined)) {
-      const message = `Output ${name} began with pictures that were up to ${(late / 1000).toFixed(1)} s old: the encoder gave no keyframe when it was asked for one.`;
+      const message = `Output ${name} began with pictures that were up to ${(late / 1000).toFixed(1)} s old, because the encoder gave no keyframe when asked for one.`;
       this.log.info('joined_late', message, { output: name, lateMs: late });
     }
     // Every retry of a server that is down would say the same again.

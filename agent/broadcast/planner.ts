@@ -21,7 +21,7 @@ export interface Considered {
 
 /** What a plan may be made of. */
 export interface Given {
-  /** What of the machine is in service. */
+  /** What of the machine may be used now. */
   usable(machine: Machine): Machine;
   /** What is and was on the air, where only `usable` may be used of the machine. */
   onAir(machine: Machine, usable: Machine): OnAir;

@@ -11,13 +11,13 @@ import type { Log } from '../log.js';
 import type { EncoderRequest, InputPart } from '../media/messages.js';
 import { Backoff } from './backoff.js';
 import { faultOf, Planner, type Made } from './planner.js';
-import { Service } from './inputs/service.js';
+import { Availability } from './inputs/availability.js';
 import { Stage } from './stage.js';
-import { Troubles } from './troubles.js';
+import { ActiveFaults } from './activefaults.js';
 import { wantedMedia } from './wants.js';
 
-/** What it needs of the machine and of the program around it. */
-export interface Studio {
+/** What the programme needs of the machine and of the program around it. */
+export interface ProgrammeDependencies {
   readonly log: Log;
   readonly clock: Clock;
   /** All that a child may see of our environment. */
@@ -38,18 +38,18 @@ export interface Studio {
  * What is wanted and was not found is looked for as seldom as that in the end: what is plugged in tells of itself, but a driver that
  * did not answer when it was asked does not. A look takes a Zero W a second of work.
  */
-const lookMs = 30_000;
+const maxSearchMs = 30_000;
 
 export class Programme {
   readonly #stage: Stage;
   readonly #planner: Planner;
-  readonly #service: Service;
+  readonly #availability: Availability;
   /** For plans that failed. */
   readonly #backoff: Backoff;
   /** For the process: a plan that fails while none runs must not take its start away. */
   readonly #restart: Backoff;
-  readonly #looks: Backoff;
-  readonly #troubles: Troubles<'plan' | 'capture' | 'slate' | 'keyframes'>;
+  readonly #search: Backoff;
+  readonly #faults: ActiveFaults<'plan' | 'capture' | 'slate' | 'keyframes'>;
   /** Cameras that failed since the last look at the machine. */
   readonly #failedCameras = new Set<string>();
   #plan: Plan | undefined;
@@ -76,7 +76,7 @@ export class Programme {
    */
   constructor(
     private settings: Settings,
-    private readonly studio: Studio,
+    private readonly dependencies: ProgrammeDependencies,
     private readonly events: {
       newFormat(): void;
       sameFormat(): void;
@@ -85,14 +85,14 @@ export class Programme {
       audience(): Promise<void>;
     },
   ) {
-    const { environment, log, clock } = studio;
-    this.#service = new Service(log, clock);
-    this.#troubles = new Troubles(log);
+    const { environment, log, clock } = dependencies;
+    this.#availability = new Availability(log, clock);
+    this.#faults = new ActiveFaults(log);
     this.#backoff = new Backoff(clock);
     this.#restart = new Backoff(clock);
-    this.#looks = new Backoff(clock, lookMs);
-    this.#planner = new Planner((wish) => this.#gather(wish), studio.folder, {
-      usable: (machine) => this.#service.usable(machine),
+    this.#search = new Backoff(clock, maxSearchMs);
+    this.#planner = new Planner((wish) => this.#gather(wish), dependencies.folder, {
+      usable: (machine) => this.#availability.usable(machine),
       onAir: (machine, usable) => this.#onAir(machine, usable),
     });
     this.#stage = new Stage(environment, {
@@ -104,7 +104,7 @@ export class Programme {
       sparse: (plan, seconds) => this.#sparse(plan, seconds),
       beat: () => this.#beat(),
       said: (line) => log.warn('capture_said', `capture: ${line}`),
-      recycled: (what) => log.info('recycled', `${what} Another one has taken its place.`),
+      recycled: (what) => log.info('recycled', `${what} A new one has replaced it.`),
       died: (fault) => this.#died(fault),
     });
   }
@@ -122,16 +122,16 @@ export class Programme {
     this.#on = false;
     this.#backoff.cancel();
     this.#restart.cancel();
-    this.#looks.reset();
+    this.#search.reset();
     clearTimeout(this.#retry);
     await this.#stage.stop();
     this.#plan = undefined;
     this.#planner.forgetFormat();
-    this.#service.forget();
+    this.#availability.forget();
     this.#filesPlayed = false;
     this.#passedOnAir = undefined;
     this.#formatChanges = false;
-    this.#troubles.clear();
+    this.#faults.clear();
     this.#said = '';
   }
 
@@ -146,7 +146,7 @@ export class Programme {
   }
 
   get problems(): FaultReport[] {
-    return [...this.#troubles.reports, ...this.#service.problems];
+    return [...this.#faults.reports, ...this.#availability.problems];
   }
 
   /** New settings that change what `how` says: a new pipeline, a new broadcast with another format, or a running one's knobs. */
@@ -156,7 +156,7 @@ export class Programme {
     const isOther = JSON.stringify(programmeOf(video)) !== JSON.stringify(programmeOf(settings.video));
     if (isOther) this.#filesPlayed = false;
     if (isOther || audio.source !== settings.audio.source)
-      this.#service.forgetInputs(
+      this.#availability.forgetInputs(
         { video: video.source === settings.video.source, sound: audio.source === settings.audio.source },
         this.#stage.onAir,
       );
@@ -171,7 +171,7 @@ export class Programme {
 
   /** The machine has changed: plan anew, and play that if it is another plan. */
   async devicesChanged(): Promise<void> {
-    this.#service.devicesChanged();
+    this.#availability.devicesChanged();
     if (this.#on) await this.replan(true);
     this.#retryLater();
   }
@@ -197,9 +197,9 @@ export class Programme {
   }
 
   /** Resolves once what was asked for last is on the air, or has failed. */
-  async settled(): Promise<void> {
+  async applied(): Promise<void> {
     await this.#planning;
-    await this.#stage.settled();
+    await this.#stage.applied();
   }
 
   /** Looks at the machine, plans, and plays the plan; with `onlyIfOther`, not where the same is on already. */
@@ -228,7 +228,7 @@ export class Programme {
       if (!this.#on || isLate()) return;
       // Those that take none change nothing that is known of the machine.
       const { plan, machine } = settings === this.settings ? made : (this.#planner.again(this.settings) ?? made);
-      if (before && this.#service.unplugged(before, machine)) return this.#standIn();
+      if (before && this.#availability.unplugged(before, machine)) return this.#standIn();
       this.#put(plan, machine, onlyIfOther);
     } catch (error) {
       if (this.#on && !isLate()) this.#noPlan(error);
@@ -239,15 +239,17 @@ export class Programme {
   async #gather(wish: Wish): Promise<Machine> {
     const failed = [...this.#failedCameras];
     this.#failedCameras.clear();
-    const asked = this.#service.needsOthers ? { ...wish, video: { ...wish.video, encoder: 'auto' as const } } : wish;
-    const machine = await this.studio.gather(asked, failed);
-    this.#service.looked(machine);
+    const asked = this.#availability.needsOthers
+      ? { ...wish, video: { ...wish.video, encoder: 'auto' as const } }
+      : wish;
+    const machine = await this.dependencies.gather(asked, failed);
+    this.#availability.looked(machine);
     const isOn = this.isPlaying && this.#plan?.kind !== 'slate';
     if (machine.filesFault && isOn) throw faultOf(machine.filesFault);
     return machine;
   }
 
-  /** Something is out of service now. */
+  /** Some input may not be used any more. */
   #standIn(): void {
     this.#retryLater();
     this.#playAnother();
@@ -272,11 +274,11 @@ export class Programme {
   #onAir(machine: Machine, usable: Machine): OnAir {
     const passed = this.#passedOnAir;
     const { kind, devices } = this.#stage.onAir ?? {};
-    // A camera that is out of service may not have gone off yet.
+    // A camera that may not be used any more may still be on the air.
     const isOut = devices?.camera !== undefined && !usable.cameras.some(({ path }) => path === devices.camera);
     const picture = kind !== undefined && kind !== 'slate' && !isOut;
     return {
-      ...this.#service.onAir(machine, usable),
+      ...this.#availability.onAir(machine, usable),
       filesPlayed: this.#filesPlayed,
       picture,
       ...(passed ? { passed } : {}),
@@ -285,14 +287,14 @@ export class Programme {
 
   #put(plan: Plan, machine: Machine, onlyIfOther: boolean): void {
     // What failed on the air has been said, and better.
-    if (plan.missed && this.#service.problems.length === 0) this.#troubles.add('plan', faultOf(plan.missed));
-    else this.#troubles.mended('plan');
-    const unfit = this.#service.usable(machine).slateImage?.unfit;
-    if (unfit) this.#troubles.add('slate', faultOf(unfit));
-    else this.#troubles.mended('slate');
+    if (plan.missed && this.#availability.problems.length === 0) this.#faults.add('plan', faultOf(plan.missed));
+    else this.#faults.remove('plan');
+    const unfit = this.#availability.usable(machine).slateImage?.unfit;
+    if (unfit) this.#faults.add('slate', faultOf(unfit));
+    else this.#faults.remove('slate');
     const isAway = plan.missed && plan.devices.camera === undefined && plan.missed.code !== 'source_ended';
-    if (isAway || unfit) this.#lookAgain();
-    else this.#looks.reset();
+    if (isAway || unfit) this.#searchAgain();
+    else this.#search.reset();
     const { batchMs } = this.settings.output;
     const same = batchMs === this.#batchMs && JSON.stringify(plan) === JSON.stringify(this.#plan);
     this.#batchMs = batchMs;
@@ -308,16 +310,16 @@ export class Programme {
   /** The plan from now on; what of the settings it cannot follow is said once. */
   #adopt(plan: Plan, machine: Machine): void {
     const said = new Set(this.#plan?.notes);
-    this.#service.planned(plan, machine, this.#plan);
+    this.#availability.planned(plan, machine, this.#plan);
     this.#plan = plan;
-    for (const note of plan.notes) if (!said.has(note)) this.studio.log.warn('setting_not_followed', note);
+    for (const note of plan.notes) if (!said.has(note)) this.dependencies.log.warn('setting_not_followed', note);
   }
 
   #noPlan(error: unknown): void {
-    this.#troubles.add('plan', Fault.from(error));
+    this.#faults.add('plan', Fault.from(error));
     if (this.#formatChanges) this.events.sameFormat();
     // What is on stays on: it is better than nothing. Else the device may yet be plugged in, or the file appear.
-    if (this.isPlaying) this.#lookAgain();
+    if (this.isPlaying) this.#searchAgain();
     else this.#backoff.again(() => void this.replan());
   }
 
@@ -334,16 +336,17 @@ export class Programme {
     this.#stage.adjust(made.plan, properties);
     const { video } = made.plan;
     const kept = video.bitrateKbps === undefined && this.settings.video.bitrateKbps !== 'auto';
-    if (kept) this.studio.log.info('bitrate_kept', `${video.source} encodes by itself and keeps its own bitrate.`);
+    if (kept)
+      this.dependencies.log.info('bitrate_kept', `${video.source} does its own encoding and keeps its bitrate.`);
   }
 
   #playing(plan: Plan, afterMs: number): void {
-    this.#troubles.mended('capture');
-    this.#troubles.mended('keyframes');
-    this.#service.playing(plan);
+    this.#faults.remove('capture');
+    this.#faults.remove('keyframes');
+    this.#availability.playing(plan);
     if (plan.kind !== 'slate') this.#passedOnAir = plan.video.encoder === 'passthrough' ? plan : undefined;
     const text = describe(plan);
-    if (text !== this.#said) this.studio.log.info('playing', `Picture and sound: ${text}.`, { afterMs });
+    if (text !== this.#said) this.dependencies.log.info('playing', `Picture and sound: ${text}.`, { afterMs });
     this.#said = text;
     this.events.playing();
   }
@@ -356,13 +359,13 @@ export class Programme {
 
   /** Files may have been replaced while they were played: their format is on the air now, and the plan is of the one before. */
   async #round(): Promise<void> {
-    const { files } = wantedMedia(this.settings, this.studio.folder).video;
-    if ((await this.studio.filesChanged(files)) && this.#on) await this.replan(true);
+    const { files } = wantedMedia(this.settings, this.dependencies.folder).video;
+    if ((await this.dependencies.filesChanged(files)) && this.#on) await this.replan(true);
   }
 
   /** What runs goes on: its plan becomes one that says what is true of it. Where another is the better one now, that is played. */
   #refused(plan: Plan, what: EncoderRequest, why: string): void {
-    this.#service.refused(plan, what, why);
+    this.#availability.refused(plan, what, why);
     const made = this.#madeAgain();
     if (!made) return;
     const isSame = JSON.stringify(made.plan.pipelines) === JSON.stringify(plan.pipelines);
@@ -375,12 +378,12 @@ export class Programme {
   #sparse(plan: Plan, seconds: number): void {
     const fault = new Fault(
       'keyframes_sparse',
-      `${plan.video.source} has given no keyframe for ${seconds} s, and viewers wait for one.`,
-      'Platforms ask for one every 4 s at most: set their distance in the camera, or video.encoder to auto.',
+      `${plan.video.source} has given no keyframe for ${seconds} s; viewers who join see nothing until the next one.`,
+      'Platforms require one at least every 4 s: set the keyframe interval in the camera, or set video.encoder to auto.',
     );
     const isInsisted = this.settings.video.encoder === 'passthrough';
-    if (!isInsisted && this.#service.encodeInstead(plan, fault)) this.#playAnother();
-    else this.#troubles.add('keyframes', fault);
+    if (!isInsisted && this.#availability.encodeInstead(plan, fault)) this.#playAnother();
+    else this.#faults.add('keyframes', fault);
   }
 
   async #failed(plan: Plan, part: InputPart, fault: Fault): Promise<void> {
@@ -389,12 +392,12 @@ export class Programme {
     let told = fault;
     if (fault.code === 'source_busy') {
       const node = part === 'picture' && camera?.startsWith('/dev/') ? camera : undefined;
-      const holder = node === undefined ? undefined : await this.studio.holderOf(node);
+      const holder = node === undefined ? undefined : await this.dependencies.holderOf(node);
       if (holder) told = new Fault(fault.code, `${fault.what} It is held by ${holder}.`, fault.remedy);
       if (!this.#on) return;
     }
-    if (this.#service.failed(plan, part, told)) return this.#standIn();
-    this.#troubles.add('capture', told);
+    if (this.#availability.failed(plan, part, told)) return this.#standIn();
+    this.#faults.add('capture', told);
     this.#failedAgain(plan, told, this.#backoff);
     // The slate, which stands in for it, is no reason to stay with that.
     const { kind } = this.#stage.onAir ?? {};
@@ -402,7 +405,7 @@ export class Programme {
   }
 
   #died(fault: Fault): void {
-    this.#troubles.add('capture', fault);
+    this.#faults.add('capture', fault);
     this.#said = '';
     const plan = this.#plan;
     // A process that hangs does so in a driver, or at a disk that hangs; one that ends may have been unlucky.
@@ -410,13 +413,13 @@ export class Programme {
       fault.code === 'child_hung' && plan !== undefined && (plan.devices.camera !== undefined || !plan.live);
     if (hangs) {
       if (plan.devices.camera !== undefined) this.#failedCameras.add(plan.devices.camera);
-      this.#service.failed(plan, 'picture', fault);
+      this.#availability.failed(plan, 'picture', fault);
     }
     this.#failedAgain(hangs ? undefined : plan, fault, this.#restart);
     this.#restart.again(() => {
       this.#stage.start(this.#socket);
       this.#plan = undefined;
-      if (this.#service.needsOthers) void this.replan();
+      if (this.#availability.needsOthers) void this.replan();
       else this.#playAnother();
     });
   }
@@ -424,18 +427,18 @@ export class Programme {
   /** What comes in place of a plan that failed once too often has not failed yet, and is not to wait for what has. */
   #failedAgain(plan: Plan | undefined, fault: Fault, backoff: Backoff): void {
     const insisted = plan?.video.encoder === this.settings.video.encoder;
-    if (this.#service.failedAgain(plan, fault, insisted)) backoff.reset();
+    if (this.#availability.failedAgain(plan, fault, insisted)) backoff.reset();
     this.#retryLater();
   }
 
   /** For what is wanted and was not found. */
-  #lookAgain(): void {
-    this.#looks.again(() => void this.replan(true));
+  #searchAgain(): void {
+    this.#search.again(() => void this.replan(true));
   }
 
   #retryLater(): void {
     clearTimeout(this.#retry);
-    const waitMs = this.#service.nextMs;
+    const waitMs = this.#availability.nextMs;
     if (waitMs === undefined || !this.#on) return;
     this.#retry = setTimeout(() => void this.#tryAgain(), waitMs + 1);
   }
@@ -443,18 +446,18 @@ export class Programme {
   /** What was left out may be used again; a silent camera is asked for a picture first, beside what is on the air. */
   async #tryAgain(): Promise<void> {
     // A camera that is being asked would be busy for whoever asked it meanwhile.
-    const silent = this.#isAsking ? [] : this.#service.auditions;
+    const silent = this.#isAsking ? [] : this.#availability.auditions;
     this.#isAsking ||= silent.length > 0;
     const given = await Promise.all(
       silent.map(async ({ camera, mode }) => {
-        const gives = await this.studio.givesPicture(camera.path, mode);
-        this.#service.auditioned(camera, gives);
+        const gives = await this.dependencies.givesPicture(camera.path, mode);
+        this.#availability.auditioned(camera, gives);
         return gives;
       }),
     );
     if (silent.length > 0) this.#isAsking = false;
     if (!this.#on) return;
-    if (silent.length === 0 || given.includes(true) || this.#service.isDue) await this.replan(true);
+    if (silent.length === 0 || given.includes(true) || this.#availability.isDue) await this.replan(true);
     this.#retryLater();
   }
 
@@ -462,7 +465,7 @@ export class Programme {
     if (!this.isPlaying) return;
     this.#backoff.progress();
     this.#restart.progress();
-    if (this.#backoff.isSteady && this.#restart.isSteady) this.#service.steady();
+    if (this.#backoff.isSteady && this.#restart.isSteady) this.#availability.steady();
   }
 }
 

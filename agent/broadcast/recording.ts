@@ -1,7 +1,7 @@
 /** What is known of the recording, and what of that is worth a line in the log. */
 import type { Log } from '../log.js';
 import type { RecordingStatus } from '../media/messages.js';
-import { triedAgain } from './troubles.js';
+import { triedAgain } from './activefaults.js';
 
 export class Recording {
   #status: RecordingStatus | undefined;

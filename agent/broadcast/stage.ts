@@ -33,7 +33,8 @@ export interface StageEvents {
   died(fault: Fault): void;
 }
 
-interface Cast {
+/** A plan that plays or is about to, by the id of its `play` message. */
+interface Playing {
   readonly id: number;
   plan: Plan;
 }
@@ -47,8 +48,8 @@ export class Stage {
   #socket = '';
   #batchMs = 0;
   #lastId = 0;
-  #on: Cast | undefined;
-  #coming: Cast | undefined;
+  #on: Playing | undefined;
+  #coming: Playing | undefined;
   #waiting: (() => void)[] = [];
 
   constructor(
@@ -117,9 +118,9 @@ export class Stage {
 
   /** The plan that was asked for last becomes `plan` by setting `properties`. */
   adjust(plan: Plan, properties: readonly ElementProperty[]): void {
-    const cast = this.#coming ?? this.#on;
-    if (!cast) return;
-    cast.plan = plan;
+    const playing = this.#coming ?? this.#on;
+    if (!playing) return;
+    playing.plan = plan;
     if (properties.length > 0 && !this.#waits) this.#capture.send({ type: 'adjust', plan, properties });
   }
 
@@ -166,8 +167,8 @@ export class Stage {
   }
 
   /** Resolves once the process has done what it was told, and the plan that was asked for last gives pictures or has failed. */
-  async settled(): Promise<void> {
-    await this.#capture.settled();
+  async applied(): Promise<void> {
+    await this.#capture.synced();
     if (this.#coming) await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
@@ -187,12 +188,12 @@ export class Stage {
         }
         return;
       case 'fault': {
-        const cast = [this.#coming, this.#on].find((each) => each?.id === message.id);
-        if (!cast) return;
-        if (cast === this.#coming) this.#came();
+        const playing = [this.#coming, this.#on].find((each) => each?.id === message.id);
+        if (!playing) return;
+        if (playing === this.#coming) this.#came();
         else this.#on = undefined;
         const { code, what, remedy } = message.fault;
-        return this.events.failed(cast.plan, message.part, new Fault(code, what, remedy));
+        return this.events.failed(playing.plan, message.part, new Fault(code, what, remedy));
       }
       case 'ended':
         if (message.id === (this.#coming ?? this.#on)?.id) this.events.ended();
@@ -204,8 +205,8 @@ export class Stage {
         if (message.id === this.#on?.id) this.events.sparse(this.#on.plan, message.seconds);
         return;
       case 'refused': {
-        const cast = this.#coming ?? this.#on;
-        if (message.id === cast?.id) this.events.refused(cast.plan, message.what, message.why);
+        const playing = this.#coming ?? this.#on;
+        if (message.id === playing?.id) this.events.refused(playing.plan, message.what, message.why);
         return;
       }
       case 'beat':

@@ -10,7 +10,7 @@ import { networkFault } from '../machine/host/network.js';
 import { strain } from '../machine/host/power.js';
 import { childEnvironment } from '../machine/host/run.js';
 import { wifi, wifiFault } from '../machine/host/wifi.js';
-import { strainFaults } from '../control/strained.js';
+import { strainFaults } from '../control/strain.js';
 import { findings, microphoneOf, type Host } from './findings.js';
 
 /** What some plan or other needs on any machine. Encoders are tried one by one. */

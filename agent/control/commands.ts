@@ -1,4 +1,4 @@
-/** What can be asked for besides settings: the commands, and the desk where each runs once, in time, or is refused with a reason. */
+/** What can be asked for besides settings: the table of commands, and the dispatcher, which runs each once and in time, or refuses it with a reason. */
 import { Fault, type FaultReport } from '../errors.js';
 import type { Storage } from '../machine/storage/storage.js';
 import { anything, flag, misfit, object, optional, text, type Of, type Shape } from './shape.js';
@@ -13,62 +13,62 @@ export const commands = {
   start: { doc: 'Go on the air, now and after every restart.', args: none },
   stop: { doc: 'Go off the air, until `start`.', args: none },
   'on-air': {
-    doc: '`start` or `stop`. May come again under the same `id`.',
+    doc: '`start` or `stop`. May be sent again with the same `id`.',
     args: object({ on: flag() }),
     repeatable: true,
   },
   adjust: {
-    doc: 'Change one setting in the layer of the page, or take it out of there where there is no value; not for secrets, nor for what `config/desired` gives too. May come again under the same `id`.',
+    doc: 'Change one setting in the layer of the page, or remove it from there if no value is given; not for secrets, nor for what `config/desired` sets too. May be sent again with the same `id`.',
     args: object({ path: text('Such as video.bitrateKbps.', { maxLength: 128 }), value: optional(anything()) }),
     repeatable: true,
   },
-  'restart-media': { doc: 'A new pipeline from what the machine is now; the stream goes on.', args: none },
+  'restart-media': { doc: 'Build a new pipeline for the machine as it is now; the stream goes on.', args: none },
   'retry-output': {
-    doc: 'Try outputs again now that wait for their next try.',
-    args: object({ output: optional(text('Name of one; without it all.', { maxLength: 32 })) }),
+    doc: 'Try outputs again now that are waiting for their next try.',
+    args: object({ output: optional(text('The name of one output; without it, all.', { maxLength: 32 })) }),
   },
   'force-keyframe': { doc: 'Ask the encoder for a keyframe.', args: none },
   snapshot: { doc: 'The last keyframe as a JPEG (base64, in `result.jpeg`).', args: none },
   identify: { doc: "Make the board's LED blink for 20 s, to find the device among others.", args: none },
   'set-secret': {
-    doc: 'Set a secret setting of this device, or forget it where there is no value. It goes to one place only: `for`, or the one in force. The answer says what it is `for`, and whether it is `used` now. Over TLS only, unless `mqtt.allowPlainSecrets`. It is done when it is applied; `config/reported` says under `secrets` whether it was proved, or rolled back.',
+    doc: 'Set a secret setting of this device, or forget it if no value is given. It is sent to one place only: the address `for`, or the one in force. The answer says what it is `for`, and whether it is `used` now. Over TLS only, unless `mqtt.allowPlainSecrets` is set. The command is done once the secret is applied; `config/reported` says under `secrets` whether it was proved, or rolled back.',
     args: object({
       path: text('Such as outputs.club.key.', { maxLength: 128 }),
-      value: optional(text('The secret, as it is.', { maxLength: 4096 })),
+      value: optional(text('The secret itself.', { maxLength: 4096 })),
       for: optional(
         text(
-          'The address that it is for, such as rtmps://live.example.org/app; `*` may be the first label of its host.',
+          'The address that it is for, such as rtmps://live.example.org/app; the first label of the host may be `*`.',
           {
             maxLength: 512,
           },
         ),
       ),
-      insecure: optional(flag('It may go there without the certificate being checked, too.')),
+      insecure: optional(flag('It may be sent there even where the certificate is not checked.')),
     }),
   },
   'reset-version': {
-    doc: 'Let the next document of a layer have any version, after one that was far too high. The document itself can say so, too: `"resetVersion": true`.',
-    args: object({ layer: optional(text('`device` (as without it), or `group` and its name.', { maxLength: 80 })) }),
+    doc: 'Accept any version of the next document of a layer, after one that was far too high. The document can also ask for this itself: `"resetVersion": true`.',
+    args: object({ layer: optional(text('`device` (the default), or `group` and its name.', { maxLength: 80 })) }),
   },
   update: {
-    doc: 'Look for an update now (balena). With `force` one that waits comes at once; the broadcast ends in order before.',
+    doc: 'Check for an update now (balena). With `force`, an update that is waiting is installed at once, after the broadcast has ended in order.',
     args: object({ force: optional(flag()) }),
     durable: true,
   },
   reboot: {
-    doc: 'Start the machine anew (balena), in order. With `force` also while another service holds a lock.',
+    doc: 'Reboot the machine (balena), after the broadcast has ended in order. With `force`, even while another service holds a lock.',
     args: object({ force: optional(flag()) }),
     durable: true,
   },
-  lock: { doc: 'Let no update in (balena), until `unlock` or the end of this run.', args: none },
-  unlock: { doc: 'Let updates in again as the settings say.', args: none },
+  lock: { doc: 'Hold off updates (balena) until `unlock`, or until the program ends.', args: none },
+  unlock: { doc: 'Let updates in again, as the settings say.', args: none },
   restart: {
-    doc: 'End the program, which its supervisor (balena) starts anew; refused where there is none.',
+    doc: 'End the program, so that its supervisor (balena) restarts it; refused where there is none.',
     args: none,
     durable: true,
   },
   diagnostics: {
-    doc: 'All that is known of settings and state, the pipeline, and the last 100 lines of the log, without secrets.',
+    doc: 'All that is known of settings and state, the pipeline, and the last 100 lines of the log; no secrets.',
     args: none,
   },
 } as const satisfies Record<string, { doc: string; args: Shape<unknown>; durable?: true; repeatable?: true }>;
@@ -87,9 +87,14 @@ export type Runs = {
 
 /** The form of a command as it comes in. */
 export const request = object({
-  id: text('Of the choice of whoever asks; the same id twice runs once.', { maxLength: 128, pattern: '^[^\\p{Cc}]+$' }),
-  expires: optional(text('Time with its zone (RFC 3339) after which it is not run any more.', { maxLength: 64 })),
-  args: optional({ schema: { type: 'object', description: 'What the command takes.' } }),
+  id: text('Chosen by the sender; a command that comes twice with the same id runs once.', {
+    maxLength: 128,
+    pattern: '^[^\\p{Cc}]+$',
+  }),
+  expires: optional(
+    text('Time with its time zone (RFC 3339) after which the command is not run any more.', { maxLength: 64 }),
+  ),
+  args: optional({ schema: { type: 'object', description: 'The arguments of the command.' } }),
 });
 
 export interface Answer {
@@ -109,7 +114,7 @@ const mostAtOnce = 16;
 const stateName = 'commands';
 const stateFormat = 1;
 
-export class Desk {
+export class Dispatcher {
   /** By id. */
   readonly #answers = new Map<string, { readonly name: string; readonly answer: Promise<Answer> }>();
   /** Ids of answers that hold a result, oldest first. */
@@ -147,7 +152,7 @@ export class Desk {
     const fault = this.#refusal(name, expires, args);
     if (fault || !isCommand(name)) return refused(id, fault ?? unknown());
     if (this.#running >= mostAtOnce)
-      return refused(id, new Fault('command_failed', 'Too many commands at once.', 'Ask again later.'));
+      return refused(id, new Fault('command_failed', 'Too many commands are running at once.', 'Try again later.'));
     const answer = this.#run(id, name, args as never);
     this.#keep(id, { name, answer });
     return answer;
@@ -159,13 +164,14 @@ export class Desk {
       // Without its zone it would be the time of whatever zone this machine is in.
       const end = /^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)$/.test(expires) ? Date.parse(expires) : NaN;
       if (Number.isNaN(end))
-        return new Fault('command_malformed', 'expires is no time with its zone, such as 2026-01-31T12:00:00Z.');
+        return new Fault('command_malformed', 'expires needs a time with its time zone, such as 2026-01-31T12:00:00Z.');
       if (!this.clockIsSet)
         return new Fault(
           'clock_not_set',
-          'The clock of this machine is not set: whether this is in time cannot be told.',
+          'The clock of this machine is not set, so nobody knows whether the command has expired.',
+          'Try again without expires, or once the clock is set.',
         );
-      if (this.time.wallMs() > end) return new Fault('command_expired', `The command was for until ${expires}.`);
+      if (this.time.wallMs() > end) return new Fault('command_expired', `The command expired at ${expires}.`);
     }
     const wrong = misfit(commands[name].args.schema, args, 'args');
     return wrong === undefined
@@ -192,8 +198,8 @@ export class Desk {
     const known = [...this.#answers].map(([id, { name }]) => ({ id, name }));
     const others = known.filter(({ id, name }) => isDurable(name) && id !== command.id);
     if (await this.storage.writeState(stateName, stateFormat, [...others, command])) return;
-    const what = 'That this command has come cannot be kept, so it could run again and again.';
-    throw new Fault('state_unwritable', what, 'Give the data folder room and rights.');
+    const what = 'The command was not run: it cannot be noted in the data folder, so it could run again and again.';
+    throw new Fault('state_unwritable', what, 'Free some space in the data folder, and make it writable.');
   }
 
   /** Of older answers only that they were given. */
@@ -214,11 +220,15 @@ export class Desk {
 export const refused = (id: string, fault: Fault): Answer => ({ id, ok: false, error: fault.report() });
 
 const unknown = (): Fault =>
-  new Fault('command_unknown', 'There is no such command.', `There are: ${commandNames.join(', ')}.`);
+  new Fault('command_unknown', 'There is no such command.', `Known commands: ${commandNames.join(', ')}.`);
 
 /** What another command has answered says nothing about this one. */
 const taken = (name: string): Fault =>
-  new Fault('command_malformed', `The id was that of another command, ${name}.`, 'Give each command an id of its own.');
+  new Fault(
+    'command_malformed',
+    `The id was already used for another command, ${name}.`,
+    'Give each command its own id.',
+  );
 
 /** The id of a request that may be malformed. */
 export function idOf(given: unknown): string {

@@ -4,7 +4,7 @@ import type { Control, Interface } from './interface.js';
 import type { Broadcast } from '../broadcast/broadcast.js';
 import type { Status } from './status.js';
 import type { Steering } from '../steering/steering.js';
-import type { Strained } from './strained.js';
+import type { BoardStrain } from './strain.js';
 
 export class Controls implements Control {
   #interfaces: readonly Interface[] = [];
@@ -12,7 +12,7 @@ export class Controls implements Control {
   constructor(
     private readonly broadcast: Pick<Broadcast, 'status' | 'startBroadcast' | 'stopBroadcast' | 'retry'>,
     private readonly steering: Pick<Steering, 'resolved'>,
-    private readonly board: Pick<Strained, 'status'>,
+    private readonly board: Pick<BoardStrain, 'status'>,
   ) {}
 
   /** Those that add to the status document, in this order. */

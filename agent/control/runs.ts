@@ -51,7 +51,7 @@ export function runs({
     async adjust({ path, value }) {
       const row = rowOf(path);
       if (row && isSecret(row, value))
-        throw new Fault('setting_secret', 'Secrets are not set by this command.', 'Use set-secret.');
+        throw new Fault('setting_secret', 'This command does not set secrets.', 'Use set-secret.');
       await steering.adjust(path, value);
     },
     'restart-media': async () => mustBeOn(await broadcast.restartMedia()),
@@ -60,8 +60,8 @@ export function runs({
       if (output !== undefined && !Object.hasOwn(outputs, output))
         throw new Fault(
           'command_failed',
-          'There is no such output on the air.',
-          `There are: ${Object.keys(outputs).join(', ')}.`,
+          'No output of that name is on the air.',
+          `Outputs on the air: ${Object.keys(outputs).join(', ')}.`,
         );
       broadcast.retry(output);
       return Promise.resolve();
@@ -85,7 +85,11 @@ export function runs({
     unlock: () => caretaker.unlock(),
     restart() {
       if (!restart)
-        throw new Fault('command_failed', 'Nothing would start the program anew.', 'Restart it where it runs.');
+        throw new Fault(
+          'command_failed',
+          'No supervisor would restart the program.',
+          'Restart it on the machine itself.',
+        );
       restart();
       return Promise.resolve();
     },

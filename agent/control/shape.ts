@@ -108,7 +108,7 @@ function misfitIn(schema: JsonSchema, value: Record<string, unknown>, path: stri
       const wrong = misfit(properties[name]!, item, below(name));
       if (wrong !== undefined) return wrong;
     } else if (additionalProperties === false) {
-      return `${path === '' ? 'it' : path} holds a name that is not known; known are ${Object.keys(properties).join(', ')}`;
+      return `${path === '' ? 'it' : path} holds an unknown name; known names: ${Object.keys(properties).join(', ')}`;
     }
   }
   return undefined;

@@ -1,7 +1,7 @@
 /** The page of truth: one document of what is wanted and what is, which the log prints and every interface shows. */
 import type { FaultReport } from '../errors.js';
 import type { BroadcastStatus } from '../broadcast/status.js';
-import type { StrainStatus } from './strained.js';
+import type { StrainStatus } from './strain.js';
 
 /** How we stand with balena's Supervisor, on devices that have one. */
 export interface BalenaStatus {
@@ -64,7 +64,7 @@ export function statusLine(status: Status): string {
     const code = status.recording.fault ? ` (${status.recording.fault.code})` : '';
     parts.push(state === 'recording' ? `recording${dropped}` : `recording ${state}${code}${dropped}`);
   }
-  if (status.balena?.update === 'update_pending') parts.push('an update waits');
+  if (status.balena?.update === 'update_pending') parts.push('an update is waiting');
   if (status.temperature !== undefined) parts.push(`${Math.round(status.temperature)} °C`);
   for (const [kind, when] of Object.entries(status.strain ?? {}))
     parts.push(`${strainNames[kind as keyof StrainStatus]}${when === 'now' ? '' : ' earlier'}`);

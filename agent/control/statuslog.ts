@@ -4,15 +4,15 @@ import type { Log } from '../log.js';
 import type { Strain } from '../machine/host/power.js';
 import { statusLine, type Status } from './status.js';
 import type { Steering } from '../steering/steering.js';
-import type { Strained } from './strained.js';
+import type { BoardStrain } from './strain.js';
 
-/** What it needs of the program around it. */
-export interface StatusLogParts {
+/** What the log of the status needs of the program around it. */
+export interface StatusLogDependencies {
   readonly log: Pick<Log, 'enabled' | 'always'>;
   readonly steering: Pick<Steering, 'resolved' | 'onChange'>;
   /** The whole document. */
   readonly status: () => Status;
-  readonly board: Pick<Strained, 'look'>;
+  readonly board: Pick<BoardStrain, 'look'>;
   /** What strains the board now; undefined where nothing is told. */
   readonly strain: () => Promise<Strain | undefined>;
   /** °C; undefined where there is no sensor. */
@@ -24,11 +24,11 @@ export interface StatusLogParts {
 export class StatusLog {
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(private readonly parts: StatusLogParts) {}
+  constructor(private readonly dependencies: StatusLogDependencies) {}
 
   /** Looks at the board now, and says the status for the first time when its time has come. */
   start(signal: AbortSignal): void {
-    this.parts.steering.onChange((changed) => {
+    this.dependencies.steering.onChange((changed) => {
       if (changed.some(({ path }) => path === 'log.statusSeconds')) this.#wait();
     }, signal);
     void this.#look();
@@ -41,7 +41,7 @@ export class StatusLog {
 
   /** One more line. `degrees`: temperature of the processor, °C. */
   say(degrees?: number): void {
-    const { log, status: current } = this.parts;
+    const { log, status: current } = this.dependencies;
     if (!log.enabled('info')) return;
     const status = { ...current(), ...(degrees === undefined ? {} : { temperature: degrees }) };
     log.always('info', 'status', statusLine(status), { status });
@@ -52,16 +52,16 @@ export class StatusLog {
     this.#timer = setTimeout(() => {
       void this.#tick();
       this.#wait();
-    }, this.parts.steering.resolved.settings.log.statusSeconds * 1000);
+    }, this.dependencies.steering.resolved.settings.log.statusSeconds * 1000);
   }
 
   async #tick(): Promise<void> {
     await this.#look();
-    this.say(await this.parts.temperature());
+    this.say(await this.dependencies.temperature());
   }
 
   async #look(): Promise<void> {
-    const { board, strain, report } = this.parts;
+    const { board, strain, report } = this.dependencies;
     for (const fault of board.look(await strain())) report(fault);
   }
 }

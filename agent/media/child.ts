@@ -114,7 +114,7 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
     child.on('message', (message) => {
       if (this.#process !== child) return;
       this.#watchdog.heard((message as Out).type);
-      if ((message as Synced).type === 'synced') return this.#synced((message as Synced).id);
+      if ((message as Synced).type === 'synced') return this.#confirmed((message as Synced).id);
       this.events.message(message as Out);
     });
     for (const stream of [child.stdout, child.stderr]) {
@@ -128,7 +128,7 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
         clearInterval(this.#watching);
         clearInterval(this.#clinging);
         this.#clinging = undefined;
-        for (const id of [...this.#syncs.keys()]) this.#synced(id);
+        for (const id of [...this.#syncs.keys()]) this.#confirmed(id);
         resolve();
         if (!this.#stopping) {
           this.events.died(this.#why ?? this.#ended(how));
@@ -158,16 +158,16 @@ export class Child<In extends { type: string }, Out extends { type: string }> {
     if (this.#process?.connected) this.#process.send(message, () => undefined);
   }
 
-  /** Resolves once the child has done all that it was told so far, or is gone. */
-  settled(): Promise<void> {
+  /** Resolves once the child has done everything it was told so far, or has ended. */
+  synced(): Promise<void> {
     if (!this.#process?.connected) return Promise.resolve();
     const message: Sync = { type: 'sync', id: ++this.#lastSync };
     const answer = new Promise<void>((resolve) => this.#syncs.set(message.id, resolve));
-    this.#process.send(message, (error) => error && this.#synced(message.id));
+    this.#process.send(message, (error) => error && this.#confirmed(message.id));
     return answer;
   }
 
-  #synced(id: number): void {
+  #confirmed(id: number): void {
     this.#syncs.get(id)?.();
     this.#syncs.delete(id);
   }

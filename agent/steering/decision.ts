@@ -68,7 +68,7 @@ export function readDocument(value: unknown): Document | Refusal {
   const malformed = (path: string, allowed: string): Refusal => ({
     path,
     code: 'document_malformed',
-    message: `${path === '' ? 'The document' : path}: not what it should be; allowed: ${allowed}`,
+    message: `${path === '' ? 'The document' : path} is malformed; allowed: ${allowed}`,
   });
   if (!isMap(value)) return malformed('', 'a map {version, config, by?, base?, resetVersion?}');
   const known = ['version', 'config', 'by', 'base', 'resetVersion'];
@@ -109,14 +109,17 @@ export function weigh(
   const isReset = document.resetVersion === true;
   if (last?.version === version && !(isReset && hashOf(document) !== last.hash)) {
     if (hashOf(document) !== last.hash)
-      return refusal('version_conflict', `Version ${version} was decided with another content: use a higher one.`);
+      return refusal(
+        'version_conflict',
+        `Version ${version} was already decided, with different content: use a higher version.`,
+      );
     return last.status === 'rejected' && last.release !== release ? 'decide' : 'repeated';
   }
   if (isReset) return 'decide';
   if (version < lastVersion)
     return refusal(
       'stale',
-      `Version ${version} is stale: the last one is ${lastVersion}. Where that one was a mistake, say "resetVersion": true.`,
+      `Version ${version} is stale: the last one is ${lastVersion}. If that one was a mistake, add "resetVersion": true.`,
     );
   // The first one may be any, and so may one that comes while nobody knows the time.
   const most = Math.max(lastVersion + mostStep, (nowMs ?? Infinity) + dayMs);
@@ -126,7 +129,10 @@ export function weigh(
       `Version ${version} would make every later one stale: the last one is ${lastVersion}; allowed: at most ${most}, or "resetVersion": true.`,
     );
   if (base !== undefined && base !== lastVersion)
-    return refusal('base_conflict', `It builds on version ${base}, and the last one is ${lastVersion}.`);
+    return refusal(
+      'base_conflict',
+      `The document builds on version ${base}, but the last one decided is ${lastVersion}: build on that one.`,
+    );
   return 'decide';
 }
 

@@ -110,7 +110,7 @@ export class Probation {
   }
 
   /** Nothing is on probation any more. */
-  settle(): void {
+  finish(): void {
     clearTimeout(this.#end);
     this.#mark = undefined;
     this.#touched.clear();
@@ -126,9 +126,11 @@ export class Probation {
     const undoes = (what: string): FaultReport => new Fault('change_undone', what, remedy).report();
     if (this.#mark && !isBack(this.#mark, status, hasTarget)) {
       if (status.actual === 'idle')
-        return undoes('The stream was live, and no output is left, nor a recording; `stop` is the way off the air.');
+        return undoes(
+          'The stream was live, and the change left no output and no recording; to go off the air, use `stop`.',
+        );
       const problem = status.problems[0] ?? Object.values(status.outputs).find(({ fault }) => fault)?.fault;
-      return undoes(`The stream was live, and was not live again ${by}${because(problem)}.`);
+      return undoes(`The stream was live before the change, and was not live again ${by}${because(problem)}.`);
     }
     for (const [paths, worked] of this.#provers) {
       const touched = paths.filter((path) => this.#touched.has(path));

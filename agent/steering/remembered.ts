@@ -88,7 +88,11 @@ export function withSecret(kept: Kept, path: string, bound: Bound, value: string
   const size = all.reduce((sum, each) => sum + each.value.length, 0);
   const isMany = after.length > mostPlaces || rest.length >= mostPaths || size > mostCharacters;
   if (value !== undefined && isMany)
-    throw new Fault('command_failed', 'So many secrets are kept already that no other has room.', 'Forget one first.');
+    throw new Fault(
+      'command_failed',
+      'There is no room for another secret: too many are kept already.',
+      'Forget one first (set-secret without a value).',
+    );
   const next = Object.fromEntries(after.length === 0 ? rest : [...rest, [path, after] as const]);
   return { ...kept, bound: { ...kept.bound, given: next, first, outputs } };
 }
@@ -199,7 +203,7 @@ export function undone({ decisions, pending, kept }: Remembered, reason: FaultRe
 }
 
 /** What was applied has done no harm; `live`: and is proved by the stream. */
-export function settledBy(state: Remembered, live: boolean): Remembered {
+export function passed(state: Remembered, live: boolean): Remembered {
   const marked = Object.entries(state.decisions).map(([layer, decision]): [string, Decision] => {
     const stands = decision.status === 'applied' || decision.status === 'pending';
     return [layer, stands ? { ...decision, status: 'applied', proved: decision.proved || live } : decision];

@@ -63,7 +63,7 @@ export class SettingsSource {
       const file = await readSettings(this.#path);
       if (file) this.redactor.leaving(layerSecrets(file));
       this.#read = file?.name;
-      if (this.#hasSet && !file) throw gone(name, 'is gone');
+      if (this.#hasSet && !file) throw gone(name, 'is missing');
       if ((this.#hasSet || wasSet) && file?.isBlank) throw gone(name, 'is empty');
       this.#hasSet = Object.keys(file?.values ?? {}).length > 0;
       return file ? { file } : {};
@@ -109,6 +109,6 @@ export function heldReports({ held }: Pick<Loaded, 'held'>): FaultReport[] {
 const gone = (name: string, how: string): Fault =>
   new Fault(
     'settings_unreadable',
-    `The settings file ${JSON.stringify(name)} ${how}; what it has set stays.`,
-    'Put it back, or write {} into it where nothing is to be set any more.',
+    `The settings file ${JSON.stringify(name)} ${how}; its last settings stay in force.`,
+    'Put it back, or write {} into it if nothing is to be set any more.',
   );

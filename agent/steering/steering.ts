@@ -25,8 +25,8 @@ import {
 } from './decision.js';
 import { layerTitle, Layering } from './layering.js';
 import { keptWith, valueAt, withSecret, withValue } from './remembered.js';
-import { Trial, type Applied, type Excess, type Helm } from './trial.js';
-import { Turns } from '../broadcast/turns.js';
+import { Trial, type Applied, type Excess, type TrialDependencies } from './trial.js';
+import { SerialQueue } from '../broadcast/serialqueue.js';
 
 /** A layer that comes from afar; groups by name. */
 export type LayerName = 'device' | 'page' | `group ${string}`;
@@ -79,9 +79,9 @@ const mostOthers = 8;
 export class Steering {
   readonly #layering: Layering;
   readonly #trial: Trial;
-  #helm: Helm | undefined;
+  #dependencies: TrialDependencies | undefined;
   /** Everything that changes the state goes one after the other. */
-  readonly #turns = new Turns();
+  readonly #queue = new SerialQueue();
   /** Documents of each layer that are not looked at yet. */
   readonly #waiting = new Map<string, Waiting>();
   readonly #refusals = new Map<string, Refusal>();
@@ -98,7 +98,7 @@ export class Steering {
   ) {
     this.#layering = new Layering(read, storage.folder);
     this.#trial = new Trial(storage, this.#layering, redactor, {
-      inTurn: (work) => this.#turns.take(work),
+      inTurn: (work) => this.#queue.run(work),
       tell: (changed) => this.#tell(changed),
     });
   }
@@ -118,9 +118,9 @@ export class Steering {
   }
 
   /** From now on changes are applied. */
-  attach(helm: Helm): void {
-    this.#helm = helm;
-    this.#trial.attach(helm);
+  attach(dependencies: TrialDependencies): void {
+    this.#dependencies = dependencies;
+    this.#trial.attach(dependencies);
   }
 
   get resolved(): Resolved {
@@ -167,7 +167,7 @@ export class Steering {
     if (waiting) return;
     // What was written while the device was off comes before the stream is there.
     if (this.#trial.isStarting) await this.#trial.started();
-    const change = await this.#turns.take(async () => {
+    const change = await this.#queue.run(async () => {
       const { newest, others } = this.#waiting.get(layer)!;
       this.#waiting.delete(layer);
       let made = await this.#tried(layer, newest);
@@ -199,14 +199,14 @@ export class Steering {
 
   /** One setting in the layer of the page; without a value it is taken out of there. Throws a Fault where it is not applied. */
   async adjust(path: string, value: unknown): Promise<void> {
-    const change = await this.#turns.take(async () => {
+    const change = await this.#queue.run(async () => {
       this.#mustGoOn();
       const before = this.#trial.state.kept.documents['page']?.config ?? {};
       const version = (this.#trial.state.decisions['page']?.version ?? 0) + 1;
       const config = withValue(before, path.split('.'), value);
       // What another release has put there can still be taken out.
       const takesOut = value === undefined && hashOf({ version, config: before }) !== hashOf({ version, config });
-      if (!rowOf(path) && !takesOut) throw new Fault('setting_unknown', 'There is no setting of that path.');
+      if (!rowOf(path) && !takesOut) throw new Fault('setting_unknown', 'There is no setting with that path.');
       const document = readDocument({ version, config });
       if ('code' in document) throw new Fault(document.code, document.message);
       const made = await this.#propose('page', document, path);
@@ -219,14 +219,14 @@ export class Steering {
 
   /** The next document of `layer` may have any version. Throws a Fault where none was decided. */
   async resetVersion(layer: LayerName): Promise<void> {
-    await this.#turns.take(async () => {
+    await this.#queue.run(async () => {
       const { decisions } = this.#trial.state;
       const decision = decisions[layer];
       if (!decision)
         throw new Fault(
           'command_failed',
-          `No document of ${layerTitle(layer)} was decided.`,
-          `There are: ${Object.keys(decisions).join(', ')}.`,
+          `No document of the layer ${layerTitle(layer)} has been decided.`,
+          `Layers with a decision: ${Object.keys(decisions).join(', ')}.`,
         );
       this.#refusals.delete(layer);
       await this.#trial.remember({
@@ -241,7 +241,7 @@ export class Steering {
   async setSecret(secret: SecretToSet): Promise<SecretSet> {
     const bound = this.#boundOf(secret);
     await (
-      await this.#turns.take(() => this.#setSecret(secret, bound))
+      await this.#queue.run(() => this.#setSecret(secret, bound))
     ).confirmed;
     const { settings, origin, bound: known } = this.resolved;
     const { path, value } = secret;
@@ -254,7 +254,7 @@ export class Steering {
 
   /** The settings file was edited. Nothing changes where it is not valid; what is wrong is the answer. */
   reload(): Promise<Pick<Resolved, 'problems' | 'warnings'> & { readonly changed: readonly Change[] }> {
-    return this.#turns.take(async () => {
+    return this.#queue.run(async () => {
       const base = await this.#layering.read(this.#trial.state.kept);
       const { problems, warnings, secrets } = base.resolved;
       this.redactor.leaving(secrets);
@@ -270,7 +270,7 @@ export class Steering {
    */
   close(): Promise<void> {
     this.#ending = true;
-    return this.#turns.take(() => this.#trial.close());
+    return this.#queue.run(() => this.#trial.close());
   }
 
   /** `about`: the one setting that is new in it, of a layer that is otherwise as it was. */
@@ -309,7 +309,7 @@ export class Steering {
           [layer]: rejected(decision, errors),
         },
       });
-      this.#helm?.log.warn(
+      this.#dependencies?.log.warn(
         'change_rejected',
         `${layerTitle(layer)}: version ${version} is rejected: ${errors[0]!.message}`,
       );
@@ -319,8 +319,8 @@ export class Steering {
     if (about !== undefined && isCovered(resolved, layer, config, about))
       throw new Fault(
         'setting_covered',
-        `${about} stands in the document of this device, which is above the page: nothing has changed.`,
-        'Change it there (config/desired), or take it out of there.',
+        `${about} is set in the document of this device, which takes precedence over the page: nothing has changed.`,
+        'Change it there (config/desired), or remove it from there.',
       );
     try {
       return await this.#trial.change(layer, keptWith(kept, resolved), decision, resolved);
@@ -338,7 +338,7 @@ export class Steering {
     const name = outputName(path);
     const isName = !path.startsWith('outputs.') || (OUTPUT_NAME.test(name) && name !== 'constructor');
     if (!row?.secret || !row.boundTo || !isName)
-      throw new Fault('setting_unknown', 'There is no secret setting of that path.');
+      throw new Fault('setting_unknown', 'There is no secret setting with that path.');
     // Whoever forgets one without saying which means all of them.
     if (named === undefined && value === undefined) return {};
     if (named === undefined) {
@@ -349,16 +349,24 @@ export class Steering {
     const origin = readFor(row.boundTo, named);
     if (origin !== undefined) return { for: origin, ...(insecure ? { insecure } : {}) };
     const example = row.boundTo === 'output' ? 'rtmps://*.rtmps.youtube.com/live2' : 'mqtts://broker.example.org';
-    throw new Fault('command_malformed', '"for" is no address that a secret can be for.', `Write it as ${example}.`);
+    throw new Fault(
+      'command_malformed',
+      '"for" is not an address that a secret can be given for.',
+      `Write it as ${example}.`,
+    );
   }
 
   async #setSecret({ path, value }: SecretToSet, bound: Bound): Promise<Applied> {
     this.#mustGoOn();
     const row = rowOf(path)!;
     if (isLocked(path, this.#layering.locked))
-      throw new Fault('setting_locked', `${path} is locked.`, 'Set it in the settings file or the environment.');
+      throw new Fault(
+        'setting_locked',
+        `${path} is locked against remote changes.`,
+        'Set it in the settings file or the environment.',
+      );
     if (value !== undefined && misfit(row.form, value))
-      throw new Fault('setting_range', `That cannot be ${path}.`, `Allowed: ${allowed(row)}.`);
+      throw new Fault('setting_range', `That is not a valid value for ${path}.`, `Allowed: ${allowed(row)}.`);
     this.redactor.addPassing(value === undefined ? [] : [value]);
     const { kept, decisions } = this.#trial.state;
     const next = withSecret(kept, path, bound, value);
@@ -371,7 +379,8 @@ export class Steering {
   }
 
   #mustGoOn(): void {
-    if (this.#ending) throw new Fault('command_failed', 'The program is about to end.', 'Ask again when it is back.');
+    if (this.#ending)
+      throw new Fault('command_failed', 'The program is about to end.', 'Try again once it has restarted.');
   }
 
   /** What is wrong in `resolved` that is not wrong in `before`: now. */

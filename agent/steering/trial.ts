@@ -18,7 +18,7 @@ import {
   nothingKept,
   onCard,
   pruned,
-  settledBy,
+  passed,
   stateFormat,
   stateName,
   undone,
@@ -28,10 +28,10 @@ import {
 import { isOn, type BroadcastStatus } from '../broadcast/status.js';
 import { isWanted } from '../broadcast/wants.js';
 
-/** What the program around it gives. */
-export interface Helm {
+/** What a trial needs of the program around it. */
+export interface TrialDependencies {
   readonly log: Log;
-  readonly broadcast: Pick<Broadcast, 'apply' | 'settled' | 'status'>;
+  readonly broadcast: Pick<Broadcast, 'apply' | 'applied' | 'status'>;
   /** What these settings will have deleted of the recordings that are there. */
   readonly excess?: (settings: Settings) => Promise<Excess>;
 }
@@ -49,11 +49,11 @@ export interface Applied {
 }
 
 /** How often it is looked whether what was never proved has become live. */
-const lookMs = 1000;
+const pollMs = 1000;
 /** How often, whether what is starting has become live. */
-const startMs = 200;
+const startPollMs = 200;
 /** What could not be kept is tried again at each so many looks: it is said each time that it fails. */
-const keepLooks = 10;
+const keepPolls = 10;
 
 const neverConfirmed = (by: string): FaultReport =>
   new Fault(
@@ -74,12 +74,12 @@ export class Trial {
   readonly probation = new Probation();
   #state: Remembered = nothingKept;
   #resolved!: Resolved;
-  #helm: Helm | undefined;
+  #dependencies: TrialDependencies | undefined;
   /** The settings before the first of the changes on probation. */
   #proved: Settings | undefined;
   #excess: Excess | undefined;
-  #looking: NodeJS.Timeout | undefined;
-  #looks = 0;
+  #polling: NodeJS.Timeout | undefined;
+  #polls = 0;
   /** The card holds another state than this. */
   #unkept = false;
 
@@ -96,13 +96,13 @@ export class Trial {
     const { kept, pending } = this.#state;
     this.redactor.leaving([kept, pending?.before].flatMap((each) => (each ? handedOver(each) : [])));
     if (!pending) return;
-    const what = 'The program or the machine was cut off while a change was on probation.';
+    const what = 'The program was killed, or the machine lost power, while a change was on probation.';
     await this.remember(undone(this.#state, new Fault('change_undone', what).report()));
   }
 
-  attach(helm: Helm): void {
-    this.#helm = helm;
-    this.#look();
+  attach(dependencies: TrialDependencies): void {
+    this.#dependencies = dependencies;
+    this.#poll();
   }
 
   get state(): Remembered {
@@ -127,14 +127,14 @@ export class Trial {
 
   /** The stream is about to be there, and nothing that is on probation has to do with it. */
   get isStarting(): boolean {
-    return !this.#state.pending && this.#helm?.broadcast.status().actual === 'starting';
+    return !this.#state.pending && this.#dependencies?.broadcast.status().actual === 'starting';
   }
 
   /** Resolves once it is there or is known to ail, at the latest after a probation: only by what was live can a change be judged. */
   async started(): Promise<void> {
     const mostMs = this.#resolved.settings.config.probationSeconds * 1000;
-    for (let waitedMs = 0; this.isStarting && waitedMs < mostMs; waitedMs += startMs)
-      await new Promise((done) => setTimeout(done, startMs).unref());
+    for (let waitedMs = 0; this.isStarting && waitedMs < mostMs; waitedMs += startPollMs)
+      await new Promise((done) => setTimeout(done, startPollMs).unref());
   }
 
   /** What is kept, with file and environment as they are now, is in force from here on. */
@@ -165,8 +165,8 @@ export class Trial {
 
   /** Takes a valid change: on the card as pending, then applied, then on probation. */
   async change(layer: string, kept: Kept, decision: Decision, resolved: Resolved): Promise<Applied> {
-    const helm = this.#helm;
-    if (!helm) throw new Fault('internal', 'A change came before the broadcast was there.');
+    const dependencies = this.#dependencies;
+    if (!dependencies) throw new Fault('internal', 'A change arrived before there was a broadcast to apply it to.');
     const state = this.#state;
     const { pending } = state;
     // The last good settings are those before the first of several changes that nothing has proved yet.
@@ -176,9 +176,13 @@ export class Trial {
     const decisions = { ...state.decisions, [layer]: decision };
     if (!(await this.remember({ kept, decisions, pending: { before, layers } }))) {
       this.#state = state;
-      throw new Fault('state_unwritable', 'The change could not be kept, and was not applied.');
+      throw new Fault(
+        'state_unwritable',
+        'The change could not be saved to the data folder, and was not applied.',
+        'Free some space there, and make it writable.',
+      );
     }
-    this.probation.begin(helm.broadcast.status(), pending !== undefined);
+    this.probation.begin(dependencies.broadcast.status(), pending !== undefined);
     this.#proved = proved;
     this.events.tell([]);
     let changed: Change[];
@@ -192,8 +196,8 @@ export class Trial {
     await this.#foretell(resolved.settings);
     const deadlineMs = resolved.settings.config.probationSeconds * 1000;
     this.probation.endIn(deadlineMs, () => void this.events.inTurn(() => this.#judge()));
-    const settled = this.probation.confirmedBy(helm.broadcast.settled());
-    const confirmed = settled.then(() => this.events.inTurn(() => this.#confirm(layer, decision, changed)));
+    const done = this.probation.confirmedBy(dependencies.broadcast.applied());
+    const confirmed = done.then(() => this.events.inTurn(() => this.#confirm(layer, decision, changed)));
     // It is in the report too, and not everyone waits for it.
     confirmed.catch(() => undefined);
     return { confirmed };
@@ -214,10 +218,10 @@ export class Trial {
     const applied: Decision = { ...decision, status: 'applied', proved: proves };
     const state = { kept, decisions: { ...decisions, [layer]: applied } };
     await this.remember(proves || !pending ? this.#pruned(state) : { ...state, pending });
-    if (proves) await this.#settle();
+    if (proves) await this.#commit();
     const list = changed.map(({ path }) => path).join(', ');
     if (changed.length > 0)
-      this.#helm?.log.info('settings_applied', `Settings applied from afar: ${list}.`, { changed });
+      this.#dependencies?.log.info('settings_applied', `Settings applied remotely: ${list}.`, { changed });
     this.events.tell(changed);
   }
 
@@ -238,21 +242,21 @@ export class Trial {
 
   /** A change that has taken the stream away is undone; any other stays, not yet proved. */
   async close(): Promise<void> {
-    clearInterval(this.#looking);
+    clearInterval(this.#polling);
     const { pending, ...rest } = this.#state;
-    if (!pending || !this.#helm) return;
-    const status = this.#helm.broadcast.status();
+    if (!pending || !this.#dependencies) return;
+    const status = this.#dependencies.broadcast.status();
     // Too late to be judged by what is on the air.
     if (status.actual === 'stopping') return;
     const reason = this.#harm(status, 'when the program was told to end');
-    this.probation.settle();
-    await this.remember(reason ? undone(this.#state, reason) : settledBy(rest, false));
+    this.probation.finish();
+    await this.remember(reason ? undone(this.#state, reason) : passed(rest, false));
   }
 
   async #apply(resolved: Resolved): Promise<Change[]> {
     this.redactor.inForce(resolved.secrets);
     this.#resolved = resolved;
-    const changed = (await this.#helm?.broadcast.apply(this.inForce)) ?? [];
+    const changed = (await this.#dependencies?.broadcast.apply(this.inForce)) ?? [];
     if (changed.length > 0) this.events.tell(changed);
     return changed;
   }
@@ -265,13 +269,13 @@ export class Trial {
 
   /** Nothing is on probation any more. */
   #forget(): void {
-    this.probation.settle();
+    this.probation.finish();
     this.#proved = undefined;
     this.#excess = undefined;
   }
 
   /** What is in force is proved: limits that delete count from here on. */
-  async #settle(): Promise<void> {
+  async #commit(): Promise<void> {
     const isLax = this.#isLax;
     this.#forget();
     if (isLax) await this.#impose(this.#resolved);
@@ -279,12 +283,12 @@ export class Trial {
 
   /** Says what the settings will have deleted, while that can still be taken back. */
   async #foretell(settings: Settings): Promise<void> {
-    const excess = this.#isLax ? await this.#helm?.excess?.(settings) : undefined;
+    const excess = this.#isLax ? await this.#dependencies?.excess?.(settings) : undefined;
     this.#excess = excess && excess.files > 0 ? excess : undefined;
     if (!this.#excess) return;
     const { files, bytes } = this.#excess;
     const what = `${files} recordings (${(bytes / 1e9).toFixed(2)} GB) will be deleted, one a second`;
-    this.#helm?.log.warn('recordings_to_delete', `Once this change of recording limits is proved, ${what}.`, {
+    this.#dependencies?.log.warn('recordings_to_delete', `Once this change of recording limits is proved, ${what}.`, {
       files,
       bytes,
     });
@@ -301,7 +305,7 @@ export class Trial {
       return await this.#apply(resolved);
     } catch (error) {
       const { code, message } = Fault.from(error);
-      this.#helm?.log.error(code, `[${code}] ${message}`, { code });
+      this.#dependencies?.log.error(code, `[${code}] ${message}`, { code });
       return [];
     }
   }
@@ -309,19 +313,19 @@ export class Trial {
   /** The end of the probation, and looks at what may still come after it: `moreMs` after. */
   async #judge(moreMs = 0): Promise<void> {
     const { pending, ...rest } = this.#state;
-    if (!pending || !this.#helm) return;
-    const status = this.#helm.broadcast.status();
+    if (!pending || !this.#dependencies) return;
+    const status = this.#dependencies.broadcast.status();
     const deadlineMs = this.#resolved.settings.config.probationSeconds * 1000;
     const by = `within ${(deadlineMs + moreMs) / 1000} s`;
     const harm = this.#harm(status, by);
     const reason = harm ?? (isOn(status) && !this.probation.isConfirmed ? neverConfirmed(by) : undefined);
     if (reason && moreMs < this.probation.graceMs(deadlineMs, harm !== undefined))
-      return this.probation.endIn(lookMs, () => void this.events.inTurn(() => this.#judge(moreMs + lookMs)));
+      return this.probation.endIn(pollMs, () => void this.events.inTurn(() => this.#judge(moreMs + pollMs)));
     if (reason) return this.#undo(reason);
     const live = isAsLive(status);
-    await this.remember(this.#pruned(settledBy(rest, live)));
-    if (live) await this.#settle();
-    else this.probation.settle();
+    await this.remember(this.#pruned(passed(rest, live)));
+    if (live) await this.#commit();
+    else this.probation.finish();
     this.events.tell([]);
   }
 
@@ -332,31 +336,34 @@ export class Trial {
     await this.storage.writeState(stateName, stateFormat, before);
     this.#state = before;
     const back = this.#impose(this.layering.resolve(before.kept));
-    this.#helm?.log.warn('change_undone', `[change_undone] ${reason.what} ${reason.remedy}`, { code: 'change_undone' });
+    this.#dependencies?.log.warn('change_undone', `[change_undone] ${reason.what} ${reason.remedy}`, {
+      code: 'change_undone',
+    });
     await back;
     await this.#learn();
     this.events.tell([]);
   }
 
   /** What was applied while nothing was on the air is proved once it is live. */
-  #look(): void {
-    this.#looking = setInterval(() => {
-      this.#looks += 1;
-      if (this.#unkept && this.#looks % keepLooks === 0) void this.events.inTurn(() => this.remember(this.#state));
+  #poll(): void {
+    this.#polling = setInterval(() => {
+      this.#polls += 1;
+      if (this.#unkept && this.#polls % keepPolls === 0) void this.events.inTurn(() => this.remember(this.#state));
       const { pending, decisions, kept } = this.#state;
-      const isLive = this.#helm !== undefined && isAsLive(this.#helm.broadcast.status());
+      const isLive = this.#dependencies !== undefined && isAsLive(this.#dependencies.broadcast.status());
       if (isLive && livedThrough(kept) !== kept)
         void this.events.inTurn(() => this.remember({ ...this.#state, kept: livedThrough(this.#state.kept) }));
-      if (pending && this.#helm) this.probation.look(this.#harm(this.#helm.broadcast.status(), '') !== undefined);
+      if (pending && this.#dependencies)
+        this.probation.look(this.#harm(this.#dependencies.broadcast.status(), '') !== undefined);
       const open = Object.values(decisions).some(({ status, proved: done }) => status === 'applied' && !done);
       if (pending || !open || !isLive) return;
       void this.events.inTurn(async () => {
         if (this.#state.pending) return;
-        await this.remember(settledBy(this.#state, true));
-        await this.#settle();
+        await this.remember(passed(this.#state, true));
+        await this.#commit();
         this.events.tell([]);
       });
-    }, lookMs);
-    this.#looking.unref();
+    }, pollMs);
+    this.#polling.unref();
   }
 }

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { defaults } from '../../agent/config/resolve.js';
 import { Controls } from '../../agent/control/control.js';
 import type { Interface } from '../../agent/control/interface.js';
-import type { StrainStatus } from '../../agent/control/strained.js';
+import type { StrainStatus } from '../../agent/control/strain.js';
 import type { Status } from '../../agent/control/status.js';
 import type { Steering } from '../../agent/steering/steering.js';
 import { Stand } from '../helpers/mqtt/device.js';

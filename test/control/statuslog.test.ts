@@ -5,7 +5,7 @@ import type { Change } from '../../agent/config/cost.js';
 import { resolve, type Resolved } from '../../agent/config/resolve.js';
 import type { Strain } from '../../agent/machine/host/power.js';
 import { StatusLog } from '../../agent/control/statuslog.js';
-import { Strained } from '../../agent/control/strained.js';
+import { BoardStrain } from '../../agent/control/strain.js';
 import { Stand } from '../helpers/mqtt/device.js';
 
 class Bench {
@@ -46,7 +46,7 @@ class Bench {
         },
       },
       status: () => stand.status(),
-      board: new Strained(),
+      board: new BoardStrain(),
       strain: () => Promise.resolve(this.strain),
       temperature: () => Promise.resolve(this.degrees),
       report: ({ code }) => this.faults.push(code),

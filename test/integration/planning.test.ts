@@ -87,7 +87,7 @@ test('a live change that comes in the middle of a look stays', async (t) => {
   assert.equal(broadcast.status().video?.bitrateKbps, 1500);
   looks.let();
   await looked;
-  await broadcast.settled();
+  await broadcast.applied();
   assert.equal(broadcast.status().video?.bitrateKbps, 1500);
 });
 
@@ -97,7 +97,7 @@ test('another format that comes in the middle of a look is what is sent, from it
   const applied = broadcast.apply(settings({}));
   looks.let();
   await Promise.all([looked, applied]);
-  await broadcast.settled();
+  await broadcast.applied();
   await live(broadcast);
   assert.equal(broadcast.status().video?.width, 1280);
   await hdArrives(server);

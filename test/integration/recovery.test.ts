@@ -206,7 +206,7 @@ describe('outputs come back', { concurrency: 2 }, () => {
       // A container that is restarted again and again brings and takes a link each time.
       for (let changes = 0; changes < 5; changes += 1) {
         broadcast.networkChanged();
-        await broadcast.settled();
+        await broadcast.applied();
         await refused();
       }
       assert.equal(server.connections.items.length, 2);

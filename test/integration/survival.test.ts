@@ -154,7 +154,7 @@ test('another size and an encoder that is not there: what is on stays on, whatev
     ['encoder_missing'],
   );
   await broadcast.apply({ ...unfit, audio: { ...unfit.audio, gainDb: 3 } });
-  await broadcast.settled();
+  await broadcast.applied();
   const [first] = server.publishes.items;
   const seen = first!.tags.items.length;
   await first!.tags.waitFor(isPicture, 10_000, seen);

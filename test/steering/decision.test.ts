@@ -33,14 +33,13 @@ describe('a document', () => {
     assert.deepEqual(Object.keys(read), ['version', 'config']);
   });
 
-  const whole = 'The document: not what it should be; allowed: a map {version, config, by?, base?, resetVersion?}';
-  const few =
-    'The document: not what it should be; allowed: version, config, by, base and resetVersion, and nothing else';
-  const above = 'version: not what it should be; allowed: a whole number above 0';
-  const sections = 'config: not what it should be; allowed: a map of sections';
-  const many = 'config: not what it should be; allowed: at most 300 names of sections and settings';
-  const by = 'by: not what it should be; allowed: text of at most 256 characters';
-  const base = 'base: not what it should be; allowed: a whole number';
+  const whole = 'The document is malformed; allowed: a map {version, config, by?, base?, resetVersion?}';
+  const few = 'The document is malformed; allowed: version, config, by, base and resetVersion, and nothing else';
+  const above = 'version is malformed; allowed: a whole number above 0';
+  const sections = 'config is malformed; allowed: a map of sections';
+  const many = 'config is malformed; allowed: at most 300 names of sections and settings';
+  const by = 'by is malformed; allowed: text of at most 256 characters';
+  const base = 'base is malformed; allowed: a whole number';
   const bad: [value: unknown, path: string, message: string][] = [
     ...[null, undefined, 5, 'x', true, [], [1]].map((value): [unknown, string, string] => [value, '', whole]),
     [{ version: 1, config: {}, more: 1 }, '', few],
@@ -99,7 +98,7 @@ describe('a document beside the last one decided', () => {
     const stale = refusal(
       'stale',
       4,
-      'Version 4 is stale: the last one is 5. Where that one was a mistake, say "resetVersion": true.',
+      'Version 4 is stale: the last one is 5. If that one was a mistake, add "resetVersion": true.',
     );
     assert.deepEqual(weigh(document(4), last(5), '1.0.0'), stale);
     assert.deepEqual(weigh(document(4, { base: 5 }), last(5), '1.0.0'), stale);
@@ -141,7 +140,7 @@ describe('a document beside the last one decided', () => {
   test('the same version is a repetition, or a conflict where it says something else', () => {
     assert.equal(weigh(document(5), last(5), '1.0.0'), 'repeated');
     assert.equal(weigh(document(5, { by: 'other', base: 1 }), last(5), '1.0.0'), 'repeated');
-    const conflict = 'Version 5 was decided with another content: use a higher one.';
+    const conflict = 'Version 5 was already decided, with different content: use a higher version.';
     assert.deepEqual(weigh(document(5, { config: {} }), last(5), '1.0.0'), refusal('version_conflict', 5, conflict));
     const other = last(5, { status: 'rejected', release: '0.9.0' });
     assert.deepEqual(weigh(document(5, { config: {} }), other, '1.0.0'), refusal('version_conflict', 5, conflict));
@@ -156,10 +155,18 @@ describe('a document beside the last one decided', () => {
 
   test('one that builds on another than the last is refused', () => {
     assert.equal(weigh(document(6, { base: 5 }), last(5), '1.0.0'), 'decide');
-    const onFour = refusal('base_conflict', 6, 'It builds on version 4, and the last one is 5.');
+    const onFour = refusal(
+      'base_conflict',
+      6,
+      'The document builds on version 4, but the last one decided is 5: build on that one.',
+    );
     assert.deepEqual(weigh(document(6, { base: 4 }), last(5), '1.0.0'), onFour);
     assert.equal(weigh(document(6, { base: 0 }), undefined, '1.0.0'), 'decide');
-    const onOne = refusal('base_conflict', 6, 'It builds on version 1, and the last one is 0.');
+    const onOne = refusal(
+      'base_conflict',
+      6,
+      'The document builds on version 1, but the last one decided is 0: build on that one.',
+    );
     assert.deepEqual(weigh(document(6, { base: 1 }), undefined, '1.0.0'), onOne);
   });
 });

@@ -37,7 +37,7 @@ function begun(before: Status): Probation {
 const said = (probation: Probation, now: Status, hasTarget = true): string | undefined =>
   probation.harm(now, 'within 20 s', hasTarget)?.what;
 
-const notBack = 'The stream was live, and was not live again within 20 s';
+const notBack = 'The stream was live before the change, and was not live again within 20 s';
 
 describe('harm to the stream', () => {
   test('is none while nothing is on probation', () => {
@@ -60,7 +60,7 @@ describe('harm to the stream', () => {
 
   test('is that no output is left, unless it was commanded off or is paused', () => {
     const idle = status({ actual: 'idle' });
-    const none = 'The stream was live, and no output is left, nor a recording; `stop` is the way off the air.';
+    const none = 'The stream was live, and the change left no output and no recording; to go off the air, use `stop`.';
     assert.equal(said(begun(live), idle, false), none);
     assert.equal(said(begun(live), idle, true), undefined);
     assert.equal(said(begun(live), status({ actual: 'idle', wanted: 'idle' }), false), undefined);
@@ -92,7 +92,7 @@ describe('harm to the stream', () => {
 
   test('is none once the probation is over', () => {
     const probation = begun(live);
-    probation.settle();
+    probation.finish();
     assert.equal(said(probation, ailing), undefined);
   });
 });
@@ -123,7 +123,7 @@ describe('harm to the way of whoever steers', () => {
     probation.touch(change('mqtt.url', 'gpio.led'));
     assert.equal(said(probation, live), 'A change of gpio.led has not worked within 20 s.');
     assert.equal(said(probation, ailing), `${notBack}.`, 'that of the stream comes first');
-    probation.settle();
+    probation.finish();
     assert.equal(said(probation, live), undefined);
   });
 });
@@ -174,7 +174,7 @@ describe('confirmation', () => {
     for (let i = 0; i < 2; i++) void probation.confirmedBy(new Promise(() => undefined)).then(() => (waiting -= 1));
     await turn();
     assert.equal(waiting, 2);
-    probation.settle();
+    probation.finish();
     await turn();
     assert.deepEqual([waiting, probation.isConfirmed], [0, false]);
   });
@@ -254,7 +254,7 @@ describe('the end of the probation', () => {
     probation.begin(live, true);
     t.mock.timers.tick(60_000);
     probation.endIn(6000, () => ends.push('after it was over'));
-    probation.settle();
+    probation.finish();
     t.mock.timers.tick(60_000);
     assert.deepEqual(ends, ['second']);
   });

@@ -76,7 +76,7 @@ test('an upgrade and a downgrade keep the layers from afar: what one release doe
     assert.deepEqual(ignored(reported), ['MQTT group studio: audio.delayMs', 'MQTT device: audio.delayMs']);
     const { volumeDb, mute, reverb } = audio(device);
     assert.deepEqual([volumeDb, mute, reverb], [3, true, 0]);
-    assert.deepEqual([device.stand.applied, device.steering.resolved.problems], [[], []]);
+    assert.deepEqual([device.stand.changes, device.steering.resolved.problems], [[], []]);
     assert.equal(device.steering.resolved.settings.video.bitrateKbps, 900);
     // A new document of a device is held to this release's names.
     const wrong = await operator.desire(2, started);
@@ -96,7 +96,7 @@ test('an upgrade and a downgrade keep the layers from afar: what one release doe
     );
     const { gainDb, delayMs, mute } = audio(device);
     assert.deepEqual([gainDb, delayMs, mute], [0, 40, false]);
-    assert.deepEqual([device.stand.applied, device.own, device.steering.resolved.problems], [[], [], []]);
+    assert.deepEqual([device.stand.changes, device.own, device.steering.resolved.problems], [[], [], []]);
     // One setting can still be changed beside what waits.
     assert.equal((await operator.command('adjust', { path: 'video.bitrateKbps', value: 800 }))['ok'], true);
     assert.equal((await operator.command('adjust', { path: 'video.bitrateKbps', value: 'x' }))['ok'], false);

@@ -142,7 +142,7 @@ test('another distance is followed too, and who joins in between gets a keyframe
 });
 
 for (const [but, said] of [
-  ['refuses', /does not let its H\.264 encoder be set up, .* \(E\w+\)/],
+  ['refuses', /does not allow its H\.264 encoder to be configured, .* \(E\w+\)/],
   ['ignores', undefined],
 ] as const) {
   test(`a camera that ${but} what it is told is encoded here once that has been seen, and it is said`, async () => {

@@ -27,7 +27,7 @@ const muchMs = 1000;
 const noMs = 150;
 const yesMs = 100;
 /** After a change the encoder takes a second to follow it, and what is delivered shows it two seconds later. */
-const settleMs = 4000;
+const reactionMs = 4000;
 /** Part of what was delivered when it was first too little is from before, and too much; so long later, none is. */
 const correctMs = 1500;
 /** A tenth too much makes a queue of 0.3 s by then. */
@@ -83,7 +83,7 @@ export class Bitrate {
     if (probing && queue > noMs) {
       this.#patienceMs = Math.min(maxPatienceMs, this.#patienceMs * 2);
       this.#lower(this.#known! * keep, nowMs);
-    } else if (grows && (queue > queueMs || over > muchMs) && nowMs - this.#loweredAt >= settleMs) {
+    } else if (grows && (queue > queueMs || over > muchMs) && nowMs - this.#loweredAt >= reactionMs) {
       // What it carries is all that it can carry: it has more to do than it can.
       this.#known = carried;
       this.#isRough = true;
@@ -113,7 +113,7 @@ export class Bitrate {
       this.#patienceMs = firstPatienceMs;
       this.#raise(this.#target * climb, nowMs);
     } else if (this.#target < this.#bounded(known * keep)) {
-      if (since >= settleMs) this.#raise(known * keep, nowMs);
+      if (since >= reactionMs) this.#raise(known * keep, nowMs);
     } else if (since >= this.#patienceMs) {
       this.#raise(Math.max(known, this.bounds.floorKbps) * probe, nowMs);
     }

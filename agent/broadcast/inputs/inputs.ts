@@ -1,4 +1,4 @@
-/** Which cameras, microphones, files, drawn pictures and encoders are out of service, why, and when each is tried again. */
+/** Which cameras, microphones, files, drawn pictures and encoders cannot be used now, why, and when each is tried again. */
 import type { Camera, Machine, Mode, SlateImage } from '../../../pipelines/machine.js';
 import type { OnAir } from '../../../pipelines/onair.js';
 import type { Plan } from '../../../pipelines/plan.js';
@@ -296,7 +296,7 @@ const imageFault = ({ path }: SlateImage, { what }: Fault): Fault =>
   new Fault(
     'slate_image',
     `The picture ${JSON.stringify(path)} cannot be shown: ${what}`,
-    'Name another PNG or JPEG in slate.image; until then the slate has its text.',
+    'Name another PNG or JPEG in slate.image; until then the slate shows its text.',
   );
 
 const step = (waits: readonly number[], failures: number): number =>

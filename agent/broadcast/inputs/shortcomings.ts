@@ -25,9 +25,9 @@ const isOf =
 
 /** For people, what follows the name of a camera. */
 const refusals: Readonly<Record<EncoderRequest, string>> = {
-  setup: 'does not let its H.264 encoder be set up, which keeps its bitrate and the distance of its keyframes',
+  setup: 'does not allow its H.264 encoder to be configured, which keeps its bitrate and keyframe interval',
   bitrate: 'does not change the bitrate of its H.264 encoder while it runs',
-  keyframe: 'gives no keyframe when it is asked for one',
+  keyframe: 'gives no keyframe when asked for one',
 };
 
 export class Shortcomings {
@@ -62,7 +62,7 @@ export class Shortcomings {
   leaveOut(camera: Camera, mode: Mode, { code }: Fault): readonly Mode[] | undefined {
     const key = cameraKey(camera);
     if (this.#worked.has(`${key} ${modeName(mode)}`) || !ofTheFormat.has(code)) return [mode];
-    const why = `The camera ${camera.path} gives no pictures in ${modeName(mode)}: another of its formats is used. Plug it into a port of its own, without a hub.`;
+    const why = `The camera ${camera.path} gives no pictures in ${modeName(mode)}: another of its formats is used. Plug it into a port of its own, not into a hub.`;
     const before = this.#unfit.get(key) ?? [];
     const unfit = [...before, { mode, why }];
     if (unfit.length < mostSilent && camera.formats.some((format) => !unfit.some(isOf(format)))) {

@@ -74,6 +74,6 @@ export class Inbox {
         new Fault('command_failed', what, 'Use mqtts:// or wss://, or set mqtt.allowPlainSecrets.'),
       );
     }
-    return this.around.desk.ask(name, given);
+    return this.around.dispatcher.ask(name, given);
   }
 }

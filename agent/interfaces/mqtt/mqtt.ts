@@ -164,7 +164,7 @@ export class Mqtt implements Interface {
         takenOver: () => this.#clones.takenOver(),
       },
       this.around.clock,
-      () => this.around.desk.clockIsSet,
+      () => this.around.dispatcher.clockIsSet,
     );
     this.#connection = connection;
     this.#outbox.use(connection);

@@ -2,7 +2,7 @@
 import type { Clock } from '../../clock.js';
 import type { Log } from '../../log.js';
 import type { Storage } from '../../machine/storage/storage.js';
-import type { Desk } from '../../control/commands.js';
+import type { Dispatcher } from '../../control/commands.js';
 import type { Steering } from '../../steering/steering.js';
 import type { Control } from '../../control/interface.js';
 
@@ -14,7 +14,7 @@ export interface MqttSurroundings {
   readonly storage: Storage;
   readonly steering: Steering;
   readonly control: Pick<Control, 'status'>;
-  readonly desk: Desk;
+  readonly dispatcher: Dispatcher;
   readonly version: string;
   /** This machine, where the settings do not name it. */
   readonly identity: () => Promise<string>;

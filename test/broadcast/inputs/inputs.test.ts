@@ -20,7 +20,7 @@ function planned(wanted: Wanted, inputs: Inputs, found: Machine): Plan {
 }
 
 /** Inputs on a clock that the test sets, and the plan that they allow. */
-function studio() {
+function setup() {
   let now = 1000;
   const inputs = new Inputs({ now: () => now, random: () => 0 });
   return {
@@ -31,7 +31,7 @@ function studio() {
 }
 
 test('a camera that fails is left out, and the slate stands in with its microphone', () => {
-  const { inputs, plan: made } = studio();
+  const { inputs, plan: made } = setup();
   const first = made();
   inputs.playing(first, machine);
   assert.ok(inputs.failed('picture', fault, first, machine));
@@ -44,7 +44,7 @@ test('a camera that fails is left out, and the slate stands in with its micropho
 });
 
 test('another camera that works takes over before the slate does', () => {
-  const { inputs, plan: made } = studio();
+  const { inputs, plan: made } = setup();
   const both = { ...machine, cameras: [c920, c270] };
   inputs.playing(made(both), both);
   inputs.failed('picture', fault, made(both), both);
@@ -52,7 +52,7 @@ test('another camera that works takes over before the slate does', () => {
 });
 
 test('a microphone that fails is silence, and the camera goes on', () => {
-  const { inputs, plan: made } = studio();
+  const { inputs, plan: made } = setup();
   const first = made();
   assert.ok(inputs.failed('sound', fault, first, machine));
   const next = made();
@@ -62,7 +62,7 @@ test('a microphone that fails is silence, and the camera goes on', () => {
 });
 
 test('a test picture that fails gives way to the slate, for a while', () => {
-  const { inputs, wait } = studio();
+  const { inputs, wait } = setup();
   const made = () => planned(want({ source: 'test' }), inputs, pc);
   const first = made();
   assert.ok(inputs.failed('picture', fault, first, pc));
@@ -77,7 +77,7 @@ test('a test picture that fails gives way to the slate, for a while', () => {
 });
 
 test('it is tried again: soon once plugged in anew, later where nothing changed, and is forgiven when it works', () => {
-  const { inputs, wait, plan: made } = studio();
+  const { inputs, wait, plan: made } = setup();
   const first = made();
   inputs.playing(first, machine);
   inputs.failed('picture', fault, first, machine);
@@ -97,7 +97,7 @@ for (const [part, kind] of [
   ['sound', 'audio'],
 ] as const) {
   test(`one that flaps has to hold still ever longer; the same plan is counted once: ${part}`, () => {
-    const { inputs, wait, plan: made } = studio();
+    const { inputs, wait, plan: made } = setup();
     const waits: number[] = [];
     for (let flap = 0; flap < 6; flap++) {
       const on = made();
@@ -120,7 +120,7 @@ for (const [part, kind] of [
 }
 
 /** Unplugs and plugs in, as the looks at the machine see it; what is on the air fails as it goes. */
-function plugs({ inputs, plan: made }: ReturnType<typeof studio>, with_: Machine, without: Machine) {
+function plugs({ inputs, plan: made }: ReturnType<typeof setup>, with_: Machine, without: Machine) {
   let on: ReturnType<typeof made> | undefined;
   const look = (found: Machine) => {
     inputs.devicesChanged();
@@ -148,7 +148,7 @@ for (const [part, kind, without] of [
   ['sound', 'audio', { ...machine, microphones: [] }],
 ] as const) {
   test(`one that was lost once is back at once; one that comes and goes must be there for a while, with no gap: ${part}`, () => {
-    const set = studio();
+    const set = setup();
     const { inputs, wait, plan: made } = set;
     const { show, pull, push } = plugs(set, machine, without);
     show();
@@ -184,7 +184,7 @@ for (const [part, kind, without] of [
 
 test('the slate has the microphone that was on with the camera, and no other', () => {
   const two = { ...machine, microphones: [usbAudio, c920Microphone] };
-  const { inputs, plan: made } = studio();
+  const { inputs, plan: made } = setup();
   assert.match(made({ ...two, cameras: [] }).audio.source, /Device/, 'without a camera it is the first');
   const first = made(two);
   assert.match(first.audio.source, /C920/);
@@ -199,7 +199,7 @@ test('the slate has the microphone that was on with the camera, and no other', (
 });
 
 test('another sound is wanted while the slate stands in for a camera: the slate stays', () => {
-  const { inputs, plan: made } = studio();
+  const { inputs, plan: made } = setup();
   const first = made();
   inputs.playing(first, machine);
   inputs.failed('picture', fault, first, machine);
@@ -210,7 +210,7 @@ test('another sound is wanted while the slate stands in for a camera: the slate 
 });
 
 test('a camera is known again under another node by where it is plugged in', () => {
-  const { inputs, plan: made } = studio();
+  const { inputs, plan: made } = setup();
   inputs.playing(made(), machine);
   inputs.failed('picture', fault, made(), machine);
   const moved = { ...machine, cameras: [{ ...c920, path: '/dev/video4' }] };
@@ -219,7 +219,7 @@ test('a camera is known again under another node by where it is plugged in', () 
 });
 
 test('a camera that comes back at another port: what it did at the first is over', () => {
-  const { inputs, plan: made } = studio();
+  const { inputs, plan: made } = setup();
   inputs.looked(machine);
   inputs.playing(made(), machine);
   inputs.failed('picture', fault, made(), machine);
@@ -233,7 +233,7 @@ test('a camera that comes back at another port: what it did at the first is over
 
 test('a camera that opens and gives nothing is listened to again soon, however often, unless another camera is on', () => {
   const silent = new Fault('source_silent', 'camera delivers no pictures.', 'Unplug it.');
-  const { inputs, wait, plan: made } = studio();
+  const { inputs, wait, plan: made } = setup();
   const first = made();
   inputs.playing(first, machine);
   assert.ok(inputs.failed('picture', silent, first, machine));
@@ -260,7 +260,7 @@ test('a camera that opens and gives nothing is listened to again soon, however o
   assert.ok(inputs.failed('picture', fault, back, machine));
   assert.equal(inputs.nextMs, 2000);
 
-  const other = studio();
+  const other = setup();
   const both = { ...machine, cameras: [c920, c270] };
   other.inputs.playing(other.plan(both), both);
   other.inputs.failed('picture', silent, other.plan(both), both);
@@ -278,7 +278,7 @@ test('a camera that opens and gives nothing is listened to again soon, however o
 });
 
 test('a format that comes to nothing: the next is tried at once, and said; where none is left it is the slate, and all of it again', () => {
-  const { inputs, wait, plan: made } = studio();
+  const { inputs, wait, plan: made } = setup();
   inputs.looked(machine);
   const silent = new Fault('source_silent', 'camera delivers no pictures.', 'Unplug it.');
   const tried: string[] = [];
@@ -324,7 +324,7 @@ test('a format that comes to nothing: the next is tried at once, and said; where
 });
 
 test('H.264 whose keyframes are too far apart is encoded here, where it can be', () => {
-  const { inputs, plan: made } = studio();
+  const { inputs, plan: made } = setup();
   const sparse = new Fault('keyframes_sparse', 'camera has given no keyframe for 5 s.', 'Set their distance.');
   inputs.looked(machine);
   const passing = made();
@@ -342,13 +342,13 @@ test('H.264 whose keyframes are too far apart is encoded here, where it can be',
 });
 
 test('what a camera does not take it is not told again, until it is plugged in anew', () => {
-  const { inputs, plan: made } = studio();
+  const { inputs, plan: made } = setup();
   inputs.looked(machine);
   const told = made();
   assert.equal(told.encoderUnit?.id, 12);
   inputs.refused(told, 'keyframe', 'EPIPE', machine);
   assert.deepEqual([made().keyframe, made().video.bitrateKbps], [undefined, told.video.bitrateKbps]);
-  assert.match(made().notes.join(), /The camera \/dev\/video0 gives no keyframe when it is asked for one \(EPIPE\)\./);
+  assert.match(made().notes.join(), /The camera \/dev\/video0 gives no keyframe when asked for one \(EPIPE\)\./);
   inputs.refused(told, 'bitrate', 'EPIPE', machine);
   assert.deepEqual(made().encoderUnit, told.encoderUnit, 'it starts as it is told');
   assert.equal(made().video.bitrateKbps, undefined);
@@ -358,26 +358,26 @@ test('what a camera does not take it is not told again, until it is plugged in a
   assert.deepEqual([left.video.encoder, left.pipelines], [told.video.encoder, told.pipelines], 'it plays as before');
   assert.match(
     left.notes.join(),
-    /The camera \/dev\/video0 does not let its H\.264 encoder be set up, .* \(ENOENT\)\./,
+    /The camera \/dev\/video0 does not allow its H\.264 encoder to be configured, .* \(ENOENT\)\./,
   );
   // Its keyframes are too far apart then, and both are said.
   assert.ok(inputs.encodeInstead(left, new Fault('keyframes_sparse', 'None for 5 s.', 'Set it.'), machine));
   const encoded = made();
   assert.deepEqual([encoded.video.encoder, encoded.encoderUnit], ['x264enc', undefined]);
-  assert.match(encoded.notes.join(), /be set up, .* \(ENOENT\).*None for 5 s/);
+  assert.match(encoded.notes.join(), /be configured, .* \(ENOENT\).*None for 5 s/);
   inputs.looked({ ...machine, cameras: [] });
   inputs.looked(machine);
   assert.deepEqual(made(), told);
 });
 
 test('a camera that is in use has no other format that is not', () => {
-  const { inputs, plan: made } = studio();
+  const { inputs, plan: made } = setup();
   inputs.failed('picture', new Fault('source_busy', 'camera is in use.', 'Stop it.'), made(), machine);
   assert.equal(made().video.source, 'slate');
 });
 
 test('files that fail in mid-play are the slate for a while, and are then played again', () => {
-  const { inputs, wait } = studio();
+  const { inputs, wait } = setup();
   const onAir = { ...pc, files: [movie] };
   const wanted = want({ source: 'file', files: [movie.path] });
   const made = () => planned(wanted, inputs, onAir);
@@ -393,7 +393,7 @@ test('files that fail in mid-play are the slate for a while, and are then played
 });
 
 test('a picture of the slate that fails is left out until its file changes', () => {
-  const { inputs } = studio();
+  const { inputs } = setup();
   const onAir = { ...pc, slateImage: { path: '/card.png', version: '1' } };
   const wanted = { ...want({ source: '/dev/video9' }), slate: { text: '', image: '/card.png' } };
   const made = (of: Machine) => planned(wanted, inputs, of);
@@ -408,7 +408,7 @@ test('a picture of the slate that fails is left out until its file changes', () 
 });
 
 test('an encoder that is left out makes room for the next; a fault of nothing in particular changes nothing', () => {
-  const { inputs, plan: made } = studio();
+  const { inputs, plan: made } = setup();
   const raw = { ...machine, cameras: [c270] };
   const first = made(raw);
   assert.equal(first.video.encoder, 'x264enc');
@@ -423,7 +423,7 @@ test('an encoder that is left out makes room for the next; a fault of nothing in
 });
 
 test('an encoder that is insisted on is left out for a while: the slate goes by another', () => {
-  const { inputs, wait } = studio();
+  const { inputs, wait } = setup();
   const raw = { ...machine, cameras: [c270] };
   const made = () => planned(want({ encoder: 'x264enc' }), inputs, raw);
   for (const waitMs of [2000, 4000]) {

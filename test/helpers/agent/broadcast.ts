@@ -9,7 +9,7 @@ import type { Fault } from '../../../agent/errors.js';
 import { Log } from '../../../agent/log.js';
 import { Storage } from '../../../agent/machine/storage/storage.js';
 import { Survey } from '../../../agent/machine/survey.js';
-import { Broadcast, type Surroundings } from '../../../agent/broadcast/broadcast.js';
+import { Broadcast, type BroadcastDependencies } from '../../../agent/broadcast/broadcast.js';
 import { Intent } from '../../../agent/broadcast/intent.js';
 import { small } from './agent.js';
 import { until } from '../feed.js';
@@ -23,7 +23,7 @@ export function broadcastIn(
   t: TestContext,
   folder: string,
   settings: Settings,
-  around: Partial<Pick<Surroundings, 'deliveryLimits' | 'gather' | 'ended'>> = {},
+  dependencies: Partial<Pick<BroadcastDependencies, 'deliveryLimits' | 'gather' | 'ended'>> = {},
 ): { broadcast: Broadcast; faults: Fault[] } {
   const faults: Fault[] = [];
   const storage = new Storage(folder, (fault) => faults.push(fault));
@@ -44,7 +44,7 @@ export function broadcastIn(
     intent: new Intent(storage),
     demo: false,
     ended: () => undefined,
-    ...around,
+    ...dependencies,
   });
   t.after(() => broadcast.stop());
   return { broadcast, faults };

@@ -8,7 +8,7 @@ import { Fault } from '../../../agent/errors.js';
 import { Mqtt } from '../../../agent/interfaces/mqtt/mqtt.js';
 import { Log, type Line } from '../../../agent/log.js';
 import { Storage } from '../../../agent/machine/storage/storage.js';
-import { Desk } from '../../../agent/control/commands.js';
+import { Dispatcher } from '../../../agent/control/commands.js';
 import { runs } from '../../../agent/control/runs.js';
 import type { RecentLine } from '../../../agent/control/recent.js';
 import type { ActualState } from '../../../agent/broadcast/status.js';
@@ -26,7 +26,7 @@ export class Stand {
   react: (settings: Settings) => ActualState = () => this.actual;
   /** What other interfaces have to add to the status document. */
   more: Partial<Status> = {};
-  readonly applied: Change[][] = [];
+  readonly changes: Change[][] = [];
   readonly asked: string[] = [];
   /** What was logged last. */
   readonly lines: RecentLine[] = [];
@@ -40,12 +40,12 @@ export class Stand {
   apply(settings: Settings): Promise<Change[]> {
     const { changed } = cost(this.#settings ?? settings, settings);
     this.#settings = settings;
-    if (changed.length > 0) this.applied.push(changed);
+    if (changed.length > 0) this.changes.push(changed);
     this.actual = this.react(settings);
     return Promise.resolve(changed);
   }
 
-  settled(): Promise<void> {
+  applied(): Promise<void> {
     return Promise.resolve();
   }
 
@@ -141,7 +141,7 @@ export class Device implements AsyncDisposable {
   readonly redactor = new Redactor();
   readonly stand = new Stand();
   readonly steering: Steering;
-  readonly desk: Desk;
+  readonly dispatcher: Dispatcher;
   mqtt!: Mqtt;
   log!: Log;
   own: Resolved['problems'] = [];
@@ -165,7 +165,7 @@ export class Device implements AsyncDisposable {
     this.steering = new Steering(read, storage, this.redactor, options.release ?? '1.0.0', now);
     const broadcast = this.stand as unknown as Broadcast;
     const time = { wallMs, builtAt };
-    this.desk = new Desk(
+    this.dispatcher = new Dispatcher(
       runs({
         broadcast,
         steering: this.steering,
@@ -189,10 +189,16 @@ export class Device implements AsyncDisposable {
     this.log.onLine((line) => this.lines.push(line));
     this.stand.begin(inForce);
     this.steering.attach({ log: this.log, broadcast: this.stand });
-    await this.desk.open();
+    await this.dispatcher.open();
     this.mqtt = new Mqtt(
       {
-        ...{ log: this.log, clock: systemClock, steering: this.steering, desk: this.desk, version: '1.0.0' },
+        ...{
+          log: this.log,
+          clock: systemClock,
+          steering: this.steering,
+          dispatcher: this.dispatcher,
+          version: '1.0.0',
+        },
         storage: this.#storage,
         wallMs: this.options.wallMs ?? Date.now,
         control: this.stand,

@@ -220,7 +220,7 @@ test(`${messages} messages of any kind`, async () => {
   const grown = (): number => Math.round((held() - most) / 1e6);
   await until(() => grown() < 30, 20_000, 'no 30 MB more than after 1000 messages');
   assert.equal(JSON.stringify(device.steering.resolved.settings), before);
-  assert.deepEqual([device.stand.applied, device.stand.asked], [[], []]);
+  assert.deepEqual([device.stand.changes, device.stand.asked], [[], []]);
   assert.ok(Object.values(device.steering.report().decisions).every(({ status }) => status === 'rejected'));
   assert.deepEqual(wrong, []);
   assert.ok(reports > 100);

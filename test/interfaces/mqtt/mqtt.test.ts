@@ -674,7 +674,7 @@ test('a document of more problems than fit into a message: the decision is heard
   await operator.send('config/desired', { version: 2, config: more });
   const { refused } = await operator.on('config/reported', (value) => value['refused'] !== undefined, from);
   assert.match((refused as { message: string }).message, /at most 300 names/);
-  assert.deepEqual(device.stand.applied, []);
+  assert.deepEqual(device.stand.changes, []);
 });
 
 test('a text of any length under a wrong name is refused like any other, and no log is spoilt by what was refused', async (t) => {
@@ -687,7 +687,7 @@ test('a text of any length under a wrong name is refused like any other, and no 
       ['setting_unknown', 'setting_secret', 'setting_url'].slice(0, (reported['errors'] as unknown[]).length),
     );
   }
-  assert.deepEqual(device.stand.applied, []);
+  assert.deepEqual(device.stand.changes, []);
 });
 
 test('a broker that takes short packets only: what fits is said, and why the rest is not', async (t) => {

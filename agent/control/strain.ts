@@ -13,20 +13,20 @@ const faults: Readonly<Record<(typeof kinds)[number], () => Fault>> = {
   underVoltage: () =>
     new Fault(
       'under_voltage',
-      'The power supply is too weak: its voltage has fallen below 4.63 V, at which the board slows down, loses its USB devices, and may crash.',
-      'Use the official supply and a short, thick cable, and feed USB devices that need much from a hub with a supply of its own.',
+      'The power supply is too weak: its voltage has fallen below 4.63 V, where the board slows down, loses its USB devices, and may crash.',
+      'Use the official supply and a short, thick cable, and connect power-hungry USB devices through a powered hub.',
     ),
   hot: () =>
     new Fault(
       'too_hot',
       'The processor is so hot that it slows down.',
-      'Give it a heat sink, and air; or lower video.fps, video.width or video.height.',
+      'Add a heat sink or better ventilation, or lower video.fps, video.width or video.height.',
     ),
   throttled: () =>
     new Fault(
       'throttled',
-      'The firmware has lowered the clocks of the processor.',
-      'Look at its power supply, and at its heat.',
+      'The firmware has lowered the clock speed of the processor.',
+      'Check its power supply and its temperature.',
     ),
 };
 
@@ -34,7 +34,7 @@ const faults: Readonly<Record<(typeof kinds)[number], () => Fault>> = {
 export const strainFaults = (strain: Strain | undefined): Fault[] =>
   kinds.filter((kind) => strain?.[kind]).map((kind) => faults[kind]());
 
-export class Strained {
+export class BoardStrain {
   #status: StrainStatus = {};
 
   /** What is found now; undefined where nothing is told. Returns what has just begun. */

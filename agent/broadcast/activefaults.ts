@@ -1,13 +1,13 @@
-/** What is wrong now, by the area that it is wrong in: said as it begins, and kept for the status document until it is mended. */
+/** The faults that are active now, one for each area: logged as they begin, and in the status document until they are over. */
 import type { Fault, FaultReport } from '../errors.js';
 import type { Log } from '../log.js';
 
-export class Troubles<Area extends string> {
+export class ActiveFaults<Area extends string> {
   readonly #known = new Map<Area, FaultReport>();
 
   constructor(private readonly log: Log) {}
 
-  /** Of one area only the last is kept, and only what is news is said. */
+  /** Keeps only the last fault of an area; logs it where it is new. */
   add(area: Area, fault: Fault): void {
     const known = this.#known.get(area);
     this.#known.set(area, fault.report());
@@ -15,7 +15,8 @@ export class Troubles<Area extends string> {
     this.log.error(fault.code, `[${fault.code}] ${fault.message}`, { code: fault.code });
   }
 
-  mended(area: Area): void {
+  /** The fault of that area is over. */
+  remove(area: Area): void {
     this.#known.delete(area);
   }
 
@@ -28,6 +29,6 @@ export class Troubles<Area extends string> {
   }
 }
 
-/** One line of a fault that is not the end of it. */
+/** One line about a fault after which makercast keeps trying. */
 export const triedAgain = ({ what, remedy }: FaultReport): string =>
-  [what, remedy, 'It is tried again.'].filter((part) => part !== '').join(' ');
+  [what, remedy, 'makercast keeps trying.'].filter((part) => part !== '').join(' ');

@@ -1,4 +1,4 @@
-/** What is in service of cameras, microphones, files and encoders: left out for a while, or for the broadcast, when a plan fails by it. */
+/** Which cameras, microphones, files and encoders may be used: one by which a plan fails is left out for a while, or for the broadcast. */
 import type { Camera, Machine } from '../../../pipelines/machine.js';
 import type { OnAir } from '../../../pipelines/onair.js';
 import type { Plan } from '../../../pipelines/plan.js';
@@ -11,7 +11,7 @@ import { type Audition, Inputs, type Same } from './inputs.js';
 /** After so many ends of the process, or failures of nothing in particular, in a row, something else is tried. */
 const patience = 3;
 
-export class Service {
+export class Availability {
   readonly #inputs: Inputs;
   /** What each plan was made of. */
   readonly #machine = new WeakMap<Plan, Machine>();
@@ -159,7 +159,7 @@ export class Service {
     const what = byEncoder ? `the encoder ${plan.video.encoder}` : kind;
     if (byEncoder) this.#inputs.leaveOut(plan.video.encoder, fault, insisted);
     else if (!this.failed(plan, 'picture', fault)) return false;
-    this.log.warn('next_best', `${what} is left out, since this has happened ${patience} times: ${fault.what}`);
+    this.log.warn('next_best', `${what} is no longer used, because this has happened ${patience} times: ${fault.what}`);
     return true;
   }
 }

@@ -1,14 +1,14 @@
 /** Under-voltage, heat and lowered clocks: said as each begins, and not forgotten when it is over. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Strained, strainFaults } from '../../agent/control/strained.js';
+import { BoardStrain, strainFaults } from '../../agent/control/strain.js';
 import { statusLine, type Status } from '../../agent/control/status.js';
 
 const idle: Status = { version: '1', wanted: 'idle', actual: 'idle', uptimeSeconds: 1, problems: [], outputs: {} };
 
 test('said once for as long as it lasts, again when it comes again, and kept in the status', () => {
-  const board = new Strained();
-  const codes = (...[strain]: Parameters<Strained['look']>): string[] => board.look(strain).map(({ code }) => code);
+  const board = new BoardStrain();
+  const codes = (...[strain]: Parameters<BoardStrain['look']>): string[] => board.look(strain).map(({ code }) => code);
   assert.deepEqual(codes(undefined), []);
   assert.equal(board.status, undefined);
   assert.deepEqual(codes({ underVoltage: false, throttled: false, hot: false }), []);
