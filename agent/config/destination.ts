@@ -17,7 +17,7 @@ export interface Destination {
 /** Registered for RTMP; RTMPS goes by the port of HTTPS, as at Facebook, YouTube and Twitch. */
 const PORTS = { rtmp: 1935, rtmps: 443 } as const;
 
-const MEND =
+const REMEDY =
   'Write it as rtmp://host/application or rtmps://host/application, with the key apart or as the last part of the URL.';
 
 /**
@@ -106,5 +106,5 @@ function decode(text: string): string {
 }
 
 function fault(what: string): Fault {
-  return new Fault('setting_url', what, MEND);
+  return new Fault('setting_url', what, REMEDY);
 }

@@ -11,7 +11,7 @@ import { HIDDEN, label, problem, show, type Origin, type Problem } from './probl
 import type { Entry, Reading } from './reading.js';
 import { destinationSecrets, redactUrl, streamSecrets } from './redact.js';
 import { formsOf, Redactor } from './redactor.js';
-import { allowed, forOutput, misfit, settled, type Form, type Row } from './row.js';
+import { allowed, forOutput, misfit, normalized, type Form, type Row } from './row.js';
 import { Keyring, noSecrets, type Secrets, type Source } from './secrets.js';
 import { get, isOutputRow, outputName, OUTPUTS_MAX, rowOf, rows, type Settings } from './settings.js';
 import { validate } from './validate.js';
@@ -127,12 +127,12 @@ class Resolution {
     const free = table.filter(({ boundTo: kind }) => kind === undefined);
     const given = new Map([...this.#entries].map(([path, entry]) => [path, entry.value]));
     const faults = validate(free, given);
-    for (const row of free) this.#settle(row, faults.get(row.path));
+    for (const row of free) this.#resolveRow(row, faults.get(row.path));
     // Which secret is used hangs on the address in force.
-    for (const row of bound) this.#settleBound(row, faults);
-    for (const name of outputs) this.#settleOutput(name, faults);
-    this.#settleBroker();
-    this.#settleFiles();
+    for (const row of bound) this.#resolveSecret(row, faults);
+    for (const name of outputs) this.#resolveOutput(name, faults);
+    this.#resolveBroker();
+    this.#resolveFiles();
     const settings = build(this.#values);
     for (const output of Object.values(settings.outputs)) {
       this.#secrets.push(...destinationSecrets(output.url, output.key));
@@ -152,12 +152,12 @@ class Resolution {
   }
 
   /** Takes a row's value if it fits, else what it falls back to. */
-  #settle(row: Row, code: FaultCode | undefined): void {
+  #resolveRow(row: Row, code: FaultCode | undefined): void {
     const entry = this.#entries.get(row.path);
     if (!entry) {
       this.#fallBack(row, this.#unknown(row.path));
     } else if (code === undefined) {
-      this.#set(row.path, settled(row.form, entry.value), entry.layer);
+      this.#set(row.path, normalized(row.form, entry.value), entry.layer);
     } else {
       const meant = typeof entry.value === 'string' ? row.meant?.(entry.value) : undefined;
       const words = code === 'setting_type' ? 'wrong type' : RANGE_WORDS[row.form.type];
@@ -185,17 +185,17 @@ class Resolution {
   }
 
   /** Takes the secret that is for the place in force. */
-  #settleBound(row: Row, faults: Map<string, FaultCode>): void {
+  #resolveSecret(row: Row, faults: Map<string, FaultCode>): void {
     const place = this.#placeOf(row);
     const last = this.#lastPlaceOf(row);
-    if (last) this.#keyring.settle(row.path, last);
+    if (last) this.#keyring.bind(row.path, last);
     const entry = this.#keyring.pick(row.path, place);
     if (entry) this.#entries.set(row.path, entry);
     else this.#entries.delete(row.path);
     const code = entry && misfit(row.form, entry.value);
     if (code) faults.set(row.path, code);
     if (!entry && this.#keyring.has(row.path)) this.#missing.add(row.path);
-    this.#settle(row, code);
+    this.#resolveRow(row, code);
   }
 
   #fallBack(row: Row, faulty: boolean): void {
@@ -214,7 +214,7 @@ class Resolution {
   }
 
   /** URL and key of an output only make sense together: both stand, or both fall back, or the output is left out. */
-  #settleOutput(name: string, faults: ReadonlyMap<string, FaultCode>): void {
+  #resolveOutput(name: string, faults: ReadonlyMap<string, FaultCode>): void {
     const [urlPath, keyPath] = [`outputs.${name}.url`, `outputs.${name}.key`];
     const [url, key] = [String(this.#values.get(urlPath)), String(this.#values.get(keyPath))];
     if (!faults.has(urlPath) && !faults.has(keyPath)) {
@@ -279,7 +279,7 @@ class Resolution {
   }
 
   /** User and password of another broker are not shown to this one. */
-  #settleBroker(): void {
+  #resolveBroker(): void {
     const missing = ['mqtt.username', 'mqtt.password'].filter((path) => this.#missing.has(path));
     // Whatever names another place, or another authority for it.
     const entries = ['mqtt.url', 'mqtt.ca'].flatMap((path) => this.#entries.get(path) ?? []);
@@ -339,7 +339,7 @@ class Resolution {
   }
 
   /** A source `file` without files has nothing to play. */
-  #settleFiles(): void {
+  #resolveFiles(): void {
     const files = this.#values.get('video.files') as readonly string[];
     const source = this.#values.get('video.source');
     const entry = this.#entries.get('video.files');

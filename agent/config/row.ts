@@ -153,7 +153,7 @@ function unsendable(text: string): boolean {
 }
 
 /** A value that fits, as the program holds it: one path or word becomes a list, and minus zero becomes zero. */
-export function settled(form: Form, value: unknown): unknown {
+export function normalized(form: Form, value: unknown): unknown {
   const list = form.type === 'paths' || form.type === 'words';
   if (list && typeof value === 'string') return [value];
   if (list && Array.isArray(value)) return [...(value as unknown[])];

@@ -81,15 +81,15 @@ export class Keyring {
   }
 
   /** What is new and has no place is for the one that was in force when it came, whatever is wanted by now. */
-  settle(path: string, place: Place): void {
+  bind(path: string, place: Place): void {
     const all = this.#candidates.get(path) ?? [];
-    const settled = all.map((each): Candidate => {
+    const updated = all.map((each): Candidate => {
       if (each.first === undefined || !each.isNew || each.bound.for !== undefined) return each;
       const bound = { hash: this.#hash(path, each.entry.value), ...boundTo(place), isProved: true as const };
       this.#first.set(each.first, bound);
       return { ...each, bound };
     });
-    this.#candidates.set(path, settled);
+    this.#candidates.set(path, updated);
   }
 
   /** The secret for `place`: of several, that of the highest layer. Undefined where none of them is for it. */
