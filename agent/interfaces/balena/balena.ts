@@ -16,7 +16,7 @@ import { decide, notice, type Decision, type Notice } from './policy.js';
 import { supervisorOf, type Supervisor, type Update } from './supervisor.js';
 import { Tags } from './tags.js';
 
-export interface BalenaSurroundings {
+export interface BalenaDependencies {
   readonly env: NodeJS.ProcessEnv;
   readonly log: Log;
   readonly clock: Clock;
@@ -30,8 +30,8 @@ export interface BalenaSurroundings {
   readonly resume: () => Promise<void>;
 }
 
-/** The lock is there before much can be lost, and gone soon after a stop. */
-const lookMs = 2000;
+/** Short, so that the lock is taken before much can be lost, and released soon after a stop. */
+const pollMs = 2000;
 /** The Supervisor asks its cloud every 15 minutes, so once a minute is soon enough. */
 const askMs = 60_000;
 /** An output that delivered so recently is on the air: what is down for longer may as well be updated. */
@@ -44,7 +44,7 @@ const pausedMs = 60_000;
 const againMs = 30_000;
 
 /** What is tried, each with a fault of its own. */
-type Area = 'look' | 'lock' | 'ask' | 'update' | 'tags';
+type Area = 'poll' | 'lock' | 'ask' | 'update' | 'tags';
 
 const updateWords = {
   none: 'none',
@@ -79,9 +79,9 @@ export class Balena implements Interface {
 
   constructor(
     private readonly control: Control,
-    private readonly around: BalenaSurroundings,
+    private readonly deps: BalenaDependencies,
   ) {
-    const { env, clock, storage } = around;
+    const { env, clock, storage } = deps;
     this.#supervisor = supervisorOf(env);
     const path = env['BALENA_APP_LOCK_PATH'];
     this.#lock = path ? new UpdateLock(path) : undefined;
@@ -107,8 +107,8 @@ export class Balena implements Interface {
     }
     if (this.#supervisor || this.#lock)
       void every(
-        () => lookMs,
-        () => this.look(),
+        () => pollMs,
+        () => this.poll(),
         signal,
       );
   }
@@ -148,7 +148,7 @@ export class Balena implements Interface {
     this.#locked = true;
     this.#openUntil = -Infinity;
     this.#takeAgainAt = -Infinity;
-    await this.look();
+    await this.poll();
     if (lock.isHeld) return;
     const why = 'The update lock is not ours yet: an update is being let in at this moment.';
     throw this.#faults.get('lock') ?? new Fault('command_failed', why, 'It is taken when it is free.');
@@ -156,7 +156,7 @@ export class Balena implements Interface {
 
   async unlock(): Promise<void> {
     this.#locked = false;
-    await this.look();
+    await this.poll();
   }
 
   /**
@@ -179,9 +179,9 @@ export class Balena implements Interface {
     await this.#commanded(true, (supervisor) => supervisor.reboot(force, this.#signal));
   }
 
-  /** One look at what is on the air: the lock is taken or let go, the tags are set. Every two seconds. */
-  look(): Promise<void> {
-    this.#turn = this.#turn.then(() => this.#tried('look', () => this.#look()));
+  /** Checks what is on the air: takes or releases the lock, sets the tags. Every two seconds. */
+  poll(): Promise<void> {
+    this.#turn = this.#turn.then(() => this.#tried('poll', () => this.#poll()));
     return this.#turn;
   }
 
@@ -192,9 +192,9 @@ export class Balena implements Interface {
     await this.#tried('ask', async () => {
       const wasWaiting = this.#update === 'waiting';
       this.#update = await supervisor.update(this.#lock?.isHeld ?? false, this.#signal);
-      await this.#patience.heard(this.#update, this.around.wall());
+      await this.#patience.heard(this.#update, this.deps.wall());
       if (this.#update === 'waiting' && !wasWaiting && this.#lock?.isHeld)
-        this.around.log.info('update_pending', 'An update waits until it may interrupt the broadcast.');
+        this.deps.log.info('update_pending', 'An update waits until it may interrupt the broadcast.');
       if (this.#device.supervisorVersion === undefined) {
         const { osVersion, supervisorVersion } = await supervisor.device(this.#signal);
         this.#device = { ...(osVersion && { osVersion }), ...(supervisorVersion && { supervisorVersion }) };
@@ -207,10 +207,10 @@ export class Balena implements Interface {
     });
   }
 
-  async #look(): Promise<void> {
+  async #poll(): Promise<void> {
     if (this.#signal.aborted) return;
     const status = this.control.status();
-    const { clock, log, wall, probation } = this.around;
+    const { clock, log, wall, probation } = this.deps;
     const now = clock.now();
     if (Object.values(status.outputs).some(({ deliveredKbps }) => deliveredKbps > 0)) this.#deliveredAt = now;
     const delivering = isOn(status) && now - this.#deliveredAt < deliveredMs;
@@ -240,25 +240,25 @@ export class Balena implements Interface {
     if (this.#pausedUntil !== undefined && now >= this.#pausedUntil) {
       log.warn('update_missing', 'The update that was forced has not come: the broadcast goes on.');
       this.#openUntil = -Infinity;
-      void this.#tried('look', () => this.#resume());
+      void this.#tried('poll', () => this.#resume());
     }
     const tags = this.#tags;
     if (tags?.isDue) void this.#tried('tags', () => tags.set(status, wall(), this.#signal));
   }
 
   async #pause(): Promise<void> {
-    this.#pausedUntil = this.around.clock.now() + pausedMs;
-    this.around.log.warn('update_let_in', 'An update is forced by command: the broadcast is stopped for it.');
-    await this.around.pause();
+    this.#pausedUntil = this.deps.clock.now() + pausedMs;
+    this.deps.log.warn('update_let_in', 'An update is forced by command: the broadcast is stopped for it.');
+    await this.deps.pause();
   }
 
   async #resume(): Promise<void> {
     this.#pausedUntil = undefined;
-    await this.around.resume();
+    await this.deps.resume();
   }
 
   async #take(lock: UpdateLock): Promise<void> {
-    const { clock, log } = this.around;
+    const { clock, log } = this.deps;
     await this.#tried('lock', async () => {
       const taken = await lock.take();
       // The Supervisor's own file is gone in seconds, and looking costs nothing.
@@ -277,7 +277,7 @@ export class Balena implements Interface {
   #letGo(lock: UpdateLock): void {
     lock.release();
     const { why } = this.#decision;
-    const { log } = this.around;
+    const { log } = this.deps;
     if (why === 'window' && this.#update === 'waiting')
       log.warn('update_let_in', 'An update waits, and these are its hours: the broadcast is interrupted for it.');
     else if (why === 'overdue')
@@ -297,7 +297,7 @@ export class Balena implements Interface {
     const { updates } = this.control.settings();
     // Within its hours it is what was ordered, day after day.
     if (updates.onAir === 'window') return;
-    this.around.log.warn(
+    this.deps.log.warn(
       'update_pending',
       `An update waits, and will interrupt the broadcast at ${new Date(letInAt).toISOString()} (updates.maxWaitDays).`,
     );
@@ -310,8 +310,8 @@ export class Balena implements Interface {
       throw new Fault('supervisor_unreachable', 'This machine has no Supervisor of balena.', remedy);
     }
     if (open) {
-      this.#openUntil = this.around.clock.now() + openMs;
-      await this.look();
+      this.#openUntil = this.deps.clock.now() + openMs;
+      await this.poll();
     }
     try {
       await what(supervisor);
@@ -324,7 +324,7 @@ export class Balena implements Interface {
   }
 
   get #isOverridden(): boolean {
-    return this.around.clock.now() < this.#overriddenUntil;
+    return this.deps.clock.now() < this.#overriddenUntil;
   }
 
   /** Told to end now, it is most likely for an update. */
@@ -343,7 +343,7 @@ export class Balena implements Interface {
       const known = [...this.#faults.values()].some(({ code }) => code === fault.code);
       this.#faults.set(area, fault);
       if (known) return;
-      this.around.log.warn(fault.code, `[${fault.code}] ${fault.message}`, { code: fault.code });
+      this.deps.log.warn(fault.code, `[${fault.code}] ${fault.message}`, { code: fault.code });
     }
   }
 }

@@ -26,7 +26,7 @@ export type OpenLine = (wish: LineWish) => Promise<Line>;
 
 /** Long enough for udev to hand the files of a new line over to our group, on a Zero W at its start too. */
 const rightsMs = 5000;
-const lookMs = 50;
+const pollMs = 50;
 
 /** Throws `gpio_unavailable`. */
 export const openLine: OpenLine = async (wish) => {
@@ -72,13 +72,13 @@ async function exported(number: number, { direction }: LineWish): Promise<void> 
     await writeFile('/sys/class/gpio/export', String(number));
   }
   const files = ['value', 'direction', 'active_low', ...(direction === 'in' ? ['edge'] : [])];
-  for (let waited = 0; ; waited += lookMs) {
+  for (let waited = 0; ; waited += pollMs) {
     const tries = await Promise.allSettled(files.map((file) => access(`${folder}/${file}`, constants.W_OK)));
     const refused = tries.find((each) => each.status === 'rejected');
     if (!refused) return;
     // Files that are missing do not come later: the line makes no interrupts.
     if (waited >= rightsMs || (refused.reason as NodeJS.ErrnoException).code === 'ENOENT') throw refused.reason;
-    await new Promise((resolve) => setTimeout(resolve, lookMs));
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
   }
 }
 

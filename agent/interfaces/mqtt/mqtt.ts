@@ -9,11 +9,11 @@ import { Clones } from './clones.js';
 import { Connection, type Protocol } from './connection.js';
 import { Inbox } from './inbox.js';
 import { Outbox } from './outbox.js';
-import type { MqttSurroundings } from './surroundings.js';
+import type { MqttDependencies } from './dependencies.js';
 import { topics, type Payload } from './topics.js';
 
-/** How often it is looked whether the state has changed. */
-const lookMs = 1000;
+/** How often the state is compared with the one that was published. */
+const pollMs = 1000;
 /** One that finds its place taken steps back for so long. */
 const duplicateMs = 300_000;
 const greetMs = 5000;
@@ -28,7 +28,7 @@ export class Mqtt implements Interface {
   #id = '';
   #settings: MqttSettings | undefined;
   #connection: Connection | undefined;
-  #looking: NodeJS.Timeout | undefined;
+  #polling: NodeJS.Timeout | undefined;
   #fault: FaultReport | undefined;
   /** Topics that the broker does not let us read. */
   #unread: readonly string[] = [];
@@ -47,46 +47,46 @@ export class Mqtt implements Interface {
 
   /** `echoMs`: how long its own state may take to come back. */
   constructor(
-    private readonly around: MqttSurroundings,
+    private readonly deps: MqttDependencies,
     private readonly echoMs = slowEchoMs,
   ) {
-    this.#clones = new Clones(this.#boot, around.clock, {
+    this.#clones = new Clones(this.#boot, deps.clock, {
       found: () => this.#duplicate(),
       buried: () => !this.#ending && this.#outbox.sayStateAgain(),
     });
-    this.#outbox = new Outbox(around, this.#boot, () => this.#clones.stateSaid());
-    this.#inbox = new Inbox(around, {
+    this.#outbox = new Outbox(deps, this.#boot, () => this.#clones.stateSaid());
+    this.#inbox = new Inbox(deps, {
       id: () => this.#own,
       isPrivate: () => this.#connection?.isPrivate ?? false,
       answer: (command, answer) => {
         this.#outbox.answer(command, answer);
-        this.#look();
+        this.#poll();
       },
     });
-    around.log.onLine((line) => this.#outbox.event(line));
-    around.steering.provedBy(
+    deps.log.onLine((line) => this.#outbox.event(line));
+    deps.steering.provedBy(
       own.map((name) => `mqtt.${name}`),
       // A broker that is away for a moment just then is the right one all the same.
       () => this.#isSteerable || (this.#fault ?? false),
     );
-    around.steering.onChange(() => this.#changed());
+    deps.steering.onChange(() => this.#changed());
   }
 
   async start(signal: AbortSignal): Promise<void> {
-    this.#looking = setInterval(() => this.#look(), lookMs);
+    this.#polling = setInterval(() => this.#poll(), pollMs);
     signal.addEventListener('abort', () => {
       // It is stopping, or updating: that can still be said.
-      this.#look();
+      this.#poll();
       this.#ending = true;
     });
     await this.#outbox.open();
-    this.#id = await this.around.identity();
+    this.#id = await this.deps.identity();
     this.#changed();
   }
 
   async stop(): Promise<void> {
     this.#ending = true;
-    clearInterval(this.#looking);
+    clearInterval(this.#polling);
     clearTimeout(this.#awaiting);
     clearTimeout(this.#greeting);
     this.#outbox.stop();
@@ -104,7 +104,7 @@ export class Mqtt implements Interface {
   /** A decision, or other settings: those of the connection itself make a new one. */
   #changed(): void {
     if (this.#id === '' || this.#ending) return;
-    const { mqtt } = this.around.steering.resolved.settings;
+    const { mqtt } = this.deps.steering.resolved.settings;
     const before = this.#settings;
     this.#settings = mqtt;
     const same = (...names: (keyof MqttSettings)[]): boolean => names.every((name) => before?.[name] === mqtt[name]);
@@ -145,11 +145,11 @@ export class Mqtt implements Interface {
           // One that is retained is refused: it would come again at every connection.
           { topic: steered[1], asPublished: true },
           { topic: own(topics.state.topic) },
-          ...followed(this.around.steering.resolved.settings.mqtt).map((topic) => ({ topic })),
+          ...followed(this.deps.steering.resolved.settings.mqtt).map((topic) => ({ topic })),
         ],
         connected: (protocol) => this.#connected(protocol),
         message: (message) => {
-          if (message.topic === birthTopic(this.around.steering.resolved.settings.mqtt))
+          if (message.topic === birthTopic(this.deps.steering.resolved.settings.mqtt))
             return this.#birth(message.payload);
           if (message.topic !== own(topics.state.topic)) return this.#inbox.heard(message);
           this.#echoed();
@@ -163,8 +163,8 @@ export class Mqtt implements Interface {
         lost: (fault) => this.#lost(fault),
         takenOver: () => this.#clones.takenOver(),
       },
-      this.around.clock,
-      () => this.around.desk.clockIsSet,
+      this.deps.clock,
+      () => this.deps.desk.clockIsSet,
     );
     this.#connection = connection;
     this.#outbox.use(connection);
@@ -174,7 +174,7 @@ export class Mqtt implements Interface {
 
   /** The name of this device in topics. */
   get #own(): string {
-    const { id } = this.around.steering.resolved.settings.mqtt;
+    const { id } = this.deps.steering.resolved.settings.mqtt;
     return id === '' ? this.#id : id;
   }
 
@@ -190,7 +190,7 @@ export class Mqtt implements Interface {
   }
 
   #connected(protocol: Protocol): void {
-    if (this.#fault) this.around.log.info('mqtt_connected', 'Connected to the MQTT broker.');
+    if (this.#fault) this.deps.log.info('mqtt_connected', 'Connected to the MQTT broker.');
     this.#fault = undefined;
     this.#unread = [];
     this.#granted.clear();
@@ -204,7 +204,7 @@ export class Mqtt implements Interface {
   #birth(payload: Buffer): void {
     if (payload.toString() !== 'online') return;
     clearTimeout(this.#greeting);
-    this.#greeting = setTimeout(() => this.#outbox.inform(), this.around.clock.random() * greetMs);
+    this.#greeting = setTimeout(() => this.#outbox.inform(), this.deps.clock.random() * greetMs);
     this.#greeting.unref();
   }
 
@@ -234,7 +234,7 @@ export class Mqtt implements Interface {
   #lost(fault: Fault): void {
     const news = this.#fault?.code !== fault.code || this.#fault.what !== fault.what;
     this.#fault = fault.report();
-    if (news) this.around.log.warn(fault.code, `[${fault.code}] ${fault.message}`, { code: fault.code });
+    if (news) this.deps.log.warn(fault.code, `[${fault.code}] ${fault.message}`, { code: fault.code });
   }
 
   /** It goes on without them: what is not said here is missing without a word. */
@@ -266,7 +266,7 @@ export class Mqtt implements Interface {
     this.#connection?.pause(duplicateMs);
   }
 
-  #look(): void {
+  #poll(): void {
     // Most devices have no broker: they need no status document every second.
     if (this.#ending || !this.#connection) return;
     this.#outbox.sayState();

@@ -9,7 +9,7 @@ import { announcement } from './discovery.js';
 import { Events } from './events.js';
 import { maxBytes } from './payload.js';
 import { reported } from './reported.js';
-import type { MqttSurroundings } from './surroundings.js';
+import type { MqttDependencies } from './dependencies.js';
 import { fixed, topics, updates, type Payload } from './topics.js';
 
 const { min, max } = rowOf('video.bitrateKbps')?.form as { readonly min: number; readonly max: number };
@@ -45,7 +45,7 @@ export class Outbox {
 
   /** `boot`: another one with each start of the program. `stateSaid`: our state stands at the broker. */
   constructor(
-    private readonly around: MqttSurroundings,
+    private readonly deps: MqttDependencies,
     private readonly boot: string,
     private readonly stateSaid: () => void,
   ) {
@@ -54,7 +54,7 @@ export class Outbox {
 
   /** What the card holds. */
   async open(): Promise<void> {
-    this.#announced = (await this.around.storage.readState(stateName, stateFormat, isTopic)) ?? '';
+    this.#announced = (await this.deps.storage.readState(stateName, stateFormat, isTopic)) ?? '';
   }
 
   /** A topic of this device. */
@@ -106,16 +106,16 @@ export class Outbox {
 
   /** What it is and can do. */
   inform(): void {
-    void this.around.board().then((board) => {
+    void this.deps.board().then((board) => {
       this.#say('info', {
         id: this.#id,
         boot: this.boot,
-        release: this.around.version,
+        release: this.deps.version,
         node: process.version,
         architecture: process.arch,
         ...(board === undefined ? {} : { board }),
         protocol: this.#protocol,
-        groups: this.around.steering.resolved.settings.mqtt.groups,
+        groups: this.deps.steering.resolved.settings.mqtt.groups,
         commands: commandNames,
       });
       this.#announcing = this.#announcing.then(() => this.#announce(board));
@@ -124,7 +124,7 @@ export class Outbox {
 
   /** Under the user's own name, as the example's rules have it; taken away again where it is switched off, or stands elsewhere now. */
   async #announce(board: string | undefined): Promise<void> {
-    const { discovery, discoveryPrefix, telemetrySeconds } = this.around.steering.resolved.settings.mqtt;
+    const { discovery, discoveryPrefix, telemetrySeconds } = this.deps.steering.resolved.settings.mqtt;
     const topic = discovery ? `${discoveryPrefix}/device/${this.#id}/config` : '';
     if (this.#announced !== '' && this.#announced !== topic) {
       if (!this.#connection?.publish(this.#announced, '', { qos: 1, retain: true })) return;
@@ -133,7 +133,7 @@ export class Outbox {
     if (topic === '') return;
     // On the card before it is there: what nobody knows of any more would stay for ever.
     await this.#keep(topic);
-    const [id, prefix, release] = [this.#id, this.topic(''), this.around.version];
+    const [id, prefix, release] = [this.#id, this.topic(''), this.deps.version];
     const payload = announcement({ id, prefix, release, board, bitrate: bitrateRange, telemetrySeconds });
     // Of nothing but the id, the release and the board: what were hidden in there would be a part of its topics.
     this.#connection?.publish(topic, JSON.stringify(payload), { qos: 1, retain: true });
@@ -141,13 +141,13 @@ export class Outbox {
 
   async #keep(announced: string): Promise<void> {
     this.#announced = announced;
-    await this.around.storage.writeState(stateName, stateFormat, announced);
+    await this.deps.storage.writeState(stateName, stateFormat, announced);
   }
 
   /** `state`: what it is about to be, where the status does not say so yet. */
   sayState(state?: 'stopped'): void {
     if (!this.#connection) return;
-    const { actual, wanted, balena } = this.around.control.status();
+    const { actual, wanted, balena } = this.deps.control.status();
     const update = updates.find((word) => word === balena?.update);
     const payload: Payload<'state'> = {
       state: state ?? actual,
@@ -171,7 +171,7 @@ export class Outbox {
 
   sayReported(): void {
     const room = this.#connection?.room(this.topic(topics.reported.topic)) ?? Infinity;
-    const payload = reported(this.around.steering.report(), Math.min(maxBytes, room));
+    const payload = reported(this.deps.steering.report(), Math.min(maxBytes, room));
     const text = JSON.stringify(payload);
     if (text !== this.#reported && this.#say('reported', payload)) this.#reported = text;
   }
@@ -179,7 +179,7 @@ export class Outbox {
   /** Figures now, and from now on at their pace. */
   measure(): void {
     clearTimeout(this.#measuring);
-    const { telemetrySeconds } = this.around.steering.resolved.settings.mqtt;
+    const { telemetrySeconds } = this.deps.steering.resolved.settings.mqtt;
     this.#measuring = setTimeout(() => this.measure(), telemetrySeconds * 1000);
     this.#measuring.unref();
     if (!this.#connection?.isConnected) return;
@@ -187,7 +187,7 @@ export class Outbox {
   }
 
   #figures(degrees: number | undefined): Payload<'telemetry'> {
-    const { actual, uptimeSeconds, hub, video, outputs, strain } = this.around.control.status();
+    const { actual, uptimeSeconds, hub, video, outputs, strain } = this.deps.control.status();
     return {
       at: this.#now(),
       boot: this.boot,
@@ -208,12 +208,12 @@ export class Outbox {
   }
 
   event({ level, event, message }: Line): void {
-    if (event === 'status' || this.around.steering.resolved.settings.mqtt.url === '') return;
+    if (event === 'status' || this.deps.steering.resolved.settings.mqtt.url === '') return;
     this.#events.add({ at: this.#now(), boot: this.boot, level, event, message });
   }
 
   #now(): string {
-    return new Date(this.around.wallMs()).toISOString();
+    return new Date(this.deps.wallMs()).toISOString();
   }
 
   #say<K extends 'info' | 'reported' | 'telemetry' | 'event'>(name: K, payload: Payload<K>, means?: Means): boolean {
@@ -227,7 +227,7 @@ export class Outbox {
     payload: object,
     means?: Means,
   ): boolean {
-    const { redactor } = this.around.log;
+    const { redactor } = this.deps.log;
     const id = this.#id;
     const lists = new Set<unknown>();
     const text = JSON.stringify(payload, function (this: unknown, name, value: unknown) {

@@ -93,7 +93,7 @@ async function bench(
     after: async (ms: number) => {
       self.elapsed += ms;
       await balena.ask();
-      await balena.look();
+      await balena.poll();
     },
   });
   t.after(async () => {
@@ -449,7 +449,7 @@ test('locked by command: said to be so only where it is', async (t) => {
   b.env = { UPDATE_LOCK: 'never' };
   await assert.rejects(b.balena.lock(), { code: 'command_failed', message: /balena\.lock is never/ });
   b.env = {};
-  await b.balena.look();
+  await b.balena.poll();
   assert.equal(b.says().lock, 'free', 'what was refused is not done later');
   // Right after an update was asked for, which opens it.
   b.status = live;
@@ -498,7 +498,7 @@ test('a Supervisor that hangs holds nothing up', async (t) => {
   await b.server.call('GET', '/v2/applications/state');
   b.elapsed += minute;
   b.status = idle;
-  await b.balena.look();
+  await b.balena.poll();
   assert.equal(b.says().lock, 'free');
   end.abort();
 });

@@ -201,7 +201,7 @@ function bench(): Bench {
 
 test('where no line is set, none is opened', async () => {
   const b = bench();
-  await b.gpio.look();
+  await b.gpio.poll();
   assert.deepEqual(b.opened, []);
   assert.deepEqual(b.gpio.tells(idle), {});
 });
@@ -209,14 +209,14 @@ test('where no line is set, none is opened', async () => {
 test('lines as the settings say, and anew when they change', async () => {
   const b = bench();
   b.env = { GPIO_BUTTON: '17', GPIO_BUTTON_PRESSED: 'low', GPIO_LED: '27' };
-  await b.gpio.look();
-  await b.gpio.look();
+  await b.gpio.poll();
+  await b.gpio.poll();
   assert.deepEqual(b.opened, [
     { line: 27, direction: 'out', activeLow: false },
     { line: 17, direction: 'in', activeLow: true },
   ]);
   b.env = { GPIO_LED: '22', GPIO_LED_LIT: 'low' };
-  await b.gpio.look();
+  await b.gpio.poll();
   assert.deepEqual(b.closed, [17, 27]);
   assert.deepEqual(b.opened.slice(2), [{ line: 22, direction: 'out', activeLow: true }]);
   await b.gpio.stop();
@@ -227,7 +227,7 @@ test('a press starts, or tries again what waits; a long one stops', async (t) =>
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const b = bench();
   b.env = { GPIO_BUTTON: '17' };
-  await b.gpio.look();
+  await b.gpio.poll();
   const press = (ms: number): void => {
     b.edge(1);
     advance(t, ms);
@@ -259,7 +259,7 @@ test('the light follows the state', async () => {
     'idle',
   ] as const) {
     b.status = { ...idle, actual };
-    await b.gpio.look();
+    await b.gpio.poll();
     seen.push(b.lamps.get(27));
   }
   // Looks 1 to 9; what blinks is lit at the even ones.
@@ -270,7 +270,7 @@ test('a line that cannot be had is a problem, said once, and tried again; the ot
   const b = bench();
   b.env = { GPIO_LED: '27', GPIO_BUTTON: '17' };
   b.fails = true;
-  for (b.now = 0; b.now < 100_000; b.now += 500) await b.gpio.look();
+  for (b.now = 0; b.now < 100_000; b.now += 500) await b.gpio.poll();
   assert.deepEqual(b.lines, ['[gpio_unavailable] GPIO 27 cannot be used.']);
   assert.deepEqual(
     b.gpio.tells(idle).problems?.map(({ code }) => code),
@@ -278,7 +278,7 @@ test('a line that cannot be had is a problem, said once, and tried again; the ot
   );
   assert.deepEqual(new Set(b.opened.map(({ line }) => line)), new Set([17]));
   b.fails = false;
-  for (let i = 0; i < 61; i++, b.now += 500) await b.gpio.look();
+  for (let i = 0; i < 61; i++, b.now += 500) await b.gpio.poll();
   assert.deepEqual(b.gpio.tells(idle), {});
   assert.equal(b.opened.at(-2)?.line, 27);
 });
