@@ -39,7 +39,7 @@ export class Cloud {
   ) {}
 
   /** From then on no pause of a busy cloud is waited for. */
-  waitsUntil(stop: AbortSignal): void {
+  stopWaitingAt(stop: AbortSignal): void {
     this.#stop = stop;
   }
 

@@ -5,7 +5,7 @@ import { INVALID } from '../agent/commands/check.js';
 import { readAssignments } from './assignments.js';
 import { Cloud } from './cloud.js';
 import { Console } from './console.js';
-import { readBroker, readGiven, readKey } from './entry.js';
+import { readBroker, readGiven, readKey } from './input.js';
 import { list } from './list.js';
 import { live, type Live } from './live.js';
 import { followLogs, lastLogs } from './logs.js';
@@ -131,7 +131,7 @@ async function listened(
 /** Aborts at the first Ctrl-C: what is under way is finished and accounted for. A second one ends the program. */
 function untilInterrupt(console: Console, cloud: Cloud): AbortSignal {
   const stopped = new AbortController();
-  cloud.waitsUntil(stopped.signal);
+  cloud.stopWaitingAt(stopped.signal);
   process.once('SIGINT', () => {
     console.note('Stopping.');
     stopped.abort();

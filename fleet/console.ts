@@ -41,7 +41,7 @@ export class Console {
   }
 
   /** Whether somebody can be asked. */
-  get attended(): boolean {
+  get isInteractive(): boolean {
     return this.input.isTTY && this.error.isTTY;
   }
 

@@ -20,7 +20,7 @@ async function keyText(file: string | undefined, env: NodeJS.ProcessEnv, console
   if (file !== undefined) return readSecretFile(file, '--key-file', console);
   const given = env['BALENA_API_KEY'];
   if (given !== undefined && given !== '') return given;
-  if (console.attended) return console.ask('API key of balena (it is not shown)');
+  if (console.isInteractive) return console.ask('API key of balena (it is not shown)');
   throw new Fault('usage', 'There is no API key.', 'Give --key-file FILE, or set BALENA_API_KEY in the environment.');
 }
 
@@ -80,7 +80,7 @@ async function valueOf(name: string, env: NodeJS.ProcessEnv, console: Console): 
   if (typeof settingNamed(name) === 'string') return '';
   const text = env[name];
   if (text !== undefined && text !== '') return text;
-  if (console.attended) return console.ask(`${name} (it is not shown)`);
+  if (console.isInteractive) return console.ask(`${name} (it is not shown)`);
   throw new Fault(
     'usage',
     `${name} has no value.`,

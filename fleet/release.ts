@@ -3,7 +3,7 @@ import type { Cloud } from './cloud.js';
 import type { Console } from './console.js';
 import { plain } from './console.js';
 import { releaseName } from './list.js';
-import { changeEach } from './round.js';
+import { changeEach } from './batch.js';
 import type { CloudDevice, CloudFleet, Release } from './sdk.js';
 import { short } from './targets.js';
 

@@ -3,7 +3,7 @@ import type { Assignment } from './assignments.js';
 import { SERVICE, type Cloud } from './cloud.js';
 import type { Console } from './console.js';
 import { plain } from './console.js';
-import { changeEach } from './round.js';
+import { changeEach } from './batch.js';
 import type { CloudDevice, CloudFleet } from './sdk.js';
 
 export interface Setting {
