@@ -47,7 +47,7 @@ interface Candidate {
 }
 
 /** So much is remembered of layers that may give nothing any more. */
-const mostFirst = 64;
+const maxFirst = 64;
 
 const isLocal = ({ kind }: Source): boolean => kind === 'file' || kind === 'environment';
 export class Keyring {
@@ -66,7 +66,7 @@ export class Keyring {
     this.#local = merge(sources.filter(isLocal).map(({ reading }) => reading));
     this.#given = new Map(Object.entries(secrets.given));
     // A layer that cannot be read just now is no new one when it can be again.
-    for (const [name, first] of Object.entries(secrets.first).slice(-mostFirst)) this.#first.set(name, first);
+    for (const [name, first] of Object.entries(secrets.first).slice(-maxFirst)) this.#first.set(name, first);
     for (const source of sources) for (const step of source.reading.steps) this.#read(source, step, secrets);
     const named = new Set([...merge(sources.map(({ reading }) => reading)).keys()].map(outputName));
     for (const [path, given] of this.#given) {

@@ -11,7 +11,7 @@ import type { BalenaStatus, Status } from '../../control/status.js';
 import type { Control, Interface } from '../../control/interface.js';
 import { every } from '../pace.js';
 import { UpdateLock } from './lock.js';
-import { Patience } from './patience.js';
+import { PendingUpdate } from './pending.js';
 import { decide, notice, type Decision, type Notice } from './policy.js';
 import { supervisorOf, type Supervisor, type Update } from './supervisor.js';
 import { Tags } from './tags.js';
@@ -56,7 +56,7 @@ const updateWords = {
 export class Balena implements Interface {
   readonly #supervisor: Supervisor | undefined;
   readonly #lock: UpdateLock | undefined;
-  readonly #patience: Patience;
+  readonly #pending: PendingUpdate;
   readonly #tags: Tags | undefined;
   #update: Update | undefined;
   #device: Pick<BalenaStatus, 'name' | 'osVersion' | 'supervisorVersion'> = {};
@@ -85,7 +85,7 @@ export class Balena implements Interface {
     this.#supervisor = supervisorOf(env);
     const path = env['BALENA_APP_LOCK_PATH'];
     this.#lock = path ? new UpdateLock(path) : undefined;
-    this.#patience = new Patience(storage);
+    this.#pending = new PendingUpdate(storage);
     this.#tags = this.#supervisor && new Tags(this.#supervisor, clock, temperature);
   }
 
@@ -93,7 +93,7 @@ export class Balena implements Interface {
   async start(signal: AbortSignal): Promise<void> {
     this.#signal = signal;
     if (this.#supervisor) {
-      await this.#patience.load();
+      await this.#pending.load();
       void every(
         () => askMs,
         () => this.ask(),
@@ -122,7 +122,7 @@ export class Balena implements Interface {
   tells(status: Status): Partial<Status> {
     if (!this.#supervisor && !this.#lock) return {};
     const { letInAt, why } = this.#decision;
-    const { since } = this.#patience;
+    const { since } = this.#pending;
     const fault = [...this.#faults.values()][0];
     const iso = (time: number): string => new Date(time).toISOString();
     const balena: BalenaStatus = {
@@ -192,7 +192,7 @@ export class Balena implements Interface {
     await this.#tried('ask', async () => {
       const wasWaiting = this.#update === 'waiting';
       this.#update = await supervisor.update(this.#lock?.isHeld ?? false, this.#signal);
-      await this.#patience.heard(this.#update, this.deps.wall());
+      await this.#pending.heard(this.#update, this.deps.wall());
       if (this.#update === 'waiting' && !wasWaiting && this.#lock?.isHeld)
         this.deps.log.info('update_pending', 'An update waits until it may interrupt the broadcast.');
       if (this.#device.supervisorVersion === undefined) {
@@ -215,7 +215,7 @@ export class Balena implements Interface {
     if (Object.values(status.outputs).some(({ deliveredKbps }) => deliveredKbps > 0)) this.#deliveredAt = now;
     const delivering = isOn(status) && now - this.#deliveredAt < deliveredMs;
     const command = now < this.#openUntil ? 'unlock' : this.#locked ? 'lock' : undefined;
-    const { since } = this.#patience;
+    const { since } = this.#pending;
     const waits = this.#update === 'waiting' && since !== undefined;
     const situation = {
       delivering,

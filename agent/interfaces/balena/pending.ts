@@ -13,7 +13,7 @@ const isState = (value: unknown): value is { since: number | null } => {
 /** A Supervisor that has just started knows of no update for a while: so often in a row it must say so. */
 const timesNone = 3;
 
-export class Patience {
+export class PendingUpdate {
   #since: number | undefined;
   #none = 0;
 

@@ -20,7 +20,7 @@ export interface DeviceState {
 /** On a busy Zero W an answer takes seconds. */
 const deadlineMs = 10_000;
 /** The state of an application with a dozen services is some kB. */
-const mostBytes = 1024 * 1024;
+const maxBytes = 1024 * 1024;
 
 const updates: Readonly<Record<string, Update>> = {
   downloading: 'downloading',
@@ -140,7 +140,7 @@ async function bounded({ body }: Response): Promise<string> {
   let length = 0;
   for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array>) {
     length += chunk.length;
-    if (length > mostBytes) throw Object.assign(new Error(), { cause: { code: `more than ${mostBytes} bytes` } });
+    if (length > maxBytes) throw Object.assign(new Error(), { cause: { code: `more than ${maxBytes} bytes` } });
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');

@@ -5,7 +5,7 @@ import type { BinaryValue } from 'onoff';
 import { Fault } from '../../errors.js';
 import { lineNumber } from './chip.js';
 
-export interface LineWish {
+export interface LineRequest {
   /** As the processor counts (BCM). */
   readonly line: number;
   readonly direction: 'in' | 'out';
@@ -22,14 +22,14 @@ export interface Line {
   close(): void;
 }
 
-export type OpenLine = (wish: LineWish) => Promise<Line>;
+export type OpenLine = (request: LineRequest) => Promise<Line>;
 
 /** Long enough for udev to hand the files of a new line over to our group, on a Zero W at its start too. */
 const rightsMs = 5000;
 const pollMs = 50;
 
 /** Throws `gpio_unavailable`. */
-export const openLine: OpenLine = async (wish) => {
+export const openLine: OpenLine = async (request) => {
   const { Gpio } = await import('onoff').catch((error: unknown) => {
     const why = (error instanceof Error ? error.message : String(error)).split('\n')[0];
     throw new Fault(
@@ -38,10 +38,10 @@ export const openLine: OpenLine = async (wish) => {
       'npm rebuild epoll',
     );
   });
-  const number = await lineNumber(wish.line);
+  const number = await lineNumber(request.line);
   try {
-    await exported(number, wish);
-    const { direction, activeLow } = wish;
+    await exported(number, request);
+    const { direction, activeLow } = request;
     // Dark until it is told otherwise: what is written here is the level, whatever active_low says.
     const off = activeLow ? 'high' : 'low';
     const gpio = new Gpio(number, direction === 'out' ? off : 'in', 'both', { activeLow });
@@ -56,7 +56,7 @@ export const openLine: OpenLine = async (wish) => {
       },
     };
   } catch (error) {
-    throw Fault.from(error) === error ? error : unusable(wish.line, error);
+    throw Fault.from(error) === error ? error : unusable(request.line, error);
   }
 };
 
@@ -64,7 +64,7 @@ export const openLine: OpenLine = async (wish) => {
  * The line's files are there, and may be written. onoff waits for that too, but in a loop that lets nothing else happen, and not for
  * long.
  */
-async function exported(number: number, { direction }: LineWish): Promise<void> {
+async function exported(number: number, { direction }: LineRequest): Promise<void> {
   const folder = `/sys/class/gpio/gpio${number}`;
   try {
     await access(folder);

@@ -3,7 +3,7 @@ import type { Clock } from '../../clock.js';
 import { parse } from './payload.js';
 
 /** So many signs within a minute: two devices push each other out. One alone may be a broker that has forgotten what was said last. */
-const mostSigns = 2;
+const maxSigns = 2;
 const signsMs = 60_000;
 
 export class Clones {
@@ -59,7 +59,7 @@ export class Clones {
   #sign(): void {
     const now = this.clock.now();
     this.#signs = [...this.#signs.filter((at) => now - at < signsMs), now];
-    if (this.#signs.length >= mostSigns) this.#find();
+    if (this.#signs.length >= maxSigns) this.#find();
   }
 
   #find(): void {

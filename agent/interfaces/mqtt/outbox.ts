@@ -4,7 +4,7 @@ import type { Line } from '../../log.js';
 import { temperature } from '../../machine/host/health.js';
 import { Fault } from '../../errors.js';
 import { commandNames, refused, type Answer } from '../../control/commands.js';
-import type { Connection, Means, Protocol } from './connection.js';
+import type { Connection, SendOptions, Protocol } from './connection.js';
 import { announcement } from './discovery.js';
 import { Events } from './events.js';
 import { maxBytes } from './payload.js';
@@ -99,9 +99,9 @@ export class Outbox {
     const topic = this.topic(topics.ack.topic.replace('{command}', safe));
     const say = (what: Answer): boolean => this.#publish(topic, topics.ack, what, { isAnswer: true });
     if (say(answer) || answer.result === undefined) return;
-    const room = this.#connection?.room(topic) ?? Infinity;
+    const limit = this.#connection?.maxPayloadBytes(topic) ?? Infinity;
     // It has been done all the same, but who has asked for a picture has none.
-    if (Buffer.byteLength(JSON.stringify(answer)) > room) say(refused(answer.id, tooLong(room)));
+    if (Buffer.byteLength(JSON.stringify(answer)) > limit) say(refused(answer.id, tooLong(limit)));
   }
 
   /** What it is and can do. */
@@ -159,7 +159,7 @@ export class Outbox {
     const text = JSON.stringify(payload);
     if (text === this.#state) return;
     // What was sent over a connection that the broker was about to close does not stand there.
-    if (!this.#publish(this.topic('state'), topics.state, payload, { taken: this.stateSaid })) return;
+    if (!this.#publish(this.topic('state'), topics.state, payload, { acknowledged: this.stateSaid })) return;
     this.#state = text;
   }
 
@@ -170,8 +170,8 @@ export class Outbox {
   }
 
   sayReported(): void {
-    const room = this.#connection?.room(this.topic(topics.reported.topic)) ?? Infinity;
-    const payload = reported(this.deps.steering.report(), Math.min(maxBytes, room));
+    const limit = this.#connection?.maxPayloadBytes(this.topic(topics.reported.topic)) ?? Infinity;
+    const payload = reported(this.deps.steering.report(), Math.min(maxBytes, limit));
     const text = JSON.stringify(payload);
     if (text !== this.#reported && this.#say('reported', payload)) this.#reported = text;
   }
@@ -216,8 +216,12 @@ export class Outbox {
     return new Date(this.deps.wallMs()).toISOString();
   }
 
-  #say<K extends 'info' | 'reported' | 'telemetry' | 'event'>(name: K, payload: Payload<K>, means?: Means): boolean {
-    return this.#publish(this.topic(topics[name].topic), topics[name], payload, means);
+  #say<K extends 'info' | 'reported' | 'telemetry' | 'event'>(
+    name: K,
+    payload: Payload<K>,
+    options?: SendOptions,
+  ): boolean {
+    return this.#publish(this.topic(topics[name].topic), topics[name], payload, options);
   }
 
   /** Everything that leaves passes here, and no text in it keeps a secret. */
@@ -225,7 +229,7 @@ export class Outbox {
     topic: string,
     { qos, retain }: { readonly qos: 0 | 1; readonly retain: boolean },
     payload: object,
-    means?: Means,
+    options?: SendOptions,
   ): boolean {
     const { redactor } = this.deps.log;
     const id = this.#id;
@@ -235,7 +239,7 @@ export class Outbox {
       const isOpen = open.has(name) || lists.has(this) || value === id;
       return typeof value === 'string' && !isOpen ? redactor.redact(value) : value;
     });
-    return this.#connection?.publish(topic, text, { qos, retain }, means) ?? false;
+    return this.#connection?.publish(topic, text, { qos, retain }, options) ?? false;
   }
 }
 

@@ -2,15 +2,15 @@
 import { Fault } from '../../errors.js';
 import type { Excess } from './packets.js';
 
-/** `topics`: those that the device reads. `mostBytes`: of a packet. */
+/** `topics`: those that the device reads. `maxBytes`: of a packet. */
 export function excessive(
   { why, bytes, topic }: Excess,
-  { url, topics, mostBytes }: { readonly url: string; readonly topics: readonly string[]; readonly mostBytes: number },
+  { url, topics, maxBytes }: { readonly url: string; readonly topics: readonly string[]; readonly maxBytes: number },
 ): Fault {
   const what =
     why === 'unasked'
       ? 'a message with QoS 2, which nobody has subscribed to'
-      : `a packet${bytes === undefined ? '' : ` of ${bytes} bytes`}, and at most ${mostBytes} bytes are taken`;
+      : `a packet${bytes === undefined ? '' : ` of ${bytes} bytes`}, and at most ${maxBytes} bytes are taken`;
   return new Fault(
     'mqtt_too_long',
     `The broker ${url} has sent ${what} (${topic ?? topics.join(', ')}).`,

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { Redactor } from '../../../agent/config/redactor.js';
 import { resolve } from '../../../agent/config/resolve.js';
-import { environmentSecrets } from '../../../agent/config/suspects.js';
+import { environmentSecrets } from '../../../agent/config/detection.js';
 import { Balena } from '../../../agent/interfaces/balena/balena.js';
 import type { Control } from '../../../agent/control/interface.js';
 import { Log } from '../../../agent/log.js';

@@ -7,7 +7,7 @@ import { Fault } from '../../../agent/errors.js';
 import { Button, longMs } from '../../../agent/interfaces/gpio/button.js';
 import { lineNumber } from '../../../agent/interfaces/gpio/chip.js';
 import { Gpio } from '../../../agent/interfaces/gpio/gpio.js';
-import type { Line, LineWish } from '../../../agent/interfaces/gpio/line.js';
+import type { Line, LineRequest } from '../../../agent/interfaces/gpio/line.js';
 import { isLit } from '../../../agent/interfaces/gpio/tally.js';
 import { Log } from '../../../agent/log.js';
 import type { ActualState } from '../../../agent/broadcast/status.js';
@@ -148,7 +148,7 @@ const idle: Status = { version: '1', wanted: 'idle', actual: 'idle', uptimeSecon
 interface Bench {
   readonly gpio: Gpio;
   readonly commands: string[];
-  readonly opened: LineWish[];
+  readonly opened: LineRequest[];
   readonly closed: number[];
   /** What each LED line was last told. */
   readonly lamps: Map<number, number>;
@@ -169,19 +169,19 @@ function bench(): Bench {
   const given = { status: idle, env: {}, fails: false, now: 0 };
   const [commands, opened, closed, lamps] = [
     [] as string[],
-    [] as LineWish[],
+    [] as LineRequest[],
     [] as number[],
     new Map<number, number>(),
   ];
-  const open = (wish: LineWish): Promise<Line> => {
-    if (self.fails && wish.direction === 'out')
-      return Promise.reject(new Fault('gpio_unavailable', `GPIO ${wish.line} cannot be used.`, ''));
-    opened.push(wish);
+  const open = (request: LineRequest): Promise<Line> => {
+    if (self.fails && request.direction === 'out')
+      return Promise.reject(new Fault('gpio_unavailable', `GPIO ${request.line} cannot be used.`, ''));
+    opened.push(request);
     return Promise.resolve({
       read: () => 0,
-      write: (value) => void lamps.set(wish.line, value),
+      write: (value) => void lamps.set(request.line, value),
       watch: (edge) => void (watched = edge),
-      close: () => void closed.push(wish.line),
+      close: () => void closed.push(request.line),
     });
   };
   const control = {
