@@ -3,19 +3,19 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { root } from '../ready.mjs';
-import { view } from '../trial.mjs';
+import { view } from '../harness.mjs';
 import { wayOut } from './card.mjs';
-import { must } from './tally.mjs';
+import { must } from './results.mjs';
 
 /** @typedef {Awaited<ReturnType<typeof import('./machine.mjs').boot>>} Machine */
 
 /**
- * @typedef {object} Trial
+ * @typedef {object} Subject
  * @property {Machine} machine
  * @property {string} url of the server outside
  * @property {string} folder for what arrives
  * @property {boolean} withNode whether Debian's own Node.js is installed
- * @property {ReturnType<typeof import('./tally.mjs').openTally>['check']} check
+ * @property {ReturnType<typeof import('./results.mjs').openResults>['check']} check
  */
 
 /** GStreamer starts slowly the first time, and the machine may be a busy one. */
@@ -87,7 +87,7 @@ function asking(machine) {
 
 /**
  * Every check, one after the other; where nothing can be installed, none but the first.
- * @param {Trial} trial
+ * @param {Subject} subject
  */
 export async function prove({ machine, url, folder, withNode, check }) {
   const { ask, property, shell, processes, must: succeed } = asking(machine);
