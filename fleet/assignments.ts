@@ -1,5 +1,5 @@
 /** `KEY=VALUE` as balena variables: each is one of our settings, and all of them are valid, before anything is written. */
-import { nameOfToday, settingOf } from '../agent/config/environment.js';
+import { currentName, settingOf } from '../agent/config/environment.js';
 import { show } from '../agent/config/problem.js';
 import { secretsOf } from '../agent/config/layer.js';
 import { resolve } from '../agent/config/resolve.js';
@@ -41,7 +41,7 @@ interface Setting {
 /** The setting of a variable or path, or the reason why there is none. */
 export function settingNamed(name: string): Setting | string {
   const given = settingOf(name);
-  if (given?.old) return `${shownName(name)} is an old name: set ${nameOfToday(given.row, given.path)} instead.`;
+  if (given?.old) return `${shownName(name)} is an old name: set ${currentName(given.row, given.path)} instead.`;
   const found = given ?? settingAt(name);
   if (found) return { row: found.row, path: found.path };
   const names = rows.flatMap((row) => [row.env, row.path, ...(row.alias ? [row.alias.env] : [])]);
@@ -79,7 +79,7 @@ export function readAssignments(given: readonly Given[], one: boolean): Assignme
     }
     const { row, path } = setting;
     // A variable stays as it is written: on a device OUTPUT_MAIN_URL wins over STREAM_URL.
-    const variable = name === path ? nameOfToday(row, path) : name;
+    const variable = name === path ? currentName(row, path) : name;
     // A URL with a key in it is one as well.
     const hidden = secretsOf(row, text, false);
     secrets.push(...hidden);

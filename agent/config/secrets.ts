@@ -1,4 +1,4 @@
-/** Which secret goes to the place in force: each is for one place, be it a layer's or one that was handed over. Pure. */
+/** Which secret goes to the place in force: each is for one place, whether a layer gives it or it was handed over. Pure. */
 import { merge } from './merge.js';
 import { boundTo, covers, placeFor, type Bound, type Place } from './place.js';
 import type { Entry, Reading } from './reading.js';
@@ -46,7 +46,7 @@ interface Candidate {
   readonly isNew?: boolean;
 }
 
-/** So much is remembered of layers that may give nothing any more. */
+/** So many are remembered, even of layers that no longer give anything. */
 const maxFirst = 64;
 
 const isLocal = ({ kind }: Source): boolean => kind === 'file' || kind === 'environment';
@@ -80,7 +80,7 @@ export class Keyring {
     }
   }
 
-  /** What is new and has no place is for the one that was in force when it came, whatever is wanted by now. */
+  /** Binds a new secret that has no place yet to the place that was in force when it arrived, whatever is wanted by now. */
   bind(path: string, place: Place): void {
     const all = this.#candidates.get(path) ?? [];
     const updated = all.map((each): Candidate => {
