@@ -48,14 +48,14 @@ export interface SendOptions {
   readonly lost?: () => void;
 }
 
-/** So many bytes may wait in the socket before figures and events are left out: the broker, or the way to it, stands still. */
+/** So many bytes may wait in the socket before figures and events are left out: the broker, or the network on the way to it, is stuck. */
 const maxWaitingBytes = 256 * 1024;
-/** And before answers are: who has asked for a picture over a slow uplink is still to hear of what else was asked for. */
+/** And before answers are: whoever asked for a picture over a slow uplink must still get the other answers. */
 const maxAnswerBytes = 4 * 1024 * 1024;
 const connectMs = 10_000;
-/** The broker takes us for lost after one and a half of it, and we the broker. */
+/** After one and a half times as long the broker takes us for lost, and we the broker. */
 const keepaliveSeconds = 30;
-/** A thousand devices that lose their broker come back over this, and not at once. */
+/** A thousand devices that lose their broker reconnect spread over this time. */
 const spreadMs = 10_000;
 /** How long a try waits for the next after it: see Backoff, which spreads each wait. */
 const maxWaitMs = 30_000;
@@ -66,21 +66,21 @@ const headBytes = 1 + 4 + 2 + 2 + 1;
 const maxIncomingBytes = maxBytes + 4096;
 /** Brokers put several packets into one frame of a WebSocket. */
 const maxFrameBytes = 4 * maxIncomingBytes;
-/** What acknowledgements may wait in the socket: a broker that sends on and on, and reads none, is left. */
+/** What acknowledgements may wait in the socket: a broker that keeps sending and reads none is disconnected. */
 const maxUnreadBytes = 8 * 1024 * 1024;
 /** A message that is too long is most likely retained, and comes again at every connection. */
 const maxRareMs = 30 * 60_000;
 const firstRareMs = 10_000;
-/** A topic that the broker closes over is left out for so long. */
+/** A topic for which the broker closes the connection is left out for this long. */
 const forbiddenMs = 60 * 60_000;
-/** In order, at the end. */
+/** For an orderly end. */
 const endMs = 1000;
 
 export class Connection {
   #client: MqttClient | undefined;
   #protocol: Protocol = '5';
   #connected = false;
-  /** Whoever sends a longer one is thrown out. */
+  /** The broker disconnects clients that send longer ones. */
   #maxPacketBytes = Infinity;
   #stopped = false;
   #waiting: NodeJS.Timeout | undefined;
@@ -91,11 +91,11 @@ export class Connection {
   #asked: string[] = [];
   /** The connection was closed while the broker was to answer for it. */
   #suspect: string | undefined;
-  /** Topics that the broker closes over, and until when it is not asked again. */
+  /** Topics for which the broker closes the connection, and until when it is not asked again. */
   readonly #forbidden = new Map<string, number>();
   readonly #steady: NodeJS.Timeout;
 
-  /** `will`: what the broker says of us when we are gone without a word, if anybody is to hear of it. `clockIsSet`: whether certificate dates can be judged. */
+  /** `will`: what the broker publishes when we disconnect without notice; undefined: nothing. `clockIsSet`: whether certificate dates can be judged. */
   constructor(
     private readonly settings: MqttSettings,
     private readonly clientId: string,
@@ -148,7 +148,7 @@ export class Connection {
     return true;
   }
 
-  /** Each by itself: a broker that closes the connection over one that it forbids takes no other along. */
+  /** Each separately: a broker that closes the connection because it forbids one topic takes no other topic along. */
   subscribe(subscriptions: readonly Subscription[]): void {
     const now = this.clock.now();
     for (const { topic, asPublished = false } of subscriptions) {
@@ -171,7 +171,7 @@ export class Connection {
     });
   }
 
-  /** A broker answers in order: one that closes twice over the same topic forbids it. */
+  /** A broker answers in order: one that closes twice at the same topic forbids it. */
   #doubt(): void {
     const [topic] = this.#asked;
     this.#asked = [];
@@ -193,7 +193,7 @@ export class Connection {
     return { url: this.settings.url, topics, maxBytes: maxIncomingBytes };
   }
 
-  /** Ends it in order, so that what was published last is there, and tries again not before so many ms have passed. */
+  /** Ends it in order, so that what was published last arrives, and reconnects after `ms` at most, and half of it at least. */
   pause(ms: number): void {
     const client = this.#client;
     this.#client = undefined;
@@ -250,7 +250,7 @@ export class Connection {
 
   #listen(client: MqttClient): void {
     this.#client = client;
-    // What comes while it ends is of a broker that this device has left.
+    // What arrives while it ends comes from a broker that this device has left.
     const mine = (work: () => void): void => {
       if (this.#client === client && !this.#stopped) work();
     };
@@ -295,7 +295,7 @@ export class Connection {
     const code = (error as { code?: unknown } | undefined)?.code;
     if (wasConnected) this.#doubt();
     const unspoken = !wasConnected && (error === undefined || badVersions.includes(code));
-    // What was in the way of 5 once (a broker that had just started) need not be there for ever.
+    // What prevented version 5 once (a broker that had just started) may be gone by now.
     if (unspoken) this.#protocol = this.#protocol === '5' ? '3.1.1' : '5';
     else if (wasConnected) this.#protocol = '5';
     this.#drop();
@@ -307,7 +307,7 @@ export class Connection {
     if (unspoken && this.#protocol === '3.1.1') return void this.#open();
     this.events.lost(explained(error, wasConnected, this.settings.url, this.clockIsSet()));
     if (!wasConnected) return this.#backoff.again(() => void this.#open());
-    // Who was connected lost it together with everybody else.
+    // A device that was connected lost the broker together with all others.
     const spread = (): void => this.#openIn(this.clock.random() * spreadMs);
     if (!this.#backoff.isSteady) return this.#backoff.again(spread);
     this.#backoff.reset();
@@ -333,12 +333,12 @@ export class Connection {
       clean: true,
       keepalive: keepaliveSeconds,
       connectTimeout: connectMs,
-      // Ours, with backoff: theirs is a fixed period, at which a thousand devices would knock at once.
+      // We reconnect ourselves, with backoff: theirs is a fixed period, at which a thousand devices would connect at once.
       reconnectPeriod: 0,
       resubscribe: false,
       // True by default, and gathers figures in memory for as long as there is no connection.
       queueQoSZero: false,
-      // A broker that keeps to it leaves out what is longer, and neither side can tell.
+      // A broker that respects it drops longer messages, and neither side notices.
       ...(this.#protocol === '5' ? { properties: { maximumPacketSize: maxIncomingBytes } } : {}),
       // Of WebSockets, whose frames are gathered before there is a stream.
       // After one that is too long, ws waits for the broker to close, and reads on: 30 s, unless told otherwise.

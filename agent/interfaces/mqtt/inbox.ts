@@ -68,7 +68,7 @@ export class Inbox {
     }
     const { allowPlainSecrets } = this.deps.steering.resolved.settings.mqtt;
     if (name === 'set-secret' && !this.events.isPrivate() && !allowPlainSecrets) {
-      const what = 'Secrets are not taken over a connection without TLS.';
+      const what = 'Secrets are not accepted over a connection without TLS.';
       return refused(
         idOf(given),
         new Fault('command_failed', what, 'Use mqtts:// or wss://, or set mqtt.allowPlainSecrets.'),

@@ -14,7 +14,7 @@ import { topics, type Payload } from './topics.js';
 
 /** How often the state is compared with the one that was published. */
 const pollMs = 1000;
-/** One that finds its place taken steps back for so long. */
+/** A device whose id another one uses stays disconnected for this long. */
 const duplicateMs = 300_000;
 const greetMs = 5000;
 /** A broker that delivers does so within this. */
@@ -66,7 +66,7 @@ export class Mqtt implements Interface {
     deps.log.onLine((line) => this.#outbox.event(line));
     deps.steering.provedBy(
       own.map((name) => `mqtt.${name}`),
-      // A broker that is away for a moment just then is the right one all the same.
+      // A broker that is unreachable for a moment just then is still the right one.
       () => this.#isSteerable || (this.#fault ?? false),
     );
     deps.steering.onChange(() => this.#changed());
@@ -75,7 +75,7 @@ export class Mqtt implements Interface {
   async start(signal: AbortSignal): Promise<void> {
     this.#polling = setInterval(() => this.#poll(), pollMs);
     signal.addEventListener('abort', () => {
-      // It is stopping, or updating: that can still be said.
+      // It is stopping, or updating: that can still be published.
       this.#poll();
       this.#ending = true;
     });
@@ -208,7 +208,7 @@ export class Mqtt implements Interface {
     this.#greeting.unref();
   }
 
-  /** Our own `state` is read back: a broker that calls topics otherwise, or delivers nothing, says no word of it. */
+  /** Our own `state` is read back: a broker that renames topics, or delivers nothing, does not report it. */
   #awaitEcho(topic: string): void {
     clearTimeout(this.#awaiting);
     // The answer to the subscription may be told after what it lets through.
@@ -216,9 +216,9 @@ export class Mqtt implements Interface {
     this.#awaiting = setTimeout(() => {
       if (!this.#connection?.isConnected || this.#ending) return;
       this.#isDeaf = true;
-      const what = `What this device publishes on ${topic} does not come back to it: the broker calls the topic otherwise, or delivers nothing there.`;
+      const what = `What this device publishes on ${topic} does not come back to it: the broker renames the topic, or does not deliver it.`;
       const remedy =
-        'Use a mqtt.baseTopic without dots (RabbitMQ takes . for /), or let the device read its own state.';
+        'Use a mqtt.baseTopic without dots (RabbitMQ treats . as /), or allow the device to read its own state.';
       this.#lost(new Fault('mqtt_unheard', what, remedy));
     }, this.echoMs);
     this.#awaiting.unref();
@@ -237,16 +237,20 @@ export class Mqtt implements Interface {
     if (news) this.deps.log.warn(fault.code, `[${fault.code}] ${fault.message}`, { code: fault.code });
   }
 
-  /** It goes on without them: what is not said here is missing without a word. */
+  /** It goes on without them: nothing else would tell that they are missing. */
   #denied(topic: string): void {
     this.#unread = [...this.#unread, topic];
-    const what = `The broker does not let this device read ${this.#unread.join(', ')}.`;
+    const what = `The broker does not allow this device to read ${this.#unread.join(', ')}.`;
     this.#lost(
-      new Fault('mqtt_refused', what, "Add it to the broker's rules (docs/mqtt.md has examples), or leave the group."),
+      new Fault(
+        'mqtt_refused',
+        what,
+        "Allow it in the broker's access rules (docs/mqtt.md has examples), or leave the group.",
+      ),
     );
   }
 
-  /** What need not be read any more is missed no more. */
+  /** What no longer needs to be read is no longer missing. */
   #left(topics: readonly string[]): void {
     const still = this.#unread.filter((topic) => !topics.includes(topic));
     if (this.#unread.length > 0 && still.length === 0) this.#fault = undefined;
@@ -254,14 +258,14 @@ export class Mqtt implements Interface {
   }
 
   #duplicate(): void {
-    const what = `Another device at the MQTT broker goes by the id ${this.#own}.`;
+    const what = `Another device at the MQTT broker uses the id ${this.#own}.`;
     const fault = new Fault(
       'duplicate_id',
       what,
-      'Give one of them another mqtt.id; this one steps back for some minutes.',
+      'Give one of them another mqtt.id; this one disconnects for some minutes.',
     );
     this.#lost(fault);
-    // While there is still somebody to be told.
+    // While the connection is still there.
     this.#outbox.flush();
     this.#connection?.pause(duplicateMs);
   }

@@ -20,7 +20,7 @@ const stateFormat = 1;
 const tooLong = (bytes: number): Fault =>
   new Fault(
     'command_failed',
-    `The answer is longer than the MQTT broker takes (${bytes} bytes).`,
+    `The answer is longer than the MQTT broker accepts (${bytes} bytes).`,
     'Raise its maximum packet size.',
   );
 
