@@ -38,7 +38,7 @@ const askMs = 60_000;
 const deliveredMs = 5 * 60_000;
 /** For so long the lock stays open after a command, or after somebody has overridden it. */
 const openMs = 5 * 60_000;
-/** An update that is downloaded, and forced, ends us within seconds; nobody is kept in the dark for longer by one that fails. */
+/** An update that is downloaded, and forced, ends us within seconds; viewers wait no longer for one that fails. */
 const pausedMs = 60_000;
 /** A lock that another process holds, or a folder without rights: each try costs a process. */
 const againMs = 30_000;
@@ -142,16 +142,20 @@ export class Balena implements Interface {
   /** By command: nothing is let in, until `unlock` or the end of this run. Throws where it is not locked then. */
   async lock(): Promise<void> {
     const lock = this.#lock;
-    if (!lock) throw new Fault('command_failed', 'This machine has no update lock of balena.');
+    if (!lock) throw new Fault('command_failed', 'This machine has no balena update lock.');
     if (this.control.settings().balena.lock === 'never')
-      throw new Fault('command_failed', 'Nothing is locked: balena.lock is never.', 'Set it to onAir or always.');
+      throw new Fault(
+        'command_failed',
+        'The update lock is not used: balena.lock is never.',
+        'Set it to onAir or always.',
+      );
     this.#locked = true;
     this.#openUntil = -Infinity;
     this.#takeAgainAt = -Infinity;
     await this.poll();
     if (lock.isHeld) return;
-    const why = 'The update lock is not ours yet: an update is being let in at this moment.';
-    throw this.#faults.get('lock') ?? new Fault('command_failed', why, 'It is taken when it is free.');
+    const why = 'The update lock is not held yet: an update is being applied at this moment.';
+    throw this.#faults.get('lock') ?? new Fault('command_failed', why, 'It will be taken as soon as it is free.');
   }
 
   async unlock(): Promise<void> {
@@ -194,7 +198,7 @@ export class Balena implements Interface {
       this.#update = await supervisor.update(this.#lock?.isHeld ?? false, this.#signal);
       await this.#pending.heard(this.#update, this.deps.wall());
       if (this.#update === 'waiting' && !wasWaiting && this.#lock?.isHeld)
-        this.deps.log.info('update_pending', 'An update waits until it may interrupt the broadcast.');
+        this.deps.log.info('update_pending', 'An update is pending until it may interrupt the broadcast.');
       if (this.#device.supervisorVersion === undefined) {
         const { osVersion, supervisorVersion } = await supervisor.device(this.#signal);
         this.#device = { ...(osVersion && { osVersion }), ...(supervisorVersion && { supervisorVersion }) };
@@ -238,7 +242,7 @@ export class Balena implements Interface {
     }
     if (lock?.isHeld && !this.#decision.hold) this.#letGo(lock);
     if (this.#pausedUntil !== undefined && now >= this.#pausedUntil) {
-      log.warn('update_missing', 'The update that was forced has not come: the broadcast goes on.');
+      log.warn('update_missing', 'The forced update did not arrive: the broadcast goes on.');
       this.#openUntil = -Infinity;
       void this.#tried('poll', () => this.#resume());
     }
@@ -248,7 +252,7 @@ export class Balena implements Interface {
 
   async #pause(): Promise<void> {
     this.#pausedUntil = this.deps.clock.now() + pausedMs;
-    this.deps.log.warn('update_let_in', 'An update is forced by command: the broadcast is stopped for it.');
+    this.deps.log.warn('update_let_in', 'An update was forced by command: the broadcast is stopped for it.');
     await this.deps.pause();
   }
 
@@ -268,7 +272,10 @@ export class Balena implements Interface {
       const [what, remedy] =
         taken === 'held'
           ? ['Only one of the two update locks is held: the program flock is missing.', 'Install util-linux.']
-          : [`Another process holds the update lock ${lock.path}.`, 'End it, if it is not to hold updates back.'];
+          : [
+              `Another process holds the update lock ${lock.path}.`,
+              'Stop that process, unless it is meant to hold updates back.',
+            ];
       throw new Fault('update_lock_failed', what, remedy);
     });
     if (!lock.isHeld && this.#faults.has('lock')) this.#takeAgainAt = clock.now() + againMs;
@@ -279,10 +286,13 @@ export class Balena implements Interface {
     const { why } = this.#decision;
     const { log } = this.deps;
     if (why === 'window' && this.#update === 'waiting')
-      log.warn('update_let_in', 'An update waits, and these are its hours: the broadcast is interrupted for it.');
+      log.warn('update_let_in', 'An update is pending, and its window is open: the broadcast is interrupted for it.');
     else if (why === 'overdue')
-      log.warn('update_let_in', 'An update has waited for as long as it may: the broadcast is interrupted for it.');
-    else log.debug('update_lock', `The update lock is let go (${why}).`);
+      log.warn(
+        'update_let_in',
+        'A pending update has waited for updates.maxWaitDays: the broadcast is interrupted for it.',
+      );
+    else log.debug('update_lock', `The update lock was released (${why}).`);
     // Else it is tried again within 15 minutes. By command this is asked for anyway.
     const supervisor = this.#supervisor;
     if (why !== 'command' && supervisor) void this.#tried('update', () => supervisor.startUpdate(false, this.#signal));
@@ -299,15 +309,15 @@ export class Balena implements Interface {
     if (updates.onAir === 'window') return;
     this.deps.log.warn(
       'update_pending',
-      `An update waits, and will interrupt the broadcast at ${new Date(letInAt).toISOString()} (updates.maxWaitDays).`,
+      `A pending update will interrupt the broadcast at ${new Date(letInAt).toISOString()} (updates.maxWaitDays).`,
     );
   }
 
   async #commanded(open: boolean, what: (supervisor: Supervisor) => Promise<void>): Promise<void> {
     const supervisor = this.#supervisor;
     if (!supervisor) {
-      const remedy = 'Do it as this machine usually does.';
-      throw new Fault('supervisor_unreachable', 'This machine has no Supervisor of balena.', remedy);
+      const remedy = 'Use the tools of this machine instead.';
+      throw new Fault('supervisor_unreachable', 'This machine has no balena Supervisor.', remedy);
     }
     if (open) {
       this.#openUntil = this.deps.clock.now() + openMs;

@@ -1,4 +1,4 @@
-/** Since when an update waits: kept over restarts, so that one that is put off again and again still comes to its turn. */
+/** Since when an update is pending: kept over restarts, so that one that is put off again and again is applied in the end. */
 import type { Storage } from '../../machine/storage/storage.js';
 import { earliest } from './policy.js';
 import type { Update } from './supervisor.js';

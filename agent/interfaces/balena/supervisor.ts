@@ -128,13 +128,13 @@ export class Supervisor {
       throw new Fault(
         'supervisor_unreachable',
         `balena's Supervisor does not answer ${path} ${why}`.trim() + '.',
-        'It is asked again.',
+        'makercast asks again.',
       );
     }
   }
 }
 
-/** The text of an answer; whoever says more than any Supervisor does is not listened to. */
+/** The text of an answer; one that is longer than any Supervisor's is refused. */
 async function bounded({ body }: Response): Promise<string> {
   const chunks: Uint8Array[] = [];
   let length = 0;
@@ -169,7 +169,7 @@ function mustBeGood({ status }: Answer, path: string): void {
     throw new Fault(
       'supervisor_refused',
       what,
-      'Its key is not valid any more: restart the service; check the label io.balena.features.supervisor-api.',
+      'Its API key is no longer valid: restart the service, and check the label io.balena.features.supervisor-api.',
     );
   }
   if (status === 423) {

@@ -135,13 +135,16 @@ export class Gpio implements Interface {
 
   #pressed(): void {
     const on = isOn(this.control.status());
-    this.deps.log.info('button', on ? 'The button: outputs that wait are tried now.' : 'The button: start.');
+    this.deps.log.info(
+      'button',
+      on ? 'Button pressed: waiting outputs are retried now.' : 'Button pressed: the broadcast starts.',
+    );
     if (on) this.control.retry();
     else void this.control.startBroadcast();
   }
 
   #held(): void {
-    this.deps.log.info('button', 'The button was held: stop.');
+    this.deps.log.info('button', 'Button held: the broadcast stops.');
     void this.control.stopBroadcast();
   }
 }

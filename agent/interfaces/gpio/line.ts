@@ -35,7 +35,7 @@ export const openLine: OpenLine = async (request) => {
     throw new Fault(
       'gpio_unavailable',
       `GPIO needs the package onoff, which does not load: ${why}.`,
-      'npm rebuild epoll',
+      'Run npm rebuild epoll.',
     );
   });
   const number = await lineNumber(request.line);
@@ -45,7 +45,7 @@ export const openLine: OpenLine = async (request) => {
     // Dark until it is told otherwise: what is written here is the level, whatever active_low says.
     const off = activeLow ? 'high' : 'low';
     const gpio = new Gpio(number, direction === 'out' ? off : 'in', 'both', { activeLow });
-    if (direction === 'in' && gpio.edge() !== 'both') throw new Error('it makes no interrupts');
+    if (direction === 'in' && gpio.edge() !== 'both') throw new Error('it supports no interrupts');
     return {
       read: () => gpio.readSync(),
       write: (value) => gpio.writeSync(value),
@@ -89,12 +89,12 @@ function unusable(line: number, error: unknown): Fault {
     EACCES: 'this user may not use it',
     EPERM: 'this user may not use it',
     EROFS: 'this user may not use it',
-    ENOENT: 'the kernel has no such line, or the line makes no interrupts',
+    ENOENT: 'the kernel has no such line, or the line supports no interrupts',
   };
   const why = reasons[code ?? ''] ?? code ?? message.split('\n')[0];
   return new Fault(
     'gpio_unavailable',
     `GPIO ${line} cannot be used: ${why}.`,
-    'Choose a free one; this user must be in the group gpio, and a container privileged.',
+    'Choose a free line; this user must be in the group gpio, and a container must be privileged.',
   );
 }
