@@ -1,11 +1,11 @@
-/** One change for each of many devices: so many at a time, with a bar, and an account of what was not done. */
+/** One change for each of many devices: several at a time, with a progress bar, and a report of what was not done. */
 import { Fault } from '../agent/errors.js';
 import type { Console } from './console.js';
 import { plain } from './console.js';
 import type { CloudDevice } from './sdk.js';
 import { short } from './targets.js';
 
-/** Calls at a time: 100 devices are done in seconds, and the cloud's limit (it says 429) is far. */
+/** Concurrent calls: 100 devices take seconds, and the cloud's rate limit (429) is far away. */
 export const CONCURRENCY = 6;
 
 export interface Outcome {
@@ -129,7 +129,7 @@ function account(
   for (const { device, status, why } of left) {
     console.note(`${short(device)} ${plain(device.device_name)}: ${status}${why === undefined ? '' : `: ${why}`}`);
   }
-  console.note(`Only those again:\n  ${repeat}`);
+  console.note(`To retry only those:\n  ${repeat}`);
   return 1;
 }
 

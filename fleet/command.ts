@@ -114,7 +114,7 @@ async function listened(
     if (heard.size === 0) {
       const topics = `${broker.baseTopic}/v1/+/state`;
       console.note(
-        `warning: ${broker.url} says nothing of these devices: this user may not read ${topics}, or they are called otherwise there (mqtt.id).`,
+        `warning: ${broker.url} has nothing about these devices: this user may not be allowed to read ${topics}, or they have other names there (mqtt.id).`,
       );
       return undefined;
     }
@@ -156,5 +156,5 @@ function apiUrlOf(env: NodeJS.ProcessEnv): string {
   const url = URL.canParse(given) ? new URL(given) : undefined;
   const local = url !== undefined && /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname);
   if (url && (url.protocol === 'https:' || (url.protocol === 'http:' && local))) return url.href;
-  throw new Fault('usage', 'BALENA_API_URL is no https:// address.', 'Its default is that of balena-cloud.com.');
+  throw new Fault('usage', 'BALENA_API_URL is not an https:// address.', 'Without it balena-cloud.com is used.');
 }

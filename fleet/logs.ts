@@ -115,5 +115,9 @@ async function followOne(
     throw Fault.from(error);
   }
   if (signal.aborted) return;
-  throw new Fault('fleet_unreachable', `The log of ${plain(device.device_name)} has broken off.`, 'Start again.');
+  throw new Fault(
+    'fleet_unreachable',
+    `The log of ${plain(device.device_name)} ended unexpectedly.`,
+    'Run the command again.',
+  );
 }
