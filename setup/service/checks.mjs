@@ -283,7 +283,7 @@ export async function prove({ machine, url, folder, withNode, check }) {
     const plain = await asPi(`${clone}\nnpx makercast service install`);
     must(plain.code === 1 && /Run: sudo npx makercast service install/.test(plain.output), plain.output);
     const home = await asPi('cd makercast\nsudo npx makercast service install');
-    must(home.code === 1 && /may not see \/home\/pi\/makercast.*\/opt/s.test(home.output), home.output);
+    must(home.code === 1 && /cannot see \/home\/pi\/makercast.*\/opt/s.test(home.output), home.output);
     must(!/installing/.test(plain.output + home.output), home.output);
   });
   await check('removed, it is gone, and its settings and state stay', async () => {

@@ -44,11 +44,11 @@ async function makeUser() {
     await run('useradd', ...properties, '--shell', '/usr/sbin/nologin', name);
   }
   const user = account();
-  if (!user) throw new Stop(`useradd has made no user ${name}.`);
+  if (!user) throw new Stop(`useradd did not create the user ${name}.`);
   if (user.uid >= firstPerson)
     throw new Stop(
-      `The user ${name} of this machine is a person's (number ${user.uid}), and the service needs one of that name for itself.` +
-        ` Rename that one (usermod --login NEWNAME ${name}), then start again.`,
+      `The user ${name} of this machine belongs to a person (uid ${user.uid}), but the service needs a system user of that name.` +
+        ` Rename that user (usermod --login NEWNAME ${name}), then start again.`,
     );
   const known = readFileSync('/etc/group', 'utf8');
   const present = groups.filter((group) => new RegExp(`^${group}:`, 'm').test(known));
@@ -142,8 +142,8 @@ export async function install({ node, root }) {
   await run('systemctl', 'enable', '--quiet', name);
   await run('systemctl', 'restart', name);
   process.stdout.write(
-    `makercast runs, and starts with this machine.\n` +
-      `  settings    ${settingsFile} (an edit is taken over at once)\n` +
+    `makercast is running, and starts with this machine.\n` +
+      `  settings    ${settingsFile} (edits are applied at once)\n` +
       `  recordings  ${dataFolder}/recordings\n` +
       `  log         journalctl -u ${name} -f\n`,
   );
