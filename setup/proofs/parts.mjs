@@ -15,7 +15,13 @@ const program = [...agent, 'setup'];
 const tests = [...program, 'fleet', 'bench', 'test', '!test/vm', 'bin', 'image', 'package.json'];
 
 /** Tests of disks whose power is cut, or that hang: loop devices and FUSE, which the chroot of `npm run test:fresh` lacks. */
-const disks = ['media/recorder', 'machine/storage', 'integration/wanted', 'integration/hung', 'integration/survival'];
+const disks = [
+  'media/delivery/recorder',
+  'machine/storage/storage',
+  'integration/wanted',
+  'integration/hung',
+  'integration/survival',
+];
 
 /** @type {readonly Part[]} */
 export const parts = [

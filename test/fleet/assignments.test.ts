@@ -56,12 +56,12 @@ test('everything that is wrong, at once', () => {
   const expected = [
     /VIDEO_FSP is not a setting\. Did you mean VIDEO_FPS\?/,
     /AV_DISABLE_AUDIO is an old name: set AUDIO_SOURCE instead\./,
-    /MAKERCAST_DATA is no setting/,
+    /MAKERCAST_DATA is not a setting/,
     /AUDIO_MUTE has no value/,
     /AUDIO_RATE is given twice/,
-    /outputs\.constructor\.url is no setting/,
-    /The given name is no setting/,
-    /The given name is no setting/,
+    /outputs\.constructor\.url is not a setting/,
+    /The given name is not a setting/,
+    /The given name is not a setting/,
     /VIDEO_FPS \(video\.fps\): out of range; given: 600/,
     /VIDEO_BITRATE_KBPS \(video\.bitrateKbps\): wrong type/,
     /STREAM_URL \(outputs\.main\.url\): the URL is neither rtmp/,
@@ -77,7 +77,10 @@ test('everything that is wrong, at once', () => {
 test('the name of one device is for one device', () => {
   for (const name of ['MQTT_ID', 'mqtt.id']) {
     assert.deepEqual(readAssignments([open(name, 'kitchen')], true).problems, []);
-    assert.match(readAssignments([open(name, 'kitchen')], false).problems.join(), /MQTT_ID is the name of one device/);
+    assert.match(
+      readAssignments([open(name, 'kitchen')], false).problems.join(),
+      /MQTT_ID is the name of a single device/,
+    );
   }
 });
 

@@ -259,7 +259,7 @@ test('an update that has waited for its days is let in', async (t) => {
   assert.equal(b.says().lock, 'held');
   await b.after(minute);
   await b.server.applied.waitFor(() => true, 30_000);
-  assert.match(b.lines.at(-1)!, /update_let_in: .*as long as it may/);
+  assert.match(b.lines.at(-1)!, /update_let_in: .*waited for updates\.maxWaitDays/);
 });
 
 test('a Supervisor that has just started and knows of no update does not make it wait anew', async (t) => {
@@ -561,6 +561,6 @@ test('without a Supervisor and a lock it is a plain machine', async (t) => {
     await b.after(minute);
     assert.deepEqual(b.balena.tells(live), {});
     assert.equal(b.server.calls.items.length, 0);
-    await assert.rejects(b.balena.reboot(false), { code: 'supervisor_unreachable', message: /no Supervisor/ });
+    await assert.rejects(b.balena.reboot(false), { code: 'supervisor_unreachable', message: /no balena Supervisor/ });
   }
 });
