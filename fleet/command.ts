@@ -98,7 +98,7 @@ async function run(
   }
 }
 
-/** What `devices` say at the broker. One that cannot be asked is no reason to show nothing: then it is undefined, and said. */
+/** What `devices` say at the broker. If the broker cannot be reached the list is shown without it: the result is undefined, with a warning. */
 async function listened(
   broker: MqttSettings,
   devices: readonly CloudDevice[],

@@ -20,7 +20,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { aptOptions, aptSources, mustKnow, sourcesName } from './debian.mjs';
 
-/** A cached base is made anew when it is older, lest security updates pile up in it. */
+/** An older cached base is made again, lest it miss security updates. */
 const cacheMs = 7 * 24 * 3600_000;
 
 /** @param {string} file */

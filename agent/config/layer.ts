@@ -103,7 +103,7 @@ class TreeReader {
     else if (value !== undefined) this.reading.steps.push({ path, value, layer, name: path });
   }
 
-  /** The entries of a map; `null` removes what is below, and what is no map is a problem. */
+  /** The entries of a map; `null` removes what is below, and anything but a map is a problem. */
   #map(path: string, value: unknown, allowed: string): [string, unknown][] {
     if (value === undefined) return [];
     if (value === null) {
@@ -121,7 +121,7 @@ class TreeReader {
     return [];
   }
 
-  /** A name that is no setting's today: one that a row remembers, or an unknown one. */
+  /** A name that no setting has now: a former one that a row knows, or an unknown one. */
   #old(parents: readonly string[], name: string, value: unknown): void {
     const path = [...parents, name].join('.');
     for (const row of this.table) {

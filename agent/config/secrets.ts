@@ -65,7 +65,7 @@ export class Keyring {
   ) {
     this.#local = merge(sources.filter(isLocal).map(({ reading }) => reading));
     this.#given = new Map(Object.entries(secrets.given));
-    // A layer that cannot be read just now is no new one when it can be again.
+    // A layer that cannot be read just now must not count as new when it can be read again.
     for (const [name, first] of Object.entries(secrets.first).slice(-maxFirst)) this.#first.set(name, first);
     for (const source of sources) for (const step of source.reading.steps) this.#read(source, step, secrets);
     const named = new Set([...merge(sources.map(({ reading }) => reading)).keys()].map(outputName));
@@ -167,7 +167,7 @@ export class Keyring {
   }
 
   #hash(path: string, value: unknown): string {
-    // What is no text is refused later on; as text it may throw (`{toString: {}}`).
+    // Anything but text is refused later on; converting it may throw (`{toString: {}}`).
     return this.digest(`${path}\n${typeof value === 'object' ? typeof value : String(value)}`);
   }
 

@@ -211,7 +211,7 @@ export async function prove({ machine, url, folder, withNode, check }) {
     await arrives();
     await write(settings(url, 480));
   });
-  await check('installed again: settings stay, nothing is set up anew, and it is on the air', async () => {
+  await check('installed again: settings stay, nothing is set up again, and it is on the air', async () => {
     const unit = await ask('cat', '/etc/systemd/system/makercast.service');
     const { code, output } = await asPi('cd /opt/makercast\nsudo npx makercast service install');
     must(code === 0, output);

@@ -1,4 +1,4 @@
-/** Puts the service on this machine and takes it off again. Whatever is there already is left or made anew, so that again is an update. */
+/** Installs the service on this machine, and removes it. What is there already is kept or written again, so that installing again is an update. */
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { ready } from '../ready.mjs';
@@ -150,7 +150,7 @@ export async function install({ node, root }) {
 }
 
 /**
- * `purge`: settings, recordings and user too. Where nothing is installed it does nothing, and that is no fault.
+ * `purge`: settings, recordings and user too. If nothing is installed it does nothing, without an error.
  * @param {boolean} purge
  */
 export async function remove(purge) {

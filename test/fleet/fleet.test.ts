@@ -121,7 +121,7 @@ describe('the API key', () => {
     const { fleet } = await bench(t, [fleetOf([device(1)])]);
     const said = await fleet(['list'], { BALENA_API_KEY: key, BALENA_API_URL: 'http://balena.example.org/' });
     assert.equal(said.code, 2);
-    assert.match(said.stderr, /BALENA_API_URL is no https/);
+    assert.match(said.stderr, /BALENA_API_URL is not an https/);
   });
 });
 

@@ -25,7 +25,7 @@ export interface BalenaDependencies {
   readonly storage: Storage;
   /** Whether a change of settings has yet to prove itself. */
   readonly probation: () => boolean;
-  /** Takes the broadcast off the air in order, until it is told to go on or this program is started anew. */
+  /** Takes the broadcast off the air in order, until it is told to resume or this program is restarted. */
   readonly pause: () => Promise<void>;
   readonly resume: () => Promise<void>;
 }

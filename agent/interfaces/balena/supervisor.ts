@@ -51,7 +51,7 @@ export class Supervisor {
     if (typeof status === 'string' && status !== 'done') return updates[status] ?? 'none';
     if (typeof status === 'string' && !mayWait) return 'none';
     const { pending, downloaded, failed } = await this.device(signal);
-    // Before version 17.7 there is no word for a release that waits. After it there is none for changed variables that do.
+    // Before version 17.7 no status tells of a pending release; since then none tells of pending variables.
     const waits = status === undefined ? downloaded : failed;
     return pending && waits ? 'waiting' : 'none';
   }
