@@ -162,7 +162,7 @@ test('a file or an environment that names no broker as it should: said before an
   const file = path.join(home, 'broker');
   for (const [text, want] of [
     ['MQTT_USERNAME=admin\n', /names no broker/],
-    ['MQTT_URL=mqtt://127.0.0.1\nVIDEO_FPS=SECRET\n', /names something else/],
+    ['MQTT_URL=mqtt://127.0.0.1\nVIDEO_FPS=SECRET\n', /contains something else/],
     ['SECRETOFTHEBROKER\n', /is not KEY=VALUE/],
     ['MQTT_URL=mqtt://admin:SECRET@127.0.0.1\n', /MQTT_URL \(mqtt\.url\)/],
   ] as const) {
