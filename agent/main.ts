@@ -5,7 +5,7 @@ import { systemClock } from './clock.js';
 import { check, INVALID, oddFiles, toDelete } from './commands/check.js';
 import { showPlan } from './commands/plan.js';
 import { Redactor } from './config/redactor.js';
-import { environmentSecrets } from './config/suspects.js';
+import { environmentSecrets } from './config/detection.js';
 import { Fault } from './errors.js';
 import { leave } from './leave.js';
 import { dataFolder, Storage } from './machine/storage/storage.js';

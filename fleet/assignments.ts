@@ -1,5 +1,5 @@
 /** `KEY=VALUE` as balena variables: each is one of our settings, and all of them are valid, before anything is written. */
-import { nameOfToday, settingOf } from '../agent/config/environment.js';
+import { currentName, settingOf } from '../agent/config/environment.js';
 import { show } from '../agent/config/problem.js';
 import { secretsOf } from '../agent/config/layer.js';
 import { resolve } from '../agent/config/resolve.js';
@@ -41,17 +41,17 @@ interface Setting {
 /** The setting of a variable or path, or the reason why there is none. */
 export function settingNamed(name: string): Setting | string {
   const given = settingOf(name);
-  if (given?.old) return `${shownName(name)} is an old name: set ${nameOfToday(given.row, given.path)} instead.`;
+  if (given?.old) return `${shownName(name)} is an old name: set ${currentName(given.row, given.path)} instead.`;
   const found = given ?? settingAt(name);
   if (found) return { row: found.row, path: found.path };
   const names = rows.flatMap((row) => [row.env, row.path, ...(row.alias ? [row.alias.env] : [])]);
   const meant = nearest(name, names);
-  return `${shownName(name)} is no setting. ${meant === undefined ? 'docs/settings.md lists them.' : `Did you mean ${meant}?`}`;
+  return `${shownName(name)} is not a setting. ${meant === undefined ? 'docs/settings.md lists them.' : `Did you mean ${meant}?`}`;
 }
 
 /** Only what looks like a variable or a path is repeated: it may be a key that was pasted into the wrong place. */
 const shownName = (name: string): string =>
-  /^([A-Z][A-Z0-9_]{0,63}|[a-z]\w{0,31}(\.\w{1,32}){1,2})$/.test(name) ? name : 'What was given';
+  /^([A-Z][A-Z0-9_]{0,63}|[a-z]\w{0,31}(\.\w{1,32}){1,2})$/.test(name) ? name : 'The given name';
 
 function settingAt(path: string): Setting | undefined {
   const [section, output = '', field] = path.split('.');
@@ -79,20 +79,20 @@ export function readAssignments(given: readonly Given[], one: boolean): Assignme
     }
     const { row, path } = setting;
     // A variable stays as it is written: on a device OUTPUT_MAIN_URL wins over STREAM_URL.
-    const variable = name === path ? nameOfToday(row, path) : name;
+    const variable = name === path ? currentName(row, path) : name;
     // A URL with a key in it is one as well.
     const hidden = secretsOf(row, text, false);
     secrets.push(...hidden);
     if (hidden.length > 0 && open)
       problems.push(
-        `${variable} holds a secret, and everybody on this machine can read a command line. ${elsewhere(variable)}`,
+        `${variable} holds a secret, and everybody on this machine can read the command line. ${elsewhere(variable)}`,
       );
     else if (text === '')
-      problems.push(`${variable} has no value: to take a variable away, use the dashboard or "balena env rm".`);
+      problems.push(`${variable} has no value: to remove a variable, use the dashboard or "balena env rm".`);
     else if (byPath.has(path)) problems.push(`${variable} is given twice.`);
     else if (path === 'mqtt.id' && !one)
       problems.push(
-        `${variable} is the name of one device: of several that share it none can be steered. ${oneDevice}`,
+        `${variable} is the name of a single device: devices that share it cannot be controlled. ${oneDevice}`,
       );
     byPath.set(path, { name: variable, path, text, shown: show(row, fromText(row.form, text)) });
   }
@@ -107,7 +107,7 @@ export function readAssignments(given: readonly Given[], one: boolean): Assignme
   };
 }
 
-const oneDevice = 'Set it for each on its own, with --device.';
+const oneDevice = 'Set it for each device separately, with --device.';
 
 const elsewhere = (variable: string): string =>
   `Write ${variable} without a value, and it is taken from the environment or asked for; or use --values FILE.`;

@@ -39,7 +39,7 @@ export class Cloud {
   ) {}
 
   /** From then on no pause of a busy cloud is waited for. */
-  waitsUntil(stop: AbortSignal): void {
+  stopWaitingAt(stop: AbortSignal): void {
     this.#stop = stop;
   }
 
@@ -47,7 +47,11 @@ export class Cloud {
   async enter(key: string): Promise<void> {
     await this.#call(() => this.sdk.auth.loginWithToken(key));
     if (await this.#call(() => this.sdk.auth.isLoggedIn())) return;
-    throw new Fault('fleet_denied', `${this.#host} does not take this API key.`, 'Make a new one in its dashboard.');
+    throw new Fault(
+      'fleet_denied',
+      `${this.#host} does not accept this API key.`,
+      'Create a new one in its dashboard.',
+    );
   }
 
   /** The fleet of that slug; without one, the only fleet that the key opens. */
@@ -56,7 +60,7 @@ export class Cloud {
     const all = await this.#call(() => this.sdk.models.application.getAllDirectlyAccessible(fleetFields));
     const [only, ...further] = all;
     if (only && further.length === 0) return only;
-    const what = only ? `This key opens ${all.length} fleets` : 'This key opens no fleet';
+    const what = only ? `This key gives access to ${all.length} fleets` : 'This key gives access to no fleet';
     const names = only ? `: ${all.map((fleet) => fleet.slug).join(', ')}.` : '.';
     throw new Fault('fleet_unknown', `${what}${names}`, 'Name one: --fleet ORGANISATION/NAME.');
   }
@@ -176,7 +180,7 @@ export class Cloud {
     const { code, statusCode, message } = thrown as { code?: string; statusCode?: number; message?: string };
     const said = firstLine(message ?? String(thrown));
     if (code === 'BalenaNotLoggedIn' || code === 'BalenaExpiredToken' || statusCode === 401 || statusCode === 403) {
-      const remedy = 'Its owner must be a developer of this fleet at least.';
+      const remedy = 'Its owner must be at least a developer of this fleet.';
       return new Fault('fleet_denied', `${this.#host} does not allow this with this API key.`, remedy);
     }
     if (code !== undefined && /^Balena\w*NotFound$/.test(code)) {
@@ -184,12 +188,12 @@ export class Cloud {
       return new Fault('fleet_unknown', `${this.#host}: ${said}.`, remedy);
     }
     if (code !== undefined && /^BalenaAmbiguous/.test(code)) {
-      return new Fault('fleet_unknown', `${this.#host}: ${said}.`, 'Write more of it.');
+      return new Fault('fleet_unknown', `${this.#host}: ${said}.`, 'Give more of it.');
     }
     if (statusCode === 429) {
       const seconds = retryAfter(thrown);
       const pause = seconds > 0 ? ` for ${Math.ceil(seconds)} s` : '';
-      return new Fault('fleet_busy', `${this.#host} takes no further requests${pause} (429).`, 'Go on later.');
+      return new Fault('fleet_busy', `${this.#host} accepts no further requests${pause} (429).`, 'Try again later.');
     }
     if (statusCode !== undefined) {
       return new Fault('fleet_refused', `${this.#host} answered with ${statusCode}: ${said}.`);

@@ -5,7 +5,7 @@ import { INVALID } from '../agent/commands/check.js';
 import { readAssignments } from './assignments.js';
 import { Cloud } from './cloud.js';
 import { Console } from './console.js';
-import { readBroker, readGiven, readKey } from './entry.js';
+import { readBroker, readGiven, readKey } from './input.js';
 import { list } from './list.js';
 import { live, type Live } from './live.js';
 import { followLogs, lastLogs } from './logs.js';
@@ -98,7 +98,7 @@ async function run(
   }
 }
 
-/** What `devices` say at the broker. One that cannot be asked is no reason to show nothing: then it is undefined, and said. */
+/** What `devices` say at the broker. If the broker cannot be reached the list is shown without it: the result is undefined, with a warning. */
 async function listened(
   broker: MqttSettings,
   devices: readonly CloudDevice[],
@@ -114,7 +114,7 @@ async function listened(
     if (heard.size === 0) {
       const topics = `${broker.baseTopic}/v1/+/state`;
       console.note(
-        `warning: ${broker.url} says nothing of these devices: this user may not read ${topics}, or they are called otherwise there (mqtt.id).`,
+        `warning: ${broker.url} has nothing about these devices: this user may not be allowed to read ${topics}, or they have other names there (mqtt.id).`,
       );
       return undefined;
     }
@@ -131,7 +131,7 @@ async function listened(
 /** Aborts at the first Ctrl-C: what is under way is finished and accounted for. A second one ends the program. */
 function untilInterrupt(console: Console, cloud: Cloud): AbortSignal {
   const stopped = new AbortController();
-  cloud.waitsUntil(stopped.signal);
+  cloud.stopWaitingAt(stopped.signal);
   process.once('SIGINT', () => {
     console.note('Stopping.');
     stopped.abort();
@@ -156,5 +156,5 @@ function apiUrlOf(env: NodeJS.ProcessEnv): string {
   const url = URL.canParse(given) ? new URL(given) : undefined;
   const local = url !== undefined && /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname);
   if (url && (url.protocol === 'https:' || (url.protocol === 'http:' && local))) return url.href;
-  throw new Fault('usage', 'BALENA_API_URL is no https:// address.', 'Its default is that of balena-cloud.com.');
+  throw new Fault('usage', 'BALENA_API_URL is not an https:// address.', 'Without it balena-cloud.com is used.');
 }

@@ -41,7 +41,7 @@ export class Console {
   }
 
   /** Whether somebody can be asked. */
-  get attended(): boolean {
+  get isInteractive(): boolean {
     return this.input.isTTY && this.error.isTTY;
   }
 
@@ -57,12 +57,12 @@ export class Console {
       for await (const chunk of input.iterator({ destroyOnReturn: false }) as AsyncIterable<string>) {
         for (const character of chunk) {
           if (character === '\r' || character === '\n') return text;
-          if (character === '\u0003' || character === '\u0004') throw new Fault('usage', 'Given up.');
+          if (character === '\u0003' || character === '\u0004') throw new Fault('usage', 'Cancelled.');
           if (character === '\u007f' || character === '\b') text = [...text].slice(0, -1).join('');
           else if (character >= ' ') text += character;
         }
       }
-      throw new Fault('usage', 'Given up.');
+      throw new Fault('usage', 'Cancelled.');
     } finally {
       input.setRawMode(false);
       input.pause();

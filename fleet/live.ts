@@ -8,7 +8,7 @@ import { topics, type Payload } from '../agent/interfaces/mqtt/topics.js';
 
 /** What is left out was not heard. */
 export interface Live {
-  /** As in the status document, or `stopped`, or `lost`: gone without a word. */
+  /** As in the status document, or `stopped`, or `lost`: disconnected without notice. */
   readonly state?: string;
   /** What balena has for it, such as `update_pending`, and when that will interrupt the broadcast. */
   readonly update?: string;

@@ -4,7 +4,7 @@ import { Fault } from '../agent/errors.js';
 import type { Cloud } from './cloud.js';
 import type { Console } from './console.js';
 import { plain } from './console.js';
-import { AT_A_TIME } from './round.js';
+import { CONCURRENCY } from './batch.js';
 import type { CloudDevice, LogLine } from './sdk.js';
 import { short } from './targets.js';
 
@@ -29,10 +29,10 @@ export async function lastLogs(
       return { error };
     }
   };
-  const ahead = devices.slice(0, AT_A_TIME).map(fetch);
+  const ahead = devices.slice(0, CONCURRENCY).map(fetch);
   for (const [i, device] of devices.entries()) {
     const fetched = await ahead[i]!;
-    const next = devices[i + AT_A_TIME];
+    const next = devices[i + CONCURRENCY];
     if (next) ahead.push(fetch(next));
     if ('error' in fetched) code = failed(device, fetched.error, console);
     else for (const line of fetched.found) show(device, line);
@@ -50,10 +50,10 @@ export async function followLogs(
 ): Promise<number> {
   const show = printer(devices.length > 1, json, console);
   let code = 0;
-  const few = gate(AT_A_TIME);
+  const few = gate(CONCURRENCY);
   const follow = async (device: CloudDevice): Promise<void> => {
     try {
-      // All stay open, but so many at a time are asked for.
+      // All stay open, but only so many are requested at a time.
       await followOne(device, () => few(() => cloud.followLogs(device, lines, signal)), signal, show);
     } catch (error) {
       code = failed(device, error, console);
@@ -63,9 +63,9 @@ export async function followLogs(
   return code;
 }
 
-/** Lets `most` works go on at a time, first come first served. */
-function gate(most: number): <T>(work: () => Promise<T>) => Promise<T> {
-  let free = most;
+/** Runs at most `max` works at a time, first come first served. */
+function gate(max: number): <T>(work: () => Promise<T>) => Promise<T> {
+  let free = max;
   const waiting: (() => void)[] = [];
   return async (work) => {
     if (free > 0) free -= 1;
@@ -115,5 +115,9 @@ async function followOne(
     throw Fault.from(error);
   }
   if (signal.aborted) return;
-  throw new Fault('fleet_unreachable', `The log of ${plain(device.device_name)} has broken off.`, 'Start again.');
+  throw new Fault(
+    'fleet_unreachable',
+    `The log of ${plain(device.device_name)} ended unexpectedly.`,
+    'Run the command again.',
+  );
 }

@@ -17,15 +17,15 @@ export const usage = `Usage: makercast fleet <command> [options]
 
   --device X        name, uuid or the beginning of one; may be given more than once
   --tag TAG         devices with this tag, as TAG or TAG=VALUE
-  --fleet ORG/NAME  which fleet; can be left out where the key opens only one
+  --fleet ORG/NAME  which fleet; may be omitted if the key gives access to only one
   --key-file FILE   the API key; without it BALENA_API_KEY in the environment, or it is asked for
   --values FILE     further settings for set: one KEY=VALUE a line
   --broker FILE     where list finds live figures: MQTT_URL, MQTT_USERNAME and so on, one a line; else the environment
-  --wait SECONDS    for so long list waits for figures (${WAIT_S}; 0: takes only what the broker keeps)
-  --dry-run         look at everything, change nothing, say what would be done
-  --json            for programs
+  --wait SECONDS    how long list waits for figures (${WAIT_S}; 0: only what the broker has retained)
+  --dry-run         check everything, change nothing, print what would be done
+  --json            print JSON, for programs
 
-KEY is a variable or a path of docs/settings.md. A secret is never written in the command line: KEY alone takes its value
+KEY is a variable or a path of docs/settings.md. A secret never belongs on the command line: KEY alone takes its value
 from the environment variable of that name, or asks for it. More: docs/fleet.md`;
 
 interface Common {
@@ -113,7 +113,7 @@ export function readRequest(args: readonly string[]): Request {
   if (common.devices.length > 0 && common.tag !== undefined) {
     throw misuse(`Name devices or --${values.tag === undefined ? 'canary' : 'tag'}, not both.`);
   }
-  if (command !== 'set' && rest.length > (command === 'pin' ? 1 : 0)) throw misuse('There are words too many.');
+  if (command !== 'set' && rest.length > (command === 'pin' ? 1 : 0)) throw misuse('There are too many arguments.');
   switch (command) {
     case 'set': {
       const all = values.all === true;
@@ -163,9 +163,9 @@ const isCommand = (word: string | undefined): word is Request['command'] =>
 function parse(args: readonly string[]) {
   const secret = args.find((word) => /^--?(api-?)?(key|token|password)(=|$)/i.test(word));
   if (secret !== undefined) {
-    const why = 'Everybody on this machine can read a command line.';
+    const why = 'Everybody on this machine can read it.';
     throw misuse(
-      `API keys are not taken there. ${why} Use --key-file, BALENA_API_KEY in the environment, or the prompt.`,
+      `API keys are not accepted on the command line. ${why} Use --key-file, BALENA_API_KEY in the environment, or the prompt.`,
     );
   }
   try {
@@ -173,9 +173,9 @@ function parse(args: readonly string[]) {
   } catch (error) {
     const [option] = /(?<=')--?[a-z-]+/.exec((error as Error).message) ?? [];
     const { code } = error as NodeJS.ErrnoException;
-    if (option === undefined) throw misuse('The options are not understood.');
+    if (option === undefined) throw misuse('The options cannot be parsed.');
     throw misuse(
-      code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION' ? `There is no option ${option}.` : `${option} is not used like that.`,
+      code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION' ? `There is no option ${option}.` : `${option} is used incorrectly.`,
     );
   }
 }

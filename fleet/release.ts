@@ -3,7 +3,7 @@ import type { Cloud } from './cloud.js';
 import type { Console } from './console.js';
 import { plain } from './console.js';
 import { releaseName } from './list.js';
-import { changeEach } from './round.js';
+import { changeEach } from './batch.js';
 import type { CloudDevice, CloudFleet, Release } from './sdk.js';
 import { short } from './targets.js';
 
@@ -62,7 +62,7 @@ export async function releaseOfFleet(
   console.print(`${fleet.slug} ${dryRun ? 'would run' : 'is to run'} ${now}; before: ${before || 'none'}.`);
   for (const device of own) {
     const pinned = device.is_pinned_on__release.map(releaseName).join();
-    console.note(`${short(device)} ${plain(device.device_name)} stays on ${pinned}: it is pinned on its own.`);
+    console.note(`${short(device)} ${plain(device.device_name)} stays on ${pinned}: it is pinned individually.`);
   }
   return 0;
 }

@@ -89,7 +89,7 @@ export function loadSdk(apiUrl: string): Sdk {
     throw new Fault(
       'fleet_missing',
       'balena-sdk is not installed (device images leave it out).',
-      'In a clone of the repository "npx makercast fleet list" installs it; a device is no place for it.',
+      'In a clone of the repository "npx makercast fleet list" installs it; do not install it on a device.',
     );
   }
 }

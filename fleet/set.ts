@@ -3,7 +3,7 @@ import type { Assignment } from './assignments.js';
 import { SERVICE, type Cloud } from './cloud.js';
 import type { Console } from './console.js';
 import { plain } from './console.js';
-import { changeEach } from './round.js';
+import { changeEach } from './batch.js';
 import type { CloudDevice, CloudFleet } from './sdk.js';
 
 export interface Setting {
@@ -22,7 +22,7 @@ const variables = (assignments: readonly Assignment[]): object[] =>
   assignments.map(({ name, path, shown: value }) => ({ name, path, value }));
 
 /** What a change of a variable does to a broadcast. */
-const EFFECT = 'A device takes a variable over by starting makercast anew: at once, or when its update lock is free.';
+const EFFECT = 'A device applies a variable by restarting makercast: at once, or when its update lock is free.';
 
 /** One variable a setting and device. */
 export async function setOnDevices(

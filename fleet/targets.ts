@@ -31,7 +31,7 @@ function one(all: readonly CloudDevice[], wanted: string): CloudDevice {
   const [found, another] = exact.length > 0 ? exact : begins;
   const name = JSON.stringify(wanted);
   if (!found) throw new Fault('fleet_unknown', `There is no device ${name} in this fleet.`, '"fleet list" lists them.');
-  if (another) throw new Fault('fleet_unknown', `More than one device is called ${name}.`, 'Write more of its uuid.');
+  if (another) throw new Fault('fleet_unknown', `More than one device is called ${name}.`, 'Give more of its uuid.');
   return found;
 }
 

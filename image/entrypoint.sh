@@ -22,7 +22,7 @@ all_devices() {
   for name in pts shm mqueue console; do
     mountpoint -q "/dev/$name" || continue
     [ -e "/run/dev/$name" ] || mkdir "/run/dev/$name"
-    mount --move "/dev/$name" "/run/dev/$name" || say "/dev/$name stays behind"
+    mount --move "/dev/$name" "/run/dev/$name" || say "/dev/$name could not be moved"
   done
   umount -l /dev 2>/dev/null || true
   mount --move /run/dev /dev
@@ -107,7 +107,7 @@ groups() {
 # user, whom it may kill, and ends with the container. MAKERCAST_WATCHDOG_SECONDS: between two looks; 0: no watchdog.
 watchdog() {
   case $seconds in
-    *[!0-9]*) say "MAKERCAST_WATCHDOG_SECONDS is '$seconds', no number of seconds: it is 60"; seconds=60 ;;
+    *[!0-9]*) say "MAKERCAST_WATCHDOG_SECONDS is '$seconds', which is not a number of seconds: 60 is used"; seconds=60 ;;
   esac
   if [ "$seconds" -gt 0 ]; then "$@" makercast-health watch "$seconds" & fi
 }

@@ -33,7 +33,7 @@ find_agent() {
 pauses() { field "$agent" voluntary_ctxt_switches; }
 
 check() {
-  find_agent || { echo 'the agent does not run'; exit 1; }
+  find_agent || { echo 'the agent is not running'; exit 1; }
   pauses || true
   first=$value
   for _ in 1 2 3 4 5 6 7 8 9 10; do
@@ -41,7 +41,7 @@ check() {
     pauses || true
     if [ "$value" != "$first" ]; then exit 0; fi
   done
-  echo 'the agent has not moved for 10 s'
+  echo 'the agent has not run for 10 s'
   exit 1
 }
 
@@ -57,17 +57,17 @@ watch() {
       find_agent && pauses || continue
     fi
     if [ "$value" != "$last" ]; then
-      [ "$still" -eq 0 ] || say 'the agent moves again'
+      [ "$still" -eq 0 ] || say 'the agent runs again'
       last=$value still=0
       continue
     fi
     still=$((still + 1))
     field "$agent" State || true
-    about="the agent has stood still for $((still * every)) s (state $value)"
+    about="the agent has been stuck for $((still * every)) s (state $value)"
     if [ "$still" -lt 3 ]; then
       say "$about"
     else
-      say "$about: it is killed, so that the container ends and is started again"
+      say "$about: killing it, so that the container is restarted"
       kill -KILL "${agent##*/}" 2>/dev/null || true
     fi
   done

@@ -6,7 +6,7 @@ const names = ['overhead', 'footprint', 'pictures', 'recovery', 'control', 'soak
 const named = process.argv[2]?.startsWith('-') ? undefined : process.argv[2];
 const name = named ?? names[0];
 if (!names.includes(name)) {
-  console.error(`There is no benchmark ${JSON.stringify(name)}; there are ${names.join(', ')}.`);
+  console.error(`There is no benchmark ${JSON.stringify(name)}; choose one of ${names.join(', ')}.`);
   process.exit(2);
 }
 if (named) process.argv.splice(2, 1);

@@ -41,7 +41,7 @@ export function suiteOf(number) {
 
 /**
  * The entries for `suite` among apt's files, `[{name, text}]`, as one text; '' where there is none. Those of another suite of
- * ours are rewritten where `suite` has none: a mirror of Debian has all of them. Who signs with a key of his own is no such mirror.
+ * ours are rewritten where `suite` has none: a mirror of Debian has all of them. An archive that signs with its own key is not such a mirror.
  * @param {string} suite
  * @param {readonly {name: string, text: string}[]} files
  * @returns {string}

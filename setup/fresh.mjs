@@ -15,9 +15,9 @@ import { installPackages } from './apt.mjs';
 import { newest, suiteOf } from './debian.mjs';
 import { alone } from './install.mjs';
 import { missingPackages, root } from './ready.mjs';
-import { fetchNode, furnish, makeBase, open, remove } from './room.mjs';
+import { fetchNode, installNode, makeBase, open, remove } from './chroot.mjs';
 import { Stop } from './run.mjs';
-import { seconds, startServer, view, within } from './trial.mjs';
+import { seconds, startServer, view, within } from './harness.mjs';
 
 /** A folder with a space in its name: nothing may break on one. */
 const clone = '/root/my makercast';
@@ -40,14 +40,14 @@ const { values: options, positionals } = parseArgs({
 /** What `npm test` is given. */
 const words = [...options.with, ...positionals];
 
-/** @typedef {Awaited<ReturnType<typeof open>>} Room */
+/** @typedef {Awaited<ReturnType<typeof open>>} Chroot */
 
 const began = Date.now();
 /** @param {string} line */
 const say = (line) => console.log(`[fresh ${String(Math.round((Date.now() - began) / 1000)).padStart(3)} s] ${line}`);
 
 /**
- * Plays `url` as a viewer outside of the room, and throws unless what arrives is a stream with picture and sound.
+ * Plays `url` as a viewer outside of the chroot, and throws unless what arrives is a stream with picture and sound.
  * @param {string} url
  * @param {string} folder
  */
@@ -57,15 +57,15 @@ async function judge(url, folder) {
 }
 
 /**
- * Starts `npm start` in the room; `line(pattern)` waits for a line that it prints, `stop()` is Ctrl-C and what must follow.
- * @param {Room} room
+ * Starts `npm start` in the chroot; `line(pattern)` waits for a line that it prints, `stop()` is Ctrl-C and what must follow.
+ * @param {Chroot} chroot
  * @param {NodeJS.ProcessEnv} env
  */
-function start(room, env = {}) {
+function start(chroot, env = {}) {
   /** @type {string[]} */
   const lines = [];
   let look = () => {};
-  const run = room.start(['npm', 'start'], {
+  const run = chroot.start(['npm', 'start'], {
     cwd: clone,
     env,
     onLine: (line) => {
@@ -103,7 +103,7 @@ function start(room, env = {}) {
       run.signal('SIGINT');
       const code = await within(run.exit, stopMs, 'the end after SIGINT');
       if (code !== 0) throw new Error(`after SIGINT npm start ended with ${code}, not 0`);
-      const left = room.processes();
+      const left = chroot.processes();
       if (left.length > 0) throw new Error(`after SIGINT there is left: ${left.join('; ')}`);
       say(`stopped by SIGINT in ${Date.now() - asked} ms: exit code 0, no process left`);
     },
@@ -111,30 +111,30 @@ function start(room, env = {}) {
 }
 
 /**
- * Runs a command in the room to its end. Its closing counts, if it has any, are printed once more as a line of their own.
- * @param {Room} room
+ * Runs a command in the chroot to its end. Its closing counts, if it has any, are printed once more as a line of their own.
+ * @param {Chroot} chroot
  * @param {string[]} command
  */
-async function runIn(room, command) {
+async function runIn(chroot, command) {
   let counts = '';
   /** @param {string} line */
   const onLine = (line) => {
     console.log(`  | ${line}`);
     if (/^\d+ passed, \d+ failed/.test(line)) counts = line;
   };
-  const code = await room.start(command, { cwd: clone, onLine }).exit;
+  const code = await chroot.start(command, { cwd: clone, onLine }).exit;
   if (counts) console.log(counts);
   if (code !== 0) throw new Error(`${command.join(' ')} ended with ${code}`);
 }
 
 /**
  * @param {string} folder
- * @param {Room} room
+ * @param {Chroot} chroot
  * @param {{url: string}} server
  */
-async function prove(folder, room, server) {
+async function prove(folder, chroot, server) {
   say('npm start, with nothing configured');
-  const first = start(room);
+  const first = start(chroot);
   const url = await first.line(/rtmp:\/\/127\.0\.0\.1:\d+\/[^\s'"]+/, firstStartMs);
   // `.ci/run` reads the sources beside what came so far. From here on real time is judged.
   await alone('checks', () => {});
@@ -143,7 +143,7 @@ async function prove(folder, room, server) {
 
   say('npm start again, to a server outside');
   const again = Date.now();
-  const second = start(room, { STREAM_URL: server.url, STREAM_KEY: 'fresh' });
+  const second = start(chroot, { STREAM_URL: server.url, STREAM_KEY: 'fresh' });
   await Promise.race([judge(`${server.url}/fresh`, folder), second.died]);
   say(`${((Date.now() - again) / 1000).toFixed(1)} s from npm start to ${seconds} s of media`);
   const chatter = second.lines.filter((line) => line.startsWith('set-up:'));
@@ -151,12 +151,12 @@ async function prove(folder, room, server) {
   await second.stop();
 
   say('npx makercast check');
-  await runIn(room, ['npx', 'makercast', 'check']);
+  await runIn(chroot, ['npx', 'makercast', 'check']);
   if (options['no-tests']) return;
   const command = ['npm', 'test', ...(words.length > 0 ? ['--', ...words] : [])];
   say(command.join(' '));
-  await runIn(room, command);
-  const left = room.processes();
+  await runIn(chroot, command);
+  const left = chroot.processes();
   if (left.length > 0) throw new Error(`npm test left running: ${left.join('; ')}`);
 }
 
@@ -169,13 +169,13 @@ async function main() {
   const folder = mkdtempSync(path.join(tmpdir(), 'makercast-fresh-'));
   const inside = path.join(folder, 'root');
   mkdirSync(inside, { mode: 0o755 });
-  /** @type {Room | undefined} */
-  let room;
+  /** @type {Chroot | undefined} */
+  let chroot;
   /** @type {Awaited<ReturnType<typeof startServer>> | undefined} */
   let server;
   const cleanUp = async () => {
     server?.stop();
-    await room?.close();
+    await chroot?.close();
     if (options.keep) say(`kept: ${inside}`);
     else remove(folder);
   };
@@ -189,16 +189,16 @@ async function main() {
     const cache = path.join(root, '.cache/fresh');
     if (await makeBase(suite, inside, cache))
       say(`taken from ${path.relative(process.cwd(), cache)} (remove it for a new one)`);
-    furnish(inside, options.node && fetchNode(options.node, folder));
+    installNode(inside, options.node && fetchNode(options.node, folder));
     if (execFileSync('git', ['-C', root, 'status', '--porcelain'], { encoding: 'utf8' }))
       say('NOTE: only what is committed is tested, and there are changes that are not');
     execFileSync('git', ['clone', '--quiet', '--depth', '1', `file://${root}`, path.join(inside, clone)]);
-    room = await open(inside);
+    chroot = await open(inside);
     server = await startServer(folder);
     say(
       `Node.js ${execFileSync('chroot', [inside, 'node', '--version'], { encoding: 'utf8' }).trim()}, commit ${execFileSync('git', ['-C', root, 'log', '-1', '--format=%h %s'], { encoding: 'utf8' }).trim()}`,
     );
-    await prove(folder, room, server);
+    await prove(folder, chroot, server);
     say('passed');
   } finally {
     await cleanUp();

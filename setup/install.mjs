@@ -17,8 +17,8 @@ function mustBeWritable() {
       accessSync(folder, constants.W_OK);
     } catch {
       throw new Stop(
-        `${folder} may not be written by this user, and something there must be installed or built first.` +
-          ` Start it once as the owner of that folder (user id ${statSync(folder).uid}), or take it over with chown.`,
+        `This user may not write to ${folder}, and something there must be installed or built first.` +
+          ` Start makercast once as the owner of that folder (user id ${statSync(folder).uid}), or take it over with chown.`,
       );
     }
   }

@@ -22,19 +22,19 @@ import { ready, root } from './ready.mjs';
  * @type {Record<string, [file: string, tests: string[]]>}
  */
 const targets = {
-  timeline: ['agent/media/delivery/timeline', ['delivery/timeline']],
-  hub: ['agent/media/delivery/hub', ['delivery/hub']],
-  muxer: ['agent/formats/mp4/muxer', ['mp4/steps']],
+  timeline: ['agent/media/delivery/timeline', ['media/delivery/timeline']],
+  hub: ['agent/media/delivery/hub', ['media/delivery/hub']],
+  muxer: ['agent/formats/mp4/muxer', ['formats/mp4/steps']],
   cost: ['agent/config/cost', ['config/cost']],
   layer: ['agent/config/layer', ['config/layer', 'config/remote']],
   resolve: ['agent/config/resolve', ['config/resolve', 'config/remote']],
   decision: ['agent/steering/decision', ['steering/decision']],
   probation: ['agent/steering/probation', ['steering/probation']],
-  adaptation: ['agent/broadcast/bitrate/adaptation', ['bitrate/adaptation']],
+  adaptation: ['agent/broadcast/bitrate/adaptation', ['broadcast/bitrate/adaptation']],
   backoff: ['agent/broadcast/backoff', ['broadcast/backoff']],
   plan: ['pipelines/choose/best', ['pipelines/plan']],
   best: ['pipelines/choose/best', ['pipelines/plan']],
-  candidates: ['pipelines/choose/candidates', ['choose/candidates']],
+  candidates: ['pipelines/choose/candidates', ['pipelines/choose/candidates']],
 };
 /** Per cent of the mutants that tests have to notice. */
 const goal = 85;

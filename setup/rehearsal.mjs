@@ -8,7 +8,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { startServer, view, within } from './trial.mjs';
+import { startServer, view, within } from './harness.mjs';
 
 /** @typedef {{Entrypoint: string[], Env: string[], Healthcheck: {Test: string[]}}} Config Of an image, as Docker has it. */
 

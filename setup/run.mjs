@@ -87,7 +87,7 @@ export const offline =
 
 /** @param {string} title */
 export const needsNetwork = (title) =>
-  `${title} needs the network, and this machine does not reach it. Connect it, then start again.`;
+  `${title} needs the network, which this machine cannot reach. Connect it, then start again.`;
 
 /**
  * Runs one step and says how long it took. Throws Stop with the end of its output if it fails.
@@ -108,7 +108,7 @@ export async function step(title, command, args, options = {}) {
     const stop = new Stop(
       offline.test(output)
         ? needsNetwork(title)
-        : `${title} failed (see above). Mend that, then start again: what is done already is kept.`,
+        : `${title} failed (see above). Fix that, then start again: finished steps are kept.`,
     );
     throw Object.assign(stop, { output });
   }

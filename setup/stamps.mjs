@@ -44,7 +44,7 @@ export function readStamp(root, which) {
 }
 
 /**
- * Adds `fields` to a stamp. A folder that may not be written is no fault: then the next start looks again.
+ * Adds `fields` to a stamp. A folder that cannot be written is not an error: then the next start looks again.
  * @param {string} root
  * @param {Stamp} which
  * @param {Record<string, unknown>} fields

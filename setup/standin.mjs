@@ -18,7 +18,7 @@ import {
 import path from 'node:path';
 import { step, Stop } from './run.mjs';
 
-/** A root is made anew when it is older. */
+/** An older root is made again. */
 const cacheMs = 7 * 24 * 3600_000;
 
 /**

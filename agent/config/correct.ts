@@ -12,7 +12,7 @@ export function correct(reading: Reading, isText: boolean): Reading {
   return { ...reading, steps: paired, warnings };
 }
 
-/** Without the quotes that docker's `--env-file` leaves around a value, and a URL without blanks and line ends around it. */
+/** Removes the quotes that docker's `--env-file` leaves around a value, and spaces and line breaks around a URL. */
 function trimmed(entry: Entry, isText: boolean, warnings: string[]): Entry {
   const form = rowOf(entry.path)?.form.type;
   const isOutput = entry.path.startsWith('outputs.');
@@ -21,11 +21,11 @@ function trimmed(entry: Entry, isText: boolean, warnings: string[]): Entry {
   const quoted = isText ? /^\s*(['"])(.+)\1\s*$/s.exec(value)?.[2] : undefined;
   if (quoted !== undefined) {
     value = quoted;
-    warnings.push(`${label(entry)} stands in quotes, which are left out: write it without them.`);
+    warnings.push(`${label(entry)} is in quotes, which were removed: write it without them.`);
   }
   if (form === 'url' && value !== value.trim()) {
     value = value.trim();
-    warnings.push(`${label(entry)} has blanks or line ends around it, which are left out.`);
+    warnings.push(`${label(entry)} has spaces or line breaks around it, which were removed.`);
   }
   return value === entry.value ? entry : { ...entry, value };
 }
@@ -33,7 +33,7 @@ function trimmed(entry: Entry, isText: boolean, warnings: string[]): Entry {
 /** A shorter one may be the name of an instance: `rtmp://host/customer/live` with the key `live`. */
 const shortestKey = 8;
 
-/** The key stands in one place only: where it is a URL that begins as the one beside it, or the URL ends with it, once is meant. */
+/** The key belongs in one place: where it is a URL that begins like the one beside it, or the URL ends with it, it was given twice by mistake. */
 function apart(entry: Entry, at: ReadonlyMap<string, Entry>, warnings: string[]): Entry {
   const [, output, field] = /^outputs\.([^.]+)\.(url|key)$/.exec(entry.path) ?? [];
   if (output === undefined) return entry;
@@ -41,7 +41,7 @@ function apart(entry: Entry, at: ReadonlyMap<string, Entry>, warnings: string[])
   if (typeof url !== 'string' || typeof key !== 'string' || key === '') return entry;
   const base = url.replace(/\/+$/, '');
   if (field === 'key' && key.startsWith(`${base}/`) && key.length > base.length + 1) {
-    warnings.push(`${label(entry)} is a whole URL: what stands behind the address is taken for the key.`);
+    warnings.push(`${label(entry)} is a whole URL: the part after the address is used as the key.`);
     return { ...entry, value: key.slice(base.length + 1) };
   }
   // With an application in between, or the key would be the application.
@@ -51,7 +51,7 @@ function apart(entry: Entry, at: ReadonlyMap<string, Entry>, warnings: string[])
     base.endsWith(`/${key}`) &&
     /^[a-z]+:\/\/[^/]+\/[^/]/i.test(base.slice(0, -key.length - 1))
   ) {
-    warnings.push(`${label(entry)} ends with the key, which stands apart too: it is taken once.`);
+    warnings.push(`${label(entry)} ends with the key, which is also set separately: it is used once.`);
     return { ...entry, value: base.slice(0, -key.length - 1) };
   }
   return entry;

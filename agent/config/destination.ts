@@ -17,8 +17,8 @@ export interface Destination {
 /** Registered for RTMP; RTMPS goes by the port of HTTPS, as at Facebook, YouTube and Twitch. */
 const PORTS = { rtmp: 1935, rtmps: 443 } as const;
 
-const MEND =
-  'Write it as rtmp://host/application or rtmps://host/application, with the key apart or as the last part of the URL.';
+const REMEDY =
+  'Write it as rtmp://host/application or rtmps://host/application, with the key set separately or as the last part of the URL.';
 
 /**
  * Splits `rtmp[s]://[user[:password]@]host[:port]/application[/stream]`.
@@ -31,7 +31,7 @@ const MEND =
  * @throws Fault `setting_url`, which quotes nothing of the URL or key.
  */
 export function parseDestination(url: string, key?: string): Destination {
-  if (/[\s\p{Cc}]/u.test(url)) throw fault('the URL holds white space or a control character');
+  if (/[\s\p{Cc}]/u.test(url)) throw fault('the URL contains white space or a control character');
   const [, schemeText, rest] = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/(.*)$/.exec(url) ?? [];
   if (schemeText === undefined || rest === undefined) {
     throw fault('the URL does not begin with rtmp:// or rtmps://');
@@ -54,20 +54,20 @@ export function parseDestination(url: string, key?: string): Destination {
 
 function splitHost(text: string): { host: string; port?: number } {
   const match = /^(?:\[([^\][]*)\]|([^:\][]*))(?::(.*))?$/.exec(text);
-  if (!match) throw fault('the host of the URL is malformed (an IPv6 address stands in brackets)');
+  if (!match) throw fault('the host of the URL is malformed (write an IPv6 address in brackets)');
   const [, address, name, portText] = match;
   const host = address ?? name ?? '';
   if (portText?.includes(':')) {
-    throw fault('the host of the URL is malformed (an IPv6 address stands in brackets)');
+    throw fault('the host of the URL is malformed (write an IPv6 address in brackets)');
   }
   if (host === '') throw fault('the URL has no host');
   // Internationalised names are legal: GLib encodes them for DNS.
   const good = address === undefined ? /^[\p{L}\p{N}._-]+$/u : /^[0-9A-Fa-f]*:[0-9A-Fa-f:.]+(%[\w.-]+)?$/;
-  if (!good.test(host)) throw fault('the host of the URL is malformed (in a password, / is written %2F and @ is %40)');
+  if (!good.test(host)) throw fault('the host of the URL is malformed (in a password, write / as %2F and @ as %40)');
   if (portText === undefined) return { host };
   const port = /^\d{1,5}$/.test(portText) ? Number(portText) : 0;
   if (port < 1 || port > 65_535) {
-    throw fault('the port of the URL is not a number from 1 to 65535 (in a password, / is written %2F)');
+    throw fault('the port of the URL is not a number from 1 to 65535 (in a password, write / as %2F)');
   }
   return { host, port };
 }
@@ -82,7 +82,7 @@ function splitPath(path: string, key: string | undefined): { application: string
   const application = plain.slice(0, Math.max(slash, 0)).replace(/\/+$/, '');
   const stream = plain.slice(slash + 1);
   if (application === '' || stream === '') {
-    throw fault('there is no stream key, neither apart nor as the last part of the URL');
+    throw fault('there is no stream key, neither set separately nor as the last part of the URL');
   }
   return { application, stream: stream + query };
 }
@@ -99,12 +99,12 @@ function decode(text: string): string {
   try {
     decoded = decodeURIComponent(text);
   } catch {
-    throw fault('the user or password in the URL holds a % that begins no valid code (% is written %25)');
+    throw fault('the user or password in the URL contains a % without a valid code after it (write % as %25)');
   }
-  if (decoded.includes('\0')) throw fault('the user or password in the URL holds a NUL (%00)');
+  if (decoded.includes('\0')) throw fault('the user or password in the URL contains a NUL (%00)');
   return decoded;
 }
 
 function fault(what: string): Fault {
-  return new Fault('setting_url', what, MEND);
+  return new Fault('setting_url', what, REMEDY);
 }

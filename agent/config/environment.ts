@@ -8,7 +8,7 @@ import { nearest } from './spelling.js';
 
 export const ENVIRONMENT = 'environment';
 
-/** Variables that are read before there are settings: where the file is, who restarts us, where state is kept. */
+/** Variables that are read before there are settings: where the file is, whether a supervisor restarts us, where state is kept. */
 export const BOOTSTRAP = ['MAKERCAST_CONFIG', 'MAKERCAST_SUPERVISED', 'MAKERCAST_DATA'] as const;
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -42,21 +42,21 @@ export function readEnvironment(env: Environment, table: readonly Row[] = rows):
       // The winner's secrets are collected with all other layers'.
       reading.secrets.push(...secretsOf(loser.row, loser.value, false));
       if (loser.rank === 2 || loser.value !== winner.value) {
-        reading.warnings.push(`${loser.name} is ignored, because ${winner.name} gives ${given.path} too.`);
+        reading.warnings.push(`${loser.name} is ignored, because ${winner.name} sets ${given.path} too.`);
       }
     } else {
       unknown(name, text, table, known, reading);
     }
   }
   for (const { path, row, name, rank, value } of best.values()) {
-    if (rank === 2) reading.warnings.push(`${name} is an old name: set ${nameOfToday(row, path)} instead.`);
+    if (rank === 2) reading.warnings.push(`${name} is an old name: set ${currentName(row, path)} instead.`);
     if (value !== undefined) reading.steps.push({ path, value, layer: ENVIRONMENT, name });
   }
   return reading;
 }
 
-/** The variable that today gives the setting at `path`: the short one where there is one. */
-export function nameOfToday(row: Row, path: string): string {
+/** The current variable of the setting at `path`: the short one where there is one. */
+export function currentName(row: Row, path: string): string {
   const output = path.split('.')[1] ?? '';
   return row.alias?.output === output ? row.alias.env : row.env.replace('*', output.toUpperCase());
 }
@@ -121,7 +121,7 @@ function unknown(name: string, text: string, table: readonly Row[], known: strin
   let hint = 'docs/settings.md lists those that are.';
   if (meant === name) hint = "An output's name begins with a letter, and holds letters, digits and _ only, at most 32.";
   else if (meant !== undefined) hint = `Did you mean ${meant}?`;
-  reading.warnings.push(`${name} in the environment is no setting, and is ignored. ${hint}`);
+  reading.warnings.push(`${name} in the environment is not a setting, and is ignored. ${hint}`);
 }
 
 function names(table: readonly Row[]): string[] {

@@ -13,7 +13,7 @@ export type Destinations = Readonly<Record<string, Omit<Destination, 'key'>>>;
 
 /**
  * Why the secrets of an output may not go where its settings say; undefined where they may, or there are none. `entry` gives its URL;
- * `isOpen`: in a layer from afar, which others may read; `hasOthers`: there are keys, for other places.
+ * `isOpen`: in a remote layer, which others may read; `hasOthers`: there are keys, for other places.
  */
 export function withheld(
   { url, key, tlsVerify }: Destination,
@@ -31,7 +31,7 @@ export function withheld(
   }
   const holdsSecret = key === '' || /[@?]/.test(url);
   if (holdsSecret && /^rtmps:/i.test(url) && !tlsVerify && entry && !keyring.allowsInsecure(entry))
-    return 'its URL holds a secret, and was given for a server whose certificate is checked';
+    return 'its URL contains a secret that was given for a server whose certificate is checked';
   return undefined;
 }
 

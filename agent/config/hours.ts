@@ -14,7 +14,7 @@ export const HOURS = /^([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)$/;
 /** What the name of a time zone looks like; {@link isZone} knows whether there is one. */
 export const ZONE = /^[A-Za-z][A-Za-z0-9_+-]*(\/[A-Za-z0-9_+-]+)*$/;
 
-/** `22:30-04:00` in minutes; undefined where it is no such text, or where it ends as it begins, which could mean a day or nothing. */
+/** `22:30-04:00` in minutes; undefined for any other text, and where both times are equal, which could mean a day or nothing. */
 export function parseHours(text: string): Hours | undefined {
   const [, h1, m1, h2, m2] = HOURS.exec(text) ?? [];
   if (h1 === undefined) return undefined;

@@ -14,7 +14,7 @@ export interface Layer {
   readonly values: unknown;
   /** Why there are no values to be had (a file that cannot be read or parsed), in a clause without secrets. */
   readonly unreadable?: string;
-  /** Where it comes from afar: what it must keep to. */
+  /** For a remote layer: what it must keep to. */
   readonly remote?: Remote;
 }
 
@@ -25,12 +25,12 @@ export function readTree(layer: Layer, table: readonly Row[] = rows): Reading {
   return layer.remote ? restrict(reader.reading, layer.remote, layer.name) : reader.reading;
 }
 
-/** More texts under wrong names are no keys that went astray. */
+/** More texts under wrong names than this are not misplaced keys. */
 const HIDDEN_MAX = 8;
 const KEY_MAX = 256;
-/** Of a file with more unknown names, it is another file: what each might mean helps nobody, and takes seconds. */
+/** A file with more unknown names is some other file: guessing what each might mean helps nobody, and takes seconds. */
 const GUESSES_MAX = 100;
-/** Stands where a path would, when it is the whole layer that is wrong. */
+/** In place of a path, when the whole layer is wrong. */
 const WHOLE = '(everything)';
 
 class TreeReader {
@@ -103,7 +103,7 @@ class TreeReader {
     else if (value !== undefined) this.reading.steps.push({ path, value, layer, name: path });
   }
 
-  /** The entries of a map; `null` removes what is below, and what is no map is a problem. */
+  /** The entries of a map; `null` removes what is below, and anything but a map is a problem. */
   #map(path: string, value: unknown, allowed: string): [string, unknown][] {
     if (value === undefined) return [];
     if (value === null) {
@@ -121,7 +121,7 @@ class TreeReader {
     return [];
   }
 
-  /** A name that is no setting's today: one that a row remembers, or an unknown one. */
+  /** A name that no setting has now: a former one that a row knows, or an unknown one. */
   #old(parents: readonly string[], name: string, value: unknown): void {
     const path = [...parents, name].join('.');
     for (const row of this.table) {

@@ -80,7 +80,7 @@ export function readFor(kind: PlaceKind, text: string): string | undefined {
   if (whole === undefined) return text.includes('@') ? undefined : originOf(kind, text);
   const origin = originOf(kind, `${before}${label}${after}`);
   const [host = ''] = /[^/:]+(?=[:/]|$)/.exec(origin?.replace(/^\w+:\/\//, '') ?? '') ?? [];
-  // `*.com` is no place.
+  // `*.com` is too wide.
   return origin === undefined || host.replace(/\.$/, '').split('.').length < 3 || text.includes('@')
     ? undefined
     : origin.replace(label, '*');

@@ -49,7 +49,7 @@ export function show(row: Row, value: unknown): string {
     case 'string':
       // It may be a URL with a password in it.
       if (row.form.type === 'word' && value.includes('@')) return HIDDEN;
-      // The beginning of a long one could be that of a key, which nobody would know again.
+      // The beginning of a long text could be part of a key, which the redactor would not recognise.
       return value.length > 80 ? `${value.length} characters` : JSON.stringify(value);
     case 'number':
     case 'boolean':
@@ -66,7 +66,7 @@ export function show(row: Row, value: unknown): string {
   }
 }
 
-/** A key of a file for people: only what looks like a name is shown, for the rest may be a value that went astray. */
+/** A key of a file for people: only what looks like a name is shown; anything else may be a misplaced value. */
 export function showName(name: string): string {
   return /^[A-Za-z_][A-Za-z0-9_.-]{0,63}$/.test(name) ? name : HIDDEN;
 }

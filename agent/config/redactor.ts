@@ -9,14 +9,14 @@ const PATTERN_MAX = 1024;
 /** So many characters of secrets that are in no setting: each takes some 4 kB of memory, and a Zero W milliseconds. */
 const PASSING_MAX = 512;
 
-/** A session that ends is closed within seconds, and a child that hangs is killed within half a minute. */
+/** A session that is ending closes within seconds, and a child that hangs is killed within half a minute. */
 const inFlightMs = 60_000;
 /** So many characters of secrets that were in force, however fast they change. */
 const LEAVING_MAX = 8192;
 
 /**
- * Knows secrets and takes them out of any text. One that is in force no more stays one for as long as something of it may be on its way:
- * a session that ends, a line of a child.
+ * Knows secrets and removes them from any text. A secret that is no longer in force is kept for as long as something may still quote it:
+ * a session that is ending, a line of a child.
  */
 export class Redactor {
   readonly #patterns = new Map<string, RegExp>();
@@ -51,7 +51,7 @@ export class Redactor {
     this.#sort();
   }
 
-  /** Secrets of settings that may not come into force. */
+  /** Secrets of settings that may never come into force. */
   leaving(secrets: Iterable<string>): void {
     const forms = [...new Set(formsOf(secrets))].filter((form) => !this.#current.has(form));
     for (const form of forms) this.#learn(form);
@@ -80,7 +80,7 @@ export class Redactor {
     if (!this.#lasting.has(form)) this.#patterns.delete(form);
   }
 
-  /** What can be on its way no more. */
+  /** Forgets what nothing can quote any more. */
   #prune(): void {
     const now = this.now();
     for (const [form, at] of this.#leaving) {
@@ -121,7 +121,7 @@ export class Redactor {
     );
   }
 
-  /** A URL that holds no secret, though it looks as if: the demonstration server's. */
+  /** A URL that holds no secret, though it looks as if it did: the demonstration server's. */
   allow(url: string): void {
     this.#harmless.add(url);
   }

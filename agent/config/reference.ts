@@ -22,9 +22,9 @@ outputs:
 `;
 
 const BOOTSTRAP_DOC: Readonly<Record<(typeof BOOTSTRAP)[number], string>> = {
-  MAKERCAST_CONFIG: 'Path of the settings file, in place of `makercast.yml` in the working folder.',
+  MAKERCAST_CONFIG: 'Path of the settings file, instead of `makercast.yml` in the working folder.',
   MAKERCAST_SUPERVISED: '`1`: invalid settings never end the program, as on balena devices.',
-  MAKERCAST_DATA: 'Folder in which state is kept.',
+  MAKERCAST_DATA: 'Folder for state.',
 };
 
 /** docs/settings.md. */
@@ -34,20 +34,20 @@ export function settingsPage(): string {
 
 <!-- Generated from agent/config/settings.ts by "npm run build". -->
 
-Every setting has a default that is found by looking at the machine. Settings come in layers, the later one wins:
-defaults, the settings file, environment variables (on balena: device and fleet variables), and what comes from afar
+Every setting has a default, which may depend on the machine. Settings come in layers; a later layer wins:
+defaults, the settings file, environment variables (on balena: device and fleet variables), and what is set over MQTT
 ([mqtt.md](mqtt.md)): the documents of MQTT groups, in the order of \`mqtt.groups\`, and the document for this device.
 
-- **The file** is \`makercast.yml\` in the working folder, or what \`MAKERCAST_CONFIG\` names: YAML, one map a section. Its
-  JSON schema is [settings.schema.json](settings.schema.json); an editor that knows it completes and checks names.
+- **The file** is \`makercast.yml\` in the working folder, or the file that \`MAKERCAST_CONFIG\` names: YAML, one map for each section. Its
+  JSON schema is [settings.schema.json](settings.schema.json), with which an editor can complete and check names.
 - Maps are merged field by field. \`null\` removes what lower layers say: \`outputs: {club: null}\` removes one output.
-- **Variables**: an empty one counts as unset. Yes and no may be written true/false, 1/0, yes/no or on/off.
+- **Variables**: an empty variable counts as unset. Booleans are written true/false, 1/0, yes/no or on/off.
 - **Invalid settings**: on a terminal they end the program with exit code 2. Under a supervisor (balena, or
-  \`MAKERCAST_SUPERVISED=1\`) the setting falls back to its last good or default value, and status says so.
-- **A file that is emptied or taken away** while the program runs changes nothing, and status says so. Under a supervisor the last
-  good settings also hold where the file is empty at the start. \`{}\` in it means that nothing is to be set.
-- \`npx makercast check\` prints everything that is wrong, at once.
-- **What a change takes**: *live*, nothing is seen on the air; *rebuild*, a new pipeline, the stream goes on;
+  \`MAKERCAST_SUPERVISED=1\`) the setting falls back to its last good or default value, and the status says so.
+- **A file that is emptied or removed** while the program runs changes nothing, and the status says so. Under a supervisor the last
+  good settings also apply if the file is empty at the start. \`{}\` in it means that nothing is set on purpose.
+- \`npx makercast check\` prints everything that is wrong at once.
+- **What a change takes**: *live*, viewers notice nothing; *rebuild*, a new pipeline while the stream goes on;
   *restart*, a new broadcast.
 
 \`\`\`yaml
@@ -56,13 +56,13 @@ ${EXAMPLE}\`\`\`
 ${sections.map(sectionTable).join('\n')}
 ## URL and key
 
-\`rtmp://host/application\` with the key apart, or \`rtmp://host/application/key\`. Also \`rtmps://\`, a port
-(1935, or 443 for rtmps, where none is given), an IPv6 address in brackets, and \`user:password@\` before the host.
+\`rtmp://host/application\` with the key set separately, or \`rtmp://host/application/key\`. Also \`rtmps://\`, a port
+(by default 1935, for rtmps 443), an IPv6 address in brackets, and \`user:password@\` before the host.
 
-- A key that is given apart is sent exactly as it is written, whatever characters it holds. The whole path of the URL is
-  then the application, its query too.
-- Without a key, the last \`/\` before any \`?\` divides application and key, and the query stays with the key. So a key
-  that holds a \`/\` has to be given apart.
+- A key that is set separately is sent exactly as it is written, whatever characters it contains. The whole path of the URL is
+  then the application, including its query.
+- Without a separate key, the last \`/\` before any \`?\` divides application and key, and the query belongs to the key. So a key
+  that contains a \`/\` must be set separately.
 - Nothing in path and query is decoded, and \`#\` is an ordinary character. User and password are percent-decoded: write
   \`/\` as \`%2F\`, \`@\` as \`%40\`, \`%\` as \`%25\`.
 - Keys, passwords, queries and the last path segment never appear in a log, a message or the status.
@@ -75,9 +75,9 @@ ${BOOTSTRAP.map((name) => `| \`${name}\` | ${BOOTSTRAP_DOC[name]} |`).join('\n')
 
 ## Old names
 
-They work, with a warning. The name of today wins where both are set.
+They still work, with a warning. If both are set, the current name wins.
 
-| Old name | Today |
+| Old name | Current name |
 |---|---|
 ${rows.flatMap(oldNames).join('\n')}
 `;
@@ -88,7 +88,7 @@ function sectionTable(section: string): string {
   const intro =
     section === 'outputs'
       ? `One map for each destination, at most ${OUTPUTS_MAX}. \`<name>\` begins with a lower-case letter, and holds lower-case
-letters, digits and \`_\`, at most 32; in a variable it stands in capitals, as in \`OUTPUT_YOUTUBE_KEY\`. The short
+letters, digits and \`_\`, at most 32; in a variable it is in capitals, as in \`OUTPUT_YOUTUBE_KEY\`. The short
 variables mean \`outputs.main\`.\n\n`
       : '';
   return `## ${section}
@@ -109,7 +109,7 @@ function tableRow(row: Row): string {
       ? 'none'
       : `\`${Array.isArray(row.default) ? row.default.join(', ') : String(row.default)}\``,
     row.cost,
-    row.doc + (row.secret ? ' **Secret.**' : '') + (row.remote === 'never' ? ' Not from afar.' : ''),
+    row.doc + (row.secret ? ' **Secret.**' : '') + (row.remote === 'never' ? ' Not remotely.' : ''),
   ];
   return `| ${cells.join(' | ')} |`;
 }

@@ -1,4 +1,4 @@
-/** What a layer that comes from afar must keep to: no secrets, nothing that is locked, no file outside of the data folder. */
+/** What a remote layer must keep to: no secrets, nothing that is locked, no file outside the data folder. */
 import { isAbsolute, join, normalize } from 'node:path/posix';
 import type { FaultCode } from '../errors.js';
 import { HIDDEN, problem, show } from './problem.js';
@@ -11,7 +11,7 @@ export interface Remote {
   readonly kind: 'group' | 'page' | 'device';
   /** Paths that only file and environment may set; one means all below it too, `*` any name. */
   readonly locked: readonly string[];
-  /** Paths of files from afar start from here, and stay below. */
+  /** Relative paths in a remote layer start here; no path may lead outside. */
   readonly dataFolder: string;
   /** It was accepted once, perhaps by another release: what does not fit now is set aside. */
   readonly kept?: true;
@@ -57,19 +57,21 @@ function refuse(path: string, row: Row | undefined, value: unknown, remote: Remo
   // To remove a section means all of its rows.
   const never = row ? row.remote === 'never' : path === 'config' || path === 'mqtt';
   if (never || (row?.remote === 'device' && remote.kind === 'group')) {
-    const allowed = never ? 'the settings file or the environment only' : 'not in the document of a group';
+    const allowed = never
+      ? 'the settings file or the environment only'
+      : 'the document of the device, not that of a group';
     return { code: 'setting_local', what: 'this cannot be set from here', allowed };
   }
   if (!row) return undefined;
   const open = remote.kind === 'group' || remote.kind === 'device';
   if (open && isSecret(row, value)) {
-    return { code: 'setting_secret', what: 'secrets do not stand in documents', allowed: 'the command set-secret' };
+    return { code: 'setting_secret', what: 'documents must not contain secrets', allowed: 'the command set-secret' };
   }
   if (remote.kept && value !== null && misfit(row.form, value)) {
     return { code: 'setting_range', what: 'not allowed', allowed: '' };
   }
   if (filesOf(row, value).some((file) => !isBelow(file, remote.dataFolder))) {
-    return { code: 'setting_path', what: 'outside of the data folder', allowed: `a path below ${remote.dataFolder}` };
+    return { code: 'setting_path', what: 'outside the data folder', allowed: `a path below ${remote.dataFolder}` };
   }
   return undefined;
 }

@@ -2,7 +2,7 @@
 import { Fault, type FaultCode } from '../errors.js';
 import { parseDestination } from './destination.js';
 import { correct } from './correct.js';
-import { ENVIRONMENT, nameOfToday, readEnvironment, type Environment } from './environment.js';
+import { ENVIRONMENT, currentName, readEnvironment, type Environment } from './environment.js';
 import { staysAt, withheld, type Destination, type Destinations } from './held.js';
 import { readTree, type Layer } from './layer.js';
 import { build, entrySecrets, merge } from './merge.js';
@@ -11,7 +11,7 @@ import { HIDDEN, label, problem, show, type Origin, type Problem } from './probl
 import type { Entry, Reading } from './reading.js';
 import { destinationSecrets, redactUrl, streamSecrets } from './redact.js';
 import { formsOf, Redactor } from './redactor.js';
-import { allowed, forOutput, misfit, settled, type Form, type Row } from './row.js';
+import { allowed, forOutput, misfit, normalized, type Form, type Row } from './row.js';
 import { Keyring, noSecrets, type Secrets, type Source } from './secrets.js';
 import { get, isOutputRow, outputName, OUTPUTS_MAX, rowOf, rows, type Settings } from './settings.js';
 import { validate } from './validate.js';
@@ -26,11 +26,11 @@ export interface Resolved {
   readonly problems: Problem[];
   /** Outputs that no stream key was given for at their address: each stays at the one before, or is left out. */
   readonly held: Problem[];
-  /** What works and should be looked at all the same; one line each. */
+  /** What works but should be checked by a person; one line each. */
   readonly warnings: string[];
   /** The layer that gave each setting, by path: `default`, `last good`, the file's name, `environment`, … */
   readonly origin: Record<string, string>;
-  /** What a layer says that this release does not know, or not so. */
+  /** What a layer sets that this release does not know, or not in this form. */
   readonly ignored: { readonly layer: string; readonly path: string }[];
   /** Every secret that any layer holds, valid or not, for the redactor. */
   readonly secrets: string[];
@@ -54,9 +54,9 @@ export interface Layers {
   readonly secrets?: Secrets;
   /** By which a secret of file and environment is known again; without it, by itself. */
   readonly digest?: (text: string) => string;
-  /** Paths that nothing from afar may set. */
+  /** Paths that no remote layer may set. */
   readonly locked?: readonly string[];
-  /** What an output goes on with, by name, while there is no stream key for its new address. */
+  /** Where each output stays, by name, while there is no stream key for its new address. */
   readonly inForce?: Destinations;
   /** What an invalid setting falls back to, before its default; may be of another release, or broken. */
   readonly lastGood?: Settings | undefined;
@@ -101,7 +101,7 @@ class Resolution {
   constructor(
     sources: readonly Source[],
     readonly lastGood: Settings | undefined,
-    /** Names of the layers from afar, in which no secret stands. */
+    /** Names of the remote layers, which contain no secrets. */
     readonly open: ReadonlySet<string>,
     private readonly input: Layers,
   ) {
@@ -127,12 +127,12 @@ class Resolution {
     const free = table.filter(({ boundTo: kind }) => kind === undefined);
     const given = new Map([...this.#entries].map(([path, entry]) => [path, entry.value]));
     const faults = validate(free, given);
-    for (const row of free) this.#settle(row, faults.get(row.path));
+    for (const row of free) this.#resolveRow(row, faults.get(row.path));
     // Which secret is used hangs on the address in force.
-    for (const row of bound) this.#settleBound(row, faults);
-    for (const name of outputs) this.#settleOutput(name, faults);
-    this.#settleBroker();
-    this.#settleFiles();
+    for (const row of bound) this.#resolveSecret(row, faults);
+    for (const name of outputs) this.#resolveOutput(name, faults);
+    this.#resolveBroker();
+    this.#resolveFiles();
     const settings = build(this.#values);
     for (const output of Object.values(settings.outputs)) {
       this.#secrets.push(...destinationSecrets(output.url, output.key));
@@ -152,12 +152,12 @@ class Resolution {
   }
 
   /** Takes a row's value if it fits, else what it falls back to. */
-  #settle(row: Row, code: FaultCode | undefined): void {
+  #resolveRow(row: Row, code: FaultCode | undefined): void {
     const entry = this.#entries.get(row.path);
     if (!entry) {
       this.#fallBack(row, this.#unknown(row.path));
     } else if (code === undefined) {
-      this.#set(row.path, settled(row.form, entry.value), entry.layer);
+      this.#set(row.path, normalized(row.form, entry.value), entry.layer);
     } else {
       const meant = typeof entry.value === 'string' ? row.meant?.(entry.value) : undefined;
       const words = code === 'setting_type' ? 'wrong type' : RANGE_WORDS[row.form.type];
@@ -185,17 +185,17 @@ class Resolution {
   }
 
   /** Takes the secret that is for the place in force. */
-  #settleBound(row: Row, faults: Map<string, FaultCode>): void {
+  #resolveSecret(row: Row, faults: Map<string, FaultCode>): void {
     const place = this.#placeOf(row);
     const last = this.#lastPlaceOf(row);
-    if (last) this.#keyring.settle(row.path, last);
+    if (last) this.#keyring.bind(row.path, last);
     const entry = this.#keyring.pick(row.path, place);
     if (entry) this.#entries.set(row.path, entry);
     else this.#entries.delete(row.path);
     const code = entry && misfit(row.form, entry.value);
     if (code) faults.set(row.path, code);
     if (!entry && this.#keyring.has(row.path)) this.#missing.add(row.path);
-    this.#settle(row, code);
+    this.#resolveRow(row, code);
   }
 
   #fallBack(row: Row, faulty: boolean): void {
@@ -214,17 +214,17 @@ class Resolution {
   }
 
   /** URL and key of an output only make sense together: both stand, or both fall back, or the output is left out. */
-  #settleOutput(name: string, faults: ReadonlyMap<string, FaultCode>): void {
+  #resolveOutput(name: string, faults: ReadonlyMap<string, FaultCode>): void {
     const [urlPath, keyPath] = [`outputs.${name}.url`, `outputs.${name}.key`];
     const [url, key] = [String(this.#values.get(urlPath)), String(this.#values.get(keyPath))];
     if (!faults.has(urlPath) && !faults.has(keyPath)) {
       if (url === '' && this.#values.get(`outputs.${name}.enabled`) === false) {
-        this.#warnings.push(`outputs.${name} is off and has no URL: it is left out.`);
+        this.#warnings.push(`outputs.${name} is disabled and has no URL: it is left out.`);
         this.#drop(name);
         return;
       }
       if (url === '' && this.#waitsForUrl(name)) {
-        this.#warnings.push(`outputs.${name} has a key and no URL: it is left out until a document gives one.`);
+        this.#warnings.push(`outputs.${name} has a key but no URL: it is left out until an MQTT document sets one.`);
         this.#drop(name);
         return;
       }
@@ -259,10 +259,10 @@ class Resolution {
     const stays = staysAt(name, this.input.inForce ?? {}, this.#keyring);
     if (isOn) {
       const until = stays
-        ? `it stays at ${redactUrl(stays.url)} until there is one`
-        : 'it is left out until there is one';
-      const remedy = `set-secret with "path": "${path}" and "for": the URL (docs/mqtt.md), or URL and key together in the settings file or the environment`;
-      const message = `outputs.${name} in ${layer}: ${why}, ${redactUrl(url)}; ${until}. Give it by ${remedy}.`;
+        ? `the output stays at ${redactUrl(stays.url)} until there is one`
+        : 'the output is left out until there is one';
+      const remedy = `set-secret with "path": "${path}" and the URL as "for" (docs/mqtt.md), or with URL and key together in the settings file or the environment`;
+      const message = `outputs.${name} in ${layer}: ${why}, ${redactUrl(url)}; ${until}. Set it with ${remedy}.`;
       this.#held.push({ path, code: 'output_key_missing', given: HIDDEN, allowed: remedy, layer, message });
     }
     this.#stay(name, stays, HELD);
@@ -279,7 +279,7 @@ class Resolution {
   }
 
   /** User and password of another broker are not shown to this one. */
-  #settleBroker(): void {
+  #resolveBroker(): void {
     const missing = ['mqtt.username', 'mqtt.password'].filter((path) => this.#missing.has(path));
     // Whatever names another place, or another authority for it.
     const entries = ['mqtt.url', 'mqtt.ca'].flatMap((path) => this.#entries.get(path) ?? []);
@@ -288,7 +288,7 @@ class Resolution {
     const verbs =
       missing.length > 1 ? 'were given for another broker, and are' : 'was given for another broker, and is';
     const what = `${missing.join(' and ')} ${verbs} not used for this one`;
-    const rule = 'a broker that set-secret was told of with "for", or URL, user and password together';
+    const rule = 'a broker that set-secret has named in "for", or URL, user and password set together';
     if (!entry) {
       this.#warnings.push(`${label(this.#originOf('mqtt.url'))}: ${what}; allowed: ${rule}.`);
     } else {
@@ -306,14 +306,14 @@ class Resolution {
   #tryDestination(name: string, url: string, key: string): boolean {
     const urlAt = this.#originOf(`outputs.${name}.url`);
     const urlRule =
-      'rtmp://host/application or rtmps://host/application, with the key apart or as the last part of the URL';
+      'rtmp://host/application or rtmps://host/application, with the key set separately or as the last part of the URL';
     if (url === '') {
       this.#report(urlAt, 'setting_url', 'this output has no URL', '(nothing)', urlRule);
       return true;
     }
     if (key === '' && this.open.has(urlAt.layer)) {
-      const rule = 'the URL up to the application, and the stream key by the command set-secret';
-      this.#report(urlAt, 'setting_secret', 'without a key apart the URL would have to hold it', HIDDEN, rule);
+      const rule = 'the URL up to the application, and the stream key set with the command set-secret';
+      this.#report(urlAt, 'setting_secret', 'without a separate key the URL would have to contain it', HIDDEN, rule);
       return true;
     }
     try {
@@ -330,16 +330,16 @@ class Resolution {
   /** Warns of what is allowed and rarely meant. */
   #advise(name: string, url: string, key: string): void {
     const at = this.#originOf(`outputs.${name}.key`);
-    if (/^rtmps?:\/\//i.test(key)) this.#warnings.push(`${label(at)} is a URL, and is sent as the key all the same.`);
-    if (key !== key.trim()) this.#warnings.push(`${label(at)} begins or ends with white space, and is sent so.`);
+    if (/^rtmps?:\/\//i.test(key)) this.#warnings.push(`${label(at)} is a URL, but is sent as the key as it is.`);
+    if (key !== key.trim()) this.#warnings.push(`${label(at)} begins or ends with white space, and is sent with it.`);
     const urlAt = this.#originOf(`outputs.${name}.url`);
     if (parseDestination(url, key).application.includes('@')) {
-      this.#warnings.push(`${label(urlAt)} has an @ in its path: in a password, / is written %2F and @ is %40.`);
+      this.#warnings.push(`${label(urlAt)} has an @ in its path: in a password, write / as %2F and @ as %40.`);
     }
   }
 
   /** A source `file` without files has nothing to play. */
-  #settleFiles(): void {
+  #resolveFiles(): void {
     const files = this.#values.get('video.files') as readonly string[];
     const source = this.#values.get('video.source');
     const entry = this.#entries.get('video.files');
@@ -347,7 +347,7 @@ class Resolution {
       // An invalid list has been reported already.
       if (!this.#problems.some((item) => item.path === 'video.files')) {
         const at = entry ?? { path: 'video.files', name: 'VIDEO_FILES', layer: DEFAULT };
-        this.#report(at, 'setting_range', 'video.source is file, but there is none', '(nothing)', 'at least one path');
+        this.#report(at, 'setting_range', 'video.source is file, but no file is set', '(nothing)', 'at least one path');
       }
       const last = this.lastGood?.video;
       this.#set('video.source', last?.source ?? 'auto', last ? LAST_GOOD : DEFAULT);
@@ -365,7 +365,7 @@ class Resolution {
     const sibling = [...this.#entries.values()].find((item) => item.path.startsWith(output));
     const row = rowOf(path);
     const layer = sibling?.layer ?? DEFAULT;
-    return { path, layer, name: row && layer === ENVIRONMENT ? nameOfToday(row, path) : path };
+    return { path, layer, name: row && layer === ENVIRONMENT ? currentName(row, path) : path };
   }
 
   #report(at: Origin, code: FaultCode, what: string, given: string, rule: string): void {
@@ -413,12 +413,12 @@ const RANGE_WORDS: Readonly<Record<Form['type'], string>> = {
   integer: 'out of range',
   number: 'out of range',
   boolean: 'not allowed',
-  choice: 'no such choice',
+  choice: 'not one of the choices',
   text: 'not allowed',
   word: 'not allowed',
   words: 'not allowed',
-  hours: 'no hours of the day',
-  zone: 'no such time zone',
+  hours: 'not hours of the day',
+  zone: 'unknown time zone',
   paths: 'not allowed',
   url: 'not allowed',
   key: 'not allowed',

@@ -64,13 +64,13 @@ export interface Row {
   readonly unit?: string;
   /** Never printed, logged or reported. */
   readonly secret?: true;
-  /** It goes to the place it was given for and to no other: what kind of place that is. */
+  /** It is sent only to the place that it was given for: what kind of place that is. */
   readonly boundTo?: PlaceKind;
   /** A file or folder of this machine; so is each of `paths`. */
   readonly file?: true;
-  /** Who may set it from afar: nobody, or only a document that is for this one device. Without it, any layer. */
+  /** Who may set it remotely: nobody, or only a document for this one device. Without it, any layer. */
   readonly remote?: 'never' | 'device';
-  /** What somebody most likely meant who gave this, where that fits and holds no secret. */
+  /** What was most likely meant by a value that does not fit, if that fits and holds no secret. */
   readonly meant?: (given: string) => string | undefined;
   readonly cost: Exclude<Cost, 'none'>;
   /** What this value has deleted cannot be undone: which of two values deletes less. */
@@ -153,7 +153,7 @@ function unsendable(text: string): boolean {
 }
 
 /** A value that fits, as the program holds it: one path or word becomes a list, and minus zero becomes zero. */
-export function settled(form: Form, value: unknown): unknown {
+export function normalized(form: Form, value: unknown): unknown {
   const list = form.type === 'paths' || form.type === 'words';
   if (list && typeof value === 'string') return [value];
   if (list && Array.isArray(value)) return [...(value as unknown[])];
@@ -235,6 +235,6 @@ export function allowed(row: Row): string {
     case 'url':
       return `rtmp://host/application or rtmps://host/application, of at most ${URL_MAX} characters`;
     case 'key':
-      return `text of at most ${TEXT_MAX} characters (in a file, digits alone must stand in quotes)`;
+      return `text of at most ${TEXT_MAX} characters (in a file, put digits alone in quotes)`;
   }
 }

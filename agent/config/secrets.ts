@@ -1,4 +1,4 @@
-/** Which secret goes to the place in force: each is for one place, be it a layer's or one that was handed over. Pure. */
+/** Which secret goes to the place in force: each is for one place, whether a layer gives it or it was handed over. Pure. */
 import { merge } from './merge.js';
 import { boundTo, covers, placeFor, type Bound, type Place } from './place.js';
 import type { Entry, Reading } from './reading.js';
@@ -46,8 +46,8 @@ interface Candidate {
   readonly isNew?: boolean;
 }
 
-/** So much is remembered of layers that may give nothing any more. */
-const mostFirst = 64;
+/** So many are remembered, even of layers that no longer give anything. */
+const maxFirst = 64;
 
 const isLocal = ({ kind }: Source): boolean => kind === 'file' || kind === 'environment';
 export class Keyring {
@@ -65,8 +65,8 @@ export class Keyring {
   ) {
     this.#local = merge(sources.filter(isLocal).map(({ reading }) => reading));
     this.#given = new Map(Object.entries(secrets.given));
-    // A layer that cannot be read just now is no new one when it can be again.
-    for (const [name, first] of Object.entries(secrets.first).slice(-mostFirst)) this.#first.set(name, first);
+    // A layer that cannot be read just now must not count as new when it can be read again.
+    for (const [name, first] of Object.entries(secrets.first).slice(-maxFirst)) this.#first.set(name, first);
     for (const source of sources) for (const step of source.reading.steps) this.#read(source, step, secrets);
     const named = new Set([...merge(sources.map(({ reading }) => reading)).keys()].map(outputName));
     for (const [path, given] of this.#given) {
@@ -80,16 +80,16 @@ export class Keyring {
     }
   }
 
-  /** What is new and has no place is for the one that was in force when it came, whatever is wanted by now. */
-  settle(path: string, place: Place): void {
+  /** Binds a new secret that has no place yet to the place that was in force when it arrived, whatever is wanted by now. */
+  bind(path: string, place: Place): void {
     const all = this.#candidates.get(path) ?? [];
-    const settled = all.map((each): Candidate => {
+    const updated = all.map((each): Candidate => {
       if (each.first === undefined || !each.isNew || each.bound.for !== undefined) return each;
       const bound = { hash: this.#hash(path, each.entry.value), ...boundTo(place), isProved: true as const };
       this.#first.set(each.first, bound);
       return { ...each, bound };
     });
-    this.#candidates.set(path, settled);
+    this.#candidates.set(path, updated);
   }
 
   /** The secret for `place`: of several, that of the highest layer. Undefined where none of them is for it. */
@@ -167,7 +167,7 @@ export class Keyring {
   }
 
   #hash(path: string, value: unknown): string {
-    // What is no text is refused later on; as text it may throw (`{toString: {}}`).
+    // Anything but text is refused later on; converting it may throw (`{toString: {}}`).
     return this.digest(`${path}\n${typeof value === 'object' ? typeof value : String(value)}`);
   }
 

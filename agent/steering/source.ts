@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { Redactor } from '../config/redactor.js';
 import { resolve as resolveSettings, type Layer, type Layers, type Resolved } from '../config/resolve.js';
 import type { Settings } from '../config/settings.js';
-import { layerSecrets } from '../config/suspects.js';
+import { layerSecrets } from '../config/detection.js';
 import { Fault, type FaultReport } from '../errors.js';
 import { fingerprint, readSettings, settingsPath, watchSettings } from '../machine/storage/settings-file.js';
 import type { Storage } from '../machine/storage/storage.js';

@@ -51,7 +51,7 @@ class Runner {
     return { reloadEnvironment: true };
   }
 
-  /** Imports the test files, and all that they import of dist/, anew: what is computed once at the beginning may be a mutant. */
+  /** Imports the test files, and all that they import of dist/, again: what is computed once at the beginning may be a mutant. */
   async #load() {
     this.#loads += 1;
     this.#tests = [];

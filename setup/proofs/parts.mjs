@@ -1,5 +1,5 @@
 /** The parts of `.ci/full`: what each runs, for how long at the most, and what its outcome depends on. */
-import { emulated, guest, host, room } from './versions.mjs';
+import { emulated, guest, host, chroot } from './versions.mjs';
 
 /**
  * @typedef {object} Part
@@ -14,8 +14,14 @@ const agent = ['agent', 'pipelines', 'patches', 'tsconfig.json', 'tsconfig.agent
 const program = [...agent, 'setup'];
 const tests = [...program, 'fleet', 'bench', 'test', '!test/vm', 'bin', 'image', 'package.json'];
 
-/** Tests of disks whose power is cut, or that hang: loop devices and FUSE, which the room of `npm run test:fresh` has not. */
-const disks = ['media/recorder', 'machine/storage', 'integration/wanted', 'integration/hung', 'integration/survival'];
+/** Tests of disks whose power is cut, or that hang: loop devices and FUSE, which the chroot of `npm run test:fresh` lacks. */
+const disks = [
+  'media/delivery/recorder',
+  'machine/storage/storage',
+  'integration/wanted',
+  'integration/hung',
+  'integration/survival',
+];
 
 /** @type {readonly Part[]} */
 export const parts = [
@@ -54,7 +60,7 @@ export const parts = [
     command: 'npm run test:fresh -- --debian 12 --node 20',
     minutes: 60,
     paths: tests,
-    versions: room('12', '20'),
+    versions: chroot('12', '20'),
   },
   {
     name: 'images',

@@ -44,8 +44,8 @@ export const guest = { kernel: guestKernel, node: host.node, qemu: qemu('qemu-sy
 /** Of the images' rehearsal: their system and their Node.js are their own. */
 export const emulated = { qemu: qemu('qemu-aarch64-static') };
 /**
- * Of a room with a Debian and a Node.js of its own, by their numbers.
+ * Of a chroot with a Debian and a Node.js of its own, by their numbers.
  * @param {string} debian
  * @param {string} node
  */
-export const room = (debian, node) => ({ debian: () => debian, kernel: host.kernel, node: () => node });
+export const chroot = (debian, node) => ({ debian: () => debian, kernel: host.kernel, node: () => node });

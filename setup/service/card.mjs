@@ -4,8 +4,8 @@ import { symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { suiteOf } from '../debian.mjs';
 import { root } from '../ready.mjs';
-import { connect, fetchNode, furnish, makeBase, open } from '../room.mjs';
-import { must } from './tally.mjs';
+import { connect, fetchNode, installNode, makeBase, open } from '../chroot.mjs';
+import { must } from './results.mjs';
 
 /** @typedef {{debian: string, node?: string | undefined}} Choice Numbers of Debian, and of a Node.js in place of its own. */
 
@@ -31,16 +31,16 @@ export const hasOwnNode = ({ debian, node }) => debian !== '12' && node === unde
 export async function prepare(folder, { debian, node }, say) {
   if (await makeBase(suiteOf(debian), folder, path.join(root, '.cache/fresh'))) say('taken from .cache/fresh');
   if (hasOwnNode({ debian, node })) connect(folder);
-  else furnish(folder, node && fetchNode(node, path.dirname(folder)));
+  else installNode(folder, node && fetchNode(node, path.dirname(folder)));
   // Nobody cuts this machine's power while it installs.
   writeFileSync(path.join(folder, 'etc/dpkg/dpkg.cfg.d/trial'), 'force-unsafe-io\n');
-  const room = await open(folder);
+  const chroot = await open(folder);
   /** @param {string[]} command */
   const inside = async (...command) => {
     /** @type {string[]} */
     const lines = [];
     const env = { DEBIAN_FRONTEND: 'noninteractive' };
-    const code = await room.start(command, { cwd: '/', env, onLine: (line) => lines.push(line) }).exit;
+    const code = await chroot.start(command, { cwd: '/', env, onLine: (line) => lines.push(line) }).exit;
     must(code === 0, `${command.join(' ')} ended with ${code}:\n${lines.slice(-20).join('\n')}`);
   };
   try {
@@ -48,7 +48,7 @@ export async function prepare(folder, { debian, node }, say) {
     await inside('apt-get', '-qy', '--no-install-recommends', 'install', ...system);
     await inside('useradd', '--create-home', '--shell', '/bin/bash', 'pi');
   } finally {
-    await room.close();
+    await chroot.close();
   }
   writeFileSync(
     path.join(folder, 'etc/sudoers.d/pi'),

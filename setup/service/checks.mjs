@@ -3,19 +3,19 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { root } from '../ready.mjs';
-import { view } from '../trial.mjs';
+import { view } from '../harness.mjs';
 import { wayOut } from './card.mjs';
-import { must } from './tally.mjs';
+import { must } from './results.mjs';
 
 /** @typedef {Awaited<ReturnType<typeof import('./machine.mjs').boot>>} Machine */
 
 /**
- * @typedef {object} Trial
+ * @typedef {object} Subject
  * @property {Machine} machine
  * @property {string} url of the server outside
  * @property {string} folder for what arrives
  * @property {boolean} withNode whether Debian's own Node.js is installed
- * @property {ReturnType<typeof import('./tally.mjs').openTally>['check']} check
+ * @property {ReturnType<typeof import('./results.mjs').openResults>['check']} check
  */
 
 /** GStreamer starts slowly the first time, and the machine may be a busy one. */
@@ -87,7 +87,7 @@ function asking(machine) {
 
 /**
  * Every check, one after the other; where nothing can be installed, none but the first.
- * @param {Trial} trial
+ * @param {Subject} subject
  */
 export async function prove({ machine, url, folder, withNode, check }) {
   const { ask, property, shell, processes, must: succeed } = asking(machine);
@@ -211,7 +211,7 @@ export async function prove({ machine, url, folder, withNode, check }) {
     await arrives();
     await write(settings(url, 480));
   });
-  await check('installed again: settings stay, nothing is set up anew, and it is on the air', async () => {
+  await check('installed again: settings stay, nothing is set up again, and it is on the air', async () => {
     const unit = await ask('cat', '/etc/systemd/system/makercast.service');
     const { code, output } = await asPi('cd /opt/makercast\nsudo npx makercast service install');
     must(code === 0, output);
@@ -283,7 +283,7 @@ export async function prove({ machine, url, folder, withNode, check }) {
     const plain = await asPi(`${clone}\nnpx makercast service install`);
     must(plain.code === 1 && /Run: sudo npx makercast service install/.test(plain.output), plain.output);
     const home = await asPi('cd makercast\nsudo npx makercast service install');
-    must(home.code === 1 && /may not see \/home\/pi\/makercast.*\/opt/s.test(home.output), home.output);
+    must(home.code === 1 && /cannot see \/home\/pi\/makercast.*\/opt/s.test(home.output), home.output);
     must(!/installing/.test(plain.output + home.output), home.output);
   });
   await check('removed, it is gone, and its settings and state stay', async () => {

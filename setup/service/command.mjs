@@ -8,10 +8,10 @@ import { hidden } from './unit.mjs';
 const usage = `Usage: sudo npx makercast service <command>
 
   install           run now and whenever this machine starts, as a systemd service; again after an update
-  remove            end that; settings and recordings stay
+  remove            uninstall the service; settings and recordings stay
   remove --purge    settings, recordings and the user go too
 
-docs/debian.md says what is where.`;
+docs/debian.md says where everything is.`;
 
 /** What can be asked for, by its words. */
 const forms = new Map([
@@ -51,12 +51,12 @@ export function refusal(what, { isRoot, hasSystemd, node, root }) {
   if (what !== 'install') return '';
   if (isHidden(root))
     return (
-      `The service may not see ${root}: it sees nothing of people's own folders. Clone makercast to /opt and install it from there:\n` +
+      `The service cannot see ${root}: home folders are hidden from it. Clone makercast to /opt and install it from there:\n` +
       'sudo git clone https://github.com/makercast/makercast /opt/makercast && cd /opt/makercast && sudo npx makercast service install'
     );
   if (isHidden(node))
     return (
-      `The service may not see this Node.js (${node}): it sees nothing of people's own folders, where nvm and the like keep it.` +
+      `The service cannot see this Node.js (${node}): home folders, where nvm and the like keep it, are hidden from it.` +
       ' Install Node.js for the whole machine (docs/debian.md says how), then start again.'
     );
   return '';

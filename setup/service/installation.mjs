@@ -1,4 +1,4 @@
-/** Puts the service on this machine and takes it off again. Whatever is there already is left or made anew, so that again is an update. */
+/** Installs the service on this machine, and removes it. What is there already is kept or written again, so that installing again is an update. */
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { ready } from '../ready.mjs';
@@ -44,11 +44,11 @@ async function makeUser() {
     await run('useradd', ...properties, '--shell', '/usr/sbin/nologin', name);
   }
   const user = account();
-  if (!user) throw new Stop(`useradd has made no user ${name}.`);
+  if (!user) throw new Stop(`useradd did not create the user ${name}.`);
   if (user.uid >= firstPerson)
     throw new Stop(
-      `The user ${name} of this machine is a person's (number ${user.uid}), and the service needs one of that name for itself.` +
-        ` Rename that one (usermod --login NEWNAME ${name}), then start again.`,
+      `The user ${name} of this machine belongs to a person (uid ${user.uid}), but the service needs a system user of that name.` +
+        ` Rename that user (usermod --login NEWNAME ${name}), then start again.`,
     );
   const known = readFileSync('/etc/group', 'utf8');
   const present = groups.filter((group) => new RegExp(`^${group}:`, 'm').test(known));
@@ -142,15 +142,15 @@ export async function install({ node, root }) {
   await run('systemctl', 'enable', '--quiet', name);
   await run('systemctl', 'restart', name);
   process.stdout.write(
-    `makercast runs, and starts with this machine.\n` +
-      `  settings    ${settingsFile} (an edit is taken over at once)\n` +
+    `makercast is running, and starts with this machine.\n` +
+      `  settings    ${settingsFile} (edits are applied at once)\n` +
       `  recordings  ${dataFolder}/recordings\n` +
       `  log         journalctl -u ${name} -f\n`,
   );
 }
 
 /**
- * `purge`: settings, recordings and user too. Where nothing is installed it does nothing, and that is no fault.
+ * `purge`: settings, recordings and user too. If nothing is installed it does nothing, without an error.
  * @param {boolean} purge
  */
 export async function remove(purge) {

@@ -4,11 +4,11 @@ import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { within } from '../trial.mjs';
+import { within } from '../harness.mjs';
 
 /** On a machine where everything else has to wait too. */
 const bootMs = 120_000;
-const lookMs = 200;
+const pollMs = 200;
 
 /**
  * Run as the first process of the namespaces, in a control group of its own, for systemd to rule. /proc/sys is read-only, so that
@@ -78,8 +78,8 @@ async function removed(folder) {
     try {
       return remove(folder);
     } catch (error) {
-      if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'EBUSY' || tries * lookMs > bootMs) throw error;
-      await new Promise((resolve) => setTimeout(resolve, lookMs));
+      if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'EBUSY' || tries * pollMs > bootMs) throw error;
+      await new Promise((resolve) => setTimeout(resolve, pollMs));
     }
   }
 }
@@ -147,7 +147,7 @@ export async function boot(folder, { devices = [], env = {} } = {}) {
   /** Until systemd says that it has started whatever it starts. */
   async function up() {
     for (;;) {
-      await new Promise((resolve) => setTimeout(resolve, lookMs));
+      await new Promise((resolve) => setTimeout(resolve, pollMs));
       try {
         first = onlyChild(holder.pid);
         if (readFileSync(`/proc/${first}/comm`, 'utf8').trim() !== 'systemd') continue;

@@ -20,7 +20,7 @@ const word = (path) => `"${path.replaceAll(/[\\"]/g, '\\$&').replaceAll('%', '%%
  * @param {{node: string, root: string}} paths
  */
 export function unitText({ node, root }) {
-  return `# Written by \`npx makercast service install\`, and anew each time. Changes of your own: systemctl edit ${name}
+  return `# Written by \`npx makercast service install\`, which overwrites it. For your own changes: systemctl edit ${name}
 [Unit]
 Description=makercast live-stream encoder
 Documentation=https://github.com/makercast/makercast/blob/main/docs/debian.md

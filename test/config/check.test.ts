@@ -26,12 +26,13 @@ test('every problem and warning on one line, without secrets, exit code 2', () =
     check(resolved, (line) => lines.push(line), 'There is no settings file.'),
     2,
   );
-  const rule = 'rtmp://host/application or rtmps://host/application, with the key apart or as the last part of the URL';
+  const rule =
+    'rtmp://host/application or rtmps://host/application, with the key set separately or as the last part of the URL';
   assert.deepEqual(lines, [
     'problem [setting_range] video.fps in makercast.yml: out of range; given: 200; allowed: auto or a whole number from 5 to 60 (frames/s)',
     'problem [setting_type] AUDIO_MUTE (audio.mute): wrong type; given: "perhaps"; allowed: true or false',
     `problem [setting_url] outputs.club.url in makercast.yml: the URL has no application path; given: rtmp://h; allowed: ${rule}`,
-    'warning OUTPUT_X_KYE in the environment is no setting, and is ignored. Did you mean OUTPUT_X_KEY?',
+    'warning OUTPUT_X_KYE in the environment is not a setting, and is ignored. Did you mean OUTPUT_X_KEY?',
     'warning AV_VIDEO_WIDTH is an old name: set VIDEO_WIDTH instead.',
     'There is no settings file.',
     '3 settings are not valid. docs/settings.md describes all of them.',

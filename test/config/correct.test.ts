@@ -19,8 +19,8 @@ test('quotes that an env-file leaves around a value are left out, and said; in a
   const quoted = env('"rtmp://h/app"', "'KEY-4711'");
   assert.deepEqual(goes(quoted), ['rtmp://h/app', 'KEY-4711', []]);
   assert.deepEqual(quoted.warnings, [
-    'STREAM_URL (outputs.main.url) stands in quotes, which are left out: write it without them.',
-    'STREAM_KEY (outputs.main.key) stands in quotes, which are left out: write it without them.',
+    'STREAM_URL (outputs.main.url) is in quotes, which were removed: write it without them.',
+    'STREAM_KEY (outputs.main.key) is in quotes, which were removed: write it without them.',
   ]);
   assert.deepEqual(goes(env('rtmp://h/app', '"KEY')), ['rtmp://h/app', '"KEY', []]);
   assert.deepEqual(goes(env('rtmp://h/app', '\'KEY"')), ['rtmp://h/app', '\'KEY"', []]);
@@ -31,7 +31,7 @@ test('blanks and line ends around a URL are left out, in it they are refused', (
   for (const from of [env, file]) {
     const padded = from(' rtmp://h/app\r\n', 'KEY');
     assert.deepEqual(goes(padded), ['rtmp://h/app', 'KEY', []]);
-    assert.match(padded.warnings.join(), /has blanks or line ends around it, which are left out/);
+    assert.match(padded.warnings.join(), /has spaces or line breaks around it, which were removed/);
     assert.deepEqual(goes(from('rtmp://h/a b', 'KEY'))[2], ['setting_url']);
   }
 });
@@ -42,17 +42,17 @@ test('a whole URL as the key: what is behind the address is the key; another URL
   assert.match(whole.warnings.join(), /outputs\.main\.key in makercast\.yml is a whole URL/);
   const other = env('rtmp://h/app', 'rtmp://other/app/KEY-4711');
   assert.deepEqual(goes(other), ['rtmp://h/app', 'rtmp://other/app/KEY-4711', []]);
-  assert.match(
-    other.warnings.join(),
-    /STREAM_KEY \(outputs\.main\.key\) is a URL, and is sent as the key all the same/,
-  );
+  assert.match(other.warnings.join(), /STREAM_KEY \(outputs\.main\.key\) is a URL, but is sent as the key as it is/);
   assert.doesNotMatch(whole.warnings.concat(other.warnings).join(), /KEY-4711/);
 });
 
 test('a key in both places is taken once; an application that is called like it stays', () => {
   const both = env('rtmp://h/app/KEY-4711', 'KEY-4711');
   assert.deepEqual(goes(both), ['rtmp://h/app', 'KEY-4711', []]);
-  assert.match(both.warnings.join(), /STREAM_URL \(outputs\.main\.url\) ends with the key, which stands apart too/);
+  assert.match(
+    both.warnings.join(),
+    /STREAM_URL \(outputs\.main\.url\) ends with the key, which is also set separately/,
+  );
   assert.doesNotMatch(both.warnings.join(), /KEY-4711/);
   assert.deepEqual(goes(env('rtmp://h/live', 'live')), ['rtmp://h/live', 'live', []]);
   assert.deepEqual(goes(env('rtmp://h/customer/live', 'live')), ['rtmp://h/customer/live', 'live', []]);

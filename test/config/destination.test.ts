@@ -76,7 +76,7 @@ const bad: [url: string, key: string | undefined, what: RegExp][] = [
   ['rtmp://h:65536/app/SECRET', undefined, /port/],
   ['rtmp://h:/app/SECRET', undefined, /port/],
   ['rtmp://u:SEC/RET@h/app', 'k', /port/],
-  ['rtmp://::1/app/SECRET', undefined, /IPv6 address stands in brackets/],
+  ['rtmp://::1/app/SECRET', undefined, /write an IPv6 address in brackets/],
   ['rtmp://[::1/app/SECRET', undefined, /malformed/],
   ['rtmp://[h]/app/SECRET', undefined, /malformed/],
   ['rtmp://h?x=SECRET', undefined, /malformed/],

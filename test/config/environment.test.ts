@@ -120,7 +120,7 @@ test('the name of today wins, in whatever order they come', () => {
   ]) {
     const { settings, warnings } = fromEnv(env);
     assert.equal(settings.video.width, 800);
-    assert.deepEqual(warnings, ['AV_VIDEO_WIDTH is ignored, because VIDEO_WIDTH gives video.width too.']);
+    assert.deepEqual(warnings, ['AV_VIDEO_WIDTH is ignored, because VIDEO_WIDTH sets video.width too.']);
   }
   const muted = fromEnv({ AV_DISABLE_AUDIO: '1', AUDIO_SOURCE: 'test' });
   assert.equal(muted.settings.audio.source, 'test');
@@ -130,7 +130,7 @@ test('the name of today wins, in whatever order they come', () => {
 test('OUTPUT_MAIN_URL wins over STREAM_URL, with a warning only if they differ', () => {
   const differ = fromEnv({ STREAM_URL: 'rtmp://s/a/SECRET-ONE', OUTPUT_MAIN_URL: 'rtmp://o/a/SECRET-TWO' });
   assert.equal(differ.settings.outputs['main']?.url, 'rtmp://o/a/SECRET-TWO');
-  assert.deepEqual(differ.warnings, ['STREAM_URL is ignored, because OUTPUT_MAIN_URL gives outputs.main.url too.']);
+  assert.deepEqual(differ.warnings, ['STREAM_URL is ignored, because OUTPUT_MAIN_URL sets outputs.main.url too.']);
   for (const secret of ['SECRET-ONE', 'SECRET-TWO']) assert.ok(differ.secrets.includes(secret));
   assert.deepEqual(fromEnv({ STREAM_URL: 'rtmp://o/a/k', OUTPUT_MAIN_URL: 'rtmp://o/a/k' }).warnings, []);
 });

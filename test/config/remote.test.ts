@@ -99,8 +99,8 @@ test('from afar a URL without a key would have to hold it', () => {
     assert.deepEqual(more, []);
     assert.equal(
       problem?.message,
-      `outputs.a.url in MQTT ${kind}: without a key apart the URL would have to hold it; given: (hidden); ` +
-        'allowed: the URL up to the application, and the stream key by the command set-secret',
+      `outputs.a.url in MQTT ${kind}: without a separate key the URL would have to contain it; given: (hidden); ` +
+        'allowed: the URL up to the application, and the stream key set with the command set-secret',
     );
     assert.equal(problem.code, 'setting_secret');
   }

@@ -110,7 +110,7 @@ const wrong: [values: unknown, problem: string, words: RegExp][] = [
   [
     { outputs: { main: { ...MAIN, key: 12345678 } } },
     'outputs.main.key setting_type',
-    /hidden.*digits alone must stand in quotes/,
+    /hidden.*put digits alone in quotes/,
   ],
   [{ outputs: { main: { ...MAIN, key: 'KEY\0' } } }, 'outputs.main.key setting_range', /hidden/],
   [{ outputs: { main: { ...MAIN, key: 'KEY\ud800' } } }, 'outputs.main.key setting_range', /hidden/],
@@ -167,7 +167,7 @@ test('a ninth output is refused, the first eight stay', () => {
 test('an output that is off needs no URL, and is left out with a warning', () => {
   const resolved = fromFile({ outputs: { main: { enabled: false } } });
   assert.deepEqual([codes(resolved), resolved.settings.outputs], [[], {}]);
-  assert.match(resolved.warnings.join(), /outputs.main is off and has no URL/);
+  assert.match(resolved.warnings.join(), /outputs.main is disabled and has no URL/);
 });
 
 test('what is invalid falls back to the last good value', () => {
@@ -260,7 +260,7 @@ const messages = (resolved: Resolved): string[] => resolved.problems.map(({ mess
 const inFile = (path: string, what: string, given: string, allowed: string): string =>
   `${path} in ${FILE}: ${what}; given: ${given}; allowed: ${allowed}`;
 const urlRule =
-  'rtmp://host/application or rtmps://host/application, with the key apart or as the last part of the URL';
+  'rtmp://host/application or rtmps://host/application, with the key set separately or as the last part of the URL';
 const outputsOf = ({ settings: got }: Resolved): string[] =>
   Object.entries(got.outputs).map(([name, { url, key }]) => `${name} ${url} ${key}`);
 
@@ -268,12 +268,12 @@ const misfits: [values: unknown, path: string, what: string, given: string, allo
   [{ video: { fps: 4 } }, 'video.fps', 'out of range', '4', 'auto or a whole number from 5 to 60 (frames/s)'],
   [{ audio: { gainDb: 21 } }, 'audio.gainDb', 'out of range', '21', 'a number from -60 to 20 (dB)'],
   [{ audio: { mute: 'yes' } }, 'audio.mute', 'wrong type', '"yes"', 'true or false'],
-  [{ log: { level: 'loud' } }, 'log.level', 'no such choice', '"loud"', 'error, warn, info or debug'],
+  [{ log: { level: 'loud' } }, 'log.level', 'not one of the choices', '"loud"', 'error, warn, info or debug'],
   [{ slate: { text: '\r' } }, 'slate.text', 'not allowed', '"\\r"', 'text'],
   [{ mqtt: { groups: ['a b'] } }, 'mqtt.groups', 'not allowed', 'a list of 1', 'names of letters'],
   [{ mqtt: { id: '-' } }, 'mqtt.id', 'not allowed', '"-"', 'a letter or digit'],
-  [{ updates: { window: '1-2' } }, 'updates.window', 'no hours of the day', '"1-2"', 'hours of the day such as'],
-  [{ updates: { timezone: 'Mars' } }, 'updates.timezone', 'no such time zone', '"Mars"', 'a time zone such as'],
+  [{ updates: { window: '1-2' } }, 'updates.window', 'not hours of the day', '"1-2"', 'hours of the day such as'],
+  [{ updates: { timezone: 'Mars' } }, 'updates.timezone', 'unknown time zone', '"Mars"', 'a time zone such as'],
   [{ video: { files: [''] } }, 'video.files', 'not allowed', 'a list of 1', 'a path, or a list of paths'],
   [{ outputs: { a: { url: '\0' } } }, 'outputs.a.url', 'not allowed', '(hidden)', 'rtmp://host/application or'],
   [{ outputs: { a: { url: 'x', key: '\0' } } }, 'outputs.a.key', 'not allowed', '(hidden)', 'text of at most 4096'],
@@ -363,13 +363,13 @@ describe('what falls back', () => {
     assert.deepEqual([before.settings.video.source, before.settings.video.files], ['file', ['/a.mp4']]);
     assert.deepEqual([before.origin['video.source'], before.origin['video.files']], ['last good', 'last good']);
     assert.deepEqual(messages(before), [
-      inFile('video.files', 'video.source is file, but there is none', '(nothing)', 'at least one path'),
+      inFile('video.files', 'video.source is file, but no file is set', '(nothing)', 'at least one path'),
     ]);
     const never = fromFile({ video: { source: 'file' } });
     assert.deepEqual([never.settings.video.source, never.settings.video.files], ['auto', []]);
     assert.deepEqual([never.origin['video.source'], never.origin['video.files']], ['default', 'default']);
     assert.deepEqual(messages(never), [
-      'VIDEO_FILES (video.files): video.source is file, but there is none; given: (nothing); allowed: at least one path',
+      'VIDEO_FILES (video.files): video.source is file, but no file is set; given: (nothing); allowed: at least one path',
     ]);
     assert.equal(never.problems[0]!.layer, 'default');
     const both = fromFile({ video: { source: 'file' }, audio: { mute: 1 } });
@@ -395,7 +395,7 @@ describe('an output that cannot be', () => {
 
   test('is one that is on; one that is off and has a URL is looked at all the same', () => {
     const off = fromFile({ outputs: { a: { enabled: false }, b: { enabled: false, url: 'rtmp://h' } } });
-    assert.deepEqual(off.warnings, ['outputs.a is off and has no URL: it is left out.']);
+    assert.deepEqual(off.warnings, ['outputs.a is disabled and has no URL: it is left out.']);
     assert.deepEqual(codes(off), ['outputs.b.url setting_url']);
     assert.deepEqual([Object.keys(off.origin).filter((path) => path.startsWith('outputs.')), outputsOf(off)], [[], []]);
     const on = fromFile({ outputs: { a: { enabled: true } } });
@@ -442,14 +442,14 @@ describe('what works and is rarely meant', () => {
   const warned = (values: unknown, env = {}): string[] => resolve({ file: { name: FILE, values }, env }).warnings;
 
   test('is white space around a key, at either end', () => {
-    const words = `outputs.a.key in ${FILE} begins or ends with white space, and is sent so.`;
+    const words = `outputs.a.key in ${FILE} begins or ends with white space, and is sent with it.`;
     for (const key of [' KEY', 'KEY ', 'KEY\n'])
       assert.deepEqual(warned({ outputs: { a: { url: 'rtmp://h/app', key } } }), [words]);
     assert.deepEqual(warned({ outputs: { a: { url: 'rtmp://h/app', key: 'K EY' } } }), []);
   });
 
   test('is an @ in the path of a URL', () => {
-    const words = `outputs.a.url in ${FILE} has an @ in its path: in a password, / is written %2F and @ is %40.`;
+    const words = `outputs.a.url in ${FILE} has an @ in its path: in a password, write / as %2F and @ as %40.`;
     assert.deepEqual(warned({ outputs: { a: { url: 'rtmp://u:p@ss/K@h/app', key: 'KEY' } } }), [words]);
     assert.deepEqual(warned({ outputs: { a: { url: 'rtmp://u:pass@h/app', key: 'KEY' } } }), []);
   });
@@ -485,7 +485,7 @@ test('a key that was pasted into another setting is in no message, a short one o
     ['(hidden)', '"***"'],
   );
   const [problem] = fromFile({ nonsense: 'geheim-4711', log: { level: 'geheim-4711' } }).problems.slice(-1);
-  assert.equal(problem?.message, inFile('log.level', 'no such choice', '"***"', 'error, warn, info or debug'));
+  assert.equal(problem?.message, inFile('log.level', 'not one of the choices', '"***"', 'error, warn, info or debug'));
 });
 
 test('all secrets of all layers are known, those too that are covered, misplaced or not valid; none is empty, none twice', () => {

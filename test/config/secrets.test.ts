@@ -166,7 +166,7 @@ describe('the key of a layer', () => {
   test('without any address waits for a document, where there is a broker to bring one', () => {
     const waiting = resolve({ env: { STREAM_KEY: 'ENV', MQTT_URL: 'mqtt://h' } });
     assert.deepEqual(goes(waiting), [undefined, undefined, [], []]);
-    assert.match(waiting.warnings.join(), /outputs\.main has a key and no URL/);
+    assert.match(waiting.warnings.join(), /outputs\.main has a key but no URL/);
     assert.deepEqual(goes(resolve({ env: { STREAM_KEY: 'ENV' } }))[2], ['setting_url']);
   });
 

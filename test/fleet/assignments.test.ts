@@ -54,14 +54,14 @@ test('everything that is wrong, at once', () => {
     true,
   );
   const expected = [
-    /VIDEO_FSP is no setting\. Did you mean VIDEO_FPS\?/,
+    /VIDEO_FSP is not a setting\. Did you mean VIDEO_FPS\?/,
     /AV_DISABLE_AUDIO is an old name: set AUDIO_SOURCE instead\./,
-    /MAKERCAST_DATA is no setting/,
+    /MAKERCAST_DATA is not a setting/,
     /AUDIO_MUTE has no value/,
     /AUDIO_RATE is given twice/,
-    /outputs\.constructor\.url is no setting/,
-    /What was given is no setting/,
-    /What was given is no setting/,
+    /outputs\.constructor\.url is not a setting/,
+    /The given name is not a setting/,
+    /The given name is not a setting/,
     /VIDEO_FPS \(video\.fps\): out of range; given: 600/,
     /VIDEO_BITRATE_KBPS \(video\.bitrateKbps\): wrong type/,
     /STREAM_URL \(outputs\.main\.url\): the URL is neither rtmp/,
@@ -77,7 +77,10 @@ test('everything that is wrong, at once', () => {
 test('the name of one device is for one device', () => {
   for (const name of ['MQTT_ID', 'mqtt.id']) {
     assert.deepEqual(readAssignments([open(name, 'kitchen')], true).problems, []);
-    assert.match(readAssignments([open(name, 'kitchen')], false).problems.join(), /MQTT_ID is the name of one device/);
+    assert.match(
+      readAssignments([open(name, 'kitchen')], false).problems.join(),
+      /MQTT_ID is the name of a single device/,
+    );
   }
 });
 
@@ -90,7 +93,7 @@ test('a secret is not taken from a command line, and is quoted nowhere', () => {
     ['STREAM_URL', `rtmp://me:${key}@example.org/live`],
   ] as const) {
     const refused = readAssignments([open(name, text)], true);
-    assert.match(refused.problems.join(), /everybody on this machine can read a command line/);
+    assert.match(refused.problems.join(), /everybody on this machine can read the command line/);
     const taken = readAssignments([closed(name, text)], true);
     assert.deepEqual(taken.problems, [], name);
     assert.equal(taken.assignments[0]?.text, text);

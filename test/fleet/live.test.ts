@@ -122,7 +122,10 @@ test('over TLS, by the certificate of an operator, at the Mosquitto of docs/', a
   await until(async () => /main 500/.test(await list(operator)), 20_000, 'the figures');
   // Who trusts nobody, and who may not read.
   const stranger = { ...operator, MQTT_CA: '' };
-  assert.match((await fleet(['list'], { BALENA_API_KEY: key, ...stranger })).stderr, /No secure connection to mqtts:/);
+  assert.match(
+    (await fleet(['list'], { BALENA_API_KEY: key, ...stranger })).stderr,
+    /secure connection to mqtts:.* cannot be made/,
+  );
   assert.doesNotMatch(await list(await as(second)), /main 500/);
   await there.stop();
 });
@@ -132,7 +135,7 @@ test('nobody of this fleet at the broker: said, and the rest is shown', async (t
   t.after(() => broker[Symbol.asyncDispose]());
   const { fleet } = await bench(t, [fleetOf(devices)]);
   const said = mustBeWell(await fleet(['list'], { BALENA_API_KEY: key, MQTT_URL: broker.url }));
-  assert.match(said.stderr, /^warning: mqtt:\/\/127\.0\.0\.1:\d+ says nothing of these devices: .*mqtt\.id/);
+  assert.match(said.stderr, /^warning: mqtt:\/\/127\.0\.0\.1:\d+ has nothing about these devices: .*mqtt\.id/);
   assert.match(said.out, /cam-004/);
 });
 
@@ -159,7 +162,7 @@ test('a file or an environment that names no broker as it should: said before an
   const file = path.join(home, 'broker');
   for (const [text, want] of [
     ['MQTT_USERNAME=admin\n', /names no broker/],
-    ['MQTT_URL=mqtt://127.0.0.1\nVIDEO_FPS=SECRET\n', /names something else/],
+    ['MQTT_URL=mqtt://127.0.0.1\nVIDEO_FPS=SECRET\n', /contains something else/],
     ['SECRETOFTHEBROKER\n', /is not KEY=VALUE/],
     ['MQTT_URL=mqtt://admin:SECRET@127.0.0.1\n', /MQTT_URL \(mqtt\.url\)/],
   ] as const) {

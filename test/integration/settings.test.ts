@@ -61,7 +61,7 @@ const settingsCases: readonly Case[] = [
     says: /VIDEO_FPS.*1000.*from 5 to 60/,
   },
   {
-    name: 'no such choice',
+    name: 'not one of the choices',
     file: 'video: {encoder: h265}',
     code: 'setting_range',
     says: /video\.encoder.*"h265".*x264enc/,

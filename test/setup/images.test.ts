@@ -459,14 +459,14 @@ describe('the entrypoint', { skip: noNamespaces() }, () => {
     const said = (text: string): Promise<unknown> =>
       until(() => agent.stderr.includes(`watchdog: ${text}`), 60_000, text);
     process.kill(main.pid, 'SIGSTOP');
-    await said('the agent has stood still for 1 s (state T (stopped))');
+    await said('the agent has been stuck for 1 s (state T (stopped))');
     process.kill(main.pid, 'SIGCONT');
-    await said('the agent moves again');
+    await said('the agent runs again');
     assert.deepEqual(mainOf(container).pid, main.pid);
     process.kill(main.pid, 'SIGSTOP');
     // What the engine sees, which starts the container again.
     assert.equal((await agent.end()).code, 137);
-    assert.match(agent.stderr, /watchdog: the agent has stood still for 3 s .*: it is killed/);
+    assert.match(agent.stderr, /watchdog: the agent has been stuck for 3 s .*: killing it/);
     await agent.gone();
   });
 

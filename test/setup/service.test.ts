@@ -71,7 +71,7 @@ test('what is refused is told with what to do', () => {
   assert.match(refusal('remove', { ...good, hasSystemd: false }), /not started by systemd/);
   for (const place of ['/home/pi/makercast', '/root/makercast', '/tmp/makercast', '/home']) {
     const text = refusal('install', { ...good, root: place });
-    assert.ok(text.includes(`may not see ${place}:`) && text.includes('/opt/makercast'), text);
+    assert.ok(text.includes(`cannot see ${place}:`) && text.includes('/opt/makercast'), text);
     // What was installed by an older makercast, or before the folder moved, can still be removed.
     assert.equal(refusal('remove', { ...good, root: place }), '');
   }

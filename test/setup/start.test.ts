@@ -175,7 +175,7 @@ test('a checkout that may not be written', { skip: !isRoot && 'needs root' }, as
     await writeFile(path.join(copy, 'agent/new.ts'), '');
     const stopped = await startAsNobody(copy);
     assert.equal(stopped.code, 1);
-    assert.match(stopped.stderr, /^set-up: .*my makercast may not be written by this user.* \(user id 0\).*\n$/);
+    assert.match(stopped.stderr, /^set-up: This user may not write to .*my makercast, .* \(user id 0\).*\n$/);
   });
 });
 

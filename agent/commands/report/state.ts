@@ -4,7 +4,7 @@ import { MASK, redactUrl } from '../../config/redact.js';
 import type { Redactor } from '../../config/redactor.js';
 import type { Resolved } from '../../config/resolve.js';
 import { get, rowOf } from '../../config/settings.js';
-import { environmentSecrets } from '../../config/suspects.js';
+import { environmentSecrets } from '../../config/detection.js';
 import type { Storage } from '../../machine/storage/storage.js';
 import { isSupervised, SettingsSource } from '../../steering/source.js';
 import { Layering } from '../../steering/layering.js';

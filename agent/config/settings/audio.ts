@@ -3,7 +3,7 @@ import type { WantedAudio } from '../../../pipelines/wanted.js';
 import { truthy, type Row } from '../row.js';
 
 export interface AudioSettings extends WantedAudio {
-  /** Milliseconds by which the sound comes later than the picture; below 0 earlier. */
+  /** Milliseconds by which the sound is later than the picture; below 0: earlier. */
   readonly delayMs: number;
 }
 
@@ -53,7 +53,7 @@ export const audio: readonly Row[] = [
     default: 0,
     unit: 'dB',
     cost: 'live',
-    doc: 'Louder or softer; 0 leaves the sound as it is.',
+    doc: 'Gain: above 0 louder, below 0 softer; 0 leaves the sound as it is.',
   },
   {
     path: 'audio.mute',
@@ -61,7 +61,7 @@ export const audio: readonly Row[] = [
     form: { type: 'boolean' },
     default: false,
     cost: 'live',
-    doc: 'Send silence, and keep the microphone open.',
+    doc: 'Send silence; the microphone stays open.',
   },
   {
     path: 'audio.delayMs',
@@ -70,6 +70,6 @@ export const audio: readonly Row[] = [
     default: 0,
     unit: 'ms',
     cost: 'live',
-    doc: 'Moves the sound against the picture: above 0 it comes later, below 0 earlier.',
+    doc: 'Shifts the sound against the picture: above 0 later, below 0 earlier.',
   },
 ];

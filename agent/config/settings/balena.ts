@@ -13,6 +13,6 @@ export const balena: readonly Row[] = [
     form: { type: 'choice', choices: ['onAir', 'always', 'never'] },
     default: 'onAir',
     cost: 'live',
-    doc: 'When balena may not update, restart or reboot: while something is delivered (`onAir`), `always`, or `never` (docs/fleet.md).',
+    doc: 'When balena is kept from updating, restarting and rebooting: while something is delivered (`onAir`), `always`, or `never` (docs/fleet.md).',
   },
 ];

@@ -1,8 +1,8 @@
-/** The camera's knobs. */
+/** The camera's controls. */
 import type { WantedCamera } from '../../../pipelines/wanted.js';
 import type { Row } from '../row.js';
 
-/** Nothing in it is left to the machine: what is set is what is wanted. */
+/** None of these has a default that depends on the machine: what is set is what is wanted. */
 export type CameraSettings = WantedCamera;
 
 export const camera: readonly Row[] = [
@@ -12,7 +12,7 @@ export const camera: readonly Row[] = [
     form: { type: 'boolean' },
     default: false,
     cost: 'live',
-    doc: 'Mirrors the picture, where the camera can.',
+    doc: 'Mirrors the picture, if the camera supports it.',
   },
   {
     path: 'camera.verticalFlip',
@@ -20,7 +20,7 @@ export const camera: readonly Row[] = [
     form: { type: 'boolean' },
     default: false,
     cost: 'live',
-    doc: 'Puts the picture upside down, where the camera can.',
+    doc: 'Turns the picture upside down, if the camera supports it.',
   },
   {
     path: 'camera.rotation',
@@ -29,7 +29,7 @@ export const camera: readonly Row[] = [
     default: 0,
     unit: 'degrees clockwise',
     cost: 'live',
-    doc: 'Turns the picture, where the camera can; 180 also by both flips.',
+    doc: 'Rotates the picture, if the camera supports it; for 180 it may support both flips instead.',
   },
   {
     path: 'camera.exposureMs',
@@ -38,7 +38,7 @@ export const camera: readonly Row[] = [
     default: 'driver',
     unit: 'ms',
     cost: 'live',
-    doc: 'How long each picture is exposed. `driver`: as the driver has it.',
+    doc: 'Exposure time of each picture. `driver`: left to the driver.',
   },
   {
     path: 'camera.whiteBalance',
@@ -47,7 +47,7 @@ export const camera: readonly Row[] = [
     default: 'driver',
     unit: 'kelvin',
     cost: 'live',
-    doc: 'Colour temperature of the light. `driver`: as the driver has it.',
+    doc: 'Colour temperature of the light. `driver`: left to the driver.',
   },
   {
     path: 'camera.focus',
@@ -55,7 +55,7 @@ export const camera: readonly Row[] = [
     form: { type: 'integer', min: 0, max: 1023, words: ['driver', 'auto'] },
     default: 'driver',
     cost: 'live',
-    doc: 'Focus, in steps of the camera (`makercast probe` lists them). `driver`: as the driver has it.',
+    doc: 'Focus, in steps of the camera (`makercast probe` lists them). `driver`: left to the driver.',
   },
   {
     path: 'camera.zoom',
@@ -63,7 +63,7 @@ export const camera: readonly Row[] = [
     form: { type: 'integer', min: 0, max: 10_000, words: ['driver'] },
     default: 'driver',
     cost: 'live',
-    doc: 'Zoom, in steps of the camera (`makercast probe` lists them; 100 is none on a C920). `driver`: as the driver has it.',
+    doc: 'Zoom, in steps of the camera (`makercast probe` lists them; on a C920, 100 is no zoom). `driver`: left to the driver.',
   },
   {
     path: 'camera.powerLineHz',
@@ -72,6 +72,6 @@ export const camera: readonly Row[] = [
     default: 'driver',
     unit: 'Hz',
     cost: 'live',
-    doc: 'Frequency of the mains, against lamps that flicker: 50 in most of the world, 60 in the Americas. `driver`: as the driver has it.',
+    doc: 'Mains frequency, against the flicker of lamps: 50 in most of the world, 60 in the Americas. `driver`: left to the driver.',
   },
 ];

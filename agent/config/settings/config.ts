@@ -1,4 +1,4 @@
-/** What may be changed from afar, and how a change is proved. */
+/** What may be changed remotely, and how a change is proved. */
 import type { Row } from '../row.js';
 
 export interface ConfigSettings {
@@ -12,13 +12,13 @@ export const config: readonly Row[] = [
     env: 'CONFIG_LOCKED',
     form: {
       type: 'words',
-      words: 'paths of settings, such as audio.mute or outputs.* (in a variable with commas between them)',
+      words: 'paths of settings, such as audio.mute or outputs.* (in a variable: separated by commas)',
       pattern: /^[A-Za-z]+(\.([A-Za-z0-9_]+|\*)){0,2}$/,
     },
     default: ['web.password', 'mqtt.cert', 'mqtt.key'],
     remote: 'never',
     cost: 'live',
-    doc: 'What cannot be changed from afar. A path means all below it too.',
+    doc: 'Settings that cannot be changed remotely. A path includes everything below it.',
   },
   {
     path: 'config.probationSeconds',
@@ -27,6 +27,6 @@ export const config: readonly Row[] = [
     default: 20,
     unit: 's',
     cost: 'live',
-    doc: 'A change from afar that takes the stream off the air for so long is undone.',
+    doc: 'A remote change that takes the stream off the air for this long is undone.',
   },
 ];

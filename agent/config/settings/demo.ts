@@ -12,6 +12,6 @@ export const demo: readonly Row[] = [
     form: { type: 'integer', min: 1024, max: 65_535 },
     default: 1935,
     cost: 'restart',
-    doc: 'Port of the demonstration server, which runs where no output is configured.',
+    doc: 'Port of the demonstration server, which runs when no output is configured.',
   },
 ];

@@ -16,7 +16,7 @@ export const gpio: readonly Row[] = [
     form: { type: 'integer', min: 0, max: 53, words: ['off'] },
     default: 'off',
     cost: 'live',
-    doc: 'GPIO of a button: a press starts the broadcast (on the air: outputs that wait are tried now), 2 s stop it (docs/gpio.md).',
+    doc: 'GPIO line of a button: a press starts the broadcast (on the air it retries waiting outputs at once), holding it for 2 s stops it (docs/gpio.md).',
   },
   {
     path: 'gpio.buttonPressed',
@@ -24,7 +24,7 @@ export const gpio: readonly Row[] = [
     form: { type: 'choice', choices: ['high', 'low'] },
     default: 'high',
     cost: 'live',
-    doc: 'Level of the line while the button is held: `high` where it connects to 3.3 V, `low` where it connects to ground.',
+    doc: 'Level of the line while the button is pressed: `high` if the button connects to 3.3 V, `low` if it connects to ground.',
   },
   {
     path: 'gpio.led',
@@ -32,7 +32,7 @@ export const gpio: readonly Row[] = [
     form: { type: 'integer', min: 0, max: 53, words: ['off'] },
     default: 'off',
     cost: 'live',
-    doc: 'GPIO of a tally light: off, blinking while connecting or degraded, lit while live.',
+    doc: 'GPIO line of a tally light: off when idle, blinking while connecting or degraded, lit while live.',
   },
   {
     path: 'gpio.ledLit',

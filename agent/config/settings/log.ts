@@ -14,7 +14,7 @@ export const log: readonly Row[] = [
     form: { type: 'choice', choices: ['error', 'warn', 'info', 'debug'] },
     default: 'info',
     cost: 'live',
-    doc: 'The least important lines that are still logged.',
+    doc: 'Lowest level that is logged.',
   },
   {
     path: 'log.format',

@@ -1,4 +1,4 @@
-/** The broker over which a device is steered. */
+/** The broker over which a device is controlled. */
 import type { Row } from '../row.js';
 
 export interface MqttSettings {
@@ -11,7 +11,7 @@ export interface MqttSettings {
   readonly cert: string;
   readonly key: string;
   readonly baseTopic: string;
-  /** Empty: found by looking at the machine. */
+  /** Empty: derived from the machine. */
   readonly id: string;
   /** Later ones win. */
   readonly groups: readonly string[];
@@ -54,13 +54,13 @@ export const mqtt: readonly Row[] = [
     env: 'MQTT_URL',
     form: {
       type: 'word',
-      words: 'mqtt://host, mqtts://host, ws://host/path or wss://host/path, with a port where it is not the usual one',
+      words: 'mqtt://host, mqtts://host, ws://host/path or wss://host/path, with a port if it is not the default',
       pattern: brokerUrl,
     },
     default: '',
     meant: meantBroker,
     cost: 'live',
-    doc: 'The MQTT broker (docs/mqtt.md); without it there is none, and everything else works.',
+    doc: 'The MQTT broker (docs/mqtt.md). Without one MQTT is off; everything else works.',
   },
   {
     path: 'mqtt.username',
@@ -69,7 +69,7 @@ export const mqtt: readonly Row[] = [
     default: '',
     boundTo: 'broker',
     cost: 'live',
-    doc: 'User at the broker.',
+    doc: 'User name at the broker.',
   },
   {
     path: 'mqtt.password',
@@ -79,7 +79,7 @@ export const mqtt: readonly Row[] = [
     secret: true,
     boundTo: 'broker',
     cost: 'live',
-    doc: 'Password at the broker; it goes to the one it was given for only.',
+    doc: 'Password at the broker; it is sent only to the broker that it was given for.',
   },
   {
     path: 'mqtt.ca',
@@ -88,7 +88,7 @@ export const mqtt: readonly Row[] = [
     default: '',
     file: true,
     cost: 'live',
-    doc: "Certificate of the authority that signed the broker's; without it, those that the machine trusts.",
+    doc: "Certificate of the authority that signed the broker's certificate; without it, the authorities that the machine trusts.",
   },
   {
     path: 'mqtt.cert',
@@ -113,13 +113,13 @@ export const mqtt: readonly Row[] = [
     env: 'MQTT_BASE_TOPIC',
     form: {
       type: 'word',
-      words: 'levels of letters, digits, ., _ and -, with / between them',
+      words: 'levels of letters, digits, ., _ and -, separated by /',
       pattern: /^[A-Za-z0-9._-]{1,64}(\/[A-Za-z0-9._-]{1,64}){0,7}$/,
     },
     default: 'makercast',
     remote: 'never',
     cost: 'live',
-    doc: 'What all topics begin with.',
+    doc: 'Beginning of all topics.',
   },
   {
     path: 'mqtt.id',
@@ -132,20 +132,20 @@ export const mqtt: readonly Row[] = [
     default: '',
     remote: 'never',
     cost: 'live',
-    doc: "This device in topics; without it BALENA_DEVICE_UUID, else what goes by the board's serial number.",
+    doc: "Name of this device in topics; without it BALENA_DEVICE_UUID, else a name derived from the board's serial number.",
   },
   {
     path: 'mqtt.groups',
     env: 'MQTT_GROUPS',
     form: {
       type: 'words',
-      words: 'names of letters, digits, _ and - (in a variable with commas between them)',
+      words: 'names of letters, digits, _ and - (in a variable: separated by commas)',
       pattern: /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/,
     },
     default: [],
     remote: 'device',
     cost: 'live',
-    doc: 'Groups whose settings this device follows, the later ones over the earlier ones.',
+    doc: 'Groups whose settings this device follows; later ones win over earlier ones.',
   },
   {
     path: 'mqtt.allowPlainSecrets',
@@ -154,7 +154,7 @@ export const mqtt: readonly Row[] = [
     default: false,
     remote: 'never',
     cost: 'live',
-    doc: 'Take secrets (`set-secret`) over a connection without TLS too.',
+    doc: 'Accept secrets (`set-secret`) over a connection without TLS too.',
   },
   {
     path: 'mqtt.telemetrySeconds',
@@ -163,7 +163,7 @@ export const mqtt: readonly Row[] = [
     default: 10,
     unit: 's',
     cost: 'live',
-    doc: 'How often figures are published.',
+    doc: 'How often telemetry is published.',
   },
   {
     path: 'mqtt.discovery',
@@ -178,7 +178,7 @@ export const mqtt: readonly Row[] = [
     env: 'MQTT_DISCOVERY_PREFIX',
     form: {
       type: 'word',
-      words: 'levels of letters, digits, ., _ and -, with / between them',
+      words: 'levels of letters, digits, ., _ and -, separated by /',
       pattern: /^[A-Za-z0-9._-]{1,64}(\/[A-Za-z0-9._-]{1,64}){0,7}$/,
     },
     default: 'homeassistant',

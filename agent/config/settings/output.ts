@@ -14,7 +14,7 @@ export const output: readonly Row[] = [
     default: 58,
     unit: 'ms',
     cost: 'rebuild',
-    doc: 'Media is handed on about this often, always right after a picture: more saves CPU, less saves delay.',
+    doc: 'How often media is handed on, approximately, always right after a picture: a larger value saves CPU, a smaller one reduces the delay.',
   },
   {
     path: 'output.maxQueueSeconds',
@@ -23,6 +23,6 @@ export const output: readonly Row[] = [
     default: 4,
     unit: 's',
     cost: 'live',
-    doc: 'When more than this waits for a server, whole groups of pictures are left out until it has caught up.',
+    doc: 'When more than this waits for a server, whole groups of pictures are dropped until the server has caught up.',
   },
 ];

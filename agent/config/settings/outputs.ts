@@ -19,7 +19,7 @@ export const outputs: readonly Row[] = [
     form: { type: 'url' },
     default: '',
     cost: 'live',
-    doc: 'Where to stream to, `rtmp://` or `rtmps://`: host and application, and the key unless it stands apart.',
+    doc: 'Where to stream to, `rtmp://` or `rtmps://`: host and application, and the key unless it is set separately.',
     renamed: [{ env: 'AV_STREAM_URL', output: 'main' }],
   },
   {
@@ -31,7 +31,7 @@ export const outputs: readonly Row[] = [
     secret: true,
     boundTo: 'output',
     cost: 'live',
-    doc: 'Stream key, sent exactly as it is written; any character may stand in it. It goes to the address it was given for only (docs/mqtt.md).',
+    doc: 'Stream key, sent exactly as it is written; it may contain any character. It is sent only to the address that it was given for (docs/mqtt.md).',
     renamed: [{ env: 'AV_STREAM_KEY', output: 'main' }],
   },
   {
@@ -48,7 +48,7 @@ export const outputs: readonly Row[] = [
     form: { type: 'boolean' },
     default: true,
     cost: 'live',
-    doc: 'Whether the bitrate follows what this output takes; all outputs get the same. Without it, it loses groups of pictures instead.',
+    doc: 'Whether the bitrate follows what this output can take; all outputs get the same bitrate. If `false`, this output drops groups of pictures instead.',
   },
   {
     path: 'outputs.*.tlsVerify',
@@ -56,6 +56,6 @@ export const outputs: readonly Row[] = [
     form: { type: 'boolean' },
     default: true,
     cost: 'live',
-    doc: 'Check the certificate of an `rtmps://` server. Switch it off only for a server of your own.',
+    doc: 'Verify the certificate of an `rtmps://` server. Switch this off only for a server of your own.',
   },
 ];

@@ -16,7 +16,7 @@ export const recording: readonly Row[] = [
     form: { type: 'boolean' },
     default: false,
     cost: 'live',
-    doc: 'Records what is on the air, also while no server can be reached, and where none is configured (docs/recording.md).',
+    doc: 'Records what is on the air, even while no server can be reached or none is configured (docs/recording.md).',
   },
   {
     path: 'recording.folder',
@@ -25,7 +25,7 @@ export const recording: readonly Row[] = [
     default: '',
     cost: 'live',
     file: true,
-    doc: 'Where recordings go to; without it `recordings` in the data folder.',
+    doc: 'Folder for recordings; without it `recordings` in the data folder.',
   },
   {
     path: 'recording.splitMinutes',
@@ -34,7 +34,7 @@ export const recording: readonly Row[] = [
     default: 10,
     unit: 'minutes',
     cost: 'live',
-    doc: 'Length of one file. A new one is also begun when the format changes, and at a quarter of the quota.',
+    doc: 'Length of one file. A new file also begins when the format changes, and at a quarter of the quota.',
   },
   {
     path: 'recording.quotaGb',
@@ -44,7 +44,7 @@ export const recording: readonly Row[] = [
     unit: 'GB',
     cost: 'live',
     deletesLess: 'larger',
-    doc: 'All recordings together; the oldest are deleted to stay below it, one a second where it was lowered.',
+    doc: 'Limit for all recordings together; the oldest are deleted to stay below it, one a second after it was lowered.',
   },
   {
     path: 'recording.minFreeGb',
@@ -54,6 +54,6 @@ export const recording: readonly Row[] = [
     unit: 'GB',
     cost: 'live',
     deletesLess: 'smaller',
-    doc: 'What stays free on the card; the oldest recordings are deleted for it, one a second where it was raised.',
+    doc: 'Space to keep free on the card; the oldest recordings are deleted for it, one a second after it was raised.',
   },
 ];

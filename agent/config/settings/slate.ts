@@ -1,4 +1,4 @@
-/** The card that stands in for a picture that is away. */
+/** The slate, which replaces a picture that is missing. */
 import type { Row } from '../row.js';
 
 export interface SlateSettings {
@@ -13,7 +13,7 @@ export const slate: readonly Row[] = [
     form: { type: 'text', words: 'text', lines: true },
     default: 'We will be right back.',
     cost: 'rebuild',
-    doc: 'What the card says that stands in for a picture that is away. A change shows the next time that the card does.',
+    doc: 'Text of the slate, which is shown while the picture is missing. A change shows the next time that the slate appears.',
   },
   {
     path: 'slate.image',
@@ -22,6 +22,6 @@ export const slate: readonly Row[] = [
     default: '',
     cost: 'rebuild',
     file: true,
-    doc: 'Picture in place of the text.',
+    doc: 'Picture to show instead of the text.',
   },
 ];

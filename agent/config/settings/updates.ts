@@ -18,7 +18,7 @@ export const updates: readonly Row[] = [
     form: { type: 'choice', choices: ['wait', 'window'] },
     default: 'wait',
     cost: 'live',
-    doc: 'What an update does that comes during a broadcast: it waits for the end (`wait`), or for the hours of `updates.window`, in which the broadcast is interrupted for it.',
+    doc: 'What an update does that arrives during a broadcast: it waits for the end (`wait`), or for the hours of `updates.window`, in which it interrupts the broadcast (`window`).',
   },
   {
     path: 'updates.window',
@@ -34,7 +34,7 @@ export const updates: readonly Row[] = [
     form: { type: 'zone' },
     default: 'UTC',
     cost: 'live',
-    doc: 'Whose clock `updates.window` goes by.',
+    doc: 'Time zone of `updates.window`.',
   },
   {
     path: 'updates.maxWaitDays',
@@ -43,6 +43,6 @@ export const updates: readonly Row[] = [
     default: 7,
     unit: 'days',
     cost: 'live',
-    doc: 'With `updates.onAir: wait` an update that has waited so long interrupts the broadcast, with warnings a day and an hour before; 0: never.',
+    doc: 'With `updates.onAir: wait`, an update that has waited this long interrupts the broadcast, after warnings a day and an hour before; 0: never.',
   },
 ];

@@ -32,7 +32,7 @@ export const video: readonly Row[] = [
     form: { type: 'paths' },
     default: [],
     cost: 'rebuild',
-    doc: 'Media files to play, in order, when the source is `file`. In a variable: one path, several on lines of their own, or a JSON array.',
+    doc: 'Media files to play, in order, when the source is `file`. In a variable: one path, several paths with one on each line, or a JSON array.',
   },
   {
     path: 'video.loop',
@@ -48,7 +48,7 @@ export const video: readonly Row[] = [
     form: { type: 'choice', choices: ['stop', 'slate'] },
     default: 'stop',
     cost: 'rebuild',
-    doc: 'After the last file, unless `video.loop` is on: `stop` ends the broadcast, `slate` shows the card until the files change.',
+    doc: 'After the last file, unless `video.loop` is on: `stop` ends the broadcast, `slate` shows the slate until the files change.',
   },
   {
     path: 'video.testPattern',
@@ -56,7 +56,7 @@ export const video: readonly Row[] = [
     form: { type: 'choice', choices: ['bars', 'ball', 'sync'] },
     default: 'bars',
     cost: 'rebuild',
-    doc: 'Picture of the test source: bars with a clock, a ball that goes round once a second by the clock of the machine, or a flash that coincides with a beep.',
+    doc: 'Picture of the test source: bars with a clock, a ball that circles once a second by the clock of the machine, or a flash that coincides with a beep.',
   },
   {
     path: 'video.width',
@@ -65,7 +65,7 @@ export const video: readonly Row[] = [
     default: 'auto',
     unit: 'pixels',
     cost: 'restart',
-    doc: 'Width of the broadcast; `auto`: what suits the board and the camera (docs/hardware.md), or what goes with the height.',
+    doc: 'Width of the broadcast; `auto`: what suits the board and the camera (docs/hardware.md), or what fits the height.',
     renamed: [{ env: 'AV_VIDEO_WIDTH' }],
   },
   {
@@ -95,7 +95,7 @@ export const video: readonly Row[] = [
     default: 'auto',
     unit: 'kbit/s',
     cost: 'live',
-    doc: 'Bitrate of the video encoder; `auto` follows size and frame rate (2500 at 720p30). A source that passes through keeps its own, unless it is a camera whose encoder can be told.',
+    doc: 'Bitrate of the video encoder; `auto` follows size and frame rate (2500 at 720p30). A source that is passed through keeps its own bitrate, unless it is a camera whose encoder can be controlled.',
   },
   {
     path: 'video.adaptive',
@@ -103,7 +103,7 @@ export const video: readonly Row[] = [
     form: { type: 'boolean' },
     default: true,
     cost: 'live',
-    doc: 'Lower the bitrate while a server, or the way to it, takes less, where the encoder can change it.',
+    doc: 'Lower the bitrate while a server, or the network on the way to it, takes less, if the encoder can change it.',
   },
   {
     path: 'video.minBitrateKbps',
@@ -129,6 +129,6 @@ export const video: readonly Row[] = [
     form: { type: 'choice', choices: ['auto', 'passthrough', 'x264enc', 'openh264enc', 'v4l2h264enc', 'omxh264enc'] },
     default: 'auto',
     cost: 'rebuild',
-    doc: 'H.264 encoder: `auto` prefers what needs least work, `passthrough` insists on the H.264 of the source.',
+    doc: 'H.264 encoder: `auto` prefers the one that needs the least work, `passthrough` insists on the H.264 of the source.',
   },
 ];

@@ -11,12 +11,12 @@ import type { BalenaStatus, Status } from '../../control/status.js';
 import type { Control, Interface } from '../../control/interface.js';
 import { every } from '../pace.js';
 import { UpdateLock } from './lock.js';
-import { Patience } from './patience.js';
+import { PendingUpdate } from './pending.js';
 import { decide, notice, type Decision, type Notice } from './policy.js';
 import { supervisorOf, type Supervisor, type Update } from './supervisor.js';
 import { Tags } from './tags.js';
 
-export interface BalenaSurroundings {
+export interface BalenaDependencies {
   readonly env: NodeJS.ProcessEnv;
   readonly log: Log;
   readonly clock: Clock;
@@ -25,26 +25,26 @@ export interface BalenaSurroundings {
   readonly storage: Storage;
   /** Whether a change of settings has yet to prove itself. */
   readonly probation: () => boolean;
-  /** Takes the broadcast off the air in order, until it is told to go on or this program is started anew. */
+  /** Takes the broadcast off the air in order, until it is told to resume or this program is restarted. */
   readonly pause: () => Promise<void>;
   readonly resume: () => Promise<void>;
 }
 
-/** The lock is there before much can be lost, and gone soon after a stop. */
-const lookMs = 2000;
+/** Short, so that the lock is taken before much can be lost, and released soon after a stop. */
+const pollMs = 2000;
 /** The Supervisor asks its cloud every 15 minutes, so once a minute is soon enough. */
 const askMs = 60_000;
 /** An output that delivered so recently is on the air: what is down for longer may as well be updated. */
 const deliveredMs = 5 * 60_000;
 /** For so long the lock stays open after a command, or after somebody has overridden it. */
 const openMs = 5 * 60_000;
-/** An update that is downloaded, and forced, ends us within seconds; nobody is kept in the dark for longer by one that fails. */
+/** An update that is downloaded, and forced, ends us within seconds; viewers wait no longer for one that fails. */
 const pausedMs = 60_000;
 /** A lock that another process holds, or a folder without rights: each try costs a process. */
 const againMs = 30_000;
 
 /** What is tried, each with a fault of its own. */
-type Area = 'look' | 'lock' | 'ask' | 'update' | 'tags';
+type Area = 'poll' | 'lock' | 'ask' | 'update' | 'tags';
 
 const updateWords = {
   none: 'none',
@@ -56,7 +56,7 @@ const updateWords = {
 export class Balena implements Interface {
   readonly #supervisor: Supervisor | undefined;
   readonly #lock: UpdateLock | undefined;
-  readonly #patience: Patience;
+  readonly #pending: PendingUpdate;
   readonly #tags: Tags | undefined;
   #update: Update | undefined;
   #device: Pick<BalenaStatus, 'name' | 'osVersion' | 'supervisorVersion'> = {};
@@ -79,13 +79,13 @@ export class Balena implements Interface {
 
   constructor(
     private readonly control: Control,
-    private readonly around: BalenaSurroundings,
+    private readonly deps: BalenaDependencies,
   ) {
-    const { env, clock, storage } = around;
+    const { env, clock, storage } = deps;
     this.#supervisor = supervisorOf(env);
     const path = env['BALENA_APP_LOCK_PATH'];
     this.#lock = path ? new UpdateLock(path) : undefined;
-    this.#patience = new Patience(storage);
+    this.#pending = new PendingUpdate(storage);
     this.#tags = this.#supervisor && new Tags(this.#supervisor, clock, temperature);
   }
 
@@ -93,7 +93,7 @@ export class Balena implements Interface {
   async start(signal: AbortSignal): Promise<void> {
     this.#signal = signal;
     if (this.#supervisor) {
-      await this.#patience.load();
+      await this.#pending.load();
       void every(
         () => askMs,
         () => this.ask(),
@@ -107,8 +107,8 @@ export class Balena implements Interface {
     }
     if (this.#supervisor || this.#lock)
       void every(
-        () => lookMs,
-        () => this.look(),
+        () => pollMs,
+        () => this.poll(),
         signal,
       );
   }
@@ -122,7 +122,7 @@ export class Balena implements Interface {
   tells(status: Status): Partial<Status> {
     if (!this.#supervisor && !this.#lock) return {};
     const { letInAt, why } = this.#decision;
-    const { since } = this.#patience;
+    const { since } = this.#pending;
     const fault = [...this.#faults.values()][0];
     const iso = (time: number): string => new Date(time).toISOString();
     const balena: BalenaStatus = {
@@ -142,21 +142,25 @@ export class Balena implements Interface {
   /** By command: nothing is let in, until `unlock` or the end of this run. Throws where it is not locked then. */
   async lock(): Promise<void> {
     const lock = this.#lock;
-    if (!lock) throw new Fault('command_failed', 'This machine has no update lock of balena.');
+    if (!lock) throw new Fault('command_failed', 'This machine has no balena update lock.');
     if (this.control.settings().balena.lock === 'never')
-      throw new Fault('command_failed', 'Nothing is locked: balena.lock is never.', 'Set it to onAir or always.');
+      throw new Fault(
+        'command_failed',
+        'The update lock is not used: balena.lock is never.',
+        'Set it to onAir or always.',
+      );
     this.#locked = true;
     this.#openUntil = -Infinity;
     this.#takeAgainAt = -Infinity;
-    await this.look();
+    await this.poll();
     if (lock.isHeld) return;
-    const why = 'The update lock is not ours yet: an update is being let in at this moment.';
-    throw this.#faults.get('lock') ?? new Fault('command_failed', why, 'It is taken when it is free.');
+    const why = 'The update lock is not held yet: an update is being applied at this moment.';
+    throw this.#faults.get('lock') ?? new Fault('command_failed', why, 'It will be taken as soon as it is free.');
   }
 
   async unlock(): Promise<void> {
     this.#locked = false;
-    await this.look();
+    await this.poll();
   }
 
   /**
@@ -179,9 +183,9 @@ export class Balena implements Interface {
     await this.#commanded(true, (supervisor) => supervisor.reboot(force, this.#signal));
   }
 
-  /** One look at what is on the air: the lock is taken or let go, the tags are set. Every two seconds. */
-  look(): Promise<void> {
-    this.#turn = this.#turn.then(() => this.#tried('look', () => this.#look()));
+  /** Checks what is on the air: takes or releases the lock, sets the tags. Every two seconds. */
+  poll(): Promise<void> {
+    this.#turn = this.#turn.then(() => this.#tried('poll', () => this.#poll()));
     return this.#turn;
   }
 
@@ -192,9 +196,9 @@ export class Balena implements Interface {
     await this.#tried('ask', async () => {
       const wasWaiting = this.#update === 'waiting';
       this.#update = await supervisor.update(this.#lock?.isHeld ?? false, this.#signal);
-      await this.#patience.heard(this.#update, this.around.wall());
+      await this.#pending.heard(this.#update, this.deps.wall());
       if (this.#update === 'waiting' && !wasWaiting && this.#lock?.isHeld)
-        this.around.log.info('update_pending', 'An update waits until it may interrupt the broadcast.');
+        this.deps.log.info('update_pending', 'An update is pending until it may interrupt the broadcast.');
       if (this.#device.supervisorVersion === undefined) {
         const { osVersion, supervisorVersion } = await supervisor.device(this.#signal);
         this.#device = { ...(osVersion && { osVersion }), ...(supervisorVersion && { supervisorVersion }) };
@@ -207,15 +211,15 @@ export class Balena implements Interface {
     });
   }
 
-  async #look(): Promise<void> {
+  async #poll(): Promise<void> {
     if (this.#signal.aborted) return;
     const status = this.control.status();
-    const { clock, log, wall, probation } = this.around;
+    const { clock, log, wall, probation } = this.deps;
     const now = clock.now();
     if (Object.values(status.outputs).some(({ deliveredKbps }) => deliveredKbps > 0)) this.#deliveredAt = now;
     const delivering = isOn(status) && now - this.#deliveredAt < deliveredMs;
     const command = now < this.#openUntil ? 'unlock' : this.#locked ? 'lock' : undefined;
-    const { since } = this.#patience;
+    const { since } = this.#pending;
     const waits = this.#update === 'waiting' && since !== undefined;
     const situation = {
       delivering,
@@ -238,27 +242,27 @@ export class Balena implements Interface {
     }
     if (lock?.isHeld && !this.#decision.hold) this.#letGo(lock);
     if (this.#pausedUntil !== undefined && now >= this.#pausedUntil) {
-      log.warn('update_missing', 'The update that was forced has not come: the broadcast goes on.');
+      log.warn('update_missing', 'The forced update did not arrive: the broadcast goes on.');
       this.#openUntil = -Infinity;
-      void this.#tried('look', () => this.#resume());
+      void this.#tried('poll', () => this.#resume());
     }
     const tags = this.#tags;
     if (tags?.isDue) void this.#tried('tags', () => tags.set(status, wall(), this.#signal));
   }
 
   async #pause(): Promise<void> {
-    this.#pausedUntil = this.around.clock.now() + pausedMs;
-    this.around.log.warn('update_let_in', 'An update is forced by command: the broadcast is stopped for it.');
-    await this.around.pause();
+    this.#pausedUntil = this.deps.clock.now() + pausedMs;
+    this.deps.log.warn('update_let_in', 'An update was forced by command: the broadcast is stopped for it.');
+    await this.deps.pause();
   }
 
   async #resume(): Promise<void> {
     this.#pausedUntil = undefined;
-    await this.around.resume();
+    await this.deps.resume();
   }
 
   async #take(lock: UpdateLock): Promise<void> {
-    const { clock, log } = this.around;
+    const { clock, log } = this.deps;
     await this.#tried('lock', async () => {
       const taken = await lock.take();
       // The Supervisor's own file is gone in seconds, and looking costs nothing.
@@ -268,7 +272,10 @@ export class Balena implements Interface {
       const [what, remedy] =
         taken === 'held'
           ? ['Only one of the two update locks is held: the program flock is missing.', 'Install util-linux.']
-          : [`Another process holds the update lock ${lock.path}.`, 'End it, if it is not to hold updates back.'];
+          : [
+              `Another process holds the update lock ${lock.path}.`,
+              'Stop that process, unless it is meant to hold updates back.',
+            ];
       throw new Fault('update_lock_failed', what, remedy);
     });
     if (!lock.isHeld && this.#faults.has('lock')) this.#takeAgainAt = clock.now() + againMs;
@@ -277,12 +284,15 @@ export class Balena implements Interface {
   #letGo(lock: UpdateLock): void {
     lock.release();
     const { why } = this.#decision;
-    const { log } = this.around;
+    const { log } = this.deps;
     if (why === 'window' && this.#update === 'waiting')
-      log.warn('update_let_in', 'An update waits, and these are its hours: the broadcast is interrupted for it.');
+      log.warn('update_let_in', 'An update is pending, and its window is open: the broadcast is interrupted for it.');
     else if (why === 'overdue')
-      log.warn('update_let_in', 'An update has waited for as long as it may: the broadcast is interrupted for it.');
-    else log.debug('update_lock', `The update lock is let go (${why}).`);
+      log.warn(
+        'update_let_in',
+        'A pending update has waited for updates.maxWaitDays: the broadcast is interrupted for it.',
+      );
+    else log.debug('update_lock', `The update lock was released (${why}).`);
     // Else it is tried again within 15 minutes. By command this is asked for anyway.
     const supervisor = this.#supervisor;
     if (why !== 'command' && supervisor) void this.#tried('update', () => supervisor.startUpdate(false, this.#signal));
@@ -297,21 +307,21 @@ export class Balena implements Interface {
     const { updates } = this.control.settings();
     // Within its hours it is what was ordered, day after day.
     if (updates.onAir === 'window') return;
-    this.around.log.warn(
+    this.deps.log.warn(
       'update_pending',
-      `An update waits, and will interrupt the broadcast at ${new Date(letInAt).toISOString()} (updates.maxWaitDays).`,
+      `A pending update will interrupt the broadcast at ${new Date(letInAt).toISOString()} (updates.maxWaitDays).`,
     );
   }
 
   async #commanded(open: boolean, what: (supervisor: Supervisor) => Promise<void>): Promise<void> {
     const supervisor = this.#supervisor;
     if (!supervisor) {
-      const remedy = 'Do it as this machine usually does.';
-      throw new Fault('supervisor_unreachable', 'This machine has no Supervisor of balena.', remedy);
+      const remedy = 'Use the tools of this machine instead.';
+      throw new Fault('supervisor_unreachable', 'This machine has no balena Supervisor.', remedy);
     }
     if (open) {
-      this.#openUntil = this.around.clock.now() + openMs;
-      await this.look();
+      this.#openUntil = this.deps.clock.now() + openMs;
+      await this.poll();
     }
     try {
       await what(supervisor);
@@ -324,7 +334,7 @@ export class Balena implements Interface {
   }
 
   get #isOverridden(): boolean {
-    return this.around.clock.now() < this.#overriddenUntil;
+    return this.deps.clock.now() < this.#overriddenUntil;
   }
 
   /** Told to end now, it is most likely for an update. */
@@ -343,7 +353,7 @@ export class Balena implements Interface {
       const known = [...this.#faults.values()].some(({ code }) => code === fault.code);
       this.#faults.set(area, fault);
       if (known) return;
-      this.around.log.warn(fault.code, `[${fault.code}] ${fault.message}`, { code: fault.code });
+      this.deps.log.warn(fault.code, `[${fault.code}] ${fault.message}`, { code: fault.code });
     }
   }
 }

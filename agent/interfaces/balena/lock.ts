@@ -104,7 +104,7 @@ export class UpdateLock {
     // Removed at this moment: the next try will tell.
     if (!there) return 'other';
     if (there.uid === supervisorUid) return 'supervisor';
-    if (!there.isFile()) throw unusable(this.path, { code: 'something that is no file is in its place' });
+    if (!there.isFile()) throw unusable(this.path, { code: 'something other than a file is in its place' });
     try {
       // To lock it, reading is enough; it may be another user's.
       const fd = openSync(this.path, O_RDONLY | O_NOFOLLOW);
@@ -131,6 +131,6 @@ function unusable(path: string, error: unknown): Fault {
   return new Fault(
     'update_lock_failed',
     `The update lock ${path} cannot be taken (${code}): an update could interrupt the broadcast.`,
-    'Give this user the folder, or name another one in BALENA_APP_LOCK_PATH.',
+    'Let this user write to the folder, or name another path in BALENA_APP_LOCK_PATH.',
   );
 }

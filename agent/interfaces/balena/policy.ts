@@ -15,7 +15,7 @@ export interface Situation {
 
 /**
  * What decides: a setting (`always`, `never`), a command, a change on probation, what is on the air, the hours in which it may be
- * interrupted, the patience that has come to its end, or nothing (`idle`).
+ * interrupted, the longest wait that has passed, or nothing (`idle`).
  */
 export type Reason = 'never' | 'idle' | 'probation' | 'command' | 'onAir' | 'always' | 'window' | 'overdue';
 
@@ -26,7 +26,7 @@ export interface Decision {
   readonly letInAt?: number;
 }
 
-export type Wishes = Pick<Settings, 'balena' | 'updates'>;
+export type UpdatePolicy = Pick<Settings, 'balena' | 'updates'>;
 
 const dayMs = 24 * 3_600_000;
 
@@ -35,7 +35,7 @@ export const earliest = Date.UTC(2026, 0, 1);
 
 /** `now`: milliseconds since 1970 by the clock of the machine, which may not have been set yet. `clock`: that of the place of the hours. */
 export function decide(
-  { balena, updates }: Wishes,
+  { balena, updates }: UpdatePolicy,
   situation: Situation,
   now: number,
   clock = new WallClock(),
@@ -48,7 +48,7 @@ export function decide(
   const why = balena.lock === 'always' ? 'always' : 'onAir';
   if (why === 'onAir' && !delivering) return { hold: false, why: 'idle' };
   if (now < earliest) return { hold: true, why };
-  const letInAt = endOfPatience(updates, waitingSince, now, clock);
+  const letInAt = timeToLetIn(updates, waitingSince, now, clock);
   if (letInAt !== undefined && letInAt <= now) {
     return { hold: false, why: updates.onAir === 'window' ? 'window' : 'overdue' };
   }
@@ -56,8 +56,8 @@ export function decide(
   return { hold: true, why, ...(letInAt !== undefined && waitingSince !== undefined && { letInAt }) };
 }
 
-function endOfPatience(
-  { onAir, window, timezone, maxWaitDays }: Wishes['updates'],
+function timeToLetIn(
+  { onAir, window, timezone, maxWaitDays }: UpdatePolicy['updates'],
   waitingSince: number | undefined,
   now: number,
   clock: WallClock,

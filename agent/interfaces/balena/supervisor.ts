@@ -20,7 +20,7 @@ export interface DeviceState {
 /** On a busy Zero W an answer takes seconds. */
 const deadlineMs = 10_000;
 /** The state of an application with a dozen services is some kB. */
-const mostBytes = 1024 * 1024;
+const maxBytes = 1024 * 1024;
 
 const updates: Readonly<Record<string, Update>> = {
   downloading: 'downloading',
@@ -51,7 +51,7 @@ export class Supervisor {
     if (typeof status === 'string' && status !== 'done') return updates[status] ?? 'none';
     if (typeof status === 'string' && !mayWait) return 'none';
     const { pending, downloaded, failed } = await this.device(signal);
-    // Before version 17.7 there is no word for a release that waits. After it there is none for changed variables that do.
+    // Before version 17.7 no status tells of a pending release; since then none tells of pending variables.
     const waits = status === undefined ? downloaded : failed;
     return pending && waits ? 'waiting' : 'none';
   }
@@ -128,19 +128,19 @@ export class Supervisor {
       throw new Fault(
         'supervisor_unreachable',
         `balena's Supervisor does not answer ${path} ${why}`.trim() + '.',
-        'It is asked again.',
+        'makercast asks again.',
       );
     }
   }
 }
 
-/** The text of an answer; whoever says more than any Supervisor does is not listened to. */
+/** The text of an answer; one that is longer than any Supervisor's is refused. */
 async function bounded({ body }: Response): Promise<string> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of (body ?? []) as AsyncIterable<Uint8Array>) {
     length += chunk.length;
-    if (length > mostBytes) throw Object.assign(new Error(), { cause: { code: `more than ${mostBytes} bytes` } });
+    if (length > maxBytes) throw Object.assign(new Error(), { cause: { code: `more than ${maxBytes} bytes` } });
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');
@@ -169,7 +169,7 @@ function mustBeGood({ status }: Answer, path: string): void {
     throw new Fault(
       'supervisor_refused',
       what,
-      'Its key is not valid any more: restart the service; check the label io.balena.features.supervisor-api.',
+      'Its API key is no longer valid: restart the service, and check the label io.balena.features.supervisor-api.',
     );
   }
   if (status === 423) {

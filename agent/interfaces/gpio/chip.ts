@@ -23,8 +23,8 @@ export async function lineNumber(line: number, root = '/'): Promise<number> {
     const seen = chips.map(({ label }) => label).join(', ');
     const [what, remedy] =
       chips.length === 0
-        ? ['There are no GPIO lines in /sys/class/gpio.', 'In a container they are there with privileged: true.']
-        : [`None of the GPIO chips here is a Raspberry Pi's (${seen}).`, 'Leave out gpio.button and gpio.led.'];
+        ? ['There are no GPIO lines in /sys/class/gpio.', 'In a container, set privileged: true.']
+        : [`None of the GPIO chips here is a Raspberry Pi's (${seen}).`, 'Set gpio.button and gpio.led to off.'];
     throw new Fault('gpio_unavailable', what, remedy);
   }
   if (line < chip.count) return chip.base + line;

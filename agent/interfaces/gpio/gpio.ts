@@ -12,13 +12,13 @@ import { openLine, type Line, type OpenLine } from './line.js';
 import { isLit } from './tally.js';
 
 /** Half of a blink, and how late the light may be. */
-const lookMs = 500;
+const pollMs = 500;
 /** Where no line is set, somebody may set one. */
-const idleLookMs = 5000;
+const idlePollMs = 5000;
 /** What could not be opened is tried again. */
 const againMs = 30_000;
 
-export interface GpioSurroundings {
+export interface GpioDependencies {
   readonly log: Log;
   readonly clock: Clock;
   /** Tests put lines of their own in its place. */
@@ -30,7 +30,7 @@ export class Gpio implements Interface {
   #button: { line: Line; presses: Button } | undefined;
   #led: Line | undefined;
   #lit = false;
-  #looks = 0;
+  #polls = 0;
   /** The settings that the lines were opened by, as text. */
   #openedBy = '';
   readonly #faults = new Map<'led' | 'button', Fault>();
@@ -38,15 +38,15 @@ export class Gpio implements Interface {
 
   constructor(
     private readonly control: Control,
-    private readonly around: GpioSurroundings,
+    private readonly deps: GpioDependencies,
   ) {
-    this.#open = around.open ?? openLine;
+    this.#open = deps.open ?? openLine;
   }
 
   start(signal: AbortSignal): Promise<void> {
     void every(
-      () => (this.#isWanted ? lookMs : idleLookMs),
-      () => this.look(),
+      () => (this.#isWanted ? pollMs : idlePollMs),
+      () => this.poll(),
       signal,
     );
     return Promise.resolve();
@@ -63,11 +63,11 @@ export class Gpio implements Interface {
       : {};
   }
 
-  /** One look: lines are opened as the settings say, and the light shows how it stands. Twice a second. */
-  async look(): Promise<void> {
+  /** Opens the lines that the settings name, and shows the state by the light. Twice a second. */
+  async poll(): Promise<void> {
     const { gpio } = this.control.settings();
     const text = JSON.stringify(gpio);
-    const now = this.around.clock.now();
+    const now = this.deps.clock.now();
     if (text !== this.#openedBy || (this.#faults.size > 0 && now >= this.#againAt)) {
       this.#close();
       this.#openedBy = text;
@@ -75,8 +75,8 @@ export class Gpio implements Interface {
       await this.#tried('led', () => this.#openLed(gpio));
       await this.#tried('button', () => this.#openButton(gpio));
     }
-    this.#looks += 1;
-    if (this.#led) await this.#tried('led', () => this.#light(isLit(this.control.status().actual, this.#looks)));
+    this.#polls += 1;
+    if (this.#led) await this.#tried('led', () => this.#light(isLit(this.control.status().actual, this.#polls)));
   }
 
   get #isWanted(): boolean {
@@ -106,7 +106,7 @@ export class Gpio implements Interface {
       this.#faults.delete(part);
     } catch (error) {
       const fault = Fault.from(error);
-      const { log } = this.around;
+      const { log } = this.deps;
       if (this.#faults.get(part)?.what !== fault.what)
         log.warn(fault.code, `[${fault.code}] ${fault.message}`, { code: fault.code });
       this.#faults.set(part, fault);
@@ -135,13 +135,16 @@ export class Gpio implements Interface {
 
   #pressed(): void {
     const on = isOn(this.control.status());
-    this.around.log.info('button', on ? 'The button: outputs that wait are tried now.' : 'The button: start.');
+    this.deps.log.info(
+      'button',
+      on ? 'Button pressed: waiting outputs are retried now.' : 'Button pressed: the broadcast starts.',
+    );
     if (on) this.control.retry();
     else void this.control.startBroadcast();
   }
 
   #held(): void {
-    this.around.log.info('button', 'The button was held: stop.');
+    this.deps.log.info('button', 'Button held: the broadcast stops.');
     void this.control.stopBroadcast();
   }
 }

@@ -11,8 +11,8 @@ const lights: Readonly<Record<ActualState, 'off' | 'blinking' | 'on'>> = {
   live: 'on',
 };
 
-/** Whether it is lit at look number `look`: one that blinks changes with each. */
-export function isLit(state: ActualState, look: number): boolean {
+/** Whether it is lit at tick `tick`: one that blinks changes with each. */
+export function isLit(state: ActualState, tick: number): boolean {
   const light = lights[state];
-  return light === 'on' || (light === 'blinking' && look % 2 === 0);
+  return light === 'on' || (light === 'blinking' && tick % 2 === 0);
 }

@@ -13,7 +13,7 @@ const groupTopic = (baseTopic: string, group: string): string =>
 export const groupTopics = ({ baseTopic, groups }: Pick<MqttSettings, 'baseTopic' | 'groups'>): string[] =>
   groups.map((group) => groupTopic(baseTopic, group));
 
-/** Where Home Assistant says that it is there again; undefined where this device does not announce itself. */
+/** Where Home Assistant publishes its birth message; undefined where this device does not announce itself. */
 export const birthTopic = ({
   discovery,
   discoveryPrefix,

@@ -2,8 +2,8 @@
 import type { Clock } from '../../clock.js';
 import { parse } from './payload.js';
 
-/** So many signs within a minute: two devices push each other out. One alone may be a broker that has forgotten what was said last. */
-const mostSigns = 2;
+/** So many signs within a minute: two devices push each other off. A single one may be a broker that has lost the latest state. */
+const maxSigns = 2;
 const signsMs = 60_000;
 
 export class Clones {
@@ -13,7 +13,7 @@ export class Clones {
   /** When our place was taken, or another's state was found in the place of ours. */
   #signs: number[] = [];
 
-  /** `found`: another device goes by our id. `buried`: `lost` stands at the broker in place of our state. */
+  /** `found`: another device uses our id. `buried`: `lost` stands at the broker in place of our state. */
   constructor(
     private readonly boot: string,
     private readonly clock: Clock,
@@ -59,7 +59,7 @@ export class Clones {
   #sign(): void {
     const now = this.clock.now();
     this.#signs = [...this.#signs.filter((at) => now - at < signsMs), now];
-    if (this.#signs.length >= mostSigns) this.#find();
+    if (this.#signs.length >= maxSigns) this.#find();
   }
 
   #find(): void {

@@ -39,23 +39,23 @@ export interface ConnectionEvents {
   takenOver(): void;
 }
 
-/** What else there is to a message. */
-export interface Means {
+/** How a message is sent, besides QoS and retain flag. */
+export interface SendOptions {
   readonly isAnswer?: true;
   /** The broker has acknowledged it. */
-  readonly taken?: () => void;
-  /** It was sent, and the broker has not taken it. */
+  readonly acknowledged?: () => void;
+  /** It was sent, and the broker has not acknowledged it. */
   readonly lost?: () => void;
 }
 
-/** So many bytes may wait in the socket before figures and events are left out: the broker, or the way to it, stands still. */
-const mostWaitingBytes = 256 * 1024;
-/** And before answers are: who has asked for a picture over a slow uplink is still to hear of what else was asked for. */
-const mostAnswerBytes = 4 * 1024 * 1024;
+/** So many bytes may wait in the socket before figures and events are left out: the broker, or the network on the way to it, is stuck. */
+const maxWaitingBytes = 256 * 1024;
+/** And before answers are: whoever asked for a picture over a slow uplink must still get the other answers. */
+const maxAnswerBytes = 4 * 1024 * 1024;
 const connectMs = 10_000;
-/** The broker takes us for lost after one and a half of it, and we the broker. */
+/** After one and a half times as long the broker takes us for lost, and we the broker. */
 const keepaliveSeconds = 30;
-/** A thousand devices that lose their broker come back over this, and not at once. */
+/** A thousand devices that lose their broker reconnect spread over this time. */
 const spreadMs = 10_000;
 /** How long a try waits for the next after it: see Backoff, which spreads each wait. */
 const maxWaitMs = 30_000;
@@ -63,39 +63,39 @@ const firstWaitMs = 2000;
 /** Of a PUBLISH, besides topic and payload: type, length of the rest, length of the topic, number, no properties. */
 const headBytes = 1 + 4 + 2 + 2 + 1;
 /** A packet from the broker may be so long: the longest payload that is read, with its topic and its properties. */
-const mostIncomingBytes = maxBytes + 4096;
+const maxIncomingBytes = maxBytes + 4096;
 /** Brokers put several packets into one frame of a WebSocket. */
-const mostFrameBytes = 4 * mostIncomingBytes;
-/** What acknowledgements may wait in the socket: a broker that sends on and on, and reads none, is left. */
-const mostUnreadBytes = 8 * 1024 * 1024;
+const maxFrameBytes = 4 * maxIncomingBytes;
+/** What acknowledgements may wait in the socket: a broker that keeps sending and reads none is disconnected. */
+const maxUnreadBytes = 8 * 1024 * 1024;
 /** A message that is too long is most likely retained, and comes again at every connection. */
-const mostSeldomMs = 30 * 60_000;
-const seldomMs = 10_000;
-/** A topic that the broker closes over is left out for so long. */
+const maxRareMs = 30 * 60_000;
+const firstRareMs = 10_000;
+/** A topic for which the broker closes the connection is left out for this long. */
 const forbiddenMs = 60 * 60_000;
-/** In order, at the end. */
+/** For an orderly end. */
 const endMs = 1000;
 
 export class Connection {
   #client: MqttClient | undefined;
   #protocol: Protocol = '5';
   #connected = false;
-  /** Whoever sends a longer one is thrown out. */
-  #mostPacketBytes = Infinity;
+  /** The broker disconnects clients that send longer ones. */
+  #maxPacketBytes = Infinity;
   #stopped = false;
   #waiting: NodeJS.Timeout | undefined;
   readonly #backoff: Backoff;
-  /** After what is not taken. */
-  readonly #seldom: Backoff;
+  /** After what is too long: tried rarely. */
+  readonly #rare: Backoff;
   /** Topics that the broker has not answered for, in the order in which it was asked. */
   #asked: string[] = [];
   /** The connection was closed while the broker was to answer for it. */
   #suspect: string | undefined;
-  /** Topics that the broker closes over, and until when it is not asked again. */
+  /** Topics for which the broker closes the connection, and until when it is not asked again. */
   readonly #forbidden = new Map<string, number>();
   readonly #steady: NodeJS.Timeout;
 
-  /** `will`: what the broker says of us when we are gone without a word, if anybody is to hear of it. `clockIsSet`: whether certificate dates can be judged. */
+  /** `will`: what the broker publishes when we disconnect without notice; undefined: nothing. `clockIsSet`: whether certificate dates can be judged. */
   constructor(
     private readonly settings: MqttSettings,
     private readonly clientId: string,
@@ -105,11 +105,11 @@ export class Connection {
     private readonly clockIsSet: () => boolean,
   ) {
     this.#backoff = new Backoff(clock, maxWaitMs, firstWaitMs);
-    this.#seldom = new Backoff(clock, mostSeldomMs, seldomMs);
+    this.#rare = new Backoff(clock, maxRareMs, firstRareMs);
     this.#steady = setInterval(() => {
       if (!this.#connected) return;
       this.#backoff.progress();
-      this.#seldom.progress();
+      this.#rare.progress();
     }, 1000);
     this.#steady.unref();
   }
@@ -128,8 +128,8 @@ export class Connection {
   }
 
   /** Length (bytes) of the longest payload that the broker takes on `topic`; MQTT 5 tells, 3.1.1 does not. */
-  room(topic: string): number {
-    return this.#mostPacketBytes - headBytes - Buffer.byteLength(topic);
+  maxPayloadBytes(topic: string): number {
+    return this.#maxPacketBytes - headBytes - Buffer.byteLength(topic);
   }
 
   /** False where it was left out: there is no connection, nothing gets through, or it is too long for the broker. */
@@ -137,18 +137,18 @@ export class Connection {
     topic: string,
     payload: string,
     options: { readonly qos: 0 | 1; readonly retain: boolean },
-    means: Means = {},
+    send: SendOptions = {},
   ): boolean {
     const client = this.#client;
-    if (!client || !this.#connected || Buffer.byteLength(payload) > this.room(topic)) return false;
+    if (!client || !this.#connected || Buffer.byteLength(payload) > this.maxPayloadBytes(topic)) return false;
     const full = (client.stream as unknown as { writableLength?: number }).writableLength ?? 0;
-    if (full > (means.isAnswer ? mostAnswerBytes : mostWaitingBytes) && !options.retain) return false;
+    if (full > (send.isAnswer ? maxAnswerBytes : maxWaitingBytes) && !options.retain) return false;
     const { qos, retain } = options;
-    client.publish(topic, payload, { qos, retain }, (error) => (error ? means.lost : means.taken)?.());
+    client.publish(topic, payload, { qos, retain }, (error) => (error ? send.lost : send.acknowledged)?.());
     return true;
   }
 
-  /** Each by itself: a broker that closes the connection over one that it forbids takes no other along. */
+  /** Each separately: a broker that closes the connection because it forbids one topic takes no other topic along. */
   subscribe(subscriptions: readonly Subscription[]): void {
     const now = this.clock.now();
     for (const { topic, asPublished = false } of subscriptions) {
@@ -171,7 +171,7 @@ export class Connection {
     });
   }
 
-  /** A broker answers in order: one that closes twice over the same topic forbids it. */
+  /** A broker answers in order: one that closes twice at the same topic forbids it. */
   #doubt(): void {
     const [topic] = this.#asked;
     this.#asked = [];
@@ -188,12 +188,12 @@ export class Connection {
   }
 
   /** What it takes to say what of a broker's packets is too long. */
-  get #bounds(): { url: string; topics: string[]; mostBytes: number } {
+  get #bounds(): { url: string; topics: string[]; maxBytes: number } {
     const topics = this.events.subscriptions().map(({ topic }) => topic);
-    return { url: this.settings.url, topics, mostBytes: mostIncomingBytes };
+    return { url: this.settings.url, topics, maxBytes: maxIncomingBytes };
   }
 
-  /** Ends it in order, so that what was published last is there, and tries again not before so many ms have passed. */
+  /** Ends it in order, so that what was published last arrives, and reconnects after `ms` at most, and half of it at least. */
   pause(ms: number): void {
     const client = this.#client;
     this.#client = undefined;
@@ -232,7 +232,7 @@ export class Connection {
 
   #cancel(): void {
     this.#backoff.cancel();
-    this.#seldom.cancel();
+    this.#rare.cancel();
   }
 
   async #open(): Promise<void> {
@@ -250,7 +250,7 @@ export class Connection {
 
   #listen(client: MqttClient): void {
     this.#client = client;
-    // What comes while it ends is of a broker that this device has left.
+    // What arrives while it ends comes from a broker that this device has left.
     const mine = (work: () => void): void => {
       if (this.#client === client && !this.#stopped) work();
     };
@@ -259,12 +259,12 @@ export class Connection {
       const isLong = (error as { code?: unknown }).code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH';
       why ??= isLong ? excessive({ why: 'too long' }, this.#bounds) : error;
     });
-    const packets = new Packets(mostIncomingBytes);
+    const packets = new Packets(maxIncomingBytes);
     // Before theirs, which gathers a packet until it is whole; within the same event, so that nothing else comes between.
     const stream = client.stream as unknown as Duplex;
     stream.prependListener('data', (chunk) => {
       const excess = packets.take(chunk as Buffer);
-      const isUnread = stream.writableLength > mostUnreadBytes;
+      const isUnread = stream.writableLength > maxUnreadBytes;
       if (why instanceof Fault || (!excess && !isUnread)) return;
       why = excess ? excessive(excess, this.#bounds) : unread(this.settings.url);
       stream.destroy();
@@ -272,7 +272,7 @@ export class Connection {
     client.on('connect', ({ properties }) =>
       mine(() => {
         this.#connected = true;
-        this.#mostPacketBytes = properties?.maximumPacketSize ?? Infinity;
+        this.#maxPacketBytes = properties?.maximumPacketSize ?? Infinity;
         // Small packets wait up to 40 ms for the acknowledgement of the one before, otherwise.
         (client.stream as unknown as Partial<Socket>).setNoDelay?.(true);
         this.subscribe(this.events.subscriptions());
@@ -295,19 +295,19 @@ export class Connection {
     const code = (error as { code?: unknown } | undefined)?.code;
     if (wasConnected) this.#doubt();
     const unspoken = !wasConnected && (error === undefined || badVersions.includes(code));
-    // What was in the way of 5 once (a broker that had just started) need not be there for ever.
+    // What prevented version 5 once (a broker that had just started) may be gone by now.
     if (unspoken) this.#protocol = this.#protocol === '5' ? '3.1.1' : '5';
     else if (wasConnected) this.#protocol = '5';
     this.#drop();
     if (this.#stopped) return;
     if (error instanceof Fault && error.code === 'mqtt_too_long') {
       this.events.lost(error);
-      return this.#seldom.again(() => void this.#open());
+      return this.#rare.again(() => void this.#open());
     }
     if (unspoken && this.#protocol === '3.1.1') return void this.#open();
     this.events.lost(explained(error, wasConnected, this.settings.url, this.clockIsSet()));
     if (!wasConnected) return this.#backoff.again(() => void this.#open());
-    // Who was connected lost it together with everybody else.
+    // A device that was connected lost the broker together with all others.
     const spread = (): void => this.#openIn(this.clock.random() * spreadMs);
     if (!this.#backoff.isSteady) return this.#backoff.again(spread);
     this.#backoff.reset();
@@ -333,16 +333,16 @@ export class Connection {
       clean: true,
       keepalive: keepaliveSeconds,
       connectTimeout: connectMs,
-      // Ours, with backoff: theirs is a fixed period, at which a thousand devices would knock at once.
+      // We reconnect ourselves, with backoff: theirs is a fixed period, at which a thousand devices would connect at once.
       reconnectPeriod: 0,
       resubscribe: false,
       // True by default, and gathers figures in memory for as long as there is no connection.
       queueQoSZero: false,
-      // A broker that keeps to it leaves out what is longer, and neither side can tell.
-      ...(this.#protocol === '5' ? { properties: { maximumPacketSize: mostIncomingBytes } } : {}),
+      // A broker that respects it drops longer messages, and neither side notices.
+      ...(this.#protocol === '5' ? { properties: { maximumPacketSize: maxIncomingBytes } } : {}),
       // Of WebSockets, whose frames are gathered before there is a stream.
       // After one that is too long, ws waits for the broker to close, and reads on: 30 s, unless told otherwise.
-      wsOptions: { maxPayload: mostFrameBytes, closeTimeout: endMs } as WebSocketOptions,
+      wsOptions: { maxPayload: maxFrameBytes, closeTimeout: endMs } as WebSocketOptions,
       ...(username === '' ? {} : { username }),
       ...(password === '' ? {} : { password }),
       ...(await file('ca', ca)),
@@ -358,11 +358,11 @@ export class Connection {
 type WebSocketOptions = NonNullable<IClientOptions['wsOptions']>;
 
 /** Bundles of authorities are some 250 kB. */
-const mostPemBytes = 1024 * 1024;
+const maxPemBytes = 1024 * 1024;
 
 async function pem(path: string): Promise<Buffer> {
   try {
-    return await readRegular(path, mostPemBytes);
+    return await readRegular(path, maxPemBytes);
   } catch (error) {
     const { code = 'unknown error' } = error as NodeJS.ErrnoException;
     throw new Fault(

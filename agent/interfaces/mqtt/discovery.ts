@@ -47,7 +47,7 @@ export function announcement({ id, prefix, release, board, bitrate, telemetrySec
       p: 'switch',
       icon: 'mdi:broadcast',
       state_topic: `${prefix}state`,
-      // A restart or an update is no switching off; after the end of a film it can be switched on again.
+      // A restart or an update does not switch it off; after the end of a film it can be switched on again.
       value_template:
         "{{ 'ON' if value_json.wanted == 'on air' and value_json.state not in ['idle', 'ended'] else 'OFF' }}",
       state_on: 'ON',

@@ -1,7 +1,7 @@
 /** What the log says, on its way to the broker: some of it waits while there is no connection, the rest is counted. */
 
 /** An hour of a device that has something to say every minute or so. */
-const mostWaiting = 100;
+const maxWaiting = 100;
 
 type Sent<T> = T & { readonly leftOut?: number };
 
@@ -22,7 +22,7 @@ export class Events<T extends object> {
   /** Sends what waits, oldest first, for as long as that works. */
   flush(): void {
     this.#waiting.unshift(...this.#returned.splice(0));
-    for (const { leftOut = 0 } of this.#waiting.splice(0, this.#waiting.length - mostWaiting))
+    for (const { leftOut = 0 } of this.#waiting.splice(0, this.#waiting.length - maxWaiting))
       this.#leftOut += 1 + leftOut;
     for (;;) {
       const [first] = this.#waiting;

@@ -5,7 +5,7 @@ import type { LayerName } from '../../steering/steering.js';
 import { prefixOf, wordIn } from './addresses.js';
 import type { Message } from './connection.js';
 import { parse } from './payload.js';
-import type { MqttSurroundings } from './surroundings.js';
+import type { MqttDependencies } from './dependencies.js';
 import { topics } from './topics.js';
 
 type Topics = typeof topics;
@@ -24,20 +24,20 @@ export class Inbox {
   readonly #handlers: { readonly [K in Incoming]: (word: string, message: Message) => void } = {
     desired: (_, { payload }) => this.#document('device', payload),
     groupDesired: (group, { payload }) => {
-      if (this.around.steering.resolved.settings.mqtt.groups.includes(group)) this.#document(`group ${group}`, payload);
+      if (this.deps.steering.resolved.settings.mqtt.groups.includes(group)) this.#document(`group ${group}`, payload);
     },
     command: (name, { payload, retained }) => void this.#command(name, payload, retained),
   };
 
   constructor(
-    private readonly around: MqttSurroundings,
+    private readonly deps: MqttDependencies,
     private readonly events: InboxEvents,
   ) {}
 
   heard(message: Message): void {
     // An empty payload takes a retained message away, and says nothing.
     if (message.payload.length === 0) return;
-    const { mqtt } = this.around.steering.resolved.settings;
+    const { mqtt } = this.deps.steering.resolved.settings;
     for (const name of Object.keys(this.#handlers) as Incoming[]) {
       const { topic } = topics[name];
       const start = name === 'groupDesired' ? `${mqtt.baseTopic}/v1/` : prefixOf(mqtt, this.events.id());
@@ -48,8 +48,8 @@ export class Inbox {
 
   #document(layer: LayerName, payload: Buffer): void {
     const parsed = parse(payload);
-    if ('value' in parsed) void this.around.steering.propose(layer, parsed.value);
-    else this.around.steering.refuse(layer, parsed);
+    if ('value' in parsed) void this.deps.steering.propose(layer, parsed.value);
+    else this.deps.steering.refuse(layer, parsed);
   }
 
   async #command(name: string, payload: Buffer, retained: boolean): Promise<void> {
@@ -66,14 +66,14 @@ export class Inbox {
       const what = 'The command was retained by the broker, and would run at every connection.';
       return refused(idOf(given), new Fault('command_retained', what, 'Publish it without the retain flag.'));
     }
-    const { allowPlainSecrets } = this.around.steering.resolved.settings.mqtt;
+    const { allowPlainSecrets } = this.deps.steering.resolved.settings.mqtt;
     if (name === 'set-secret' && !this.events.isPrivate() && !allowPlainSecrets) {
-      const what = 'Secrets are not taken over a connection without TLS.';
+      const what = 'Secrets are not accepted over a connection without TLS.';
       return refused(
         idOf(given),
         new Fault('command_failed', what, 'Use mqtts:// or wss://, or set mqtt.allowPlainSecrets.'),
       );
     }
-    return this.around.dispatcher.ask(name, given);
+    return this.deps.dispatcher.ask(name, given);
   }
 }

@@ -9,12 +9,12 @@ import { Clones } from './clones.js';
 import { Connection, type Protocol } from './connection.js';
 import { Inbox } from './inbox.js';
 import { Outbox } from './outbox.js';
-import type { MqttSurroundings } from './surroundings.js';
+import type { MqttDependencies } from './dependencies.js';
 import { topics, type Payload } from './topics.js';
 
-/** How often it is looked whether the state has changed. */
-const lookMs = 1000;
-/** One that finds its place taken steps back for so long. */
+/** How often the state is compared with the one that was published. */
+const pollMs = 1000;
+/** A device whose id another one uses stays disconnected for this long. */
 const duplicateMs = 300_000;
 const greetMs = 5000;
 /** A broker that delivers does so within this. */
@@ -28,7 +28,7 @@ export class Mqtt implements Interface {
   #id = '';
   #settings: MqttSettings | undefined;
   #connection: Connection | undefined;
-  #looking: NodeJS.Timeout | undefined;
+  #polling: NodeJS.Timeout | undefined;
   #fault: FaultReport | undefined;
   /** Topics that the broker does not let us read. */
   #unread: readonly string[] = [];
@@ -47,46 +47,46 @@ export class Mqtt implements Interface {
 
   /** `echoMs`: how long its own state may take to come back. */
   constructor(
-    private readonly around: MqttSurroundings,
+    private readonly deps: MqttDependencies,
     private readonly echoMs = slowEchoMs,
   ) {
-    this.#clones = new Clones(this.#boot, around.clock, {
+    this.#clones = new Clones(this.#boot, deps.clock, {
       found: () => this.#duplicate(),
       buried: () => !this.#ending && this.#outbox.sayStateAgain(),
     });
-    this.#outbox = new Outbox(around, this.#boot, () => this.#clones.stateSaid());
-    this.#inbox = new Inbox(around, {
+    this.#outbox = new Outbox(deps, this.#boot, () => this.#clones.stateSaid());
+    this.#inbox = new Inbox(deps, {
       id: () => this.#own,
       isPrivate: () => this.#connection?.isPrivate ?? false,
       answer: (command, answer) => {
         this.#outbox.answer(command, answer);
-        this.#look();
+        this.#poll();
       },
     });
-    around.log.onLine((line) => this.#outbox.event(line));
-    around.steering.provedBy(
+    deps.log.onLine((line) => this.#outbox.event(line));
+    deps.steering.provedBy(
       own.map((name) => `mqtt.${name}`),
-      // A broker that is away for a moment just then is the right one all the same.
+      // A broker that is unreachable for a moment just then is still the right one.
       () => this.#isSteerable || (this.#fault ?? false),
     );
-    around.steering.onChange(() => this.#changed());
+    deps.steering.onChange(() => this.#changed());
   }
 
   async start(signal: AbortSignal): Promise<void> {
-    this.#looking = setInterval(() => this.#look(), lookMs);
+    this.#polling = setInterval(() => this.#poll(), pollMs);
     signal.addEventListener('abort', () => {
-      // It is stopping, or updating: that can still be said.
-      this.#look();
+      // It is stopping, or updating: that can still be published.
+      this.#poll();
       this.#ending = true;
     });
     await this.#outbox.open();
-    this.#id = await this.around.identity();
+    this.#id = await this.deps.identity();
     this.#changed();
   }
 
   async stop(): Promise<void> {
     this.#ending = true;
-    clearInterval(this.#looking);
+    clearInterval(this.#polling);
     clearTimeout(this.#awaiting);
     clearTimeout(this.#greeting);
     this.#outbox.stop();
@@ -104,7 +104,7 @@ export class Mqtt implements Interface {
   /** A decision, or other settings: those of the connection itself make a new one. */
   #changed(): void {
     if (this.#id === '' || this.#ending) return;
-    const { mqtt } = this.around.steering.resolved.settings;
+    const { mqtt } = this.deps.steering.resolved.settings;
     const before = this.#settings;
     this.#settings = mqtt;
     const same = (...names: (keyof MqttSettings)[]): boolean => names.every((name) => before?.[name] === mqtt[name]);
@@ -145,11 +145,11 @@ export class Mqtt implements Interface {
           // One that is retained is refused: it would come again at every connection.
           { topic: steered[1], asPublished: true },
           { topic: own(topics.state.topic) },
-          ...followed(this.around.steering.resolved.settings.mqtt).map((topic) => ({ topic })),
+          ...followed(this.deps.steering.resolved.settings.mqtt).map((topic) => ({ topic })),
         ],
         connected: (protocol) => this.#connected(protocol),
         message: (message) => {
-          if (message.topic === birthTopic(this.around.steering.resolved.settings.mqtt))
+          if (message.topic === birthTopic(this.deps.steering.resolved.settings.mqtt))
             return this.#birth(message.payload);
           if (message.topic !== own(topics.state.topic)) return this.#inbox.heard(message);
           this.#echoed();
@@ -163,8 +163,8 @@ export class Mqtt implements Interface {
         lost: (fault) => this.#lost(fault),
         takenOver: () => this.#clones.takenOver(),
       },
-      this.around.clock,
-      () => this.around.dispatcher.clockIsSet,
+      this.deps.clock,
+      () => this.deps.dispatcher.clockIsSet,
     );
     this.#connection = connection;
     this.#outbox.use(connection);
@@ -174,7 +174,7 @@ export class Mqtt implements Interface {
 
   /** The name of this device in topics. */
   get #own(): string {
-    const { id } = this.around.steering.resolved.settings.mqtt;
+    const { id } = this.deps.steering.resolved.settings.mqtt;
     return id === '' ? this.#id : id;
   }
 
@@ -190,7 +190,7 @@ export class Mqtt implements Interface {
   }
 
   #connected(protocol: Protocol): void {
-    if (this.#fault) this.around.log.info('mqtt_connected', 'Connected to the MQTT broker.');
+    if (this.#fault) this.deps.log.info('mqtt_connected', 'Connected to the MQTT broker.');
     this.#fault = undefined;
     this.#unread = [];
     this.#granted.clear();
@@ -204,11 +204,11 @@ export class Mqtt implements Interface {
   #birth(payload: Buffer): void {
     if (payload.toString() !== 'online') return;
     clearTimeout(this.#greeting);
-    this.#greeting = setTimeout(() => this.#outbox.inform(), this.around.clock.random() * greetMs);
+    this.#greeting = setTimeout(() => this.#outbox.inform(), this.deps.clock.random() * greetMs);
     this.#greeting.unref();
   }
 
-  /** Our own `state` is read back: a broker that calls topics otherwise, or delivers nothing, says no word of it. */
+  /** Our own `state` is read back: a broker that renames topics, or delivers nothing, does not report it. */
   #awaitEcho(topic: string): void {
     clearTimeout(this.#awaiting);
     // The answer to the subscription may be told after what it lets through.
@@ -216,9 +216,9 @@ export class Mqtt implements Interface {
     this.#awaiting = setTimeout(() => {
       if (!this.#connection?.isConnected || this.#ending) return;
       this.#isDeaf = true;
-      const what = `What this device publishes on ${topic} does not come back to it: the broker calls the topic otherwise, or delivers nothing there.`;
+      const what = `What this device publishes on ${topic} does not come back to it: the broker renames the topic, or does not deliver it.`;
       const remedy =
-        'Use a mqtt.baseTopic without dots (RabbitMQ takes . for /), or let the device read its own state.';
+        'Use a mqtt.baseTopic without dots (RabbitMQ treats . as /), or allow the device to read its own state.';
       this.#lost(new Fault('mqtt_unheard', what, remedy));
     }, this.echoMs);
     this.#awaiting.unref();
@@ -234,19 +234,23 @@ export class Mqtt implements Interface {
   #lost(fault: Fault): void {
     const news = this.#fault?.code !== fault.code || this.#fault.what !== fault.what;
     this.#fault = fault.report();
-    if (news) this.around.log.warn(fault.code, `[${fault.code}] ${fault.message}`, { code: fault.code });
+    if (news) this.deps.log.warn(fault.code, `[${fault.code}] ${fault.message}`, { code: fault.code });
   }
 
-  /** It goes on without them: what is not said here is missing without a word. */
+  /** It goes on without them: nothing else would tell that they are missing. */
   #denied(topic: string): void {
     this.#unread = [...this.#unread, topic];
-    const what = `The broker does not let this device read ${this.#unread.join(', ')}.`;
+    const what = `The broker does not allow this device to read ${this.#unread.join(', ')}.`;
     this.#lost(
-      new Fault('mqtt_refused', what, "Add it to the broker's rules (docs/mqtt.md has examples), or leave the group."),
+      new Fault(
+        'mqtt_refused',
+        what,
+        "Allow it in the broker's access rules (docs/mqtt.md has examples), or leave the group.",
+      ),
     );
   }
 
-  /** What need not be read any more is missed no more. */
+  /** What no longer needs to be read is no longer missing. */
   #left(topics: readonly string[]): void {
     const still = this.#unread.filter((topic) => !topics.includes(topic));
     if (this.#unread.length > 0 && still.length === 0) this.#fault = undefined;
@@ -254,19 +258,19 @@ export class Mqtt implements Interface {
   }
 
   #duplicate(): void {
-    const what = `Another device at the MQTT broker goes by the id ${this.#own}.`;
+    const what = `Another device at the MQTT broker uses the id ${this.#own}.`;
     const fault = new Fault(
       'duplicate_id',
       what,
-      'Give one of them another mqtt.id; this one steps back for some minutes.',
+      'Give one of them another mqtt.id; this one disconnects for some minutes.',
     );
     this.#lost(fault);
-    // While there is still somebody to be told.
+    // While the connection is still there.
     this.#outbox.flush();
     this.#connection?.pause(duplicateMs);
   }
 
-  #look(): void {
+  #poll(): void {
     // Most devices have no broker: they need no status document every second.
     if (this.#ending || !this.#connection) return;
     this.#outbox.sayState();

@@ -4,12 +4,12 @@ import type { Line } from '../../log.js';
 import { temperature } from '../../machine/host/health.js';
 import { Fault } from '../../errors.js';
 import { commandNames, refused, type Answer } from '../../control/commands.js';
-import type { Connection, Means, Protocol } from './connection.js';
+import type { Connection, SendOptions, Protocol } from './connection.js';
 import { announcement } from './discovery.js';
 import { Events } from './events.js';
 import { maxBytes } from './payload.js';
 import { reported } from './reported.js';
-import type { MqttSurroundings } from './surroundings.js';
+import type { MqttDependencies } from './dependencies.js';
 import { fixed, topics, updates, type Payload } from './topics.js';
 
 const { min, max } = rowOf('video.bitrateKbps')?.form as { readonly min: number; readonly max: number };
@@ -20,7 +20,7 @@ const stateFormat = 1;
 const tooLong = (bytes: number): Fault =>
   new Fault(
     'command_failed',
-    `The answer is longer than the MQTT broker takes (${bytes} bytes).`,
+    `The answer is longer than the MQTT broker accepts (${bytes} bytes).`,
     'Raise its maximum packet size.',
   );
 
@@ -45,7 +45,7 @@ export class Outbox {
 
   /** `boot`: another one with each start of the program. `stateSaid`: our state stands at the broker. */
   constructor(
-    private readonly around: MqttSurroundings,
+    private readonly deps: MqttDependencies,
     private readonly boot: string,
     private readonly stateSaid: () => void,
   ) {
@@ -54,7 +54,7 @@ export class Outbox {
 
   /** What the card holds. */
   async open(): Promise<void> {
-    this.#announced = (await this.around.storage.readState(stateName, stateFormat, isTopic)) ?? '';
+    this.#announced = (await this.deps.storage.readState(stateName, stateFormat, isTopic)) ?? '';
   }
 
   /** A topic of this device. */
@@ -99,23 +99,23 @@ export class Outbox {
     const topic = this.topic(topics.ack.topic.replace('{command}', safe));
     const say = (what: Answer): boolean => this.#publish(topic, topics.ack, what, { isAnswer: true });
     if (say(answer) || answer.result === undefined) return;
-    const room = this.#connection?.room(topic) ?? Infinity;
+    const limit = this.#connection?.maxPayloadBytes(topic) ?? Infinity;
     // It has been done all the same, but who has asked for a picture has none.
-    if (Buffer.byteLength(JSON.stringify(answer)) > room) say(refused(answer.id, tooLong(room)));
+    if (Buffer.byteLength(JSON.stringify(answer)) > limit) say(refused(answer.id, tooLong(limit)));
   }
 
   /** What it is and can do. */
   inform(): void {
-    void this.around.board().then((board) => {
+    void this.deps.board().then((board) => {
       this.#say('info', {
         id: this.#id,
         boot: this.boot,
-        release: this.around.version,
+        release: this.deps.version,
         node: process.version,
         architecture: process.arch,
         ...(board === undefined ? {} : { board }),
         protocol: this.#protocol,
-        groups: this.around.steering.resolved.settings.mqtt.groups,
+        groups: this.deps.steering.resolved.settings.mqtt.groups,
         commands: commandNames,
       });
       this.#announcing = this.#announcing.then(() => this.#announce(board));
@@ -124,7 +124,7 @@ export class Outbox {
 
   /** Under the user's own name, as the example's rules have it; taken away again where it is switched off, or stands elsewhere now. */
   async #announce(board: string | undefined): Promise<void> {
-    const { discovery, discoveryPrefix, telemetrySeconds } = this.around.steering.resolved.settings.mqtt;
+    const { discovery, discoveryPrefix, telemetrySeconds } = this.deps.steering.resolved.settings.mqtt;
     const topic = discovery ? `${discoveryPrefix}/device/${this.#id}/config` : '';
     if (this.#announced !== '' && this.#announced !== topic) {
       if (!this.#connection?.publish(this.#announced, '', { qos: 1, retain: true })) return;
@@ -133,7 +133,7 @@ export class Outbox {
     if (topic === '') return;
     // On the card before it is there: what nobody knows of any more would stay for ever.
     await this.#keep(topic);
-    const [id, prefix, release] = [this.#id, this.topic(''), this.around.version];
+    const [id, prefix, release] = [this.#id, this.topic(''), this.deps.version];
     const payload = announcement({ id, prefix, release, board, bitrate: bitrateRange, telemetrySeconds });
     // Of nothing but the id, the release and the board: what were hidden in there would be a part of its topics.
     this.#connection?.publish(topic, JSON.stringify(payload), { qos: 1, retain: true });
@@ -141,13 +141,13 @@ export class Outbox {
 
   async #keep(announced: string): Promise<void> {
     this.#announced = announced;
-    await this.around.storage.writeState(stateName, stateFormat, announced);
+    await this.deps.storage.writeState(stateName, stateFormat, announced);
   }
 
   /** `state`: what it is about to be, where the status does not say so yet. */
   sayState(state?: 'stopped'): void {
     if (!this.#connection) return;
-    const { actual, wanted, balena } = this.around.control.status();
+    const { actual, wanted, balena } = this.deps.control.status();
     const update = updates.find((word) => word === balena?.update);
     const payload: Payload<'state'> = {
       state: state ?? actual,
@@ -159,7 +159,7 @@ export class Outbox {
     const text = JSON.stringify(payload);
     if (text === this.#state) return;
     // What was sent over a connection that the broker was about to close does not stand there.
-    if (!this.#publish(this.topic('state'), topics.state, payload, { taken: this.stateSaid })) return;
+    if (!this.#publish(this.topic('state'), topics.state, payload, { acknowledged: this.stateSaid })) return;
     this.#state = text;
   }
 
@@ -170,8 +170,8 @@ export class Outbox {
   }
 
   sayReported(): void {
-    const room = this.#connection?.room(this.topic(topics.reported.topic)) ?? Infinity;
-    const payload = reported(this.around.steering.report(), Math.min(maxBytes, room));
+    const limit = this.#connection?.maxPayloadBytes(this.topic(topics.reported.topic)) ?? Infinity;
+    const payload = reported(this.deps.steering.report(), Math.min(maxBytes, limit));
     const text = JSON.stringify(payload);
     if (text !== this.#reported && this.#say('reported', payload)) this.#reported = text;
   }
@@ -179,7 +179,7 @@ export class Outbox {
   /** Figures now, and from now on at their pace. */
   measure(): void {
     clearTimeout(this.#measuring);
-    const { telemetrySeconds } = this.around.steering.resolved.settings.mqtt;
+    const { telemetrySeconds } = this.deps.steering.resolved.settings.mqtt;
     this.#measuring = setTimeout(() => this.measure(), telemetrySeconds * 1000);
     this.#measuring.unref();
     if (!this.#connection?.isConnected) return;
@@ -187,7 +187,7 @@ export class Outbox {
   }
 
   #figures(degrees: number | undefined): Payload<'telemetry'> {
-    const { actual, uptimeSeconds, hub, video, outputs, strain } = this.around.control.status();
+    const { actual, uptimeSeconds, hub, video, outputs, strain } = this.deps.control.status();
     return {
       at: this.#now(),
       boot: this.boot,
@@ -208,16 +208,20 @@ export class Outbox {
   }
 
   event({ level, event, message }: Line): void {
-    if (event === 'status' || this.around.steering.resolved.settings.mqtt.url === '') return;
+    if (event === 'status' || this.deps.steering.resolved.settings.mqtt.url === '') return;
     this.#events.add({ at: this.#now(), boot: this.boot, level, event, message });
   }
 
   #now(): string {
-    return new Date(this.around.wallMs()).toISOString();
+    return new Date(this.deps.wallMs()).toISOString();
   }
 
-  #say<K extends 'info' | 'reported' | 'telemetry' | 'event'>(name: K, payload: Payload<K>, means?: Means): boolean {
-    return this.#publish(this.topic(topics[name].topic), topics[name], payload, means);
+  #say<K extends 'info' | 'reported' | 'telemetry' | 'event'>(
+    name: K,
+    payload: Payload<K>,
+    options?: SendOptions,
+  ): boolean {
+    return this.#publish(this.topic(topics[name].topic), topics[name], payload, options);
   }
 
   /** Everything that leaves passes here, and no text in it keeps a secret. */
@@ -225,9 +229,9 @@ export class Outbox {
     topic: string,
     { qos, retain }: { readonly qos: 0 | 1; readonly retain: boolean },
     payload: object,
-    means?: Means,
+    options?: SendOptions,
   ): boolean {
-    const { redactor } = this.around.log;
+    const { redactor } = this.deps.log;
     const id = this.#id;
     const lists = new Set<unknown>();
     const text = JSON.stringify(payload, function (this: unknown, name, value: unknown) {
@@ -235,7 +239,7 @@ export class Outbox {
       const isOpen = open.has(name) || lists.has(this) || value === id;
       return typeof value === 'string' && !isOpen ? redactor.redact(value) : value;
     });
-    return this.#connection?.publish(topic, text, { qos, retain }, means) ?? false;
+    return this.#connection?.publish(topic, text, { qos, retain }, options) ?? false;
   }
 }
 

@@ -21,8 +21,8 @@ export class Packets {
   /** Bytes of the packet that are still to come. */
   #rest = 0;
 
-  /** `mostBytes`: of a packet, without its type and length. */
-  constructor(private readonly mostBytes: number) {}
+  /** `maxBytes`: of a packet, without its type and length. */
+  constructor(private readonly maxBytes: number) {}
 
   /** Takes the next bytes of the stream; what comes after an excess is not to be taken. */
   take(chunk: Buffer): Excess | undefined {
@@ -57,10 +57,10 @@ export class Packets {
     const isMessage = type >> 4 === publish;
     // Nobody has subscribed with QoS 2, whose messages would be held until they are released.
     const isUnasked = isMessage && ((type >> 1) & 3) > 1;
-    if (this.#length <= this.mostBytes && !isUnasked && !isEndless) return undefined;
+    if (this.#length <= this.maxBytes && !isUnasked && !isEndless) return undefined;
     const length = isMessage && body.length >= 2 ? body.readUInt16BE(0) : 0;
     const topic = length > 0 && body.length >= 2 + length ? body.toString('utf8', 2, 2 + length) : undefined;
-    const why = isUnasked && this.#length <= this.mostBytes ? 'unasked' : 'too long';
+    const why = isUnasked && this.#length <= this.maxBytes ? 'unasked' : 'too long';
     return { why, bytes: this.#length, ...(topic === undefined ? {} : { topic }) };
   }
 }

@@ -1,4 +1,4 @@
-/** Bytes from the broker as a value, or why they are none. */
+/** Bytes from the broker as a value, or why they are not one. */
 import type { Refusal } from '../../steering/decision.js';
 
 /** Settings with 1000 file names are longer than anything that is meant; a broker may pass on 256 MB. */

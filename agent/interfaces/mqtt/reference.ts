@@ -11,7 +11,7 @@ const address = ({ topic }: Topic): string =>
 
 const parameters: Readonly<Record<string, object>> = {
   base: { description: 'mqtt.baseTopic, which may be several levels.', default: 'makercast' },
-  id: { description: 'The device: mqtt.id, or what is found. `_group` is reserved.' },
+  id: { description: 'The device: mqtt.id, or its default. `_group` is reserved.' },
   group: { description: 'One of mqtt.groups.' },
   command: { description: 'Name of a command.', enum: commandNames },
 };
@@ -43,7 +43,7 @@ export function asyncApi(): object {
     info: {
       title: 'makercast over MQTT',
       version: '1.0.0',
-      description: 'What a device reads and writes. docs/mqtt.md explains it.',
+      description: 'Topics that a device reads and writes; explained in docs/mqtt.md.',
     },
     defaultContentType: 'application/json',
     channels: Object.fromEntries(channels) as object,
@@ -56,8 +56,8 @@ export function mqttPage(): string {
   return `${beforeTopics}
 ## Topics
 
-Below \`<base>/v1/<id>/\`: \`<base>\` is \`mqtt.baseTopic\` (\`makercast\`), \`<id>\` is \`mqtt.id\`, else BALENA_DEVICE_UUID, else goes
-by the serial number of the board. Those of groups are below \`<base>/v1/\`. As AsyncAPI: [mqtt.asyncapi.json](mqtt.asyncapi.json).
+Below \`<base>/v1/<id>/\`: \`<base>\` is \`mqtt.baseTopic\` (\`makercast\`), \`<id>\` is \`mqtt.id\`, else BALENA_DEVICE_UUID, else derived
+from the serial number of the board. Topics of groups are below \`<base>/v1/\`. As AsyncAPI: [mqtt.asyncapi.json](mqtt.asyncapi.json).
 
 | Topic | Written by | QoS | Retained | |
 |---|---|---|---|---|
@@ -65,11 +65,11 @@ ${entries.map(([, topic]) => topicRow(topic)).join('\n')}
 
 ## Commands
 
-\`{id, expires?, args?}\` on \`cmd/<name>\`, and the answer on \`cmd/<name>/ack\`. The same \`id\` twice runs once, and is answered twice; for another command it is refused.
-The \`id\` comes back as it was, but for secrets of this device, which are \`***\` there too: take ids of chance or numbers, no words.
-One that is retained, has expired or is not known is refused with an answer that says why. A broker of MQTT 3.1.1 does not tell those that are connected
-that a command was retained: it runs once, and is refused from the next connection on. Take it away with an empty retained payload. Where the clock of the device stands
-before the day on which the program was built, one with \`expires\` is refused: \`clock_not_set\`.
+\`{id, expires?, args?}\` on \`cmd/<name>\`, and the answer on \`cmd/<name>/ack\`. The same \`id\` sent twice runs once and is answered twice; with another command it is refused.
+The \`id\` comes back unchanged, except for secrets of this device, which are \`***\` there too: use random ids or numbers, not words.
+A command that is retained, has expired or is not known is refused with an answer that says why. A broker of MQTT 3.1.1 does not tell connected clients
+that a command was retained: it runs once, and is refused from the next connection on. Clear it with an empty retained payload. If the clock of the device shows a time
+before the day on which the program was built, a command with \`expires\` is refused: \`clock_not_set\`.
 
 | Command | Arguments | |
 |---|---|---|
@@ -77,7 +77,7 @@ ${commandNames.map(commandRow).join('\n')}
 
 ## Payloads
 
-JSON, UTF-8, at most 256 KB. \`?\`: may be left out.
+JSON, UTF-8, at most 256 KB. \`?\`: optional.
 
 ${entries.map(([, topic]) => section(topic)).join('\n')}
 ${afterTopics}`;

@@ -43,28 +43,28 @@ const fault = object({
   code: text('One of docs/errors.md.'),
   what: text('What happened, where.'),
   remedy: text('What to do.'),
-  mend: text('The same by its name in 0.1, which 0.3 no longer has.'),
+  mend: text('The same under its name in 0.1; removed in 0.3.'),
 });
 
 const complaint = object({
   path: text('Dotted path of the setting.'),
   code: text('One of docs/errors.md.'),
-  message: text('Where, what, and what is allowed.'),
+  message: text('Where it is, what is wrong, and what is allowed.'),
 });
 
 const decision = {
-  version: whole('Of the last document that was decided; 0 where there was none.'),
+  version: whole('Version of the last document that was decided; 0 if there was none.'),
   status: oneOf(
     ['none', ...decisionStatuses],
-    'none: nothing was decided yet. pending: being applied. applied: the media processes have confirmed it. rejected: nothing has changed. rolled_back: it was applied, and the last good settings are back.',
+    'none: no decision yet. pending: being applied. applied: the media processes have confirmed it. rejected: nothing has changed. rolled_back: it was applied, and the last good settings have been restored.',
   ),
   proved: flag(
-    'The stream was live after it, and where `mqtt.*` was changed the broker was reached and lets the device read what steers it.',
+    'The stream was live after it and, if `mqtt.*` was changed, the broker was reached and lets the device read its `config/desired` and `cmd`.',
   ),
-  hash: optional(text('Of its content.')),
-  release: optional(text('The release that decided.')),
-  by: optional(text('Who wanted it.')),
-  errors: list(complaint, 'Everything that is wrong with it.'),
+  hash: optional(text('Hash of its content.')),
+  release: optional(text('Release of makercast that decided.')),
+  by: optional(text('`by` of the document.')),
+  errors: list(complaint, 'All problems of the document.'),
   reason: optional(fault),
   refused: optional(
     object(
@@ -76,20 +76,22 @@ const decision = {
         ),
         message: text(),
       },
-      'A later document that was not decided at all, and why.',
+      'A later document that was refused without a decision, and why.',
     ),
   ),
 };
 
 const desired = object({
   version: whole(
-    'Above that of the last document, by 1,000,000 at most; or milliseconds since 1970, a day ahead at most.',
+    'Above that of the last document, by at most 1,000,000; or milliseconds since 1970, at most a day ahead.',
     1,
   ),
   config: any('The whole layer, as in docs/settings.schema.json, without secrets; at most 300 names. `{}` clears it.'),
-  by: optional(text('Who wants it, for people.', { maxLength: 256 })),
-  base: optional(whole('Only where this is the last version decided: for two controllers.')),
-  resetVersion: optional(flag('Decide it whatever version was decided last: after one that was far too high.')),
+  by: optional(text('Author of the change, for people.', { maxLength: 256 })),
+  base: optional(whole('Apply the document only if this was the last version decided; for several controllers.')),
+  resetVersion: optional(
+    flag('Decide it whatever version was decided last; for use after a version that was far too high.'),
+  ),
 });
 
 export const topics = {
@@ -101,21 +103,16 @@ export const topics = {
     payload: object({
       state: oneOf(
         [...states, 'stopped', 'lost'],
-        '`lost` comes from the broker, when the device is gone without a word.',
+        '`lost` is published by the broker when the device has disconnected without notice.',
       ),
-      wanted: optional(oneOf(['on air', 'idle'], 'What was commanded last: `start` or `stop`, over restarts too.')),
+      wanted: optional(oneOf(['on air', 'idle'], 'The last command, `start` or `stop`; it survives restarts.')),
       update: optional(
-        oneOf(
-          updates,
-          'What balena has for this device. update_pending: an update waits until it may interrupt the broadcast.',
-        ),
+        oneOf(updates, 'Update from balena. update_pending: an update waits until it may interrupt the broadcast.'),
       ),
-      updateAt: optional(
-        text('When an update that waits will interrupt the broadcast (RFC 3339), where that is known.'),
-      ),
-      boot: text('Another one with each start of the program.'),
+      updateAt: optional(text('When the pending update will interrupt the broadcast (RFC 3339), if that is known.')),
+      boot: text('Boot id: a new one at each start of the program.'),
     }),
-    doc: 'How it is, at every change.',
+    doc: 'State of the device, at every change.',
   }),
   info: topic({
     topic: 'info',
@@ -125,15 +122,15 @@ export const topics = {
     payload: object({
       id: text(),
       boot: text(),
-      release: text('Of makercast.'),
+      release: text('Release of makercast.'),
       node: text(),
       architecture: text(),
-      board: optional(text('Model, where the device tree tells it.')),
+      board: optional(text('Model, if the device tree names it.')),
       protocol: oneOf(['5', '3.1.1'], 'MQTT version of this connection.'),
       groups: list(text()),
       commands: list(oneOf(commandNames)),
     }),
-    doc: 'What it is and can do, at every connection.',
+    doc: 'What the device is and can do, at every connection.',
   }),
   desired: topic({
     topic: 'config/desired',
@@ -149,7 +146,7 @@ export const topics = {
     qos: 1,
     retain: true,
     payload: desired,
-    doc: 'The settings of every device whose `mqtt.groups` names the group, below those of the device itself. Names that a release does not know are set aside.',
+    doc: 'The settings of every device whose `mqtt.groups` names the group, below those of the device itself. Settings that a release does not know are ignored.',
   }),
   reported: topic({
     topic: 'config/reported',
@@ -158,27 +155,30 @@ export const topics = {
     retain: true,
     payload: object({
       ...decision,
-      groups: map(object(decision), 'The same of each group.'),
-      page: optional(object(decision, 'The same of what was adjusted one by one.')),
+      groups: map(object(decision), 'The same for each group.'),
+      page: optional(object(decision, 'The same for settings that were changed one at a time (`adjust`).')),
       secrets: optional(
-        object(decision, 'The same of what `set-secret` has set, each of which counts as a version; without a hash.'),
+        object(
+          decision,
+          'The same for what `set-secret` has set; each secret counts as a version, and there is no hash.',
+        ),
       ),
       config: optional(
         any(
-          'All settings that are in force, without secrets; left out where all would be longer than 256 KB, or than the broker takes.',
+          'All settings in force, without secrets; left out if the document would exceed 256 KB, or what the broker accepts.',
         ),
       ),
-      origin: optional(map(text(), 'Which layer gave each setting; left out with `config`.')),
-      ignored: list(object({ layer: text(), path: text() }), 'What layers say that this release does not know.'),
+      origin: optional(map(text(), 'The layer that each setting comes from; left out with `config`.')),
+      ignored: list(object({ layer: text(), path: text() }), 'Settings in layers that this release does not know.'),
       deletes: optional(
         object(
           { files: whole(), bytes: whole() },
-          'Recordings that a narrower limit will have deleted, one a second, once the change is proved.',
+          'Recordings that a lower limit will delete, one a second, once the change is proved.',
         ),
       ),
-      held: list(complaint, 'Outputs that no stream key was given for at the address that they are to have.'),
+      held: list(complaint, 'Outputs without a stream key for their new address.'),
     }),
-    doc: 'What became of `desired`, and what is in force.',
+    doc: 'What became of `config/desired`, and what is in force.',
   }),
   command: topic({
     topic: 'cmd/{command}',
@@ -194,9 +194,9 @@ export const topics = {
     qos: 1,
     retain: false,
     payload: object({
-      id: text('That of the command.'),
+      id: text('`id` of the command.'),
       ok: flag(),
-      result: optional(any('What the command gives.')),
+      result: optional(any('Result of the command.')),
       error: optional(fault),
     }),
     doc: 'The answer to a command.',
@@ -211,17 +211,17 @@ export const topics = {
       boot: text(),
       uptimeSeconds: whole(),
       state: oneOf(states),
-      temperature: optional(number('°C of the processor.')),
+      temperature: optional(number('Temperature of the processor in °C.')),
       strain: optional(
         object(
           { underVoltage: optional(when), hot: optional(when), throttled: optional(when) },
-          'What slows a Raspberry Pi down, or did since the program started; nothing where nothing did.',
+          'What slows a Raspberry Pi down, or has done so since the program started; left out if nothing has.',
         ),
       ),
       memoryMb: number('Resident memory of the agent process.'),
-      fps: optional(number('Frames a second from the camera.')),
-      kbps: optional(number('kbit/s of picture and sound.')),
-      bitrateKbps: optional(number('kbit/s that the encoder is asked for.')),
+      fps: optional(number('Frames per second from the camera.')),
+      kbps: optional(number('Picture and sound, in kbit/s.')),
+      bitrateKbps: optional(number('Bitrate that the encoder is set to, in kbit/s.')),
       outputs: map(
         object({
           state: text('One of docs/states.md.'),
@@ -231,7 +231,7 @@ export const topics = {
         }),
       ),
     }),
-    doc: 'Figures, every `mqtt.telemetrySeconds`; dropped while there is no connection.',
+    doc: 'Measurements, every `mqtt.telemetrySeconds`; dropped while there is no connection.',
   }),
   event: topic({
     topic: 'event',
@@ -242,11 +242,11 @@ export const topics = {
       at: text('Time (RFC 3339) by the clock of the device.'),
       boot: text(),
       level: oneOf(['error', 'warn', 'info', 'debug']),
-      event: text('A stable name.'),
+      event: text('Stable name of the event.'),
       message: text('A sentence for people.'),
-      leftOut: optional(whole('So many events before this one were lost while there was no connection.')),
+      leftOut: optional(whole('Number of events before this one that were lost while there was no connection.')),
     }),
-    doc: 'What the log says, but for its status lines. Some wait for a connection; what is lost is counted.',
+    doc: 'Log lines, except status lines. Some wait for a connection; lost ones are counted.',
   }),
 } as const;
 

@@ -104,7 +104,7 @@ export class Stand {
 
   reboot(force: boolean): Promise<void> {
     this.asked.push(`reboot ${force}`);
-    return Promise.reject(new Fault('supervisor_unreachable', 'This machine has no Supervisor of balena.'));
+    return Promise.reject(new Fault('supervisor_unreachable', 'This machine has no balena Supervisor.'));
   }
 
   lock(): Promise<void> {

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { Redactor } from '../../../agent/config/redactor.js';
 import { resolve } from '../../../agent/config/resolve.js';
-import { environmentSecrets } from '../../../agent/config/suspects.js';
+import { environmentSecrets } from '../../../agent/config/detection.js';
 import { Balena } from '../../../agent/interfaces/balena/balena.js';
 import type { Control } from '../../../agent/control/interface.js';
 import { Log } from '../../../agent/log.js';
@@ -93,7 +93,7 @@ async function bench(
     after: async (ms: number) => {
       self.elapsed += ms;
       await balena.ask();
-      await balena.look();
+      await balena.poll();
     },
   });
   t.after(async () => {
@@ -208,7 +208,7 @@ test('in its hours an encoder that never stops lets the update in; without one n
   assert.equal(b.server.applied.items.length, 0);
   await b.after(30 * minute);
   await b.server.applied.waitFor(() => true, 30_000);
-  assert.match(b.lines.join(), /update_let_in: .*these are its hours/);
+  assert.match(b.lines.join(), /update_let_in: .*its window is open/);
   assert.equal(b.balena.tells({ ...live, actual: 'stopping' }).actual, 'updating');
   // The hours are over, and it was not us after all.
   await b.server.dropLock();
@@ -259,7 +259,7 @@ test('an update that has waited for its days is let in', async (t) => {
   assert.equal(b.says().lock, 'held');
   await b.after(minute);
   await b.server.applied.waitFor(() => true, 30_000);
-  assert.match(b.lines.at(-1)!, /update_let_in: .*as long as it may/);
+  assert.match(b.lines.at(-1)!, /update_let_in: .*waited for updates\.maxWaitDays/);
 });
 
 test('a Supervisor that has just started and knows of no update does not make it wait anew', async (t) => {
@@ -449,7 +449,7 @@ test('locked by command: said to be so only where it is', async (t) => {
   b.env = { UPDATE_LOCK: 'never' };
   await assert.rejects(b.balena.lock(), { code: 'command_failed', message: /balena\.lock is never/ });
   b.env = {};
-  await b.balena.look();
+  await b.balena.poll();
   assert.equal(b.says().lock, 'free', 'what was refused is not done later');
   // Right after an update was asked for, which opens it.
   b.status = live;
@@ -467,7 +467,7 @@ test('locked by command: said to be so only where it is', async (t) => {
 
   const plain = Object.fromEntries(Object.keys(b.server.environment).map((name) => [name, '']));
   const d = await bench(t, { env: plain });
-  await assert.rejects(d.balena.lock(), { code: 'command_failed', message: /no update lock/ });
+  await assert.rejects(d.balena.lock(), { code: 'command_failed', message: /no balena update lock/ });
 });
 
 test('a wrong key, a Supervisor that is gone: said once, without the key, and the lock works all the same', async (t) => {
@@ -498,7 +498,7 @@ test('a Supervisor that hangs holds nothing up', async (t) => {
   await b.server.call('GET', '/v2/applications/state');
   b.elapsed += minute;
   b.status = idle;
-  await b.balena.look();
+  await b.balena.poll();
   assert.equal(b.says().lock, 'free');
   end.abort();
 });
@@ -561,6 +561,6 @@ test('without a Supervisor and a lock it is a plain machine', async (t) => {
     await b.after(minute);
     assert.deepEqual(b.balena.tells(live), {});
     assert.equal(b.server.calls.items.length, 0);
-    await assert.rejects(b.balena.reboot(false), { code: 'supervisor_unreachable', message: /no Supervisor/ });
+    await assert.rejects(b.balena.reboot(false), { code: 'supervisor_unreachable', message: /no balena Supervisor/ });
   }
 });

@@ -7,7 +7,7 @@ import { Fault } from '../../../agent/errors.js';
 import { Button, longMs } from '../../../agent/interfaces/gpio/button.js';
 import { lineNumber } from '../../../agent/interfaces/gpio/chip.js';
 import { Gpio } from '../../../agent/interfaces/gpio/gpio.js';
-import type { Line, LineWish } from '../../../agent/interfaces/gpio/line.js';
+import type { Line, LineRequest } from '../../../agent/interfaces/gpio/line.js';
 import { isLit } from '../../../agent/interfaces/gpio/tally.js';
 import { Log } from '../../../agent/log.js';
 import type { ActualState } from '../../../agent/broadcast/status.js';
@@ -148,7 +148,7 @@ const idle: Status = { version: '1', wanted: 'idle', actual: 'idle', uptimeSecon
 interface Bench {
   readonly gpio: Gpio;
   readonly commands: string[];
-  readonly opened: LineWish[];
+  readonly opened: LineRequest[];
   readonly closed: number[];
   /** What each LED line was last told. */
   readonly lamps: Map<number, number>;
@@ -169,19 +169,19 @@ function bench(): Bench {
   const given = { status: idle, env: {}, fails: false, now: 0 };
   const [commands, opened, closed, lamps] = [
     [] as string[],
-    [] as LineWish[],
+    [] as LineRequest[],
     [] as number[],
     new Map<number, number>(),
   ];
-  const open = (wish: LineWish): Promise<Line> => {
-    if (self.fails && wish.direction === 'out')
-      return Promise.reject(new Fault('gpio_unavailable', `GPIO ${wish.line} cannot be used.`, ''));
-    opened.push(wish);
+  const open = (request: LineRequest): Promise<Line> => {
+    if (self.fails && request.direction === 'out')
+      return Promise.reject(new Fault('gpio_unavailable', `GPIO ${request.line} cannot be used.`, ''));
+    opened.push(request);
     return Promise.resolve({
       read: () => 0,
-      write: (value) => void lamps.set(wish.line, value),
+      write: (value) => void lamps.set(request.line, value),
       watch: (edge) => void (watched = edge),
-      close: () => void closed.push(wish.line),
+      close: () => void closed.push(request.line),
     });
   };
   const control = {
@@ -201,7 +201,7 @@ function bench(): Bench {
 
 test('where no line is set, none is opened', async () => {
   const b = bench();
-  await b.gpio.look();
+  await b.gpio.poll();
   assert.deepEqual(b.opened, []);
   assert.deepEqual(b.gpio.tells(idle), {});
 });
@@ -209,14 +209,14 @@ test('where no line is set, none is opened', async () => {
 test('lines as the settings say, and anew when they change', async () => {
   const b = bench();
   b.env = { GPIO_BUTTON: '17', GPIO_BUTTON_PRESSED: 'low', GPIO_LED: '27' };
-  await b.gpio.look();
-  await b.gpio.look();
+  await b.gpio.poll();
+  await b.gpio.poll();
   assert.deepEqual(b.opened, [
     { line: 27, direction: 'out', activeLow: false },
     { line: 17, direction: 'in', activeLow: true },
   ]);
   b.env = { GPIO_LED: '22', GPIO_LED_LIT: 'low' };
-  await b.gpio.look();
+  await b.gpio.poll();
   assert.deepEqual(b.closed, [17, 27]);
   assert.deepEqual(b.opened.slice(2), [{ line: 22, direction: 'out', activeLow: true }]);
   await b.gpio.stop();
@@ -227,7 +227,7 @@ test('a press starts, or tries again what waits; a long one stops', async (t) =>
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const b = bench();
   b.env = { GPIO_BUTTON: '17' };
-  await b.gpio.look();
+  await b.gpio.poll();
   const press = (ms: number): void => {
     b.edge(1);
     advance(t, ms);
@@ -259,7 +259,7 @@ test('the light follows the state', async () => {
     'idle',
   ] as const) {
     b.status = { ...idle, actual };
-    await b.gpio.look();
+    await b.gpio.poll();
     seen.push(b.lamps.get(27));
   }
   // Looks 1 to 9; what blinks is lit at the even ones.
@@ -270,7 +270,7 @@ test('a line that cannot be had is a problem, said once, and tried again; the ot
   const b = bench();
   b.env = { GPIO_LED: '27', GPIO_BUTTON: '17' };
   b.fails = true;
-  for (b.now = 0; b.now < 100_000; b.now += 500) await b.gpio.look();
+  for (b.now = 0; b.now < 100_000; b.now += 500) await b.gpio.poll();
   assert.deepEqual(b.lines, ['[gpio_unavailable] GPIO 27 cannot be used.']);
   assert.deepEqual(
     b.gpio.tells(idle).problems?.map(({ code }) => code),
@@ -278,7 +278,7 @@ test('a line that cannot be had is a problem, said once, and tried again; the ot
   );
   assert.deepEqual(new Set(b.opened.map(({ line }) => line)), new Set([17]));
   b.fails = false;
-  for (let i = 0; i < 61; i++, b.now += 500) await b.gpio.look();
+  for (let i = 0; i < 61; i++, b.now += 500) await b.gpio.poll();
   assert.deepEqual(b.gpio.tells(idle), {});
   assert.equal(b.opened.at(-2)?.line, 27);
 });

@@ -144,7 +144,7 @@ test('a broker that does not let it read a group: said, with the topic, and the 
   await using device = new Device(folder, { env });
   await device.start();
   const { message } = await operator.on('event', ({ event }) => event === 'mqtt_refused');
-  assert.match(String(message), /does not let this device read makercast\/v1\/_group\/cellar\/config\/desired\./);
+  assert.match(String(message), /does not allow this device to read makercast\/v1\/_group\/cellar\/config\/desired\./);
   assert.equal(device.mqtt.tells().mqtt?.fault?.code, 'mqtt_refused');
   assert.equal((await operator.desire(1, { mqtt: { groups: ['studio'] } }))['status'], 'applied');
   assert.equal(device.mqtt.tells().mqtt?.fault, undefined);
@@ -170,7 +170,10 @@ test('moved to a broker that does not let it read what steers it: taken back, wi
       ({ status, version }) => status === 'rolled_back' && version === i + 1,
     );
     const text = (reason as { what: string }).what;
-    assert.match(text, /mqtt\.url has not worked within 5 s \(mqtt_refused: The broker does not let this device read /);
+    assert.match(
+      text,
+      /mqtt\.url has not worked within 5 s \(mqtt_refused: The broker does not allow this device to read /,
+    );
     assert.ok(text.includes(`makercast/v1/kitchen/${name}.`), text);
   }
 });

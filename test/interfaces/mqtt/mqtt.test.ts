@@ -702,7 +702,7 @@ test('a broker that takes short packets only: what fits is said, and why the res
   const { ok, error } = await operator.command('diagnostics');
   const { code, what } = error as { code: string; what: string };
   assert.deepEqual([ok, code], [false, 'command_failed']);
-  assert.match(what, /longer than the MQTT broker takes \(29\d\d bytes\)/);
+  assert.match(what, /longer than the MQTT broker accepts \(29\d\d bytes\)/);
   assert.equal((await operator.command('snapshot'))['ok'], true);
   assert.ok(device.lines.items.every(({ event }) => event !== 'mqtt_unreachable'));
 });

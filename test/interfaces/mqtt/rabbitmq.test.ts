@@ -144,7 +144,7 @@ test('a base topic with a dot, which RabbitMQ takes for a slash: the device says
   });
   await device.start();
   const { message } = await device.lines.waitFor(({ event }) => event === 'mqtt_unheard', 30_000);
-  assert.match(message, /RabbitMQ takes \. for \//);
+  assert.match(message, /RabbitMQ treats \. as \//);
 });
 
 test('a group that the rules do not name: said by its topic, and the rest works; another device is out of reach', async (t) => {
@@ -153,7 +153,7 @@ test('a group that the rules do not name: said by its topic, and the rest works;
   t.after(() => device.stop());
   await device.start();
   const { message } = await device.lines.waitFor(({ event }) => event === 'mqtt_refused', 60_000);
-  assert.match(message, /does not let this device read makercast\/v1\/_group\/cellar\/config\/desired\./);
+  assert.match(message, /does not allow this device to read makercast\/v1\/_group\/cellar\/config\/desired\./);
   await until(() => device.mqtt.tells().mqtt?.state === 'connected', 60_000, 'connection');
   const from = kitchen.heard.items.length;
   const document = { version: 10, config: { mqtt: { groups: ['studio'] } } };

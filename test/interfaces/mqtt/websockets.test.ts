@@ -133,6 +133,6 @@ for (const [what, pieces] of [
     await using device = new Device(folder, { env: { MQTT_URL: url, MQTT_ID: 'kitchen' } });
     await device.start();
     const { message } = await device.lines.waitFor(({ event }) => event === 'mqtt_too_long', 30_000);
-    assert.match(message, /at most 266240 bytes are taken/);
+    assert.match(message, /above the limit of 266240 bytes/);
   });
 }

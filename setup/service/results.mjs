@@ -1,4 +1,4 @@
-/** What a trial says while it goes on, and how many of its checks passed and failed. */
+/** What a test of the service prints while it runs, and how many of its checks passed and failed. */
 
 /**
  * Throws `what`, unless it is so.
@@ -10,10 +10,10 @@ export function must(is, what) {
 }
 
 /**
- * A tally that begins now; `name` stands before each of its lines.
+ * Results that are empty now; `name` stands before each of its lines.
  * @param {string} name
  */
-export function openTally(name) {
+export function openResults(name) {
   const began = Date.now();
   const counts = { passed: 0, failed: 0 };
   /** @param {string} line */

@@ -1,12 +1,12 @@
-/** One change for each of many devices: so many at a time, with a bar, and an account of what was not done. */
+/** One change for each of many devices: several at a time, with a progress bar, and a report of what was not done. */
 import { Fault } from '../agent/errors.js';
 import type { Console } from './console.js';
 import { plain } from './console.js';
 import type { CloudDevice } from './sdk.js';
 import { short } from './targets.js';
 
-/** Calls at a time: 100 devices are done in seconds, and the cloud's limit (it says 429) is far. */
-export const AT_A_TIME = 6;
+/** Concurrent calls: 100 devices take seconds, and the cloud's rate limit (429) is far away. */
+export const CONCURRENCY = 6;
 
 export interface Outcome {
   readonly device: CloudDevice;
@@ -19,7 +19,7 @@ export interface Outcome {
  * Does `work` for each device. One that fails does not keep the others; but after a refused key, where the cloud wants to be left alone for long, or when `signal` aborts,
  * no further one is begun. Outcomes come in the order of the devices.
  */
-export async function round(
+export async function runBatch(
   devices: readonly CloudDevice[],
   work: (device: CloudDevice) => Promise<void>,
   console: Console,
@@ -30,7 +30,7 @@ export async function round(
   let done = 0;
   let failed = 0;
   let useless = false;
-  const show = (): void => console.draw(bar(done, devices.length, failed));
+  const show = (): void => console.draw(progressBar(done, devices.length, failed));
   const lane = async (): Promise<void> => {
     while (next < devices.length && !signal.aborted && !useless) {
       const index = next++;
@@ -49,14 +49,14 @@ export async function round(
     }
   };
   show();
-  await Promise.all(Array.from({ length: AT_A_TIME }, lane));
+  await Promise.all(Array.from({ length: CONCURRENCY }, lane));
   console.draw('');
   return outcomes;
 }
 
 const WIDTH = 30;
 
-export function bar(done: number, all: number, failed: number): string {
+export function progressBar(done: number, all: number, failed: number): string {
   const full = Math.round((WIDTH * done) / Math.max(all, 1));
   const also = failed > 0 ? `, ${failed} failed` : '';
   return `[${'#'.repeat(full)}${'.'.repeat(WIDTH - full)}] ${done} of ${all}${also}`;
@@ -95,7 +95,7 @@ export async function changeEach(change: Change, console: Console, signal: Abort
     for (const device of devices) console.print(`  ${short(device)} ${plain(device.device_name)}`);
     return 0;
   }
-  const outcomes = await round(devices, (device) => change.work(device), console, signal);
+  const outcomes = await runBatch(devices, (device) => change.work(device), console, signal);
   const code = account(outcomes, change.again, console, json ? document : undefined);
   const some = outcomes.some(({ status }) => status === 'done');
   if (effect !== undefined && some && !json) console.note(effect);
@@ -129,7 +129,7 @@ function account(
   for (const { device, status, why } of left) {
     console.note(`${short(device)} ${plain(device.device_name)}: ${status}${why === undefined ? '' : `: ${why}`}`);
   }
-  console.note(`Only those again:\n  ${repeat}`);
+  console.note(`To retry only those:\n  ${repeat}`);
   return 1;
 }
 

@@ -1,16 +1,16 @@
 /** A bar, an age, a table, and which devices are meant. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { bar } from '../../fleet/round.js';
+import { progressBar } from '../../fleet/batch.js';
 import type { CloudDevice } from '../../fleet/sdk.js';
 import { age, table } from '../../fleet/table.js';
 import { select } from '../../fleet/targets.js';
 
 test('a bar is empty, half or full', () => {
-  assert.equal(bar(0, 8, 0), `[${'.'.repeat(30)}] 0 of 8`);
-  assert.equal(bar(4, 8, 1), `[${'#'.repeat(15)}${'.'.repeat(15)}] 4 of 8, 1 failed`);
-  assert.equal(bar(8, 8, 0), `[${'#'.repeat(30)}] 8 of 8`);
-  assert.equal(bar(0, 0, 0), `[${'.'.repeat(30)}] 0 of 0`);
+  assert.equal(progressBar(0, 8, 0), `[${'.'.repeat(30)}] 0 of 8`);
+  assert.equal(progressBar(4, 8, 1), `[${'#'.repeat(15)}${'.'.repeat(15)}] 4 of 8, 1 failed`);
+  assert.equal(progressBar(8, 8, 0), `[${'#'.repeat(30)}] 8 of 8`);
+  assert.equal(progressBar(0, 0, 0), `[${'.'.repeat(30)}] 0 of 0`);
 });
 
 test('an age has one unit', () => {

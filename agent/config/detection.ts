@@ -1,4 +1,4 @@
-/** What is taken for a secret before the settings are resolved: of the environment, and of a layer as it was read. */
+/** Detects what may be a secret before the settings are resolved: in the environment, and in a layer as it was read. */
 import { correct } from './correct.js';
 import { readEnvironment, settingOf, type Environment } from './environment.js';
 import { readTree, type Layer } from './layer.js';

@@ -1,4 +1,4 @@
-/** What trials of a whole installation need beside it: a server outside, a viewer, and deadlines. */
+/** What tests of a whole installation need beside it: a server outside, a viewer, and deadlines. */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
@@ -73,7 +73,7 @@ export async function view(url, file, ms, least) {
     const seen = streams.map(
       (one) => `${one.codec_name} ${one.width ?? ''} ${one.nb_read_packets} packets, ${one.duration ?? '?'} s`,
     );
-    throw new Error(`what arrived at ${url} is no stream of ${seconds} s: ${seen.join('; ')}`);
+    throw new Error(`what arrived at ${url} is not a stream of ${seconds} s: ${seen.join('; ')}`);
   }
   return {
     video,

@@ -1,4 +1,4 @@
-/** What MQTT needs of the program around it. */
+/** What MQTT needs of the rest of the program. */
 import type { Clock } from '../../clock.js';
 import type { Log } from '../../log.js';
 import type { Storage } from '../../machine/storage/storage.js';
@@ -6,7 +6,7 @@ import type { Dispatcher } from '../../control/commands.js';
 import type { Steering } from '../../steering/steering.js';
 import type { Control } from '../../control/interface.js';
 
-export interface MqttSurroundings {
+export interface MqttDependencies {
   readonly log: Log;
   readonly clock: Clock;
   /** ms since 1970. */

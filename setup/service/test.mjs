@@ -13,13 +13,13 @@ import { parseArgs } from 'node:util';
 import { installPackages } from '../apt.mjs';
 import { newest, suiteOf } from '../debian.mjs';
 import { missingPackages, root } from '../ready.mjs';
-import { remove } from '../room.mjs';
+import { remove } from '../chroot.mjs';
 import { Stop } from '../run.mjs';
-import { startServer } from '../trial.mjs';
+import { startServer } from '../harness.mjs';
 import { hasOwnNode, prepare, wayOut } from './card.mjs';
 import { prove } from './checks.mjs';
 import { boot } from './machine.mjs';
-import { openTally } from './tally.mjs';
+import { openResults } from './results.mjs';
 
 /** Nodes without a driver, as cameras, sound cards and what is none of the service's business have them. */
 const devices = ['video0:81:0:video', 'snd/pcmC0D0c:116:24:audio', 'mem:1:1:kmem'];
@@ -31,7 +31,7 @@ const { values: options } = parseArgs({
     keep: { type: 'boolean' },
   },
 });
-const { counts, say, check } = openTally('service');
+const { counts, say, check } = openResults('service');
 
 async function main() {
   if (process.getuid?.() !== 0)

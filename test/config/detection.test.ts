@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { resolve } from '../../agent/config/resolve.js';
-import { environmentSecrets, layerSecrets } from '../../agent/config/suspects.js';
+import { environmentSecrets, layerSecrets } from '../../agent/config/detection.js';
 import { key } from './arbitraries.js';
 
 test('of the environment: our own variables, by what the settings say of them', () => {

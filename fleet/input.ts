@@ -11,7 +11,7 @@ export async function readKey(file: string | undefined, env: NodeJS.ProcessEnv, 
   const key = (await keyText(file, env, console)).trim();
   // What could not stand in a header would be quoted by an error about it.
   if (!/^[\x21-\x7e]+$/.test(key))
-    throw new Fault('fleet_denied', 'What was given is no API key.', 'Make one in the dashboard of balena.');
+    throw new Fault('fleet_denied', 'What was given is not an API key.', "Create one in balena's dashboard.");
   console.hide([key]);
   return key;
 }
@@ -20,7 +20,7 @@ async function keyText(file: string | undefined, env: NodeJS.ProcessEnv, console
   if (file !== undefined) return readSecretFile(file, '--key-file', console);
   const given = env['BALENA_API_KEY'];
   if (given !== undefined && given !== '') return given;
-  if (console.attended) return console.ask('API key of balena (it is not shown)');
+  if (console.isInteractive) return console.ask('balena API key (not shown)');
   throw new Fault('usage', 'There is no API key.', 'Give --key-file FILE, or set BALENA_API_KEY in the environment.');
 }
 
@@ -62,7 +62,7 @@ export async function readBroker(
   const pairs = file === undefined ? [] : await readPairs(file, '--broker', console);
   const names = [...brokerVariables.keys()];
   if (pairs.some(([name]) => !brokerVariables.has(name)))
-    throw new Fault('usage', 'The file of --broker names something else.', `It takes ${names.join(', ')}.`);
+    throw new Fault('usage', 'The file of --broker contains something else.', `It may contain ${names.join(', ')}.`);
   const given = pairs.length > 0 ? new Map<string, string | undefined>(pairs) : new Map(Object.entries(env));
   const { settings, problems, secrets } = resolve({
     env: Object.fromEntries(names.map((name) => [name, given.get(name)])),
@@ -72,7 +72,7 @@ export async function readBroker(
   if (wrong.length > 0) throw new Fault('usage', wrong.map(({ message }) => message).join(' '));
   if (settings.mqtt.url !== '') return settings.mqtt;
   if (file === undefined) return undefined;
-  throw new Fault('usage', 'The file of --broker names no broker.', 'Its line is MQTT_URL=mqtts://host.');
+  throw new Fault('usage', 'The file of --broker names no broker.', 'Add a line such as MQTT_URL=mqtts://host.');
 }
 
 async function valueOf(name: string, env: NodeJS.ProcessEnv, console: Console): Promise<string> {
@@ -80,7 +80,7 @@ async function valueOf(name: string, env: NodeJS.ProcessEnv, console: Console): 
   if (typeof settingNamed(name) === 'string') return '';
   const text = env[name];
   if (text !== undefined && text !== '') return text;
-  if (console.attended) return console.ask(`${name} (it is not shown)`);
+  if (console.isInteractive) return console.ask(`${name} (not shown)`);
   throw new Fault(
     'usage',
     `${name} has no value.`,
@@ -97,7 +97,7 @@ async function readPairs(file: string, option: string, console: Console): Promis
       const equals = line.indexOf('=');
       // What has no name may be a key: it is not repeated.
       if (equals < 1)
-        throw new Fault('usage', `A line of the file of ${option} is not KEY=VALUE.`, 'Remarks begin with #.');
+        throw new Fault('usage', `A line of the file of ${option} is not KEY=VALUE.`, 'Comments begin with #.');
       return [line.slice(0, equals).trim(), line.slice(equals + 1)];
     });
 }
@@ -106,7 +106,7 @@ async function readPairs(file: string, option: string, console: Console): Promis
 async function readSecretFile(file: string, option: string, console: Console): Promise<string> {
   try {
     const { mode } = await stat(file);
-    if ((mode & 0o077) !== 0) console.note(`warning: others can read the file of ${option}: chmod 600 helps.`);
+    if ((mode & 0o077) !== 0) console.note(`warning: others can read the file of ${option}: run chmod 600 on it.`);
     return await readFile(file, 'utf8');
   } catch (error) {
     throw new Fault('usage', `The file of ${option} cannot be read (${(error as NodeJS.ErrnoException).code}).`);

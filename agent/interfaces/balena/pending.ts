@@ -1,4 +1,4 @@
-/** Since when an update waits: kept over restarts, so that one that is put off again and again still comes to its turn. */
+/** Since when an update is pending: kept over restarts, so that one that is put off again and again is applied in the end. */
 import type { Storage } from '../../machine/storage/storage.js';
 import { earliest } from './policy.js';
 import type { Update } from './supervisor.js';
@@ -13,7 +13,7 @@ const isState = (value: unknown): value is { since: number | null } => {
 /** A Supervisor that has just started knows of no update for a while: so often in a row it must say so. */
 const timesNone = 3;
 
-export class Patience {
+export class PendingUpdate {
   #since: number | undefined;
   #none = 0;
 

@@ -20,7 +20,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { aptOptions, aptSources, mustKnow, sourcesName } from './debian.mjs';
 
-/** A cached base is made anew when it is older, lest security updates pile up in it. */
+/** An older cached base is made again, lest it miss security updates. */
 const cacheMs = 7 * 24 * 3600_000;
 
 /** @param {string} file */
@@ -94,10 +94,10 @@ export function fetchNode(major, folder) {
 }
 
 /**
- * Puts Node.js with npm and its headers into the room under /usr/local, and what this machine knows of the way to the registries.
+ * Puts Node.js with npm and its headers into the chroot under /usr/local, and what this machine knows of the way to the registries.
  * @param {string} folder
  */
-export function furnish(folder, nodePrefix = hostPrefix) {
+export function installNode(folder, nodePrefix = hostPrefix) {
   const local = path.join(folder, 'usr/local');
   cpSync(path.join(nodePrefix, 'bin/node'), path.join(local, 'bin/node'));
   cpSync(path.join(nodePrefix, 'include/node'), path.join(local, 'include/node'), { recursive: true });
@@ -108,14 +108,14 @@ export function furnish(folder, nodePrefix = hostPrefix) {
 }
 
 /**
- * Tells the room what this machine knows of the way to the registries.
+ * Tells the chroot what this machine knows of the way to the registries.
  * @param {string} folder
  */
 export function connect(folder) {
   /** @param {string[]} parts */
   const inside = (...parts) => path.join(folder, ...parts);
   const local = inside('usr/local');
-  // Only the way to the registry; a setting such as nodedir would speak of this machine, not of the room.
+  // Only the way to the registry; a setting such as nodedir would speak of this machine, not of the chroot.
   const npmrc = [path.join(hostPrefix, 'etc/npmrc'), path.join(homedir(), '.npmrc')].flatMap((file) =>
     read(file).split('\n'),
   );
@@ -134,7 +134,7 @@ export function connect(folder) {
   }
 }
 
-/** Environment of the programs in the room: that of a plain login, and how this machine reaches the registries. */
+/** Environment of the programs in the chroot: that of a plain login, and how this machine reaches the registries. */
 function environment() {
   const kept = /^(CI|TERM|NODE_EXTRA_CA_CERTS|SSL_CERT_FILE|https?_proxy|no_proxy)$/i;
   return {
@@ -148,12 +148,12 @@ function environment() {
 
 /**
  * Run by the namespace's first process. The mounts live in its mount namespace only, so they go when it goes; and it goes
- * when its standard input closes, that is, when the process that opened the room ends, however it ends. Waiting, the
+ * when its standard input closes, that is, when the process that opened the chroot ends, however it ends. Waiting, the
  * shell reaps orphans as an init does.
  */
 const init = `
 set -e
-# So that the room's / is a mount, as / is everywhere else: unshare and ip netns insist on it.
+# So that the chroot's / is a mount, as / is everywhere else: unshare and ip netns insist on it.
 mount --bind "$1" "$1"
 mount -t tmpfs -o mode=755 dev "$1/dev"
 mknod -m 666 "$1/dev/null" c 1 3; mknod -m 666 "$1/dev/zero" c 1 5; mknod -m 666 "$1/dev/full" c 1 7
@@ -170,14 +170,14 @@ exec chroot "$1" /bin/sh -c 'cat <&3 >/dev/null & echo open; wait $!'
 `;
 
 /**
- * Opens the room: a process tree of its own. Close it before its folder is removed.
+ * Opens the chroot: a process tree of its own. Close it before its folder is removed.
  * @param {string} folder
  */
 export async function open(folder) {
   const unshare = ['--mount', '--pid', '--fork', '--kill-child', 'sh', '-c', init, 'init', folder];
   const holder = spawn('unshare', unshare, { stdio: ['pipe', 'pipe', 'inherit'] });
   const opened = await Promise.race([once(holder.stdout, 'data'), once(holder, 'close').then(() => null)]);
-  if (!opened) throw new Error('the namespaces of the room cannot be made (see above)');
+  if (!opened) throw new Error('the namespaces of the chroot cannot be made (see above)');
   const first = onlyChild(holder.pid);
   const namespace = readlinkSync(`/proc/${first}/ns/pid`);
 
@@ -208,7 +208,7 @@ export async function open(folder) {
       };
     },
 
-    /** Command lines of what runs in there beside the two programs that hold the room open. */
+    /** Command lines of what runs in there beside the two programs that hold the chroot open. */
     processes() {
       return readdirSync('/proc')
         .filter((pid) => {
@@ -237,7 +237,7 @@ export async function open(folder) {
 }
 
 /**
- * Removes a room's folder. Never crosses into another file system: the folder holds no mount once the room is closed.
+ * Removes the folder of a chroot. Never crosses into another file system: the folder holds no mount once the chroot is closed.
  * @param {string} folder
  */
 export const remove = (folder) => rmSync(folder, { recursive: true, force: true });
