@@ -1,4 +1,4 @@
-/** The end of the program, whatever hangs. */
+/** Ends the program, whatever hangs. */
 
 /**
  * What is still asked of a disk or a name server is answered within so many looks, or is not. Looks, not time: where the machine itself
