@@ -1,13 +1,13 @@
-/** The end of a run: asked for by a signal, by a command, or by what was played to its end; and made sure of, whatever hangs. */
+/** The end of a run: requested by a signal, by a command, or at the end of the files; and enforced, whatever hangs. */
 import type { Clock } from './clock.js';
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** Under npm one Ctrl-C comes twice: from the terminal, and passed on by npm. What comes later is somebody in a hurry. */
 const echoMs = 300;
-/** From the signal to the end at the most, whatever hangs: balena kills 10 s after SIGTERM, and its lock must be gone by then. */
+/** The longest time from the signal to the end: balena kills 10 s after SIGTERM, and its lock must be released by then. */
 const endMs = 7000;
 
-/** What tells of signals: the process. */
+/** The source of signals: the process. */
 export interface Signals {
   on(signal: (typeof signals)[number], heard: () => void): unknown;
   off(signal: (typeof signals)[number], heard: () => void): unknown;
@@ -37,7 +37,7 @@ export class Ending {
     clearTimeout(this.#deadline);
   }
 
-  /** In order, with this exit code; the first who asks is the one that counts. */
+  /** Asks for an end in order, with this exit code; only the first request counts. */
   ask(code: number): void {
     this.#resolve(code);
   }

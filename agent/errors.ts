@@ -1,6 +1,6 @@
 /** Every fault that makercast can report: a stable code, who must act, and whether trying again can help. */
 
-/** Who can remedy it: the operator (a setting), the network, the device (hardware, packages), or us (a bug). */
+/** Who must act: the operator (a setting), the network, the device (hardware, packages), or us (a bug). */
 export type Actor = 'operator' | 'network' | 'device' | 'us';
 
 interface Kind {
@@ -325,7 +325,7 @@ export interface FaultReport {
   readonly mend: string;
 }
 
-/** The first line of what GStreamer or another program said, with the full stop that only some of its messages have. */
+/** The first line of what GStreamer or another program printed, with the full stop that only some of their messages have. */
 export const sentence = (text: string): string => {
   const line = text.split('\n')[0]!.trim();
   return /[.!?…]["')]*$/.test(line) ? line : `${line}.`;
@@ -351,7 +351,7 @@ export class Fault extends Error {
     return { code, what, remedy, mend: remedy };
   }
 
-  /** Any thrown thing as a Fault; what is none becomes `internal`. */
+  /** Anything thrown as a Fault; what is not one becomes `internal`. */
   static from(thrown: unknown): Fault {
     if (thrown instanceof Fault) return thrown;
     return new Fault('internal', thrown instanceof Error ? thrown.message : String(thrown));

@@ -1,4 +1,4 @@
-/** Faults that are nobody's answer, into the log; what comes before there is a log waits for it. */
+/** Logs faults that are not the answer to anybody; those that come before there is a log wait for it. */
 import type { Fault } from './errors.js';
 import type { Log } from './log.js';
 

@@ -1,4 +1,4 @@
-/** The end of the program, whatever hangs. */
+/** Ends the program, whatever hangs. */
 
 /**
  * What still waits for a disk or a name server has this many polls to finish. Polls, not time: a machine that is too busy to answer is

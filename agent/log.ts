@@ -7,8 +7,8 @@ import type { Redactor } from './config/redactor.js';
 export type Level = 'error' | 'warn' | 'info' | 'debug';
 
 /**
- * Lines a minute at the most, whatever happens: the balena dashboard keeps 1000 in all. One is kept for the line that says how
- * many were left out.
+ * The most lines a minute, whatever happens: the balena dashboard keeps 1000 in all. One of them is reserved for the line that says
+ * how many were left out.
  */
 const maxLinesAMinute = 20;
 const minuteMs = 60_000;
@@ -88,7 +88,7 @@ export class Log {
     if (!this.enabled(level)) return;
     const now = this.clock.now();
     this.#written = this.#written.filter((at) => now - at < minuteMs);
-    // Who asks for debug lines wants them all.
+    // Whoever asks for debug lines wants them all.
     if (level !== 'debug') {
       if (this.#written.length >= maxLinesAMinute - 1) {
         this.#leftOut += 1;
@@ -132,7 +132,7 @@ function isJournal(): boolean {
 /** Priorities of syslog, which the journal takes from the beginning of a line (sd-daemon(3)): `journalctl -p warning` then works. */
 const priorities: Readonly<Record<string, number>> = { error: 3, warn: 4, info: 6, debug: 7 };
 
-/** The journal has the time, and tells the level by colours. */
+/** The journal adds the time, and shows the level by colours. */
 function journalLine({ level, message }: winston.Logform.TransformableInfo): string {
   return `<${priorities[level] ?? 6}>${oneLine(message)}`;
 }

@@ -1,4 +1,4 @@
-/** Settings that change while the agent runs: edits of the file are taken over or refused, and what is wrong is said once. */
+/** Settings that change while the agent runs: edits of the file are applied or refused, and each problem is logged once. */
 import { formatProblems } from './commands/check.js';
 import type { FaultReport } from './errors.js';
 import type { Log } from './log.js';
@@ -11,21 +11,21 @@ export interface ReloadDependencies {
   readonly log: Pick<Log, 'error' | 'warn' | 'info' | 'level'>;
   readonly source: Pick<SettingsSource, 'watch' | 'keep'>;
   readonly steering: Pick<Steering, 'resolved' | 'isOnProbation' | 'reload' | 'onChange'>;
-  /** Shows what is wrong in the status document. */
+  /** Shows the problems in the status document. */
   readonly broadcast: Pick<Broadcast, 'settingsProblems'>;
   /** Whether the last good settings are kept for the next start. */
   readonly keepsGood: boolean;
 }
 
 export class Reload {
-  /** What is wrong with the last edit of the file, which was not taken over. */
+  /** The problems of the last edit of the file, if it was refused. */
   #rejected: readonly FaultReport[] = [];
-  /** Outputs without a stream key, of which the log knows. */
+  /** Outputs without a stream key that have been logged. */
   #held: readonly FaultReport[] = [];
 
   constructor(private readonly dependencies: ReloadDependencies) {}
 
-  /** What is wrong with the settings to begin with must have been said. */
+  /** The problems of the initial settings must have been logged before. */
   start(signal: AbortSignal): void {
     const { source, steering } = this.dependencies;
     this.#held = heldReports(steering.resolved);
@@ -48,7 +48,7 @@ export class Reload {
     if (changed.length > 0) log.info('settings_applied', `Settings applied: ${list}.`, { changed });
   }
 
-  /** Whoever has changed them: the file, or somebody afar. */
+  /** The settings have changed, by the file or remotely. */
   #changed(): void {
     const { log, source, steering, keepsGood } = this.dependencies;
     const { settings, problems } = steering.resolved;

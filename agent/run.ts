@@ -45,10 +45,10 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
   version: string;
 };
 
-/** No true clock stands before this, ms since 1970. */
+/** No correct clock shows an earlier time than this, ms since 1970. */
 const builtAt = statSync(fileURLToPath(import.meta.url)).mtimeMs;
 
-/** A change that is just being applied may wait for a driver. It is not waited for any longer: the next start undoes it. */
+/** A change that is being applied may hang in a driver. It gets this long to finish; otherwise the next start undoes it. */
 const closeMs = 1000;
 
 /**
@@ -83,7 +83,7 @@ export async function run(env: NodeJS.ProcessEnv, folder: string, redactor: Reda
     data: storage.folder,
     intent: new Intent(storage),
     demo: !supervised,
-    // Whoever restarts what ends would play the files again and again.
+    // A supervisor would restart the program, which would play the files again and again.
     ended: () => (supervised ? undefined : ending.ask(0)),
   });
   steering.attach({ log, broadcast, excess: (settings) => excessOf(settings, folder, recordings) });
@@ -130,7 +130,7 @@ export async function run(env: NodeJS.ProcessEnv, folder: string, redactor: Reda
 
   await Promise.race([steering.close(), new Promise((done) => setTimeout(done, closeMs).unref())]);
   const closed = broadcast.stop();
-  // For whoever watches the fleet; on a terminal it has just been said.
+  // For whoever watches the fleet; a terminal has just shown it.
   if (supervised) statusLog.say();
   statusLog.stop();
   stopped.abort();
@@ -144,7 +144,7 @@ export async function run(env: NodeJS.ProcessEnv, folder: string, redactor: Reda
 /** ms since 1970; undefined where the clock of the machine is not set. */
 const wallMs = (): number | undefined => (Date.now() >= builtAt ? Date.now() : undefined);
 
-/** File and environment. What is wrong at the start falls back to `lastGood`; an edit that is wrong changes nothing, and needs nothing to fall back to. */
+/** File and environment. Invalid settings at the start fall back to `lastGood`; an invalid edit changes nothing, and needs no fallback. */
 function reading(source: SettingsSource, lastGood: Settings | undefined): () => ReturnType<SettingsSource['layers']> {
   let fallBack = lastGood;
   return () => {
@@ -154,14 +154,14 @@ function reading(source: SettingsSource, lastGood: Settings | undefined): () => 
   };
 }
 
-/** Everything that is wrong with the settings to begin with, and what should be looked at. */
+/** Logs everything that is wrong with the initial settings, and every warning. */
 function sayProblems(resolved: Resolved, log: Log): void {
   for (const { code, what, remedy } of [...problemReports(resolved), ...heldReports(resolved)])
     log.error(code, `[${code}] ${what} ${remedy}`.trimEnd(), { code });
   for (const warning of resolved.warnings) log.warn('settings_warning', warning);
 }
 
-/** What of the recordings these settings have no room for. */
+/** The recordings for which these settings leave no room. */
 async function excessOf(settings: Settings, folder: string, usual: string): Promise<Excess> {
   const wanted = wantedRecording(settings, folder, usual);
   return wanted ? excessIn(wanted.folder, wanted) : { files: 0, bytes: 0 };

@@ -1,8 +1,8 @@
-/** When to try again what has failed: soon at first, then ever more seldom; soon again once it has worked for a while. */
+/** When to retry what has failed: soon at first, then with ever longer pauses; soon again once it has worked for a while. */
 import type { Clock } from '../clock.js';
 
 const usualFirstMs = 300;
-/** What has worked for so long is taken to work. */
+/** What has worked for this long is considered to work. */
 const steadyMs = 10_000;
 
 export class Backoff {
@@ -10,7 +10,7 @@ export class Backoff {
   #worksSince: number | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  /** `maxMs`: no wait is longer. `firstMs`: the first. */
+  /** `maxMs`: the longest wait. `firstMs`: the first one. */
   constructor(
     private readonly clock: Clock,
     private readonly maxMs = 10_000,
@@ -26,7 +26,7 @@ export class Backoff {
     this.#timer = setTimeout(again, wait / 2 + (this.clock.random() * wait) / 2);
   }
 
-  /** It works at this moment. */
+  /** Call while it works, about once a second. */
   progress(): void {
     const now = this.clock.now();
     this.#worksSince ??= now;
@@ -42,7 +42,7 @@ export class Backoff {
     clearTimeout(this.#timer);
   }
 
-  /** What comes next has not failed yet. */
+  /** Something else comes next, which has not failed yet. */
   reset(): void {
     this.cancel();
     this.#tries = 0;

@@ -1,4 +1,4 @@
-/** A broadcast from start to stop: the programme, what delivers it, and what is made of new settings. */
+/** A broadcast from start to stop: the programme, its delivery, and how new settings are applied. */
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { cost, type Change } from '../config/cost.js';
@@ -22,12 +22,12 @@ import { isWanted } from './wants.js';
 const floorShare = 0.2;
 
 /**
- * At the end of the files, so many beats in a row must find that nothing waits: the first, where delivery or the machine stood still,
+ * At the end of the files, this many beats in a row must find nothing queued: where delivery or the machine stood still, the first
  * may have been sent before the last pictures were read.
  */
 const emptyBeats = 2;
 
-/** Settings of what is on the air, and of where it goes to. */
+/** Settings of what is on the air and of where it is sent. */
 const ofBroadcast = /^(video|audio|outputs|recording)\./;
 
 /** What a broadcast needs of the machine and of the program around it. */
@@ -54,16 +54,16 @@ export class Broadcast {
   #folder = '';
   #demoOutput: WantedOutput | undefined;
   #state: 'idle' | 'on' | 'ended' | 'stopping' = 'idle';
-  /** `start` has come: what is asked for before waits for it. */
+  /** `start` was called; what is asked for before waits for it. */
   #begun = false;
-  /** Beats since the end of the files, and how many of the last of them found nothing that waits. */
+  /** Beats since the end of the files, and how many of the last ones in a row found nothing queued. */
   #atEnd = { beats: 0, empty: 0 };
-  /** What was played to its end is closed. */
+  /** The files were played, and their sessions are closed. */
   #finished = false;
   #wanted: Wanted = 'on';
-  /** Off the air for a moment though it is wanted: an update is about to end this program. */
+  /** Off the air for a moment although it is wanted on: an update is about to end this program. */
   #paused = false;
-  /** What changes the state goes one after the other: a start in the middle of a stop would be lost in it. */
+  /** Whatever changes the state runs one at a time: a start in the middle of a stop would get lost. */
   readonly #queue = new SerialQueue();
 
   constructor(
@@ -93,7 +93,7 @@ export class Broadcast {
     );
   }
 
-  /** On the air, if that was wanted last and there is anywhere to stream to; else idle, which it says. */
+  /** Goes on the air, if that was wanted last and there is a destination; otherwise logs that it is idle. */
   async start(): Promise<void> {
     this.#wanted = await this.dependencies.intent.load();
     this.#folder = await runFolder(this.dependencies.data);
@@ -123,7 +123,7 @@ export class Broadcast {
     });
   }
 
-  /** Off the air in order, but not for good: until `resume`, `startBroadcast` or the next start of this program. */
+  /** Goes off the air in order, but not for good: until `resume`, `startBroadcast` or the next start of this program. */
   async pause(): Promise<void> {
     this.#paused = true;
     await this.#queue.run(async () => {
@@ -144,7 +144,7 @@ export class Broadcast {
     return this.#queue.run(() => this.#apply(settings));
   }
 
-  /** Resolves once the media processes have done what was applied last; at once where nothing is on. */
+  /** Resolves once the media processes have done what was applied last; at once where nothing is on the air. */
   async applied(): Promise<void> {
     await this.#queue.done();
     await Promise.all([this.#delivery.applied(), this.#programme.applied()]);
@@ -168,7 +168,7 @@ export class Broadcast {
     return jpegOf(Buffer.from(flv, 'base64'), this.#folder);
   }
 
-  /** A new pipeline, from what the machine is now. False where nothing is on the air. */
+  /** Builds a new pipeline for the machine as it is now. False where nothing is on the air. */
   async restartMedia(): Promise<boolean> {
     if (this.#state !== 'on') return false;
     await this.#programme.replan();
@@ -180,7 +180,7 @@ export class Broadcast {
     this.settings = settings;
     if (!this.#begun) return changed;
     if (this.#state !== 'on') {
-      // What was played to its end is not played again because of the log's level.
+      // Files that were played to their end do not start again because the log level changes.
       const begins = this.#state !== 'ended' || changed.some((change) => ofBroadcast.test(change.path));
       if (changed.length > 0 && begins) await this.#goOn();
       return changed;
@@ -216,12 +216,12 @@ export class Broadcast {
     if (this.#state === 'on') await this.#programme.devicesChanged();
   }
 
-  /** Outputs that wait for their next try, all or the one of that name, are tried now: an operator asks for it. */
+  /** Retries outputs now that wait for their next try, all or the one of that name: an operator asks for it. */
   retry(output?: string): void {
     this.#delivery.retry(output);
   }
 
-  /** An address or a route of this machine has changed. One that is left without any network has nothing to try. */
+  /** An address or a route of this machine has changed. Without any network there is nothing to retry. */
   networkChanged(): void {
     if (!this.dependencies.networkFault()) this.#delivery.networkChanged();
   }
@@ -257,7 +257,7 @@ export class Broadcast {
   }
 
   #actual(): ActualState {
-    // Idle because of a setting that is not valid is not what was wanted.
+    // Being idle because of an invalid setting is not what was wanted.
     if (this.#state === 'idle' && !this.#paused && this.#settingsProblems.length > 0) return 'degraded';
     const isToBegin = !this.#begun && this.#wanted === 'on' && isWanted(this.settings);
     if (this.#state !== 'on') return this.#state === 'idle' && isToBegin ? 'starting' : this.#state;
@@ -280,9 +280,9 @@ export class Broadcast {
       this.#demoOutput ??= await this.#demo.start(this.settings.demo.port, this.#folder);
       if (!this.#demoOutput) return this.#sayIdle();
     }
-    // At the very end of the files the sessions may still be open, and the children with them.
+    // Right at the end of the files the sessions, and with them the children, may still be open.
     if (this.#state === 'ended' && !this.#finished) await this.#end();
-    // A stop may have come meanwhile.
+    // The program may have been told to stop meanwhile.
     if (this.#state === 'stopping') return;
     this.#state = 'on';
     this.#finished = false;
@@ -295,7 +295,7 @@ export class Broadcast {
     await this.#end();
     this.#demoOutput = undefined;
     await this.#demo.stop();
-    // The agent may have been told to end in the meantime.
+    // The program may have been told to stop meanwhile.
     if (this.#state === 'on') this.#state = 'idle';
   }
 
@@ -325,7 +325,7 @@ export class Broadcast {
     if (this.#state === 'ended' && this.#isSent(outputs)) void this.#queue.run(() => this.#finish());
   }
 
-  /** Whether the last picture has come to every server that is there, or has been waited for as long as pictures may wait. */
+  /** Whether every connected server has received the last picture, or pictures may not be queued any longer. */
   #isSent(outputs: Readonly<Record<string, OutputStatus>>): boolean {
     const waits = Object.values(outputs).some(
       ({ state, queuedMs }) => (state === 'live' || state === 'stalled') && queuedMs > 0,
@@ -335,7 +335,7 @@ export class Broadcast {
     return this.#atEnd.empty >= emptyBeats || this.#atEnd.beats > this.settings.output.maxQueueSeconds;
   }
 
-  /** The encoder is asked for what the slowest of the connections carries that it follows. */
+  /** Asks the encoder for the bitrate that the slowest of the connections carries which it follows. */
   #adapt(outputs: Readonly<Record<string, OutputStatus>>): void {
     const { fullKbps } = this.#programme;
     if (fullKbps === undefined) return;
@@ -349,7 +349,7 @@ export class Broadcast {
     const kbps = this.#adaptation.look(outputs, follows, bounds);
     const limit = kbps < fullKbps ? kbps : undefined;
     if (limit === this.#limitKbps) return;
-    // One line as it begins and one as it ends: what is in between is in the status.
+    // One line when it begins and one when it ends; the status has what is in between.
     const { log } = this.dependencies;
     if (this.#limitKbps === undefined)
       log.warn(

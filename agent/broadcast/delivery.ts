@@ -1,4 +1,4 @@
-/** What goes out: the process that delivers, every output and the recording, and what is known of them. */
+/** Delivery as the agent sees it: its process, every output and the recording, and their states. */
 import type { Clock } from '../clock.js';
 import type { Change } from '../config/cost.js';
 import type { Settings } from '../config/settings.js';
@@ -23,7 +23,7 @@ import type { BroadcastStatus } from './status.js';
 import { ActiveFaults } from './activefaults.js';
 import { wantedOutputs, wantedRecording } from './wants.js';
 
-/** Of the memory of this machine: every session is lost with the process, so only when the kernel would else soon kill something. */
+/** Share of the memory of this machine: every session is lost with the process, so only when the kernel would soon kill something. */
 const memoryShare = 0.5;
 /**
  * glibc's own default, but fixed: where it may, it learns from large blocks that are freed (fragments of a recording, a message that a
@@ -32,11 +32,11 @@ const memoryShare = 0.5;
 const allocation = { MALLOC_MMAP_THRESHOLD_: '131072' };
 /** Two beats missed. */
 const pace: Pace = { beatMs: beatMs.delivery, hungMs: 2000 };
-/** Nothing was sent or recorded for so long: a server that is just coming back is not made to wait for another process. */
+/** Quiet is when nothing was sent or recorded for this long: a server that is just coming back need not wait for a new process. */
 const quietMs = 5000;
 /** Delivery answers at once, or not at all. */
 const pictureMs = 3000;
-/** A server that has not said yes or no by then finds a film begun. */
+/** A file begins by then, even for a server that has neither accepted nor refused. */
 export const audienceMs = 5000;
 
 /** What delivery needs of the machine and of the program around it. */
@@ -51,7 +51,7 @@ export interface DeliveryDependencies {
   readonly recordings: string;
   /** The fault of a machine without a network, if it is one. */
   readonly networkFault: () => Fault | undefined;
-  /** Of the memory of the delivery process; what this machine can do with where they are left out. */
+  /** Limits for the memory of the delivery process; by default those that fit this machine. */
   readonly deliveryLimits?: MemoryLimits;
 }
 
@@ -77,7 +77,7 @@ export class Delivery {
   #pictureWanted: ((flv: string | undefined) => void)[] = [];
   /** When something was last sent or recorded, or the broadcast began. */
   #quietSince = 0;
-  /** What waits for the first answers; undefined once they have come, until the next start. */
+  /** Callbacks that wait for the first answers; undefined once these have come, until the next start. */
   #audience: (() => void)[] | undefined;
   #audienceTimer: NodeJS.Timeout | undefined;
 
@@ -113,8 +113,8 @@ export class Delivery {
   }
 
   /**
-   * Resolves once every server has said yes or no for the first time since the start, or is too slow to be waited for. What has a
-   * beginning is played then: the beginning of what does not wait is missing wherever a connection takes longer than a group of pictures.
+   * Resolves once every server has accepted or refused for the first time since the start, or has taken too long. Only then is a file
+   * played: otherwise its beginning would be missing wherever connecting takes longer than a group of pictures.
    */
   audience(): Promise<void> {
     return new Promise((resolve) => (this.#audience && !this.#held ? this.#audience.push(resolve) : resolve()));
@@ -139,7 +139,7 @@ export class Delivery {
     this.#faults.clear();
   }
 
-  /** New settings, of which these changed. `formatChanges`: what becomes of the outputs is told by {@link hold} or {@link refresh}. */
+  /** Takes over new settings, of which these changed. `formatChanges`: {@link hold} or {@link refresh} decides about the outputs. */
   take(settings: Settings, changed: readonly Change[], formatChanges: boolean, demo: WantedOutput | undefined): void {
     this.settings = settings;
     this.#demo = demo;
@@ -161,14 +161,14 @@ export class Delivery {
     this.#sendOutputs();
   }
 
-  /** Pictures of the new format come. */
+  /** The pictures have the new format now. */
   release(): void {
     if (!this.#held) return;
     this.#held = false;
     this.#sendOutputs();
   }
 
-  /** Outputs that wait for their next try, all or the one of that name, are tried now. */
+  /** Retries outputs now that wait for their next try, all or the one of that name. */
   retry(output?: string): void {
     this.#child.send({ type: 'retry', ...(output === undefined ? {} : { output }) });
   }
@@ -187,7 +187,7 @@ export class Delivery {
     });
   }
 
-  /** Resolves once the process has done what it was told. */
+  /** Resolves once the process has done everything it was told. */
   applied(): Promise<void> {
     return this.#child.synced();
   }
@@ -201,12 +201,12 @@ export class Delivery {
     return this.#child.grown !== undefined;
   }
 
-  /** Puts another process in the place of one that has grown; for a moment when nobody notices. One that has grown too far is not waited for (child.ts). */
+  /** Replaces a process that has grown, at a moment when nobody notices. One that has grown too far is replaced at once (child.ts). */
   async recycle(): Promise<void> {
     const what = this.#child.grown;
     if (what === undefined || !this.#on) return;
     await this.#child.stop();
-    // The agent may have been told to end in the meantime.
+    // The program may have been told to stop meanwhile.
     if (!this.#on) return;
     this.#begin();
     this.dependencies.log.info('recycled', `${what} A new one has replaced it, while nothing was being sent.`);
@@ -224,7 +224,7 @@ export class Delivery {
     return this.#faults.reports;
   }
 
-  /** Of all that is wanted. */
+  /** The states of all outputs that are wanted, and of the recording. */
   get states(): string[] {
     const states: string[] = this.#outputs.states;
     if (this.settings.recording.enabled) states.push(this.#recording.status?.state ?? 'starting');
@@ -311,7 +311,7 @@ export class Delivery {
   }
 
   #heardRecording(status: RecordingStatus): void {
-    // One that was switched off may still have a last word.
+    // A recording that was switched off may still send a last status.
     if (this.settings.recording.enabled) this.#recording.heard(status);
   }
 }

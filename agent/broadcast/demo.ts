@@ -4,9 +4,9 @@ import { Child } from '../media/child.js';
 import { beatMs, type FromDemo, type ToDemo, type WantedOutput } from '../media/messages.js';
 import type { Pace } from '../media/watchdog.js';
 
-/** It serves one viewer on this machine: nothing hangs on it. */
+/** It serves one viewer on this machine: nothing depends on it. */
 const pace: Pace = { beatMs: beatMs.demo, hungMs: 10_000 };
-/** One that has ended is started again after this long. */
+/** A server that has ended is restarted after this long. */
 const againMs = 1000;
 
 export class Demo {
@@ -18,10 +18,10 @@ export class Demo {
     private readonly report: (fault?: Fault) => void,
   ) {}
 
-  /** Starts the server on `port` or, where that is taken, on one after it. Undefined where it cannot be had. */
+  /** Starts the server on `port` or, where that is in use, on a higher one. Undefined where it cannot be started. */
   start(port: number, folder: string): Promise<WantedOutput | undefined> {
     return new Promise((resolve) => {
-      /** Where it listens: one that has died comes back there. */
+      /** The port it listens on: after a crash it comes back there. */
       let at = port;
       const child = new Child<ToDemo, FromDemo>('demonstration server', 'demo/main.js', pace, this.environment, {
         message: (message) => {

@@ -5,7 +5,7 @@ import type { Storage } from '../machine/storage/storage.js';
 
 export type Wanted = 'on' | 'idle';
 
-/** A card takes less than this, or may never be done; whoever has pressed a button does not wait for it. */
+/** A card takes less than this, or hangs; whoever has pressed a button does not wait for it. */
 const patienceMs = 1000;
 
 const name = 'broadcast';

@@ -1,4 +1,4 @@
-/** What is known of each output: where it goes to, how it is, and what of that is worth a line in the log. */
+/** The destination and state of each output, and which changes of it are logged. */
 import { sessionOf } from '../../pipelines/outputs/rtmp.js';
 import type { Fault } from '../errors.js';
 import type { Log } from '../log.js';
@@ -21,7 +21,7 @@ export class Outputs {
   /** When each session that was live was lost with the process that had it open, by its destination. */
   readonly #lostAt = new Map<string, number>();
 
-  /** `networkFault`: the fault of a machine without a network, if it is one. */
+  /** `networkFault`: the fault of a machine that has no network; undefined where it has one. */
   constructor(
     private readonly log: Log,
     private readonly networkFault: () => Fault | undefined,
@@ -38,7 +38,7 @@ export class Outputs {
     }
   }
 
-  /** As an output says of itself; one that is not wanted any more is not listened to. */
+  /** Takes the status that an output reports; ignores outputs that are no longer wanted. */
   heard(name: string, reported: OutputStatus): void {
     const wanted = this.#wanted.get(name);
     if (!wanted) return;
@@ -62,7 +62,7 @@ export class Outputs {
     this.log.warn('output_failed', `Output ${name} [${code}]: ${triedAgain(status.fault)}`, { output: name, code });
   }
 
-  /** The process that had them open is gone: none of them is what it was, until the next one says so. */
+  /** The process that had them open has ended: all are idle until the next process reports otherwise. */
   lost(): void {
     for (const [name, status] of this.#statuses) {
       const { state, frames, droppedFrames, connects } = status;
@@ -73,7 +73,7 @@ export class Outputs {
     }
   }
 
-  /** For another process: `output`, and when it was live last, if that ended without an order. */
+  /** `output` for a new process, with the time since it was last live if it was lost. */
   again(output: WantedOutput): WantedOutput {
     const at = this.#lostAt.get(sessionOf(output.destination));
     return at === undefined ? output : { ...output, liveAgoMs: Math.round(this.now() - at) };
@@ -85,7 +85,7 @@ export class Outputs {
     this.#statuses.clear();
   }
 
-  /** Every server has said yes or no to what is wanted of it. */
+  /** Whether every server has accepted or refused. */
   get haveAnswered(): boolean {
     const isOpen = (state?: OutputState): boolean => state === undefined || state === 'idle' || state === 'connecting';
     return ![...this.#wanted.keys()].some((name) => isOpen(this.#statuses.get(name)?.state));

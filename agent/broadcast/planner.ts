@@ -1,4 +1,4 @@
-/** From settings and a machine to a plan, with what stands in the way as a fault. */
+/** From settings and a machine to a plan; what prevents one becomes a fault. */
 import { plan as compose } from '../../pipelines/choose/best.js';
 import { candidates, type Candidate } from '../../pipelines/choose/candidates.js';
 import { defaultFormat, resolveAuto } from '../../pipelines/choose/defaults.js';
@@ -11,7 +11,7 @@ import type { Settings } from '../config/settings.js';
 import { Fault, isFaultCode } from '../errors.js';
 import { wantedMedia } from './wants.js';
 
-/** What `auto` came to, and every way that there is to it. */
+/** What `auto` was resolved to, and every candidate for it. */
 export interface Considered {
   readonly wanted: Wanted;
   /** Why the machine has the default format that it has. */
@@ -29,18 +29,18 @@ export interface Given {
 
 const nothingYet: Given = { usable: (machine) => machine, onAir: () => ({}) };
 
-/** A plan, and all that is known of the machine that it was made for. */
+/** A plan, and everything known of the machine that it was made for. */
 export interface Made {
   readonly plan: Plan;
   readonly machine: Machine;
 }
 
 export class Planner {
-  /** What the last plan was made of. */
+  /** The machine that the last plan was made for. */
   #machine: Machine | undefined;
-  /** Size and rate of the broadcast: settled when it begins, and kept whatever is plugged in or out. */
+  /** Size and rate of the broadcast: chosen when it begins, and kept whatever is plugged in or out. */
   #format: Format | undefined;
-  /** How often it was forgotten: a look at the machine that began before settles none. */
+  /** How often it was forgotten: a look at the machine that began before that chooses no format. */
   #formats = 0;
   #fullKbps = 0;
   #limitKbps: number | undefined;
@@ -62,7 +62,7 @@ export class Planner {
     return { plan: this.#composed(settings, machine), machine };
   }
 
-  /** A plan of what is known already: nothing is looked at anew. Undefined where nothing is known. Throws a Fault. */
+  /** A plan from what is already known, without another look at the machine. Undefined where nothing is known. Throws a Fault. */
   again(settings: Settings): Made | undefined {
     const machine = this.#machine;
     return machine && { plan: this.#composed(settings, machine), machine };

@@ -1,4 +1,4 @@
-/** What goes on the air: plans what this machine can do of what is wanted, plays it, and plans anew when an input fails or comes back. */
+/** What goes on the air: plans as much of what is wanted as this machine can do, plays it, and replans when an input fails or comes back. */
 import { describe } from '../../pipelines/describe.js';
 import type { Machine, Mode } from '../../pipelines/machine.js';
 import type { OnAir } from '../../pipelines/onair.js';
@@ -35,8 +35,8 @@ export interface ProgrammeDependencies {
 }
 
 /**
- * What is wanted and was not found is looked for as seldom as that in the end: what is plugged in tells of itself, but a driver that
- * did not answer when it was asked does not. A look takes a Zero W a second of work.
+ * The longest pause between two searches for what is wanted and was not found: plugging something in causes an event, but a driver
+ * that did not answer when asked causes none. A search costs a Zero W a second of work.
  */
 const maxSearchMs = 30_000;
 
@@ -44,9 +44,9 @@ export class Programme {
   readonly #stage: Stage;
   readonly #planner: Planner;
   readonly #availability: Availability;
-  /** For plans that failed. */
+  /** Retries plans that failed. */
   readonly #backoff: Backoff;
-  /** For the process: a plan that fails while none runs must not take its start away. */
+  /** Restarts the process; apart from the above, since a plan that fails while no process runs must not cancel its restart. */
   readonly #restart: Backoff;
   readonly #search: Backoff;
   readonly #faults: ActiveFaults<'plan' | 'capture' | 'slate' | 'keyframes'>;
@@ -60,14 +60,14 @@ export class Programme {
   /** Plans are made one after the other; a request during one is served by the next. */
   #planning: Promise<void> | undefined;
   #planAgain = false;
-  /** The slate stands at the end of the playlist. */
+  /** The playlist has ended, and the slate is shown. */
   #filesPlayed = false;
-  /** What passes through, for as long as what is on has its format: that itself, or the slate that stands in for it. */
+  /** The passed-through plan, for as long as what is on the air has its format: the plan itself, or the slate that stands in for it. */
   #passedOnAir: Plan | undefined;
   #retry: NodeJS.Timeout | undefined;
   /** Silent cameras are being asked for a picture. */
   #isAsking = false;
-  /** Another format is wanted, and no plan of it was made yet. */
+  /** Another format is wanted, and there is no plan with it yet. */
   #formatChanges = false;
 
   /**
@@ -140,7 +140,7 @@ export class Programme {
     return this.#plan;
   }
 
-  /** Pictures come, those of the wanted plan or of the one before. */
+  /** There are pictures, those of the wanted plan or of the one before. */
   get isPlaying(): boolean {
     return this.#stage.onAir !== undefined;
   }
@@ -149,7 +149,7 @@ export class Programme {
     return [...this.#faults.reports, ...this.#availability.problems];
   }
 
-  /** New settings that change what `how` says: a new pipeline, a new broadcast with another format, or a running one's knobs. */
+  /** Takes over new settings; `how` says what that takes: live properties, a new pipeline, or a new broadcast with another format. */
   async take(settings: Settings, how: 'live' | 'rebuild' | 'restart'): Promise<void> {
     const { video, audio } = this.settings;
     this.settings = settings;
@@ -169,7 +169,7 @@ export class Programme {
     else await this.replan(how === 'rebuild');
   }
 
-  /** The machine has changed: plan anew, and play that if it is another plan. */
+  /** The machine has changed: replans, and plays the new plan if it is a different one. */
   async devicesChanged(): Promise<void> {
     this.#availability.devicesChanged();
     if (this.#on) await this.replan(true);
@@ -181,7 +181,7 @@ export class Programme {
     return this.#plan?.video.bitrateKbps === undefined ? undefined : this.#planner.fullKbps;
   }
 
-  /** Asks the encoder for no more than so many kbit/s, live where it can: the connections carry no more. Undefined: no limit. */
+  /** Limits the encoder to what the connections carry, in kbit/s, live where it can. Undefined: no limit. */
   async limit(kbps: number | undefined): Promise<void> {
     this.#planner.limit(kbps);
     if (this.#plan?.video.bitrateKbps !== undefined) await this.#adjust();
@@ -202,7 +202,7 @@ export class Programme {
     await this.#stage.applied();
   }
 
-  /** Looks at the machine, plans, and plays the plan; with `onlyIfOther`, not where the same is on already. */
+  /** Looks at the machine, plans, and plays the plan; with `onlyIfOther` not if the same plan is on already. */
   replan(onlyIfOther = false): Promise<void> {
     if (this.#planning) {
       this.#planAgain = true;
@@ -220,13 +220,13 @@ export class Programme {
   async #replan(onlyIfOther: boolean): Promise<void> {
     const before = this.#plan;
     const { settings } = this;
-    /** Settings that take another look have come meanwhile: that is planned next, and this is no plan of it. */
+    /** Newer settings that need another look at the machine have come meanwhile: they are planned next, and this plan is out of date. */
     const isLate = (): boolean => settings !== this.settings && this.#planAgain;
     try {
       const made = await this.#planner.make(settings);
       if (this.#on && !made.plan.live) await this.events.audience();
       if (!this.#on || isLate()) return;
-      // Those that take none change nothing that is known of the machine.
+      // Newer settings that need none change nothing that is known of the machine.
       const { plan, machine } = settings === this.settings ? made : (this.#planner.again(this.settings) ?? made);
       if (before && this.#availability.unplugged(before, machine)) return this.#standIn();
       this.#put(plan, machine, onlyIfOther);
@@ -255,13 +255,13 @@ export class Programme {
     this.#playAnother();
   }
 
-  /** From what is known of the machine: looking at it anew takes a Zero W seconds, in which nothing would be on the air. */
+  /** Plans from what is known of the machine: looking at it again takes a Zero W seconds, in which nothing would be on the air. */
   #playAnother(): void {
     const made = this.#madeAgain();
     if (made) this.#put(made.plan, made.machine, true);
   }
 
-  /** A plan from what is known of the machine; undefined where nothing is known yet, and where there is none, which is said. */
+  /** A plan from what is known of the machine; undefined where nothing is known yet, or where no plan is possible, which is reported. */
   #madeAgain(): Made | undefined {
     try {
       return this.#planner.again(this.settings);
@@ -286,7 +286,7 @@ export class Programme {
   }
 
   #put(plan: Plan, machine: Machine, onlyIfOther: boolean): void {
-    // What failed on the air has been said, and better.
+    // What failed on the air has already been reported, and more precisely.
     if (plan.missed && this.#availability.problems.length === 0) this.#faults.add('plan', faultOf(plan.missed));
     else this.#faults.remove('plan');
     const unfit = this.#availability.usable(machine).slateImage?.unfit;
@@ -307,7 +307,7 @@ export class Programme {
     this.#stage.play(plan, batchMs, abrupt);
   }
 
-  /** The plan from now on; what of the settings it cannot follow is said once. */
+  /** Makes it the plan from now on; logs once which settings it cannot follow. */
   #adopt(plan: Plan, machine: Machine): void {
     const said = new Set(this.#plan?.notes);
     this.#availability.planned(plan, machine, this.#plan);
@@ -318,16 +318,16 @@ export class Programme {
   #noPlan(error: unknown): void {
     this.#faults.add('plan', Fault.from(error));
     if (this.#formatChanges) this.events.sameFormat();
-    // What is on stays on: it is better than nothing. Else the device may yet be plugged in, or the file appear.
+    // What is on the air stays: it is better than nothing. Otherwise the device may still be plugged in, or the file appear.
     if (this.isPlaying) this.#searchAgain();
     else this.#backoff.again(() => void this.replan());
   }
 
-  /** Takes a live change over into the pipeline that runs, and into the plan that says what runs. */
+  /** Applies a live change to the running pipeline, and to the plan that describes it. */
   async #adjust(): Promise<void> {
     const running = this.#stage.wanted;
     if (!running) return;
-    // Where what was wanted before this change cannot be had, what runs is something else, and stays.
+    // If what was wanted before this change is not available, something else is running, and stays.
     const made = this.#madeAgain();
     if (!made) return;
     const properties = liveChanges(running, made.plan);
@@ -357,13 +357,13 @@ export class Programme {
     this.#playAnother();
   }
 
-  /** Files may have been replaced while they were played: their format is on the air now, and the plan is of the one before. */
+  /** Files may have been replaced while they were playing: what is on the air then has the new format, and the plan the old one. */
   async #round(): Promise<void> {
     const { files } = wantedMedia(this.settings, this.dependencies.folder).video;
     if ((await this.dependencies.filesChanged(files)) && this.#on) await this.replan(true);
   }
 
-  /** What runs goes on: its plan becomes one that says what is true of it. Where another is the better one now, that is played. */
+  /** What is running goes on, under a plan that says what is now true of it. If another plan is better now, that one is played. */
   #refused(plan: Plan, what: EncoderRequest, why: string): void {
     this.#availability.refused(plan, what, why);
     const made = this.#madeAgain();
@@ -399,7 +399,7 @@ export class Programme {
     if (this.#availability.failed(plan, part, told)) return this.#standIn();
     this.#faults.add('capture', told);
     this.#failedAgain(plan, told, this.#backoff);
-    // The slate, which stands in for it, is no reason to stay with that.
+    // If only the slate is on, which stands in for it, the plan is retried.
     const { kind } = this.#stage.onAir ?? {};
     if (kind === undefined || kind === 'slate') this.#backoff.again(() => void this.replan());
   }
@@ -424,14 +424,14 @@ export class Programme {
     });
   }
 
-  /** What comes in place of a plan that failed once too often has not failed yet, and is not to wait for what has. */
+  /** What replaces a plan that failed once too often has not failed yet, and need not wait. */
   #failedAgain(plan: Plan | undefined, fault: Fault, backoff: Backoff): void {
     const insisted = plan?.video.encoder === this.settings.video.encoder;
     if (this.#availability.failedAgain(plan, fault, insisted)) backoff.reset();
     this.#retryLater();
   }
 
-  /** For what is wanted and was not found. */
+  /** Searches again for what is wanted and was not found. */
   #searchAgain(): void {
     this.#search.again(() => void this.replan(true));
   }
@@ -443,7 +443,7 @@ export class Programme {
     this.#retry = setTimeout(() => void this.#tryAgain(), waitMs + 1);
   }
 
-  /** What was left out may be used again; a silent camera is asked for a picture first, beside what is on the air. */
+  /** Inputs that were left out may be used again; a silent camera is first asked for a picture, while the broadcast goes on. */
   async #tryAgain(): Promise<void> {
     // A camera that is being asked would be busy for whoever asked it meanwhile.
     const silent = this.#isAsking ? [] : this.#availability.auditions;
@@ -469,5 +469,5 @@ export class Programme {
   }
 }
 
-/** What has an end, and begins anew where any of it changes. */
+/** The settings of a programme that has an end: where any of them changes, it begins again. */
 const programmeOf = ({ source, files, loop }: Settings['video']) => [source, files, loop];

@@ -1,4 +1,4 @@
-/** What is known of the recording, and what of that is worth a line in the log. */
+/** The state of the recording, and which changes of it are logged. */
 import type { Log } from '../log.js';
 import type { RecordingStatus } from '../media/messages.js';
 import { triedAgain } from './activefaults.js';

@@ -1,4 +1,4 @@
-/** What is played: the plan on the air, the one that is about to take its place, and the process that plays both. */
+/** The stage: the plan on the air, the one that is about to replace it, and the process that plays both. */
 import type { ElementProperty } from '../../pipelines/graph.js';
 import type { Plan } from '../../pipelines/plan.js';
 import { Fault } from '../errors.js';
@@ -13,7 +13,7 @@ const captureShare = 0.35;
 const pace: Pace = { beatMs: beatMs.capture, hungMs: 1500 };
 
 export interface StageEvents {
-  /** `plan` gives pictures, so many ms after it was asked for. */
+  /** `plan` gives pictures, `afterMs` after it was asked for. */
   playing(plan: Plan, afterMs: number): void;
   /** A part of `plan` failed, and the plan with it. What was on before stays on where the two could overlap. */
   failed(plan: Plan, part: InputPart, fault: Fault): void;
@@ -23,13 +23,13 @@ export interface StageEvents {
   round(): void;
   /** The camera's encoder refuses what `plan`, which plays or is about to, asks of it. */
   refused(plan: Plan, what: EncoderRequest, why: string): void;
-  /** What passes through in `plan`, which is on, has had no keyframe for so many seconds. */
+  /** The passed-through video of `plan`, which is on the air, has had no keyframe for this many seconds. */
   sparse(plan: Plan, seconds: number): void;
   beat(): void;
   said(line: string): void;
-  /** A process that had grown, as `what` says, has made room for another. */
+  /** A process that had grown, as `what` says, was replaced. */
   recycled(what: string): void;
-  /** The process ended or hung, and is gone. */
+  /** The process ended by itself, or was killed because it hung. */
   died(fault: Fault): void;
 }
 
@@ -41,9 +41,9 @@ interface Playing {
 
 export class Stage {
   #capture: Child<ToCapture, FromCapture>;
-  /** One that is to take its place: it loads while the other goes on. */
+  /** The process that is to replace it: it loads while the other goes on. */
   #fresh: Child<ToCapture, FromCapture> | undefined;
-  /** It has its place, and waits until the one before has let go of the devices. */
+  /** The process that has replaced it, and waits until the old one has released the devices. */
   #waits: Child<ToCapture, FromCapture> | undefined;
   #socket = '';
   #batchMs = 0;
@@ -98,14 +98,14 @@ export class Stage {
     return (this.#coming ?? this.#on)?.plan;
   }
 
-  /** What is sent before the process has come up waits for it in the channel, in order. `socket`: where the hub listens. */
+  /** Messages that are sent before the process is up wait in the channel, in order. `socket`: where the hub listens. */
   start(socket: string): void {
     this.#socket = socket;
     this.#capture.start();
     this.#capture.send({ type: 'hub', socket });
   }
 
-  /** `abrupt`: what is on goes off at once. */
+  /** Plays `plan`. `abrupt`: what is on the air goes off at once. */
   play(plan: Plan, batchMs: number, abrupt: boolean): void {
     this.#batchMs = batchMs;
     const on = this.#on;
@@ -129,9 +129,9 @@ export class Stage {
   }
 
   /**
-   * Puts another process in the place of one that has grown, where nobody notices: `quiet` means that nothing is sent or recorded.
-   * Else what is drawn here can go on in another process after no more of a gap than any splice has; a camera would have to be
-   * opened anew, and a file would begin at its beginning.
+   * Replaces a process that has grown, where nobody notices: `quiet` means that nothing is sent or recorded. Otherwise only a picture
+   * that is drawn can go on in a new process, with no more of a gap than any splice has; a camera would have to be reopened, and a
+   * file would start from its beginning.
    */
   recycle(quiet: boolean): void {
     const plan = this.#on?.plan;
@@ -166,13 +166,13 @@ export class Stage {
     this.#came();
   }
 
-  /** Resolves once the process has done what it was told, and the plan that was asked for last gives pictures or has failed. */
+  /** Resolves once the process has done everything it was told, and the plan that was asked for last gives pictures or has failed. */
   async applied(): Promise<void> {
     await this.#capture.synced();
     if (this.#coming) await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
-  /** What was to come is on, or will not come. */
+  /** The coming plan is on, or will not come. */
   #came(): void {
     this.#coming = undefined;
     for (const resolve of this.#waiting.splice(0)) resolve();

@@ -6,8 +6,8 @@ import { anything, flag, misfit, object, optional, text, type Of, type Shape } f
 const none = object({});
 
 /**
- * Each command: what it takes. `durable`: it ends this process or the machine, so its id is on the card before it runs.
- * `repeatable`: it says how something is to be, so that it may come again under the same id.
+ * Each command and its arguments. `durable`: it ends this process or the machine, so its id is on the card before it runs.
+ * `repeatable`: it says how something should be, so that it may be sent again with the same id.
  */
 export const commands = {
   start: { doc: 'Go on the air, now and after every restart.', args: none },
@@ -78,14 +78,14 @@ export const commandNames = Object.keys(commands) as CommandName[];
 
 const isCommand = (name: string): name is CommandName => Object.hasOwn(commands, name);
 
-/** What is done for each; the answer is a map for whoever asked. */
+/** What each command does; the result is a map for the sender. */
 export type Runs = {
   readonly [K in CommandName]: (
     args: Of<(typeof commands)[K]['args']>,
   ) => Promise<Readonly<Record<string, unknown>> | void>;
 };
 
-/** The form of a command as it comes in. */
+/** The shape of a command as it comes in. */
 export const request = object({
   id: text('Chosen by the sender; a command that comes twice with the same id runs once.', {
     maxLength: 128,
@@ -98,18 +98,18 @@ export const request = object({
 });
 
 export interface Answer {
-  /** Empty where the request holds none. */
+  /** Empty where the request has none. */
   readonly id: string;
   readonly ok: boolean;
   readonly result?: Readonly<Record<string, unknown>>;
   readonly error?: FaultReport;
 }
 
-/** So many answers are kept for ids that come again. */
+/** This many answers are kept, for ids that come again. */
 const rememberedAnswers = 200;
-/** So many of them with what the command gave: a picture is hundreds of kB. */
+/** This many of them with their result: a picture is hundreds of kB. */
 const rememberedResults = 4;
-/** More than this at once is not work but a flood. */
+/** More commands than this at once are a flood. */
 const mostAtOnce = 16;
 const stateName = 'commands';
 const stateFormat = 1;
@@ -121,25 +121,25 @@ export class Dispatcher {
   readonly #results: string[] = [];
   #running = 0;
 
-  /** `wallMs`: ms since 1970. `builtAt`: no true clock stands before this. */
+  /** `wallMs`: ms since 1970. `builtAt`: no correct clock shows an earlier time. */
   constructor(
     private readonly runs: Runs,
     private readonly storage: Storage,
     private readonly time: { readonly wallMs: () => number; readonly builtAt: number },
   ) {}
 
-  /** The ids that were on the card when a command ended the process that ran it. */
+  /** Reads the ids from the card of commands that ended the process that ran them. */
   async open(): Promise<void> {
     const kept = (await this.storage.readState(stateName, stateFormat, isKept)) ?? [];
     for (const { id, name } of kept) this.#keep(id, { name, answer: Promise.resolve({ id, ok: true }) });
   }
 
-  /** Whether the machine's clock can be true. */
+  /** Whether the machine's clock can be right. */
   get clockIsSet(): boolean {
     return this.time.wallMs() >= this.time.builtAt;
   }
 
-  /** Does what is asked, once for each id. Never throws. */
+  /** Runs a command, once for each id. Never throws. */
   async ask(name: string, given: unknown): Promise<Answer> {
     const wrong = misfit(request.schema, given);
     const id = idOf(given);
@@ -161,7 +161,7 @@ export class Dispatcher {
   #refusal(name: string, expires: string | undefined, args: unknown): Fault | undefined {
     if (!isCommand(name)) return unknown();
     if (expires !== undefined) {
-      // Without its zone it would be the time of whatever zone this machine is in.
+      // Without a zone it would be read in the time zone of this machine.
       const end = /^\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)$/.test(expires) ? Date.parse(expires) : NaN;
       if (Number.isNaN(end))
         return new Fault('command_malformed', 'expires needs a time with its time zone, such as 2026-01-31T12:00:00Z.');
@@ -193,7 +193,7 @@ export class Dispatcher {
     }
   }
 
-  /** On the card before it runs: else the same command, come again, would end the next run too. With its name: it answers for no other. */
+  /** Written to the card before it runs: otherwise the same command, sent again, would end the next run too. With its name, as an id answers for one command only. */
   async #write(command: Asked): Promise<void> {
     const known = [...this.#answers].map(([id, { name }]) => ({ id, name }));
     const others = known.filter(({ id, name }) => isDurable(name) && id !== command.id);
@@ -202,7 +202,7 @@ export class Dispatcher {
     throw new Fault('state_unwritable', what, 'Free some space in the data folder, and make it writable.');
   }
 
-  /** Of older answers only that they were given. */
+  /** Drops the results of older answers. */
   #thin(id: string): void {
     this.#results.push(id);
     const old = this.#results.length > rememberedResults ? this.#results.shift() : undefined;
@@ -222,7 +222,7 @@ export const refused = (id: string, fault: Fault): Answer => ({ id, ok: false, e
 const unknown = (): Fault =>
   new Fault('command_unknown', 'There is no such command.', `Known commands: ${commandNames.join(', ')}.`);
 
-/** What another command has answered says nothing about this one. */
+/** The answer to another command says nothing about this one. */
 const taken = (name: string): Fault =>
   new Fault(
     'command_malformed',

@@ -1,4 +1,4 @@
-/** What every interface may see and do, with one status document to which each of them adds what it knows. */
+/** All that an interface may see and do, with one status document to which each interface adds what it knows. */
 import type { Settings } from '../config/settings.js';
 import type { Control, Interface } from './interface.js';
 import type { Broadcast } from '../broadcast/broadcast.js';
@@ -15,7 +15,7 @@ export class Controls implements Control {
     private readonly board: Pick<BoardStrain, 'status'>,
   ) {}
 
-  /** Those that add to the status document, in this order. */
+  /** The interfaces that add to the status document, in this order. */
   attach(interfaces: readonly Interface[]): void {
     this.#interfaces = interfaces;
   }

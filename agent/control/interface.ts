@@ -4,22 +4,22 @@ import type { Status } from './status.js';
 
 /** All that an interface sees of the broadcast. */
 export interface Control {
-  /** The whole document, what every interface has to say in it included. */
+  /** The whole document, including what every interface adds to it. */
   status(): Status;
-  /** As they are now; they may be others the next time. */
+  /** The settings as they are now; the next call may return others. */
   settings(): Settings;
   /** On the air, from now on and after every restart. */
   startBroadcast(): Promise<void>;
   stopBroadcast(): Promise<void>;
-  /** Outputs that wait for their next try are tried now. */
+  /** Retries now the outputs that wait for their next try. */
   retry(): void;
 }
 
 export interface Interface {
-  /** Works until `signal` aborts. What goes wrong is reported and tried again; it never throws. */
+  /** Works until `signal` aborts. Failures are reported and retried; it never throws. */
   start(signal: AbortSignal): void | Promise<void>;
-  /** After the outputs were closed: what is held is let go. Must take less than a second. */
+  /** Releases what it holds, after the outputs were closed. Must take less than a second. */
   stop(): Promise<void>;
-  /** What it knows for the status document `status`, which the broadcast has begun. */
+  /** What it adds to the status document; `status` is that document so far. */
   tells?(status: Status): Partial<Status>;
 }

@@ -1,7 +1,7 @@
-/** The last lines of the log, for whoever asks from afar what has happened. */
+/** The last lines of the log, for whoever asks remotely what has happened. */
 import type { Line, Log } from '../log.js';
 
-/** Half an hour of much trouble; at most a quarter of what one message may hold. */
+/** Half an hour of frequent faults; at most a quarter of what one message may hold. */
 const mostLines = 100;
 const longestMessage = 500;
 
@@ -16,7 +16,7 @@ export class Recent {
   /** `wallMs`: ms since 1970. */
   constructor(log: Pick<Log, 'onLine'>, wallMs: () => number) {
     log.onLine(({ level, event, message }) => {
-      // Of the status the newest is enough, and that can be asked for.
+      // Only the newest status matters, and that can be asked for.
       if (event === 'status') return;
       const at = new Date(wallMs()).toISOString();
       this.#lines.push({ at, level, event, message: message.slice(0, longestMessage) });

@@ -10,9 +10,9 @@ import type { Recent } from './recent.js';
 import type { Status } from './status.js';
 import type { LayerName, Steering } from '../steering/steering.js';
 
-/** Long enough to walk along a shelf. */
+/** Long enough to walk along a rack of devices. */
 const identifyMs = 20_000;
-/** Of the pipelines of a playlist: they differ in the file only. */
+/** The most pipelines of a playlist to show: they differ only in the file. */
 const mostPipelines = 4;
 
 /** Whoever can update and restart this machine. Each throws the Fault of one that cannot. */
@@ -35,13 +35,13 @@ export function runs({
 }: {
   readonly broadcast: Broadcast;
   readonly steering: Steering;
-  /** The whole document, what every interface has to say in it included. */
+  /** The whole document, including what every interface adds to it. */
   readonly status: () => Status;
   readonly version: string;
   readonly led: Pick<Led, 'blink'>;
   readonly caretaker: Caretaker;
   readonly recent: Pick<Recent, 'lines'>;
-  /** Ends the program, where something starts it anew. */
+  /** Ends the program; undefined where no supervisor would restart it. */
   readonly restart: (() => void) | undefined;
 }): Runs {
   return {
@@ -108,7 +108,8 @@ export function runs({
 }
 
 /** A playlist may be of any length. */
-const brief = (plan: Plan): Plan => ({ ...plan, pipelines: plan.pipelines.slice(0, mostPipelines) });
+/** With its pipelines by the name in 0.1. */
+const brief = ({ pipelines, ...plan }: Plan): object => ({ ...plan, pieces: pipelines.slice(0, mostPipelines) });
 
 function mustBeOn(on: boolean): void {
   if (!on) throw new Fault('command_failed', 'Nothing is on the air.', 'Start the broadcast first.');

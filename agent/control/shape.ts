@@ -61,7 +61,7 @@ export const object = <F extends Fields>(fields: F, doc?: string): Shape<ObjectO
   ),
 });
 
-/** What does not fit, in a clause with its path; undefined where all does. Knows the keywords that are made above. */
+/** The first thing that does not fit, as a clause with its path; undefined where everything fits. Knows the keywords that are used above. */
 export function misfit(schema: JsonSchema, value: unknown, path = ''): string | undefined {
   const at = path === '' ? 'the payload' : path;
   const {

@@ -1,40 +1,40 @@
-/** The page of truth: one document of what is wanted and what is, which the log prints and every interface shows. */
+/** The status document: what is wanted and what is, which the log prints and every interface shows. */
 import type { FaultReport } from '../errors.js';
 import type { BroadcastStatus } from '../broadcast/status.js';
 import type { StrainStatus } from './strain.js';
 
-/** How we stand with balena's Supervisor, on devices that have one. */
+/** The state of balena's Supervisor, on devices that have one. */
 export interface BalenaStatus {
   /** Of this device, in the dashboard. */
   readonly name?: string;
   readonly osVersion?: string;
   readonly supervisorVersion?: string;
-  /** update_pending: one is downloaded, or variables have changed, and it waits for our lock. unknown: the Supervisor has not answered yet. */
+  /** update_pending: an update is downloaded, or variables have changed, and it waits for our lock. unknown: the Supervisor has not answered yet. */
   readonly update: 'unknown' | 'none' | 'downloading' | 'update_pending' | 'applying';
   /** Since when it waits, and when it will interrupt the broadcast; ISO 8601. */
   readonly waitingSince?: string;
   readonly letInAt?: string;
   /** overridden: somebody has forced an update. */
   readonly lock: 'held' | 'free' | 'overridden';
-  /** What decides about the lock. */
+  /** Why the lock is in this state. */
   readonly lockReason: string;
   readonly fault?: FaultReport;
 }
 
-/** How we stand with the MQTT broker, where one is set. */
+/** The state of the connection to the MQTT broker, where one is set. */
 export interface MqttStatus {
   readonly state: 'connected' | 'waiting';
-  /** Why it is not connected, or was last not. */
+  /** Why it is not connected, or was last disconnected. */
   readonly fault?: FaultReport;
 }
 
-/** What the broadcast says, and what the interfaces and the board add. Never holds a secret: it is shown to anyone who may look. */
+/** The status of the broadcast, with what the interfaces and the board add. Never holds a secret: it is shown to anyone who may look. */
 export interface Status extends BroadcastStatus {
   readonly mqtt?: MqttStatus;
   readonly balena?: BalenaStatus;
   /** °C of the processor, where there is a sensor. */
   readonly temperature?: number;
-  /** What has slowed the board down since the program started, where its firmware tells. */
+  /** What has slowed the board down since the program started, where its firmware reports it. */
   readonly strain?: StrainStatus;
 }
 

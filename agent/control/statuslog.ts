@@ -1,4 +1,4 @@
-/** The status document in the log, at the pace that the settings say; and with each, a look at what strains the board. */
+/** Logs the status document at the interval in the settings, and checks each time what strains the board. */
 import type { Fault } from '../errors.js';
 import type { Log } from '../log.js';
 import type { Strain } from '../machine/host/power.js';
@@ -13,11 +13,11 @@ export interface StatusLogDependencies {
   /** The whole document. */
   readonly status: () => Status;
   readonly board: Pick<BoardStrain, 'look'>;
-  /** What strains the board now; undefined where nothing is told. */
+  /** What strains the board now; undefined where the firmware does not report it. */
   readonly strain: () => Promise<Strain | undefined>;
   /** °C; undefined where there is no sensor. */
   readonly temperature: () => Promise<number | undefined>;
-  /** Hears what has begun to strain the board. */
+  /** Gets a fault for whatever has begun to strain the board. */
   readonly report: (fault: Fault) => void;
 }
 
@@ -26,7 +26,7 @@ export class StatusLog {
 
   constructor(private readonly dependencies: StatusLogDependencies) {}
 
-  /** Looks at the board now, and says the status for the first time when its time has come. */
+  /** Checks the board now, and logs the status for the first time after one interval. */
   start(signal: AbortSignal): void {
     this.dependencies.steering.onChange((changed) => {
       if (changed.some(({ path }) => path === 'log.statusSeconds')) this.#wait();

@@ -1,9 +1,9 @@
-/** What of a board's strain is now, and what was since the program started: said as it begins, and kept for the status document. */
+/** What strains the board now, and what has since the program started: reported as it begins, and kept for the status document. */
 import { Fault } from '../errors.js';
 import type { Strain } from '../machine/host/power.js';
 
 export type When = 'now' | 'earlier';
-/** What never was is left out. */
+/** What never occurred is left out. */
 export type StrainStatus = { readonly [K in keyof Strain]?: When };
 
 const kinds = ['underVoltage', 'hot', 'throttled'] as const;
@@ -30,14 +30,14 @@ const faults: Readonly<Record<(typeof kinds)[number], () => Fault>> = {
     ),
 };
 
-/** What of it is so, each with its remedy; nothing where nothing is told. */
+/** A fault for each strain, with its remedy; none where the firmware reports nothing. */
 export const strainFaults = (strain: Strain | undefined): Fault[] =>
   kinds.filter((kind) => strain?.[kind]).map((kind) => faults[kind]());
 
 export class BoardStrain {
   #status: StrainStatus = {};
 
-  /** What is found now; undefined where nothing is told. Returns what has just begun. */
+  /** Takes what the firmware reports now; undefined where it reports nothing. Returns what has just begun. */
   look(strain: Strain | undefined): Fault[] {
     const before = this.#status;
     const when = (kind: (typeof kinds)[number]): When | undefined =>
@@ -46,7 +46,7 @@ export class BoardStrain {
     return kinds.filter((kind) => this.#status[kind] === 'now' && before[kind] !== 'now').map((kind) => faults[kind]());
   }
 
-  /** Undefined where nothing ever was. */
+  /** Undefined where nothing ever occurred. */
   get status(): StrainStatus | undefined {
     return Object.keys(this.#status).length > 0 ? this.#status : undefined;
   }

@@ -1,4 +1,4 @@
-/** Documents from afar, and what becomes of them: which are decided, and which are refused unread. Pure. */
+/** Remote documents and the decisions on them: which are decided, and which are refused unread. Pure. */
 import { createHash } from 'node:crypto';
 import type { FaultCode, FaultReport } from '../errors.js';
 
@@ -6,17 +6,17 @@ import type { FaultCode, FaultReport } from '../errors.js';
 export interface Document {
   /** Above that of the document before. */
   readonly version: number;
-  /** Settings as a tree; what it does not name, lower layers give. */
+  /** Settings as a tree; lower layers supply what it does not name. */
   readonly config: Readonly<Record<string, unknown>>;
-  /** Who wants it, for people. */
+  /** Who sent it, for people. */
   readonly by?: string;
   /** Only if this was the last version decided. */
   readonly base?: number;
-  /** Whatever versions came before it: one that was far too high leaves no higher ones. */
+  /** Accept any version: after one that was far too high there are no higher ones left. */
   readonly resetVersion?: true;
 }
 
-/** Whether the device goes by a layer: by those of the groups that it is in. */
+/** Whether the device follows a layer: of groups, only those that it is in. */
 export function isFollowed(layer: string, groups: readonly string[]): boolean {
   const [kind, group = ''] = layer.split(' ');
   return kind !== 'group' || groups.includes(group);
@@ -40,7 +40,7 @@ export interface Decision {
   /** The release that decided. */
   readonly release: string;
   readonly status: DecisionStatus;
-  /** The stream (and the broker, where that was changed) was there after it. */
+  /** The stream worked after it (and the connection to the broker, if that was changed). */
   readonly proved: boolean;
   readonly by?: string;
   readonly errors: readonly Complaint[];
@@ -53,17 +53,17 @@ export interface Refusal extends Complaint {
   readonly version?: number;
 }
 
-/** Of a name or an address of whoever wrote it. */
+/** The longest name or address of the sender, in characters. */
 const byMax = 256;
 
-/** A version may be so far above the last one: numbers, or milliseconds since 1970 by a clock that is a day ahead. */
+/** A version may be this far above the last one: by number, or as milliseconds since 1970 by a clock that is a day ahead. */
 const mostStep = 1_000_000;
 const dayMs = 24 * 60 * 60_000;
 
 /** Twice as many as there are settings: each name may become a problem, and all of them must fit into one message. */
 const namesMax = 300;
 
-/** The document in `value`, or what is wrong with its form. */
+/** The document in `value`, or how it is malformed. */
 export function readDocument(value: unknown): Document | Refusal {
   const malformed = (path: string, allowed: string): Refusal => ({
     path,
@@ -121,7 +121,7 @@ export function weigh(
       'stale',
       `Version ${version} is stale: the last one is ${lastVersion}. If that one was a mistake, add "resetVersion": true.`,
     );
-  // The first one may be any, and so may one that comes while nobody knows the time.
+  // Any version is accepted for the first document, and while the clock is not set.
   const most = Math.max(lastVersion + mostStep, (nowMs ?? Infinity) + dayMs);
   if (lastVersion > 0 && version > most)
     return refusal(
@@ -136,14 +136,14 @@ export function weigh(
   return 'decide';
 }
 
-/** Of all maps in `value`, however deep. */
+/** Counts the names in all maps in `value`, however deep. */
 function countNames(value: unknown): number {
   if (typeof value !== 'object' || value === null) return 0;
   const below = Object.values(value).reduce<number>((sum, each) => sum + countNames(each), 0);
   return below + (Array.isArray(value) ? 0 : Object.keys(value).length);
 }
 
-/** What is decided first of a document: that it will be tried. */
+/** The first decision on a document: to try it. */
 export function decisionOf(document: Document, release: string): Decision {
   const { version, by } = document;
   const hash = hashOf(document);
@@ -158,7 +158,7 @@ export function rejected(decision: Decision, errors: readonly Complaint[]): Deci
   };
 }
 
-/** The same for equal content, however its maps are ordered. */
+/** A hash of the content, whatever the order of its maps. */
 export function hashOf({ config }: Document): string {
   return createHash('sha256').update(canonical(config)).digest('hex').slice(0, 32);
 }

@@ -1,4 +1,4 @@
-/** All layers of settings: file and environment as they are read, and what is kept from afar in its order. */
+/** All layers of settings: file and environment as they are read, and the remote ones in their order. */
 import { createHash } from 'node:crypto';
 import type { Remote } from '../config/remote.js';
 import { resolve, type Destinations, type Layer, type Layers, type Resolved } from '../config/resolve.js';
@@ -10,7 +10,7 @@ const digest = (text: string): string => createHash('sha256').update(text).diges
 /** For messages and origins. */
 export const layerTitle = (layer: string): string => (layer === 'page' ? 'page' : `MQTT ${layer}`);
 
-/** File and environment, and what they come to by themselves. */
+/** File and environment, and what these two alone resolve to. */
 export interface Base {
   readonly layers: Layers;
   readonly resolved: Resolved;
@@ -21,7 +21,7 @@ export class Layering {
   #locked: readonly string[] = [];
   #groups: readonly string[] = [];
 
-  /** `layers` reads file and environment; `dataFolder`: where files from afar lie. */
+  /** `layers` reads file and environment; `dataFolder`: the folder of files that are named remotely. */
   constructor(
     private readonly layers: () => Promise<Layers>,
     private readonly dataFolder: string,
@@ -45,8 +45,8 @@ export class Layering {
   }
 
   /**
-   * What all layers come to. `strict`: the one that is new, which is to be right in everything. `inForce`: where the outputs go
-   * now, which is where one stays that there is no key for.
+   * Resolves all layers. `strict`: the new one, which must be valid throughout. `inForce`: where the outputs go now; an output stays
+   * there if there is no key for its new address.
    */
   resolve(kept: Kept, strict?: string, inForce: Destinations = kept.bound?.outputs ?? {}): Resolved {
     const { dataFolder } = this;
@@ -64,7 +64,7 @@ export class Layering {
       const later = [...documents(names, 'group'), ...own];
       return resolve({ ...this.#layers, later, secrets, digest, locked: this.#locked, inForce });
     };
-    // Which groups there are may hang on the other layers; it seldom does, and to resolve takes a Zero W a while.
+    // Which groups there are may depend on the other layers; it seldom does, and resolving takes a Zero W a while.
     const resolved = resolveWith(this.#groups);
     const { groups } = resolved.settings.mqtt;
     return groups.join() === this.#groups.join() ? resolved : resolveWith(groups);

@@ -1,4 +1,4 @@
-/** What changes that nothing has proved yet are judged by: what was live before them, and what else they must not break. */
+/** The probation of changes that nothing has proved yet: they are judged by what was live before, and by what else they must not break. */
 import type { Change } from '../config/cost.js';
 import { misfit } from '../config/row.js';
 import { get, rows, type Settings } from '../config/settings.js';
@@ -6,12 +6,12 @@ import { Fault, type FaultReport } from '../errors.js';
 import { isBack, mark, type Mark } from './proof.js';
 import type { BroadcastStatus } from '../broadcast/status.js';
 
-/** Looks in a row, a second apart, after which a change is taken to have worked for a while. */
+/** Good looks in a row, a second apart, after which a change counts as having worked for a while. */
 const goodLooks = 2;
-/** A server that starts anew is back by then: it is tried again after 0.3, 0.6, 1.2, 2.4 and 4.8 s. */
+/** A server that restarts is back by then: it is retried after 0.3, 0.6, 1.2, 2.4 and 4.8 s. */
 const graceMs = 10_000;
 
-/** `next`, but of limits that have something deleted the laxer of both: a change that nothing has proved deletes nothing. */
+/** `next`, but with the laxer of both values for limits that delete something: a change that nothing has proved deletes nothing. */
 export function laxer(before: Settings, next: Settings): Settings {
   const laxest = rows.flatMap(({ path, deletesLess }): [string, number][] => {
     if (!deletesLess) return [];
@@ -22,7 +22,7 @@ export function laxer(before: Settings, next: Settings): Settings {
   return laxest.length === 0 ? next : withLimits(next, Object.fromEntries(laxest));
 }
 
-/** The limits that have something deleted, by path. */
+/** The limits that delete something, by path. */
 export function limitsOf(settings: Settings): Record<string, number> {
   return Object.fromEntries(
     rows.filter(({ deletesLess }) => deletesLess).map(({ path }) => [path, Number(get(settings, path))]),
@@ -44,21 +44,21 @@ export function withLimits(settings: Settings, limits: Readonly<Record<string, n
 export class Probation {
   #mark: Mark | undefined;
   #end: NodeJS.Timeout | undefined;
-  /** So many were begun, and the last of them was confirmed. */
+  /** How many changes were begun, and whether the last of them is confirmed. */
   #changes = 0;
   #isConfirmed = false;
-  /** In a row at which the last one had done no harm. */
+  /** Looks in a row at which the last change had done no harm. */
   #good = 0;
-  /** It was so for a while. */
+  /** It did no harm for a while. */
   #worked = false;
   /** Who waits for the end of the probation. */
   readonly #waiting: (() => void)[] = [];
-  /** By the paths that it is about: whether a change there has worked, or what is in its way where that is known. */
+  /** By the paths they judge: whether a change there has worked, or what prevents it, if that is known. */
   readonly #provers = new Map<readonly string[], () => boolean | FaultReport>();
   /** Paths that were changed since the last good settings. */
   readonly #touched = new Set<string>();
 
-  /** A change of one of these settings is only proved where `worked` says so at the end, and not what is in its way. */
+  /** A change of one of these settings is only proved if `worked` returns true at the end; it may return what prevents it. */
   provedBy(paths: readonly string[], worked: () => boolean | FaultReport): void {
     this.#provers.set(paths, worked);
   }
@@ -92,8 +92,8 @@ export class Probation {
   }
 
   /**
-   * How long after the deadline it is looked on, ms, for a probation of `ms`. What was there for a while after the change, and is away
-   * just then, may come back by itself, and what was never confirmed may still be; what never came back is undone at once.
+   * How long to wait beyond the deadline, ms, for a probation of `ms`. What worked for a while after the change, and fails just then, may
+   * recover by itself, and what was never confirmed may still be; what never recovered is undone at once.
    */
   graceMs(ms: number, harmed: boolean): number {
     return this.#worked || !harmed ? Math.min(ms, graceMs) : 0;
@@ -118,7 +118,7 @@ export class Probation {
   }
 
   /**
-   * What was done to the stream or to the way to whoever steers by now, if anything; `by`: what now is, such as `within 20 s`;
+   * The harm done by now to the stream or to the connection to the controller, if any; `by`: when that is, such as `within 20 s`;
    * `hasTarget`: the settings name an output, or a recording.
    */
   harm(status: BroadcastStatus, by: string, hasTarget: boolean): FaultReport | undefined {

@@ -9,7 +9,7 @@ export interface Mark {
 
 const isLive = (state: string): boolean => state === 'live' || state === 'stalled';
 
-/** All is live that can be: an output without a key for its new address waits for nothing but that. */
+/** Everything is live that can be: an output without a key for its new address lacks only the key. */
 export function isAsLive({ actual, problems, outputs, recording }: BroadcastStatus): boolean {
   if (actual === 'live') return true;
   const states = Object.values(outputs).map(({ state }) => state);
@@ -24,9 +24,9 @@ export function mark(status: BroadcastStatus): Mark {
 }
 
 /**
- * Whether what was live before is live now. Where all was live, all must be. Where something ailed before, those outputs that were
- * live must be, of those that are still wanted. What was commanded off the air, is over, or is paused for an update, was wanted so;
- * but not that the settings name nowhere to go (`hasTarget`).
+ * Whether what was live before is live now. If everything was live, everything must be. If something had failed before, those outputs
+ * must be live that were, and are still wanted. A broadcast that was commanded off the air, is over, or is paused for an update, is as
+ * it should be; one whose settings name no destination is not (`hasTarget`).
  */
 export function isBack(before: Mark, now: BroadcastStatus, hasTarget: boolean): boolean {
   if (now.wanted === 'idle' || now.actual === 'ended' || now.actual === 'stopping') return true;

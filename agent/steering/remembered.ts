@@ -1,4 +1,4 @@
-/** What of the steering from afar is kept on the card: the layers in force, what was decided, and what is on probation. */
+/** What steering keeps on the card: the remote layers in force, the decisions, and what is on probation. */
 import type { Bound } from '../config/place.js';
 import { streamSecrets } from '../config/redact.js';
 import type { Destinations, Resolved } from '../config/resolve.js';
@@ -15,20 +15,20 @@ export const stateFormat = 1;
 export interface Kept {
   /** By layer. */
   readonly documents: Readonly<Record<string, Pick<Document, 'version' | 'config'>>>;
-  /** By path of the setting, as releases read them that know no places: the one for the place in force, or nothing. */
+  /** By path of the setting, for releases that know no places: the one for the place in force, or nothing. */
   readonly secrets: Readonly<Record<string, string>>;
-  /** What each secret is for; absent where only such a release has written. */
+  /** What each secret is for; absent where only such a release has written the state. */
   readonly bound?: BoundSecrets;
 }
 
 export interface BoundSecrets extends Secrets {
   /** Where the outputs went last. */
   readonly outputs: Destinations;
-  /** Paths that `secrets` leaves out, since what is in force there comes from elsewhere. */
+  /** Paths that `secrets` leaves out, because what is in force there comes from another layer. */
   readonly unsaid?: readonly string[];
 }
 
-/** What the card holds; of a card that holds nothing of it, or nothing that can be relied on, nothing. */
+/** Reads the card; empty where it holds no such state, or none that is reliable. */
 export async function onCard(storage: Storage): Promise<Remembered> {
   const state = (await storage.readState(stateName, stateFormat, isRemembered)) ?? nothingKept;
   const { kept, pending, decisions } = state;
@@ -40,7 +40,7 @@ export async function onCard(storage: Storage): Promise<Remembered> {
   };
 }
 
-/** What 0.1 wrote: it calls a remedy `mend`. */
+/** Reads what 0.1 wrote, which calls a remedy `mend`. */
 function renamed(decision: Decision): Decision {
   const { reason } = decision;
   if (!reason) return decision;
@@ -64,19 +64,19 @@ export function reconciled(kept: Kept): Kept {
   return { ...kept, bound: { ...bound, given: Object.fromEntries(given) } };
 }
 
-/** Every secret that was handed over, and is kept for whatever place. */
+/** Every secret that was handed over, for whatever place. */
 export const handedOver = ({ secrets, bound }: Kept): string[] =>
   [...Object.values(secrets), ...Object.values(bound?.given ?? {}).flatMap((all) => all.map(({ value }) => value))]
     .filter((value) => value !== '')
     .flatMap(streamSecrets);
 
-/** So many secrets, each for a place of its own, are kept for a path, and so many paths. */
+/** The most secrets for one path, each for its own place, and the most paths. */
 const mostPlaces = 16;
 const mostPaths = 32;
-/** Of all of them: each is looked for in all that is let out, which takes a Zero W long. */
+/** Of all of them together: all text that leaves the program is searched for each, which takes a Zero W long. */
 const mostCharacters = 8192;
 
-/** With another secret at `path`, in the place of the one that was for the same; without a `value` one less, or none where `for` is not said. */
+/** With another secret at `path`, replacing the one for the same place; without a `value` that one is removed, or all if `for` is missing. */
 export function withSecret(kept: Kept, path: string, bound: Bound, value: string | undefined): Kept {
   const { given, first, outputs } = kept.bound ?? { ...noSecrets, outputs: {} };
   const before = given[path] ?? [];
@@ -97,12 +97,12 @@ export function withSecret(kept: Kept, path: string, bound: Bound, value: string
   return { ...kept, bound: { ...kept.bound, given: next, first, outputs } };
 }
 
-/** With what `resolved` has found out: what each secret is for, and where the outputs go; as it is where that is nothing. */
+/** With what `resolved` has found out about what each secret is for and where the outputs go; unchanged where that is nothing. */
 export function keptWith(kept: Kept, { bound, settings, held }: Pick<Resolved, 'bound' | 'settings' | 'held'>): Kept {
   const count = [bound.given, bound.first, settings.outputs].flatMap((each) => Object.keys(each)).length;
   if (count === 0 && !kept.bound) return kept;
   const all = Object.entries(settings.outputs);
-  // A URL that holds a secret is kept nowhere but where it was given.
+  // A URL that holds a secret is kept only where it was given.
   const open = all.filter(([, { url, key }]) => key !== '' && !/[@?]/.test(url));
   const outputs = open.map(([name, { url, tlsVerify }]): [string, Destinations[string]] => [name, { url, tlsVerify }]);
   const inForce = new Set([settings.mqtt.password, ...all.map(([, { key }]) => key)]);
@@ -133,7 +133,7 @@ export interface Remembered {
 
 export const nothingKept: Remembered = { kept: { documents: {}, secrets: {} }, decisions: {} };
 
-/** Whether what the card holds can be relied on in its form; what the documents say is looked at with each use. */
+/** Whether the form of what the card holds is valid; the contents of documents are checked at each use. */
 export function isRemembered(value: unknown): value is Remembered {
   if (!isMap(value) || !isKept(value['kept']) || !isMap(value['decisions'])) return false;
   const { pending, decisions, limits } = value;
@@ -173,7 +173,7 @@ function isDecision(value: unknown): boolean {
   return isMap(value) && typeof value['version'] === 'number' && typeof value['status'] === 'string';
 }
 
-/** What was live somewhere stays bound to it, even where the document is undone that named the address. */
+/** A secret that was live at an address stays bound to it, even if the document that named the address is undone. */
 function withProved(before: Kept, kept: Kept): Kept {
   const proved = Object.entries(kept.bound?.first ?? {}).filter(([, { isProved }]) => isProved);
   if (proved.length === 0) return before;
@@ -202,7 +202,7 @@ export function undone({ decisions, pending, kept }: Remembered, reason: FaultRe
   return { kept: pending ? withProved(pending.before, kept) : kept, decisions: Object.fromEntries(marked) };
 }
 
-/** What was applied has done no harm; `live`: and is proved by the stream. */
+/** Without the probation, which has passed: what was applied has done no harm. `live`: the stream also proves it. */
 export function passed(state: Remembered, live: boolean): Remembered {
   const marked = Object.entries(state.decisions).map(([layer, decision]): [string, Decision] => {
     const stands = decision.status === 'applied' || decision.status === 'pending';
@@ -211,7 +211,7 @@ export function passed(state: Remembered, live: boolean): Remembered {
   return { ...state, decisions: Object.fromEntries(marked) };
 }
 
-/** Without what came from groups that were left, and what was pending: who joins again begins anew. */
+/** Without documents of groups that the device has left, and without what was pending: a device that rejoins starts afresh. */
 export function pruned({ kept, decisions }: Remembered, groups: readonly string[]): Remembered {
   const of = <T>(layers: Readonly<Record<string, T>>): Record<string, T> =>
     Object.fromEntries(Object.entries(layers).filter(([name]) => isFollowed(name, groups)));
@@ -220,7 +220,7 @@ export function pruned({ kept, decisions }: Remembered, groups: readonly string[
 
 type Tree = Readonly<Record<string, unknown>>;
 
-/** What stands at a path; undefined where nothing does. */
+/** The value at a path; undefined where there is none. */
 export function valueAt(tree: Tree, path: readonly string[]): unknown {
   return path.reduce<unknown>((at, name) => (isMap(at) && Object.hasOwn(at, name) ? at[name] : undefined), tree);
 }

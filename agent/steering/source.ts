@@ -21,7 +21,7 @@ const isSettings = (value: unknown): value is Settings =>
 
 export class SettingsSource {
   readonly #path: ReturnType<typeof settingsPath>;
-  /** The file has set something in this run. */
+  /** Whether the file has set something in this run. */
   #hasSet = false;
   /** The file that was read last. */
   #read: string | undefined;
@@ -52,8 +52,8 @@ export class SettingsSource {
   }
 
   /**
-   * The file as a layer, or nothing where there is none and none need be. That nothing is left of one is no wish to go off the air:
-   * a full card, an editor, a copy or a power cut leaves a file empty, or takes it away. `wasSet`: in a run before this one.
+   * The file as a layer, or nothing where there is none and none is needed. That a file has become empty or is missing does not mean that
+   * someone wants to go off the air: a full card, an editor, a copy or a power cut may be the cause. `wasSet`: set in an earlier run.
    */
   async #file(wasSet: boolean): Promise<{ file?: Layer }> {
     const { name } = this.#path;
@@ -72,7 +72,7 @@ export class SettingsSource {
     }
   }
 
-  /** Which file was read last, or that there was none, for people. */
+  /** A sentence for people: which file was read last, or that there was none. */
   get told(): string {
     const { name, other } = this.#path;
     if (this.#read !== undefined) return `The settings file is ${this.#read}.`;

@@ -1,4 +1,4 @@
-/** The one door for changes from afar: each is decided, validated whole, and tried (trial.ts), or refused with a reason. */
+/** The single entry for remote changes: each is decided, validated as a whole, and tried (trial.ts), or refused with a reason. */
 import type { Change } from '../config/cost.js';
 import { boundTo, placeFor, readFor, shownOrigin, type Bound } from '../config/place.js';
 import type { Problem } from '../config/problem.js';
@@ -28,10 +28,10 @@ import { keptWith, valueAt, withSecret, withValue } from './remembered.js';
 import { Trial, type Applied, type Excess, type TrialDependencies } from './trial.js';
 import { SerialQueue } from '../broadcast/serialqueue.js';
 
-/** A layer that comes from afar; groups by name. */
+/** A layer that is set remotely; groups by name. */
 export type LayerName = 'device' | 'page' | `group ${string}`;
 
-/** What became of what was wanted from afar, for whoever may look: no secret in it. */
+/** What became of remote changes, for anyone who may look: holds no secret. */
 export interface SteeringReport {
   readonly decisions: Readonly<Record<string, Decision>>;
   /** The last document of each layer that was refused without a decision, until the next is decided. */
@@ -39,50 +39,50 @@ export interface SteeringReport {
   readonly settings: Settings;
   /** Which layer gave each setting. */
   readonly origin: Readonly<Record<string, string>>;
-  /** What layers say that this release does not know. */
+  /** Settings in the layers that this release does not know. */
   readonly ignored: Resolved['ignored'];
-  /** Outputs that no stream key was given for at the address that they are to have. */
+  /** Outputs for whose new address no stream key was given. */
   readonly held: readonly Complaint[];
   /** Recordings that will be deleted once the change on probation is proved. */
   readonly deletes?: Excess;
 }
 
-/** As `set-secret` has it. */
+/** The arguments of `set-secret`. */
 export interface SecretToSet {
   readonly path: string;
   /** Without it the secret is forgotten. */
   readonly value?: string;
   /** An origin, or a pattern of origins, that it is for; without it, what is in force. */
   readonly for?: string;
-  /** It may go there without the certificate being checked, too. */
+  /** It may be sent there even where the certificate is not checked. */
   readonly insecure?: true;
 }
 
 /** What became of it. */
 export interface SecretSet {
-  /** What it is for; absent where it waits for the first address. */
+  /** The address it is for; absent where it waits for the first one. */
   readonly for?: string;
-  /** Whether it goes anywhere now. */
+  /** Whether it is used anywhere now. */
   readonly used: boolean;
 }
 
 /** Documents of one layer that came at the same moment. */
 interface Waiting {
   readonly newest: Document;
-  /** Looked at after it: what is not above it, and what builds on a version and may have lost against it. */
+  /** Decided after it: documents with no higher version, and those that build on a version and may have lost against it. */
   readonly others: readonly Document[];
 }
 
-/** Who compares and sets waits for the answer: more than this at once is a flood. */
+/** A controller that compares and sets waits for the answer: more than this at once is a flood. */
 const mostOthers = 8;
 
 export class Steering {
   readonly #layering: Layering;
   readonly #trial: Trial;
   #dependencies: TrialDependencies | undefined;
-  /** Everything that changes the state goes one after the other. */
+  /** Whatever changes the state runs one at a time. */
   readonly #queue = new SerialQueue();
-  /** Documents of each layer that are not looked at yet. */
+  /** Documents of each layer that are not decided yet. */
   readonly #waiting = new Map<string, Waiting>();
   readonly #refusals = new Map<string, Refusal>();
   readonly #listeners = new Set<(changed: readonly Change[]) => void>();
@@ -165,7 +165,7 @@ export class Steering {
     const waiting = this.#waiting.get(layer);
     this.#waiting.set(layer, waiting ? joined(waiting, document) : { newest: document, others: [] });
     if (waiting) return;
-    // What was written while the device was off comes before the stream is there.
+    // A document that was written while the device was off arrives before the stream is up.
     if (this.#trial.isStarting) await this.#trial.started();
     const change = await this.#queue.run(async () => {
       const { newest, others } = this.#waiting.get(layer)!;
@@ -174,7 +174,7 @@ export class Steering {
       for (const other of others) made = (await this.#tried(layer, other)) ?? made;
       return made;
     });
-    // Whoever sent it reads in the report what has become of it.
+    // The sender reads in the report what became of it.
     await change?.confirmed.catch(() => undefined);
   }
 
@@ -186,7 +186,7 @@ export class Steering {
     });
   }
 
-  /** What came for `layer` is no document at all. */
+  /** What came for `layer` is not a document at all. */
   refuse(layer: LayerName, refusal: Refusal): void {
     this.#setAside(layer, refusal);
     this.#tell([]);
@@ -197,14 +197,14 @@ export class Steering {
     this.#refusals.set(layer, { ...refusal, message: this.redactor.redact(refusal.message) });
   }
 
-  /** One setting in the layer of the page; without a value it is taken out of there. Throws a Fault where it is not applied. */
+  /** Sets one setting in the layer of the page; without a value it is removed from there. Throws a Fault where it is not applied. */
   async adjust(path: string, value: unknown): Promise<void> {
     const change = await this.#queue.run(async () => {
       this.#mustGoOn();
       const before = this.#trial.state.kept.documents['page']?.config ?? {};
       const version = (this.#trial.state.decisions['page']?.version ?? 0) + 1;
       const config = withValue(before, path.split('.'), value);
-      // What another release has put there can still be taken out.
+      // A setting that another release has put there can still be removed.
       const takesOut = value === undefined && hashOf({ version, config: before }) !== hashOf({ version, config });
       if (!rowOf(path) && !takesOut) throw new Fault('setting_unknown', 'There is no setting with that path.');
       const document = readDocument({ version, config });
@@ -265,8 +265,8 @@ export class Steering {
   }
 
   /**
-   * The program ends in order. A change that has taken the stream away is undone; any other stays, not yet proved. What comes from here
-   * on would be found half done by the next start, and undone: the broker keeps it until then.
+   * The program ends in order. A change that has broken the stream is undone; any other stays, not yet proved. What arrives from here on
+   * would be found half done by the next start, and undone: the broker keeps it until then.
    */
   close(): Promise<void> {
     this.#ending = true;
@@ -293,7 +293,7 @@ export class Steering {
     this.redactor.addPassing(resolved.secrets);
     let errors = this.#news(resolved);
     if (about !== undefined && errors.length > 0) {
-      // What another release has put beside it stays set aside, as before.
+      // Other settings in it that only another release knows stay ignored, as before.
       const before = this.#layering.resolve(this.#trial.state.kept, layer).problems;
       errors = this.#news(
         resolved,
@@ -332,14 +332,14 @@ export class Steering {
     }
   }
 
-  /** What a secret is for: the place that is named, else the one that is in force. */
+  /** The place a secret is for: the one that is named, otherwise the one in force. */
   #boundOf({ path, value, for: named, insecure }: SecretToSet): Bound {
     const row = rowOf(path);
     const name = outputName(path);
     const isName = !path.startsWith('outputs.') || (OUTPUT_NAME.test(name) && name !== 'constructor');
     if (!row?.secret || !row.boundTo || !isName)
       throw new Fault('setting_unknown', 'There is no secret setting with that path.');
-    // Whoever forgets one without saying which means all of them.
+    // To forget one without naming its place means all of them.
     if (named === undefined && value === undefined) return {};
     if (named === undefined) {
       const { settings } = this.resolved;
@@ -383,7 +383,7 @@ export class Steering {
       throw new Fault('command_failed', 'The program is about to end.', 'Try again once it has restarted.');
   }
 
-  /** What is wrong in `resolved` that is not wrong in `before`: now. */
+  /** The problems of `resolved` that are not in `before`, which is what is in force. */
   #news(resolved: Resolved, before = this.resolved.problems): Problem[] {
     const known = new Set(before.map(({ path, code, layer }) => `${path} ${code} ${layer}`));
     return resolved.problems.filter(({ path, code, layer }) => !known.has(`${path} ${code} ${layer}`));
@@ -395,8 +395,8 @@ export class Steering {
 }
 
 /**
- * Of several that wait only the newest is decided, and the last one is told why it is not. One that builds on a version is neither
- * passed over nor taken before its turn: of two controllers that build on the same, the first wins, and the other one is told.
+ * Of several that wait only the newest is decided, and the last of the others is refused with the reason. A document that builds on a
+ * version is neither skipped nor taken early: of two controllers that build on the same version the first wins, and the other is told.
  */
 function joined({ newest, others }: Waiting, document: Document): Waiting {
   const isNewest = document.base === undefined && document.version > newest.version;
@@ -406,7 +406,7 @@ function joined({ newest, others }: Waiting, document: Document): Waiting {
   return { newest: isNewest ? document : newest, others: others.slice(-mostOthers) };
 }
 
-/** Whether what `layer` says of `path` comes to nothing, because a layer above it says otherwise. */
+/** Whether what `layer` says about `path` has no effect, because a higher layer says otherwise. */
 function isCovered({ origin }: Resolved, layer: LayerName, config: Document['config'], path: string): boolean {
   const said = valueAt(config, path.split('.'));
   // An output that is left out has no settings, whoever gives them.

@@ -1,4 +1,4 @@
-/** A valid change on its way: kept on the card as pending, applied, confirmed by the media processes, then proved or undone. */
+/** The trial of a valid change: kept on the card as pending, applied, confirmed by the media processes, then proved or undone. */
 import type { Change } from '../config/cost.js';
 import type { Redactor } from '../config/redactor.js';
 import type { Resolved } from '../config/resolve.js';
@@ -32,7 +32,7 @@ import { isWanted } from '../broadcast/wants.js';
 export interface TrialDependencies {
   readonly log: Log;
   readonly broadcast: Pick<Broadcast, 'apply' | 'applied' | 'status'>;
-  /** What these settings will have deleted of the recordings that are there. */
+  /** The existing recordings that will be deleted under these settings. */
   readonly excess?: (settings: Settings) => Promise<Excess>;
 }
 
@@ -44,15 +44,15 @@ export interface Excess {
 
 /** A change that was handed to the broadcast. */
 export interface Applied {
-  /** Resolves once the media processes have confirmed it; throws where it was undone before. A newer change does not wait for it. */
+  /** Resolves once the media processes have confirmed it; rejects if it was undone first. A newer change does not wait for it. */
   readonly confirmed: Promise<void>;
 }
 
-/** How often it is looked whether what was never proved has become live. */
+/** Interval of the checks whether a change that was never proved has become live. */
 const pollMs = 1000;
-/** How often, whether what is starting has become live. */
+/** Interval of the checks whether a broadcast that is starting has become live. */
 const startPollMs = 200;
-/** What could not be kept is tried again at each so many looks: it is said each time that it fails. */
+/** A state that could not be written is written again after this many polls: each failure is reported. */
 const keepPolls = 10;
 
 const neverConfirmed = (by: string): FaultReport =>
@@ -62,9 +62,9 @@ const neverConfirmed = (by: string): FaultReport =>
     'The last good settings are back.',
   ).report();
 
-/** How the trial reaches whoever steers. */
+/** How the trial calls back into steering. */
 export interface TrialEvents {
-  /** Everything that changes the state goes one after the other. */
+  /** Runs `work` once all earlier changes of the state are done. */
   inTurn<T>(work: () => Promise<T>): Promise<T>;
   /** After every decision and every change of the settings. */
   tell(changed: readonly Change[]): void;
@@ -90,7 +90,7 @@ export class Trial {
     private readonly events: TrialEvents,
   ) {}
 
-  /** What the card holds. A change that was still on probation when the power went is undone. */
+  /** Reads the card. A change that was still on probation when the power failed is undone. */
   async open(): Promise<void> {
     this.#state = await onCard(this.storage);
     const { kept, pending } = this.#state;
@@ -109,7 +109,7 @@ export class Trial {
     return this.#state;
   }
 
-  /** What the broadcast is to go by: the settings, but for limits that nothing has proved. */
+  /** The settings the broadcast follows: those in force, except for limits that nothing has proved yet. */
   get inForce(): Settings {
     const { settings } = this.#resolved;
     return this.#proved ? laxer(this.#proved, settings) : settings;
@@ -125,19 +125,19 @@ export class Trial {
     return this.#excess;
   }
 
-  /** The stream is about to be there, and nothing that is on probation has to do with it. */
+  /** The broadcast is starting, and nothing is on probation. */
   get isStarting(): boolean {
     return !this.#state.pending && this.#dependencies?.broadcast.status().actual === 'starting';
   }
 
-  /** Resolves once it is there or is known to ail, at the latest after a probation: only by what was live can a change be judged. */
+  /** Resolves once it is live or has failed, at the latest after a probation: a change can only be judged by what was live. */
   async started(): Promise<void> {
     const mostMs = this.#resolved.settings.config.probationSeconds * 1000;
     for (let waitedMs = 0; this.isStarting && waitedMs < mostMs; waitedMs += startPollMs)
       await new Promise((done) => setTimeout(done, startPollMs).unref());
   }
 
-  /** What is kept, with file and environment as they are now, is in force from here on. */
+  /** Puts in force what is kept, with file and environment as they are now. */
   async begin(): Promise<void> {
     const resolved = this.layering.resolve(this.#state.kept);
     this.redactor.inForce(resolved.secrets);
@@ -147,15 +147,15 @@ export class Trial {
     await this.#learn();
   }
 
-  /** What each secret is for, and where the outputs go, is kept as it is known now. */
+  /** Keeps what is now known about what each secret is for, and where the outputs go. */
   async #learn(): Promise<void> {
     const kept = keptWith(this.#state.kept, this.#resolved);
     if (JSON.stringify(kept) !== JSON.stringify(this.#state.kept)) await this.remember({ ...this.#state, kept });
   }
 
-  /** False where it could not be kept; it is tried again, or what was proved would be undone by the next power cut. */
+  /** False where it could not be written; it is retried, or the next power cut would undo what was proved. */
   async remember({ limits: _, ...state }: Remembered): Promise<boolean> {
-    // Over a restart too: what nothing has proved deletes nothing.
+    // Across restarts too, a change that nothing has proved deletes nothing.
     const limits = this.#proved && this.#isLax ? { limits: limitsOf(this.#proved) } : {};
     this.#state = { ...state, ...limits };
     const kept = await this.storage.writeState(stateName, stateFormat, this.#state);
@@ -198,12 +198,12 @@ export class Trial {
     this.probation.endIn(deadlineMs, () => void this.events.inTurn(() => this.#judge()));
     const done = this.probation.confirmedBy(dependencies.broadcast.applied());
     const confirmed = done.then(() => this.events.inTurn(() => this.#confirm(layer, decision, changed)));
-    // It is in the report too, and not everyone waits for it.
+    // The report says so too, and not everyone waits for it.
     confirmed.catch(() => undefined);
     return { confirmed };
   }
 
-  /** The media processes have done it, or it is over. Throws the reason where it was undone; a newer change may have taken its place. */
+  /** The media processes have done it, or it is over. Throws the reason where it was undone; a newer change may have replaced it. */
   async #confirm(layer: string, decision: Decision, changed: readonly Change[]): Promise<void> {
     const { decisions, pending, kept } = this.#state;
     const now = decisions[layer];
@@ -213,7 +213,7 @@ export class Trial {
         throw new Fault(reason.code, reason.what, reason.remedy);
       return;
     }
-    // What changes nothing has nothing to prove, unless something else has.
+    // A change without effect has nothing to prove, unless another one has.
     const proves = changed.length === 0 && !this.#isLax && pending?.layers.length === 1;
     const applied: Decision = { ...decision, status: 'applied', proved: proves };
     const state = { kept, decisions: { ...decisions, [layer]: applied } };
@@ -225,7 +225,7 @@ export class Trial {
     this.events.tell(changed);
   }
 
-  /** Without what came from groups that were left. */
+  /** Without the documents of groups that the device has left. */
   #pruned(state: Remembered): Remembered {
     return pruned(state, this.#resolved.settings.mqtt.groups);
   }
@@ -240,13 +240,13 @@ export class Trial {
     return changed;
   }
 
-  /** A change that has taken the stream away is undone; any other stays, not yet proved. */
+  /** The program ends: a change that has broken the stream is undone; any other stays, not yet proved. */
   async close(): Promise<void> {
     clearInterval(this.#polling);
     const { pending, ...rest } = this.#state;
     if (!pending || !this.#dependencies) return;
     const status = this.#dependencies.broadcast.status();
-    // Too late to be judged by what is on the air.
+    // It is too late to judge by what is on the air.
     if (status.actual === 'stopping') return;
     const reason = this.#harm(status, 'when the program was told to end');
     this.probation.finish();
@@ -261,7 +261,7 @@ export class Trial {
     return changed;
   }
 
-  /** A limit is in force that is laxer than what is wanted. */
+  /** A laxer limit is in force than the one that is wanted. */
   get #isLax(): boolean {
     const { settings } = this.#resolved;
     return this.#proved !== undefined && laxer(this.#proved, settings) !== settings;
@@ -274,14 +274,14 @@ export class Trial {
     this.#excess = undefined;
   }
 
-  /** What is in force is proved: limits that delete count from here on. */
+  /** What is in force is proved: limits that delete apply from here on. */
   async #commit(): Promise<void> {
     const isLax = this.#isLax;
     this.#forget();
     if (isLax) await this.#impose(this.#resolved);
   }
 
-  /** Says what the settings will have deleted, while that can still be taken back. */
+  /** Announces what the settings will delete, while they can still be taken back. */
   async #foretell(settings: Settings): Promise<void> {
     const excess = this.#isLax ? await this.#dependencies?.excess?.(settings) : undefined;
     this.#excess = excess && excess.files > 0 ? excess : undefined;
@@ -299,7 +299,7 @@ export class Trial {
     return this.probation.harm(status, by, isWanted(this.#resolved.settings));
   }
 
-  /** As above, and what the broadcast fails at is said: the settings are what is wanted from here on all the same. */
+  /** Applies the settings, and logs what the broadcast fails at: they are wanted from here on all the same. */
   async #impose(resolved: Resolved): Promise<Change[]> {
     try {
       return await this.#apply(resolved);
@@ -310,7 +310,7 @@ export class Trial {
     }
   }
 
-  /** The end of the probation, and looks at what may still come after it: `moreMs` after. */
+  /** Judges the change at the end of the probation, or `moreMs` after it, where it may still recover. */
   async #judge(moreMs = 0): Promise<void> {
     const { pending, ...rest } = this.#state;
     if (!pending || !this.#dependencies) return;
@@ -344,7 +344,7 @@ export class Trial {
     this.events.tell([]);
   }
 
-  /** What was applied while nothing was on the air is proved once it is live. */
+  /** Polls whether a change that was applied while nothing was on the air is live, which proves it. */
   #poll(): void {
     this.#polling = setInterval(() => {
       this.#polls += 1;

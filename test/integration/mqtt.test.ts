@@ -185,10 +185,10 @@ describe('commands', () => {
     await operator.on('cmd/set-secret/ack', ({ id }) => id === 'x');
     const bundle = (await operator.command('diagnostics'))['result'] as {
       readonly log: readonly { readonly event: string }[];
-      readonly plan: { readonly pipelines: readonly { readonly text: string }[] };
+      readonly plan: { readonly pieces: readonly { readonly text: string }[] };
     };
     assert.ok(bundle.log.some(({ event }) => event === 'playing'));
-    assert.match(bundle.plan.pipelines[0]!.text, /appsink name=tags/);
+    assert.match(bundle.plan.pieces[0]!.text, /appsink name=tags/);
     await agent.stop();
     const written = operator.heard.items.filter(({ topic }) => !/cmd\/[^/]+$|desired$/.test(topic));
     assert.deepEqual(misfits(written, topics, operator.prefix), []);

@@ -1,9 +1,9 @@
-/** The bitrate that every connection carries which counts: each has a controller of its own, and the least of them is taken. */
+/** The bitrate that all connections carry which count: each has its own controller, and the lowest result is taken. */
 import type { Clock } from '../../clock.js';
 import type { OutputStatus } from '../../media/messages.js';
 import { Bitrate, type Bounds } from './bitrate.js';
 
-/** What a connection carried that was lost so long ago says nothing any more. */
+/** What a connection carried that was lost this long ago is no longer relevant. */
 const memoryMs = 60_000;
 
 interface Known {

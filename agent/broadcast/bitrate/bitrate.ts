@@ -21,9 +21,9 @@ const maxTripMs = 500;
 const tripLooks = 60;
 /** A keyframe makes a queue of its own for a moment; what is there at two looks in a row is one. */
 const queueMs = 300;
-/** So much is one at a single look. */
+/** A queue this long counts at a single look. */
 const muchMs = 1000;
-/** A question whether there is more is answered with no by this much, and with yes by no more than that. */
+/** Probing for more: a queue this long means no, and one no longer than that means yes. */
 const noMs = 150;
 const yesMs = 100;
 /** After a change the encoder takes a second to follow it, and what is delivered shows it two seconds later. */

@@ -8,14 +8,14 @@ import type { Log } from '../../log.js';
 import type { EncoderRequest, InputPart } from '../../media/messages.js';
 import { type Audition, Inputs, type Same } from './inputs.js';
 
-/** After so many ends of the process, or failures of nothing in particular, in a row, something else is tried. */
+/** After this many crashes of the process, or failures of no particular input, in a row, something else is tried. */
 const patience = 3;
 
 export class Availability {
   readonly #inputs: Inputs;
-  /** What each plan was made of. */
+  /** The machine that each plan was made for. */
   readonly #machine = new WeakMap<Plan, Machine>();
-  /** Failures in a row that point at no input. */
+  /** Failures in a row for which no input is to blame. */
   #unexplained = 0;
   #needsOthers = false;
 
@@ -62,7 +62,7 @@ export class Availability {
     this.#inputs.devicesChanged();
   }
 
-  /** A camera or microphone that is not there any more has failed, even if its driver has not said so yet. True where that is news. */
+  /** A camera or microphone that is no longer there has failed, even if its driver has not reported it yet. True where that is new. */
   unplugged(plan: Plan, { cameras, microphones }: Machine): boolean {
     const { camera, microphone } = plan.devices;
     const fault = (source: string) => new Fault('source_not_found', `${source} was unplugged.`, 'Plug it in again.');
@@ -83,7 +83,7 @@ export class Availability {
     return true;
   }
 
-  /** What passes through in `plan` is not fit to. True where it is encoded here from now on. */
+  /** The passed-through video of `plan` is unfit for it. True where it is encoded here from now on. */
   encodeInstead(plan: Plan, fault: Fault): boolean {
     const machine = this.#machine.get(plan);
     return machine !== undefined && this.#inputs.encodeInstead(plan, fault, machine);
@@ -96,7 +96,7 @@ export class Availability {
   }
 
   /**
-   * `plan` failed, by nothing in particular. True where the next best way is to be taken, since the end was the same again and again.
+   * `plan` failed, and no input is to blame. True where the next best way is to be taken, since it failed again and again.
    * `insisted`: its encoder is tried again after a while, since only the slate goes without it.
    */
   failedAgain(plan: Plan | undefined, fault: Fault, insisted: boolean): boolean {
@@ -120,7 +120,7 @@ export class Availability {
     this.#inputs.auditioned(camera, gives);
   }
 
-  /** Something that is no silent camera may be tried again now. */
+  /** Something other than a silent camera may be tried again now. */
   get isDue(): boolean {
     return this.#inputs.isDue;
   }
@@ -134,7 +134,7 @@ export class Availability {
     return this.#inputs.problems;
   }
 
-  /** What went wrong with other sources says nothing about those that come. `onAir` may be one of them, and then plays on. */
+  /** The sources have changed: failures of the old ones say nothing about the new. `onAir` may be one of these, and then plays on. */
   forgetInputs(same: Same, onAir: Plan | undefined): void {
     this.#inputs.forget(same);
     if (onAir) this.playing(onAir);

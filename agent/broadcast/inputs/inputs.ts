@@ -191,7 +191,7 @@ export class Inputs {
     this.#outages.set(key, gives ? heardAgain(outage) : { ...outage, until, silentIn: [...others, tried!] });
   }
 
-  /** Something that is no silent camera may be tried again now. */
+  /** Something other than a silent camera may be tried again now. */
   get isDue(): boolean {
     const now = this.clock.now();
     return [...this.#outages].some(
@@ -233,7 +233,7 @@ export class Inputs {
     return (this.#outages.get(key)?.failures ?? []).filter((at) => now - at < memoryMs);
   }
 
-  /** Something was plugged in or out: what failed may have been mended, but it may also have come and gone between two looks. */
+  /** Something was plugged in or out: what failed may work again, but it may also have come and gone between two looks. */
   devicesChanged(): void {
     const now = this.clock.now();
     for (const [key, outage] of this.#outages) {
@@ -276,7 +276,7 @@ export class Inputs {
     return waits.length > 0 ? Math.min(...waits) : undefined;
   }
 
-  /** Of what is away, not of what is back. */
+  /** The faults of what cannot be used now, not of what is back. */
   get problems(): FaultReport[] {
     return [...this.#outages.values()].filter(({ over }) => !over).map(({ fault }) => fault);
   }
