@@ -2,14 +2,12 @@
 import { fraction } from '../fraction.js';
 import { caps, type Caps, type Chain, element } from '../graph.js';
 import type { WantedSlate, WantedVideo } from '../wanted.js';
+import { textOverlay } from '../overlays/text.js';
 import { type Picture, square } from './picture.js';
 import { narrowed } from './range.js';
 
 /** Dark blue, ARGB: no flash in a dark room, and not the black of a broken stream. */
 const ground = 0xff1c2733;
-
-/** `textoverlay` reads Pango markup, whose signs a text may hold as letters. */
-const escaped = (text: string): string => text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
 
 /**
  * `imagefreeze` sends the one picture again and again without copying it, so that a slate costs little more than what an
@@ -34,15 +32,11 @@ export function slatePicture(
   };
 }
 
-/** Without the package of `textoverlay` it is the ground alone. */
-function written({ text }: WantedSlate, still: Caps, installed: ReadonlySet<string>): Chain {
-  const card = { name: 'card', 'font-desc': 'Sans Bold 28', valignment: 'center', halignment: 'center' };
-  return [
-    element('videotestsrc', { 'num-buffers': 1, pattern: 'solid-color', 'foreground-color': ground }),
-    still,
-    ...(text === '' || !installed.has('textoverlay') ? [] : [element('textoverlay', card, { text: escaped(text) })]),
-  ];
-}
+const written = ({ text }: WantedSlate, still: Caps, installed: ReadonlySet<string>): Chain => [
+  element('videotestsrc', { 'num-buffers': 1, pattern: 'solid-color', 'foreground-color': ground }),
+  still,
+  ...textOverlay('card', text, installed),
+];
 
 const painted = (location: string, isJpeg: boolean, still: Caps): Chain => [
   element('filesrc', { name: 'card' }, { location }),

@@ -1,11 +1,11 @@
 /** The test picture: bars with a running clock, a ball, or a flash that coincides with a beep. */
 import { caps, type Chain, element } from '../graph.js';
+import { clockOverlay } from '../overlays/text.js';
 import type { WantedVideo } from '../wanted.js';
 import { type Picture, rawCaps } from './picture.js';
 
 /**
- * The bars' snow and the clock move; the clock ticks in whole seconds, since a finer one (`timeoverlay`) draws its text again for
- * each frame, which is as much work as encoding it. Without the clock's package the bars go without.
+ * The bars' snow and their clock move.
  *
  * The ball goes round once a second by the clock of the machine, so that a viewer can read off how late the picture is.
  *
@@ -17,18 +17,8 @@ export function testPicture(video: WantedVideo, format: string, installed: Reado
   const pictures = rawCaps(video, format);
   const { width, height } = video;
   const name = 'video-source';
-  const clock = element('clockoverlay', {
-    'time-format': '%Y-%m-%d  %H:%M:%S',
-    halignment: 'center',
-    valignment: 'center',
-    'shaded-background': true,
-  });
   const chains: Readonly<Record<WantedVideo['testPattern'], Chain>> = {
-    bars: [
-      element('videotestsrc', { name, 'is-live': true, pattern: 'smpte' }),
-      pictures,
-      ...(installed.has('clockoverlay') ? [clock] : []),
-    ],
+    bars: [element('videotestsrc', { name, 'is-live': true, pattern: 'smpte' }), pictures, ...clockOverlay(installed)],
     ball: [
       element('videotestsrc', {
         name,
