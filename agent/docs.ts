@@ -65,7 +65,7 @@ function statesPage(): string {
 <!-- Generated from agent/media/delivery/states.ts by "npm run build". -->
 
 As the status document names them. What stands in no row does not happen: a move that is not in the table ends the delivery
-process, which is then started anew.
+process, which is then restarted.
 
 | State | What it means | What may follow |
 |---|---|---|

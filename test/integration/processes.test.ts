@@ -123,7 +123,7 @@ describe('killed alone', () => {
     const next = await agent.event('next_best', 30_000, from);
     assert.match(
       next.message,
-      /^test picture \(bars\) is left out, since this has happened 3 times: .*ended by itself/,
+      /^test picture \(bars\) is no longer used, because this has happened 3 times: .*ended by itself/,
     );
     const slate = await agent.waitFor(isPlaying('slate'), 30_000, from);
     const sent = tags.items.length;
