@@ -108,7 +108,10 @@ describe('killed alone', () => {
     const crash = crashes(agent);
     for (let kill = 0; kill < 3; kill++) await crash();
     const { message } = await agent.event('next_best');
-    assert.match(message, /^the encoder x264enc is left out, since this has happened 3 times: .*ended unexpectedly/);
+    assert.match(
+      message,
+      /^the encoder x264enc is no longer used, because this has happened 3 times: .*ended unexpectedly/,
+    );
     // An encoder that is left out stays a problem, until the broadcast is begun anew.
     const { tags } = server.publishes.items[0]!;
     const isOn = (status: StatusDocument): boolean =>
@@ -123,7 +126,7 @@ describe('killed alone', () => {
     const next = await agent.event('next_best', 30_000, from);
     assert.match(
       next.message,
-      /^test picture \(bars\) is left out, since this has happened 3 times: .*ended unexpectedly/,
+      /^test picture \(bars\) is no longer used, because this has happened 3 times: .*ended unexpectedly/,
     );
     const slate = await agent.waitFor(isPlaying('slate'), 30_000, from);
     const sent = tags.items.length;
@@ -148,7 +151,7 @@ describe('killed alone', () => {
       await crash();
     }
     const { message } = await agent.event('next_best');
-    assert.match(message, /^the encoder x264enc is left out, since this has happened 3 times/);
+    assert.match(message, /^the encoder x264enc is no longer used, because this has happened 3 times/);
     const slate = await agent.waitFor(isPlaying('slate'), 30_000);
     assert.match(slate.message, /openh264enc/);
     const again = await agent.waitFor(isPlaying('test picture'), 30_000, agent.log.items.indexOf(slate));

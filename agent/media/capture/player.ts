@@ -23,6 +23,8 @@ const keyframeSlack = 1;
 /** A film may stand still, and a disk may have to spin up: 10 s in which neither picture nor sound come out of a file. */
 const fileLooksInVain = 40;
 const checkFiles = 'Check the files and their disk.';
+/** What is made here stops only where the machine has no time for it. */
+const tooBusy = 'This machine is too busy: lower video.fps, video.width or video.height, or end other programs.';
 /** The reason why a stream ended comes on the bus, which is read apart from the stream. */
 const lastWordMs = 500;
 /** How much longer than a batch sound may wait for a picture to go with: two pictures at 25 a second. */
@@ -119,6 +121,14 @@ export class Player {
     clearInterval(this.#looking);
   }
 
+  /** What to do about a part that is silent; `first`: about a device. */
+  #remedy(part: InputPart, first: string): string {
+    const { live, devices } = this.plan;
+    if (!live) return checkFiles;
+    const isDevice = (part === 'sound' ? devices.microphone : devices.camera) !== undefined;
+    return isDevice ? `${first}, or choose another ${part === 'sound' ? 'audio' : 'video'}.source.` : tooBusy;
+  }
+
   #open(): void {
     const text = this.plan.pipelines[this.#index]!;
     const pipeline = new Pipeline(text, (message) => this.#heard(pipeline, message));
@@ -130,7 +140,7 @@ export class Player {
           new Fault(
             'source_silent',
             `${this.plan.video.source} delivers no pictures.`,
-            this.plan.live ? 'Unplug it and plug it in again, or choose another video.source.' : checkFiles,
+            this.#remedy('picture', 'Unplug it and plug it in again'),
           ),
           'picture',
         ),
@@ -189,9 +199,7 @@ export class Player {
       for (const part of ['picture', 'sound'] as const) {
         if (inVain[part] <= looksInVain) continue;
         const source = part === 'sound' ? this.plan.audio.source : this.plan.video.source;
-        const remedy = this.plan.live
-          ? `Check its cable and power, or choose another ${part === 'sound' ? 'audio' : 'video'}.source.`
-          : checkFiles;
+        const remedy = this.#remedy(part, 'Check its cable and power');
         return this.#fail(new Fault('source_silent', `${source} stopped delivering data.`, remedy), part);
       }
     }, flowCheckMs);
