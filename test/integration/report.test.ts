@@ -177,7 +177,7 @@ describe('what is in the way', () => {
     for (const [name, why] of [
       ['there.md', /there\.md" already exists\. Remove it/],
       ['folder.md', /folder\.md" already exists/],
-      ['none/report.md', /there is no such folder/],
+      ['none/report.md', /its folder does not exist/],
       ['there.md/report.md', /what should be its folder is a file/],
       ['/proc/report.md', /\/proc\/report\.md" (?:cannot|may not) be /],
       [`${'x'.repeat(300)}.md`, /name is too long/],
