@@ -51,7 +51,7 @@ describe('outputs come back', { concurrency: 2 }, () => {
       };
       const status = await agent.status(isSaid, 30_000);
       assert.equal(status.actual, 'degraded');
-      assert.match(JSON.stringify(status.outputs['main']!['fault']), /check application and key/);
+      assert.match(JSON.stringify(status.outputs['main']!['fault']), /Check the application and the key/);
       const calls = nginx.calls.items.length;
       await nginx.restart(['live']);
       await nginx.waitForCall('publish', { name: 'k', from: calls, deadlineMs: 30_000 });

@@ -444,7 +444,7 @@ describe('the entrypoint', { skip: noNamespaces() }, () => {
     process.kill(main.pid, 'SIGSTOP');
     const stuck = await container.exec('/usr/local/bin/makercast-health');
     assert.equal(stuck.code, 1);
-    assert.match(stuck.stdout.toString(), /not moved/);
+    assert.match(stuck.stdout.toString(), /has not run for 10 s/);
     process.kill(main.pid, 'SIGCONT');
     process.kill(container.first, 'SIGTERM');
     await agent.end();

@@ -164,7 +164,7 @@ test('one that is deaf to requests for keyframes: who joins begins with the last
   const late = { outputs: { late: { url: nginx.url(), key: 'second' } } };
   await writeFile(path.join(folder, 'makercast.yml'), JSON.stringify(late));
   const joined = await agent.event('joined_late', 30_000);
-  assert.match(joined.message, /^Output late began with pictures that were up to \d\.\d s old: /);
+  assert.match(joined.message, /^Output late began with pictures that were up to \d\.\d s old, because /);
   assert.ok(Number(joined['lateMs']) > 0 && Number(joined['lateMs']) <= 8500, joined.message);
   await remove();
 });
