@@ -7,7 +7,6 @@ import { machineFor } from './machine.js';
 import type { Storage } from './storage/storage.js';
 
 export class Survey {
-  readonly #cache: ProbeCache;
   /** What the last look could not find out. */
   #unknown: readonly string[] = [];
 
@@ -15,24 +14,22 @@ export class Survey {
   constructor(
     private readonly storage: Storage,
     private readonly report: (fault: Fault) => void,
-    cache = new ProbeCache(),
+    private readonly cache = new ProbeCache(),
     private readonly look = machineFor,
-  ) {
-    this.#cache = cache;
-  }
+  ) {}
 
   /** Looks again; `failed` are nodes of cameras that could not be used since the last look. Throws a Fault where that cannot be done. */
   async gather(wish: Wish, failed: Iterable<string>): Promise<Machine> {
     const faults: Fault[] = [];
-    for (const node of failed) this.#cache.doubt(node);
-    const facts = await this.look(wish, this.storage, (fault) => faults.push(fault), { cache: this.#cache });
+    for (const node of failed) this.cache.doubt(node);
+    const machine = await this.look(wish, this.storage, (fault) => faults.push(fault), { cache: this.cache });
     for (const fault of faults) if (!this.#unknown.includes(fault.message)) this.report(fault);
     this.#unknown = faults.map(({ message }) => message);
-    return facts;
+    return machine;
   }
 
   /** Whether any of the media files at `paths` is another one than at the last look. */
   filesChanged(paths: readonly string[]): Promise<boolean> {
-    return this.#cache.files.haveChanged(paths);
+    return this.cache.files.haveChanged(paths);
   }
 }
